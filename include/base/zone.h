@@ -1,0 +1,27 @@
+/*
+ * Time zones, read from the system's tzdata (TZif files, RFC 8536) into memory of our own: glibc
+ * has no thread-safe zone API. A zone is read-only once open and may be shared by threads.
+ */
+#ifndef PURSER_BASE_ZONE_H
+#define PURSER_BASE_ZONE_H
+
+#include "base/fault.h"
+#include "base/text.h"
+
+struct zone;
+
+/* "UTC" (always works, no files needed) or a name below `directory` ("Europe/Madrid"). Names that
+ * are absolute or contain ".." are refused. `directory` NULL: /usr/share/zoneinfo. */
+MUST_USE struct zone *zone_open(const char *directory, struct text name, struct fault *fault);
+void zone_close(struct zone *zone);
+
+/* Seconds to add to UTC to get local time, at a moment in UTC seconds. Beyond the table's last
+ * transition the file's POSIX rule (its footer) is applied. */
+int32_t zone_offset_at(const struct zone *zone, int64_t utc_s);
+
+/* The first moment (UTC seconds) whose local time is at or after the given local wall-clock time,
+ * counted in seconds as if local time were UTC. In a gap (clocks put forward) this is the moment
+ * of the jump; in an overlap the earlier of the two. */
+int64_t zone_first_at(const struct zone *zone, int64_t local_s);
+
+#endif
