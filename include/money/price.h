@@ -1,0 +1,72 @@
+/*
+ * The one price function. Estimate, hold, settlement and report all end here.
+ *
+ * Rates are whole pico-dollars per token ($1 per 1M tokens = 1,000,000 pico-dollars per token). A
+ * cost is one 128-bit sum over disjoint buckets, rounded up to a nano-dollar once per call.
+ */
+#ifndef PURSER_MONEY_PRICE_H
+#define PURSER_MONEY_PRICE_H
+
+#include "money/money.h"
+
+/* What a call used, in disjoint buckets: a token is in exactly one. Never negative. */
+enum bucket {
+    BUCKET_INPUT,        /* plain input */
+    BUCKET_CACHED_INPUT, /* input read from the provider's prompt cache */
+    BUCKET_CACHE_WRITE,  /* input written to it, where that is priced apart */
+    BUCKET_AUDIO_INPUT,
+    BUCKET_OUTPUT, /* hidden reasoning included */
+    BUCKET_AUDIO_OUTPUT,
+    BUCKET_COUNT
+};
+
+struct usage_buckets {
+    int64_t tokens[BUCKET_COUNT];
+};
+
+struct rates {
+    int64_t pico[BUCKET_COUNT]; /* pico-dollars per token; always set: a bucket without a price of
+                                   its own has its parent's (cached and audio input: input;
+                                   cache write: input; audio output: output) */
+};
+
+#define PRICE_MAX_TIERS 4
+
+/* Context tiers reprice the whole request: the last tier whose `above_input_tokens` is below the
+ * call's total input (all input buckets) applies. tiers[0] always has above_input_tokens -1. */
+struct price {
+    int tier_count; /* 1..PRICE_MAX_TIERS */
+    struct {
+        int64_t above_input_tokens;
+        struct rates rates;
+    } tiers[PRICE_MAX_TIERS];
+};
+
+/* Buckets up to 10^12 tokens each are taken; more is asserted (wire/usage.h refuses it). */
+struct money price_cost(const struct price *price, const struct usage_buckets *usage);
+
+/* What a request may cost at the most, before it is sent. Sources of the figures: the byte bound
+ * (wire/body.h) for the input, the request's own members for the output. */
+struct bound {
+    int64_t input_tokens; /* at most so many, over all prompts */
+    int64_t choices;      /* prompts × max(n, best_of): output counts so many times */
+    int64_t extra_output; /* output tokens beyond the maximum (rejected predictions) */
+    bool audio;           /* audio tokens are possible in and out: use their rates too */
+    bool output_free;     /* an endpoint without output tokens (embeddings): choices is ignored */
+};
+
+/* The cost of the bound with `max_output` tokens per choice, at the dearest rate that may apply
+ * (cache write included only where its rate is above plain input), in the dearest tier the input
+ * may reach. Rounded up once. Saturates at MONEY_MOST. */
+struct money price_bound(const struct price *price, const struct bound *bound, int64_t max_output);
+
+/* input_tokens + choices × max_output + extra_output, saturating at 10^15. */
+int64_t bound_tokens(const struct bound *bound, int64_t max_output);
+
+/* The largest max_output in 0..most for which price_bound (or bound_tokens) is at most
+ * `available`; -1 if even 0 is too dear. */
+int64_t price_affordable(const struct price *price, const struct bound *bound,
+                         struct money available, int64_t most);
+int64_t bound_affordable(const struct bound *bound, int64_t available_tokens, int64_t most);
+
+#endif
