@@ -1,0 +1,91 @@
+/*
+ * Request bodies of the OpenAI-shaped endpoints: scanned once for the members that matter for
+ * cost, route and scopes; what must change is spliced into the client's own bytes.
+ *
+ * The byte bound. Every encoding in use is byte-level BPE: a token stands for at least one byte of
+ * UTF-8, and JSON text is never shorter than the text it encodes. So
+ *
+ *     input tokens ≤ bytes of the body
+ *                    + 3                      the answer's priming
+ *                    + 32 + 16 × functions + 8 × properties      if there are tools
+ *                    + 64                     if a JSON schema is asked for
+ *
+ * (each message's own 4 tokens are less than the 20 bytes its JSON costs; token-id arrays have at
+ * least two bytes per token). Images, audio and files are not bounded by their bytes: with one of
+ * them input_bound is BODY_UNBOUNDED and the model's max_input_tokens has to do.
+ */
+#ifndef PURSER_WIRE_BODY_H
+#define PURSER_WIRE_BODY_H
+
+#include "base/arena.h"
+#include "base/fault.h"
+#include "base/json.h"
+
+enum endpoint { ENDPOINT_CHAT, ENDPOINT_COMPLETIONS, ENDPOINT_EMBEDDINGS, ENDPOINT_COUNT };
+
+const char *endpoint_name(enum endpoint endpoint); /* "chat.completions", "completions", ... */
+
+#define BODY_UNBOUNDED INT64_MAX
+#define BODY_ABSENT    (-1)
+#define BODY_MOST      1000000000 /* the largest count a request may name */
+#define BODY_MAX_TAGS  8
+
+/* A request's body, read. Texts point into the raw bytes or the arena given to body_read. */
+struct body {
+    enum endpoint endpoint;
+    struct text raw;
+    struct text model; /* unescaped, not empty */
+    bool stream;
+    bool usage_asked;     /* the client's own stream_options.include_usage is true */
+    int64_t max_output;   /* the larger of the maximum fields; BODY_ABSENT if none (or all null) */
+    int64_t prompts;      /* 1, or the length of a prompt or input array of texts or token lists */
+    int64_t choices;      /* prompts × max(n, best_of, 1) */
+    int64_t input_bound;  /* tokens: see above */
+    int64_t extra_output; /* the bytes of `prediction`: rejected tokens are billed as output */
+    bool audio;           /* audio in or out */
+    struct text user, session, label; /* `user`, `metadata.session_id`; TEXT_NONE if absent */
+    struct text prompt_cache_key;
+    struct text tags[BODY_MAX_TAGS]; /* metadata.tags: an array, or one text with commas */
+    size_t tag_count;
+    /* A member that adds cost without a bound purser could know (hosted tools, plug-ins, dearer
+     * service tiers, lists of models); TEXT_NONE if none. To be refused under a USD budget, with
+     * `unbounded_why` as a sentence. */
+    struct text unbounded_param;
+    const char *unbounded_why;
+    /* For body_forward. */
+    struct text model_raw, stream_options_raw, max_tokens_raw, max_completion_tokens_raw;
+};
+
+/* Why a body is refused: OpenAI's `code`, `param` and sentence. */
+struct body_error {
+    int status;        /* 400 */
+    const char *code;  /* "invalid_json", "duplicate_member", "invalid_type", "invalid_value",
+                          "missing_member", "misspelt_member" */
+    struct text param; /* the member; TEXT_NONE if none is to blame */
+    char message[256];
+};
+
+/* Reads and checks a body. Refused: what is not a JSON object; invalid UTF-8; too deep nesting; a
+ * member that matters for cost or route standing twice (after unescaping, also inside
+ * stream_options) or written in other letter case (parsers that ignore case would obey it); wrong
+ * types; counts that are negative, fractional or over BODY_MOST; n or best_of over 128; a missing
+ * model, messages, prompt or input. `null` for an optional member counts as absent. */
+MUST_USE bool body_read(enum endpoint endpoint, struct text raw, struct arena *arena,
+                        struct body *body, struct body_error *error);
+
+/* What must change on the way to the upstream. */
+struct body_changes {
+    struct text model;     /* the name to send; TEXT_NONE: as it is */
+    int64_t max_output;    /* every maximum field is lowered to this; BODY_ABSENT: as it is */
+    struct text max_field; /* the field to add when the client named none */
+    bool include_usage;    /* ask for the usage chunk (a stream whose client did not) */
+};
+
+#define BODY_MAX_PIECES 16
+
+/* The body to send, as pieces in order (most of them the client's own bytes, nothing is copied).
+ * With no change that is one piece: the raw body. Returns the number of pieces. */
+size_t body_forward(const struct body *body, const struct body_changes *changes,
+                    struct arena *arena, struct text pieces[BODY_MAX_PIECES]);
+
+#endif

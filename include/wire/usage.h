@@ -1,0 +1,68 @@
+/*
+ * What an upstream's answer says it used, in the OpenAI-shaped dialects, normalised.
+ *
+ * Usage is tri-state: absent, zero, value. Totals are as reported; cached, cache-write, audio and
+ * reasoning counts are parts of them (clamped so that parts never exceed their total). Gemini's
+ * compatible endpoint leaves thinking out of completion_tokens: the completion is therefore
+ * max(completion, total − prompt).
+ */
+#ifndef PURSER_WIRE_USAGE_H
+#define PURSER_WIRE_USAGE_H
+
+#include "base/json.h"
+
+#define USAGE_MOST 1000000000000 /* counts above are not believed: the usage is invalid */
+
+struct usage {
+    int64_t prompt;       /* all input tokens */
+    int64_t cached;       /* of prompt: read from the provider's cache */
+    int64_t cache_write;  /* of prompt: written to it */
+    int64_t audio_input;  /* of prompt, disjoint from cached */
+    int64_t completion;   /* all output tokens */
+    int64_t reasoning;    /* of completion: hidden */
+    int64_t audio_output; /* of completion */
+};
+
+enum usage_result {
+    USAGE_ABSENT, /* no usage member, or null */
+    USAGE_FOUND,
+    USAGE_INVALID, /* there, but negative, not whole, absurd or of a wrong type */
+};
+
+/* Reads the value of a `usage` member. `usage` is set on USAGE_FOUND only. */
+enum usage_result usage_read(struct json_value value, struct usage *usage);
+
+/* ---- whole answers ---- */
+
+/* Finds the top-level `usage` and `model` of a JSON answer of any length while it passes by, in
+ * constant memory (values over 64 KiB are not kept). Zero-initialised is ready. */
+struct answer_scan {
+    struct buffer usage_raw;
+    struct buffer model_raw;
+    struct buffer name; /* the top-level member being read */
+    int depth;
+    int state;
+    bool is_error; /* a top-level `error` that is not null */
+};
+
+void answer_scan_feed(struct answer_scan *scan, struct text piece);
+enum usage_result answer_scan_usage(const struct answer_scan *scan, struct usage *usage);
+void answer_scan_close(struct answer_scan *scan);
+
+/* ---- stream chunks ---- */
+
+struct chunk {
+    bool done;          /* the data is [DONE] */
+    bool error;         /* carries a top-level `error` */
+    bool visible;       /* brings text, a refusal, or a tool call a person could see */
+    bool choices_empty; /* has `choices: []` */
+    enum usage_result usage_result;
+    struct usage usage;
+};
+
+/* Reads the data of one event. `look_for_visible` false skips that search (it needs a full parse
+ * of every chunk; once text was seen nobody asks any more). Data that is not JSON gives an empty
+ * chunk: it is relayed as it is. */
+void chunk_read(struct text data, bool look_for_visible, struct chunk *chunk);
+
+#endif
