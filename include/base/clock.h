@@ -15,7 +15,8 @@ struct clock {
 
 const struct clock *clock_real(void);
 
-/* A clock that stands where it is put. Its address may be used as a `const struct clock *`. */
+/* A clock that stands where it is put; its steady time starts at one second. Its address may be
+ * used as a `const struct clock *`. */
 struct clock_fake {
     struct clock clock; /* first member */
     int64_t wall_us;

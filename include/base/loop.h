@@ -54,7 +54,9 @@ struct loop_timer {
     uint32_t heap_slot; /* the loop's own: place in the heap + 1, 0: not in it */
 };
 
-/* (Re)arms: `due` is called once, from the loop, not before `delay_us` from the turn's time. */
+/* (Re)arms: `due` is called once, from the loop, not before `delay_us` from the turn's time, and
+ * never in the same turn; a delay of 0 or less means the next turn. As late as the turns are
+ * long, and a millisecond. */
 void loop_timer_set(struct loop *loop, struct loop_timer *timer, int64_t delay_us);
 void loop_timer_cancel(struct loop *loop, struct loop_timer *timer); /* unarmed is fine */
 
@@ -67,7 +69,8 @@ void loop_at_turn_end(struct loop *loop, bool (*hook)(void *context), void *cont
 /* Calls `release(thing)` after this turn's hooks; if called in that phase, in the same phase. */
 void loop_defer(struct loop *loop, void (*release)(void *thing), void *thing);
 
-/* Caps the next wait (once): for a library that has a time-out of its own. -1: no cap. */
+/* Caps the next wait (once): for a library that has a time-out of its own. -1: no cap. Of
+ * several caps the smallest counts. */
 void loop_cap_wait(struct loop *loop, int64_t wait_us);
 
 #endif

@@ -25,11 +25,12 @@ struct mailbox;
  * letter_free or be posted on. */
 struct mailbox *mailbox_open(struct loop *loop,
                              void (*deliver)(void *context, struct letter *letter), void *context);
-/* Undelivered letters are freed with their bodies. Nobody may post any more. */
+/* Undelivered letters are freed with their bodies. Nobody may post any more. Fine from `deliver`;
+ * NULL-safe. */
 void mailbox_close(struct mailbox *mailbox);
 
 struct letter *letter_new(uint64_t to, int kind);
-void letter_free(struct letter *letter); /* frees the body too, if body and body_free are set */
+void letter_free(struct letter *letter); /* and its body, if both are set; NULL-safe */
 
 /* From any thread; takes the letter. One eventfd write for a whole burst. */
 void mailbox_post(struct mailbox *mailbox, struct letter *letter);
