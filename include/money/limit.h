@@ -18,12 +18,13 @@ const char *unit_name(enum unit unit); /* "usd", "tokens", "requests" */
 
 struct budget_match {
     enum scope scope;
-    struct text pattern; /* '*' stands for any run; for tags: any tag that matches */
+    struct text pattern; /* '*' stands for any run; for tags: any tag that matches; for sessions:
+                            of the session without its key */
 };
 
 struct budget_override {
     struct text id; /* of the budget's scope (for sessions: without the key) */
-    int64_t limit[UNIT_COUNT];
+    int64_t limit[UNIT_COUNT]; /* LIMIT_NONE: the budget's own, so that none is lifted unnamed */
 };
 
 struct budget {
@@ -42,11 +43,13 @@ struct budget {
 };
 
 /* The configured limit for one id (overrides looked up), and the enforced one: floor(limit ×
- * (10000 − buffer_bp) / 10000). LIMIT_NONE stays. */
+ * (10000 − buffer_bp) / 10000). LIMIT_NONE stays. `id` is the subject's, so a session's is
+ * "<key>/<session>": it is cut at the first '/', which no key's name contains. */
 int64_t budget_limit_configured(const struct budget *budget, enum unit unit, struct text id);
 int64_t budget_limit_enforced(const struct budget *budget, enum unit unit, struct text id);
 
-/* True if the budget's `match` holds for the subject (its scope's own id must be present too). */
+/* True if the budget's `match` holds for the subject (its scope's own id must be present too; a
+ * request is itself its id). */
 bool budget_applies(const struct budget *budget, const struct subject *subject);
 
 #endif

@@ -24,6 +24,9 @@ struct usage_buckets {
     int64_t tokens[BUCKET_COUNT];
 };
 
+/* No rate is higher: $1,000,000 per 1M tokens. Whoever reads prices from outside refuses more. */
+#define PRICE_MOST_PICO INT64_C(1000000000000)
+
 struct rates {
     int64_t pico[BUCKET_COUNT]; /* pico-dollars per token; always set: a bucket without a price of
                                    its own has its parent's (cached and audio input: input;
@@ -42,7 +45,8 @@ struct price {
     } tiers[PRICE_MAX_TIERS];
 };
 
-/* Buckets up to 10^12 tokens each are taken; more is asserted (wire/usage.h refuses it). */
+/* Buckets up to 10^12 tokens each are taken; more is asserted (wire/usage.h refuses it). Saturates
+ * at MONEY_MOST, so that it never exceeds a bound that holds for the usage. */
 struct money price_cost(const struct price *price, const struct usage_buckets *usage);
 
 /* What a request may cost at the most, before it is sent. Sources of the figures: the byte bound
