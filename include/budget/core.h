@@ -1,0 +1,133 @@
+/*
+ * The budget core: accounts, holds and waiters; sans I/O. Time comes in as an argument, wakes go
+ * out as a list. Not thread-safe: gate.h puts the lock and the mail around it.
+ *
+ * Here the core owns every limit whole (one instance). For every account, always:
+ *
+ *     I1   spent + held ≤ limit + over       over: bills above their holds, booked as facts
+ *     I6   held = Σ of the open holds' charges on it
+ *
+ * A hold is OPEN, then SETTLED exactly once. A request is booked for its whole life on the windows
+ * in which it was admitted. Reserve in all accounts or in none.
+ *
+ * When the bound of a request does not fit (L: enforced limit):
+ *   fits L − spent of every account, only holds in the way  → wait, first come first served
+ *   does not fit L − spent, clamping allowed and
+ *     input + min_output fits                               → clamp to what is left, waiting for
+ *                                                             holds in the way as above
+ *   else                                                    → EXHAUSTED; NEVER_FITS if it would
+ *                                                             not even fit the untouched limit
+ * A waiter whose time is up is clamped to what is free if that is at least min_output, else
+ * CONTENTION. Nobody overtakes an earlier waiter that waits for one of the same accounts.
+ */
+#ifndef PURSER_BUDGET_CORE_H
+#define PURSER_BUDGET_CORE_H
+
+#include "money/charge.h"
+#include "money/price.h"
+
+enum clamp { CLAMP_ALWAYS, CLAMP_ABSENT, CLAMP_NEVER };
+
+struct core_options {
+    const struct budget *budgets; /* borrowed; outlive the core */
+    size_t budget_count;
+    enum clamp clamp;
+    int64_t min_output_tokens;
+    int64_t default_max_output; /* 0: none */
+    size_t max_waiting;
+    size_t max_accounts; /* at the bound new ids are refused; idle empty ones make room */
+};
+
+enum verdict {
+    VERDICT_GRANTED,
+    VERDICT_WAIT, /* a wake will come; or call core_time_is_up or core_leave */
+    VERDICT_EXHAUSTED,
+    VERDICT_CONTENTION, /* also: max_waiting reached */
+    VERDICT_NEVER_FITS,
+    VERDICT_UNPRICED,  /* a USD budget applies and the model has no price */
+    VERDICT_UNBOUNDED, /* a USD or token budget applies and the input has no bound, or the output
+                          has none and may not be clamped */
+    VERDICT_CROWDED,   /* max_accounts reached by a new id */
+};
+
+/* What a call wants to hold. Copied as far as a waiter needs it. */
+struct ask {
+    const struct subject *subject;
+    const struct price *price; /* NULL: unpriced. Must outlive the hold (it is the catalog's) */
+    struct bound bound;        /* input_tokens INT64_MAX: unbounded */
+    int64_t wanted_output;     /* the client's maximum, else the model's own; INT64_MAX: unknown */
+    bool named;                /* the client named it */
+    bool unbounded;            /* something in the request adds cost without a bound */
+    int64_t now_s;             /* wall time, UTC */
+    uint64_t cookie;           /* comes back with the wake */
+};
+
+/* The account that decided a refusal (or the tightest USD account of a grant). */
+struct account_view {
+    struct text budget;          /* its name; the configuration's */
+    char id[SUBJECT_MAX_ID + 1]; /* the scope's id */
+    enum scope scope;
+    enum unit unit;
+    struct window window;
+    int64_t limit; /* enforced */
+    int64_t limit_configured;
+    int64_t spent, held;
+};
+
+struct grant {
+    enum verdict verdict;
+    uint64_t hold;       /* GRANTED: its id; 0 if no budget applies (nothing to settle) */
+    int64_t max_output;  /* GRANTED: per choice; INT64_MAX: unlimited and unknown */
+    bool send_max;       /* GRANTED: max_output must be sent upstream (it is below what was
+                            wanted, or the model's own maximum is not known) */
+    bool clamped;        /* GRANTED: the budget lowered what the client wanted */
+    struct money amount; /* GRANTED: the hold in USD (0 if unpriced) */
+    int64_t tokens;      /* GRANTED: the hold in tokens */
+    struct charge charges[CHARGE_MOST]; /* GRANTED */
+    size_t charge_count;
+    uint64_t waiter;               /* WAIT: its id */
+    struct account_view blocking;  /* refusals: which account said no */
+    int64_t affordable_max_output; /* NEVER_FITS: what would fit an untouched limit; 0: nothing */
+};
+
+struct core;
+
+struct core *core_open(const struct core_options *options);
+void core_close(struct core *core);
+
+/* Puts spend from the ledger on an account (adds up); the account's name comes with the first call
+ * that uses it. Only before the first reservation. */
+void core_restore(struct core *core, const struct charge *charge);
+
+void core_reserve(struct core *core, const struct ask *ask, struct grant *grant);
+
+/* A waiter's time is up: grants clamped or refuses. False if it was woken before (its wake is on
+ * the way). */
+bool core_time_is_up(struct core *core, uint64_t waiter, int64_t now_s, struct grant *grant);
+/* The waiter's client is gone. False if it was woken before: then the wake's hold must be settled.
+ */
+bool core_leave(struct core *core, uint64_t waiter);
+
+/* Books what was used and releases the rest. Never refuses: a bill above its hold is a fact;
+ * `*over` (may be NULL) says by how much in USD. Asserts that the hold is open. */
+void core_settle(struct core *core, uint64_t hold, const struct spend *used, struct money *over);
+
+/* Waiters that were decided by what happened since: call until it says false. */
+bool core_next_wake(struct core *core, uint64_t *cookie, struct grant *grant);
+
+/* The accounts that a subject's calls would touch now (for GET /budget), in the order of the
+ * budgets; accounts not used yet are shown with zero spend. SCOPE_MODEL, _UPSTREAM and _SERVICE
+ * ids absent from the subject are shown for each account in use (`everything`: so are all other
+ * scopes). Returns the number written, at most `most`. */
+size_t core_view(const struct core *core, const struct subject *subject, bool everything,
+                 int64_t now_s, struct account_view *views, size_t most);
+
+/* The USD account with the least left for this subject; false if no USD budget applies. */
+bool core_tightest(const struct core *core, const struct subject *subject, int64_t now_s,
+                   struct account_view *view);
+
+size_t core_open_holds(const struct core *core);
+size_t core_waiting(const struct core *core);
+bool core_any_usd(const struct core *core); /* some budget limits USD */
+
+#endif

@@ -1,0 +1,36 @@
+/*
+ * The budget gate: the core behind its one short lock, and the mail that wakes those who waited.
+ * Any worker may call; nothing here does I/O.
+ */
+#ifndef PURSER_BUDGET_GATE_H
+#define PURSER_BUDGET_GATE_H
+
+#include "base/mailbox.h"
+#include "budget/core.h"
+
+struct gate;
+
+/* The kind of a letter whose body is the `struct grant` (malloc'd) of a request that waited. */
+#define GATE_LETTER_GRANT 1
+
+struct gate *gate_open(const struct core_options *options);
+void gate_close(struct gate *gate);
+
+void gate_restore(struct gate *gate, const struct charge *charge);
+
+/* Like core_reserve. On VERDICT_WAIT a letter (GATE_LETTER_GRANT, to `to`) will come to `mailbox`,
+ * unless gate_time_is_up or gate_leave returns true first. ask->cookie is the gate's own. */
+void gate_reserve(struct gate *gate, struct ask *ask, struct mailbox *mailbox, uint64_t to,
+                  struct grant *grant);
+bool gate_time_is_up(struct gate *gate, uint64_t waiter, int64_t now_s, struct grant *grant);
+bool gate_leave(struct gate *gate, uint64_t waiter);
+void gate_settle(struct gate *gate, uint64_t hold, const struct spend *used, struct money *over);
+
+size_t gate_view(struct gate *gate, const struct subject *subject, bool everything, int64_t now_s,
+                 struct account_view *views, size_t most);
+bool gate_tightest(struct gate *gate, const struct subject *subject, int64_t now_s,
+                   struct account_view *view);
+bool gate_any_usd(const struct gate *gate); /* lock-free: fixed at open */
+size_t gate_open_holds(struct gate *gate);
+
+#endif
