@@ -1,0 +1,34 @@
+/*
+ * Balances: what the lines written so far add up to. The same fold runs when a line is appended
+ * and when a ledger is replayed, so the `open` line of a file is exactly its predecessors' sum.
+ */
+#ifndef PURSER_BOOKS_BALANCES_H
+#define PURSER_BOOKS_BALANCES_H
+
+#include "books/entry.h"
+
+struct balances;
+
+struct balances *balances_open(void);
+void balances_close(struct balances *balances);
+
+/* RESERVE opens a hold under its call id; SETTLE and FORFEIT end it (a second one of the same call
+ * changes nothing and gives false) and add their charges to the accounts. Others do nothing. */
+bool balances_apply(struct balances *balances, const struct entry *entry);
+
+/* Forgets accounts whose until_s passed. */
+void balances_sweep(struct balances *balances, int64_t now_s);
+
+size_t balances_open_holds(const struct balances *balances);
+
+/* Walks the accounts (spent in charge.amount): start with *at = 0; false at the end. */
+bool balances_next(const struct balances *balances, size_t *at, struct charge *charge);
+/* Walks the open holds as the RESERVE entries they came from; valid until the next change. */
+bool balances_next_hold(const struct balances *balances, size_t *at, const struct entry **entry);
+
+/* The members `"balances":[...],"holds":[...]` of an open line, and back. */
+void balances_put(struct buffer *out, const struct balances *balances);
+MUST_USE bool balances_read(struct balances *balances, struct json_value open_line,
+                            struct fault *fault);
+
+#endif

@@ -1,0 +1,73 @@
+/*
+ * The ledger: JSONL files, one per instance and day or `rotate_mb`, hash-chained, append only.
+ *
+ * Workers collect the entries of a turn in a batch of their own and commit it at the end of the
+ * turn with one write; only then do the calls they announce start. A bookkeeper thread syncs
+ * (fdatasync) and rotates; a slow disk delays neither append nor request.
+ *
+ * Files are <dir>/<YYYY-MM-DD>.<node>.<nnnn>.jsonl; <dir>/journal.lock is locked while a process
+ * writes there: a second one does not start.
+ *
+ * Replay at open: the newest file is verified (chain of SHA-256 hashes, sequence) and read forward
+ * from its last `open` line. A torn tail is cut at the last line whose chain holds; what was cut is
+ * kept in <file>.torn. Holds that the dead process left open are forfeited: booked in full.
+ * Not yet against power loss: lines not synced may be missing after one (see the README).
+ */
+#ifndef PURSER_BOOKS_LEDGER_H
+#define PURSER_BOOKS_LEDGER_H
+
+#include "base/clock.h"
+#include "books/balances.h"
+
+struct ledger_options {
+    const char *dir; /* created (0700) if missing */
+    struct text node;
+    const struct clock *clock;
+    int64_t fsync_ms;
+    int64_t rotate_bytes;
+    struct text price_version; /* goes into `open` lines */
+};
+
+struct ledger;
+struct ledger_batch; /* one worker's; not thread-safe */
+
+/* What replay found, for the log and for the budgets. */
+struct ledger_replay {
+    size_t lines;
+    size_t forfeits; /* holds booked in full */
+    struct money forfeited;
+    size_t torn_bytes; /* cut off and kept aside */
+};
+
+/* Opens or creates, replays, repairs, writes the forfeits and an `open` line. Fails with what to do
+ * if the directory cannot be written, is locked, or a file is damaged before its tail. */
+MUST_USE struct ledger *ledger_open(const struct ledger_options *options,
+                                    struct ledger_replay *replay, struct fault *fault);
+/* Walks the balances after replay: for the budget gate, before anything is appended. */
+bool ledger_next_balance(const struct ledger *ledger, size_t *at, struct charge *charge);
+
+/* Starts the bookkeeper thread; after all forks and before the first commit. */
+void ledger_start(struct ledger *ledger);
+
+/* Writes a `close` line, syncs, stops the thread. All batches must be committed and closed. */
+void ledger_close(struct ledger *ledger);
+
+struct ledger_batch *ledger_batch_open(struct ledger *ledger);
+void ledger_batch_close(struct ledger_batch *batch);
+
+/* Renders the entry into the batch (nothing is borrowed afterwards). */
+void ledger_note(struct ledger_batch *batch, const struct entry *entry);
+bool ledger_batch_empty(const struct ledger_batch *batch);
+
+/* Appends the batch with one write under the ledger's lock. On failure (disk full, I/O error) what
+ * was written of it is cut off again, the batch keeps its lines for the next attempt, and false is
+ * returned with the reason: calls announced in it must not start. RESERVE lines of calls that are
+ * then given up are withdrawn with ledger_withdraw. */
+MUST_USE bool ledger_commit(struct ledger_batch *batch, struct fault *fault);
+/* Takes the uncommitted RESERVE line of a call out of the batch; false if it is not in it. */
+bool ledger_withdraw(struct ledger_batch *batch, struct text call);
+
+/* True while the last write or sync failed: refuse new calls. Lock-free. */
+bool ledger_failing(const struct ledger *ledger);
+
+#endif
