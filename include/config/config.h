@@ -1,0 +1,153 @@
+/*
+ * The configuration: what the operator wrote, checked and complete, as plain data.
+ *
+ * One table of options (src/config/options.c) is the single definition: it loads, checks, prints
+ * (`purser check --print`) and documents (config/purser.yaml). An unknown option, a wrong type, a
+ * missing environment variable: each is a finding with file, line and what to write instead, all
+ * found in one pass.
+ *
+ * Everything belongs to the config and is freed with it; modules borrow from it.
+ */
+#ifndef PURSER_CONFIG_CONFIG_H
+#define PURSER_CONFIG_CONFIG_H
+
+#include "base/arena.h"
+#include "base/fault.h"
+#include "base/log.h"
+#include "money/catalog.h"
+#include "money/limit.h"
+
+enum auth_mode { AUTH_KEYS, AUTH_OPEN, AUTH_PASSTHROUGH };
+enum auth_header { AUTH_HEADER_BEARER, AUTH_HEADER_API_KEY, AUTH_HEADER_X_API_KEY };
+enum session_rule { SESSION_OPTIONAL, SESSION_REQUIRED, SESSION_BOUND };
+enum clamp_rule { CLAMP_RULE_ALWAYS, CLAMP_RULE_ABSENT, CLAMP_RULE_NEVER };
+enum tri { TRI_AUTO, TRI_YES, TRI_NO };
+
+/* What a key may name itself (bits of config_key.may_set). */
+enum may_set { MAY_SET_SESSION = 1, MAY_SET_LABEL = 2, MAY_SET_TAGS = 4, MAY_SET_USER = 8 };
+
+struct config_texts {
+    struct text *at;
+    size_t count;
+};
+
+struct config_pair {
+    struct text name, value;
+};
+
+struct config_pairs {
+    struct config_pair *at;
+    size_t count;
+};
+
+struct config_key {
+    struct text id;
+    uint8_t sha256[32]; /* of the key itself, or as given by `hash: sha256:<hex>` */
+    struct text user, team;
+    struct config_texts tags;
+    struct config_texts models; /* patterns; empty: all */
+    unsigned may_set;
+    enum session_rule session;
+};
+
+struct config_upstream {
+    struct text name;
+    struct text base_url; /* without a trailing slash */
+    struct text api_key;  /* empty: none is sent (or the client's, in passthrough) */
+    struct text provider; /* whose prices; "" : prices of any provider */
+    enum auth_header auth_header;
+    struct config_pairs headers, query;
+    struct text ca, proxy;        /* a file of certificates; a proxy URL */
+    struct config_texts models;   /* patterns of model names it serves; empty: all */
+    struct config_pairs aliases;  /* name asked for → name sent */
+    struct text max_tokens_field; /* "max_completion_tokens", "max_tokens" or "auto" */
+    enum tri cancel_saves;
+    bool stream_usage;
+    int64_t connect_ms, first_byte_ms, idle_ms;
+};
+
+struct config_model {
+    struct text name, upstream;          /* upstream: "" for any */
+    int64_t input, cached_input, output; /* pico-dollars per token; cached -1: as input */
+    int64_t context, max_output;         /* tokens; 0: unknown */
+    bool reasoning;
+};
+
+struct config {
+    struct arena arena;
+    struct text path; /* of the file; empty without one */
+
+    struct text listen; /* "host:port" or "unix:/path" */
+    struct config_texts allowed_origins;
+    int64_t workers; /* 0: by the machine */
+    struct text node;
+    struct text data_dir; /* resolved against the file's folder */
+    enum log_level log_level;
+    enum log_format log_format;
+    bool log_access;
+    int64_t body_bytes, connections, request_seconds, drain_seconds, accounts;
+
+    enum auth_mode auth_mode;
+    struct text admin_token; /* empty: none */
+    struct config_key *keys;
+    size_t key_count;
+    struct config_upstream *upstreams;
+    size_t upstream_count;
+
+    struct config_texts prices; /* resolved paths; empty: the built-in place */
+    struct config_model *models;
+    size_t model_count;
+
+    struct budget *budgets; /* money/limit.h; zones are open */
+    size_t budget_count;
+    enum clamp_rule clamp;
+    int64_t min_output_tokens, default_max_output, wait_ms, max_waiting;
+    int64_t budget_status; /* 429, 402, 403 or 400 */
+    bool hide_amounts;
+    bool show_shared; /* an ordinary key sees the amounts of shared budgets */
+
+    struct text ledger_dir; /* resolved against data_dir */
+    int64_t fsync_ms, rotate_bytes;
+};
+
+enum finding_kind { FINDING_ERROR, FINDING_WARNING };
+
+struct finding {
+    enum finding_kind kind;
+    int line;          /* 0: no line is to blame */
+    char message[400]; /* what is wrong and what to write instead */
+};
+
+struct findings {
+    struct finding *at;
+    size_t count;
+    size_t errors;
+};
+void findings_close(struct findings *findings);
+void findings_add(struct findings *findings, enum finding_kind kind, int line, const char *format,
+                  ...) __attribute__((format(printf, 4, 5)));
+/* "purser.yaml:12: error: ..." lines. */
+void findings_print(const struct findings *findings, struct text path, struct buffer *out);
+
+/* Looks up an environment variable: NULL if unset. A seam for tests (real: getenv). */
+typedef const char *config_env(const char *name);
+
+/* Reads a file; NULL path: the configuration without a file (http-api.md). All findings are
+ * collected; NULL if any is an error. */
+struct config *config_load(const char *path, config_env *env, struct findings *findings);
+/* The same from bytes, as if they stood in `path` (which need not exist). */
+struct config *config_load_text(struct text yaml, const char *path, config_env *env,
+                                struct findings *findings);
+void config_close(struct config *config);
+
+/* Checks that need the price catalog: models without a price under a USD budget, patterns that
+ * match nothing. */
+void config_check_prices(const struct config *config, const struct catalog *catalog,
+                         struct findings *findings);
+
+/* The configuration as complete YAML, secrets as "(hidden)": `purser check --print`. */
+void config_print(const struct config *config, struct buffer *out);
+/* config/purser.yaml: every option with its default and its comment, from the table. */
+void config_print_reference(struct buffer *out);
+
+#endif
