@@ -61,7 +61,7 @@ bool json_member(struct json_value object, struct text name, struct json_value *
 bool json_name_equal(struct text raw_inside, struct text plain);
 
 /* The unescaped content of a JSON_STRING value, in the arena (or pointing into the raw text if it
- * has no escapes). A lone surrogate becomes U+FFFD. */
+ * has no escapes). A lone surrogate becomes U+FFFD. TEXT_NONE for a value of another kind. */
 struct text json_string(struct arena *arena, struct json_value string);
 
 /* A JSON_NUMBER that is a whole number in the range of int64 ("10", "-3"; also "1e3", "10.0"). */
