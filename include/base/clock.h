@@ -48,4 +48,7 @@ MUST_USE bool clock_parse(struct text stamp, int64_t *wall_us);
 int64_t clock_days_from_civil(int64_t year, int month, int day);
 void clock_civil_from_days(int64_t days, int64_t *year, int *month, int *day);
 
+/* The day (since 1970-01-01) that holds a second (since 1970-01-01); also before 1970. */
+int64_t clock_day_of(int64_t seconds);
+
 #endif

@@ -101,6 +101,11 @@ void clock_civil_from_days(int64_t days, int64_t *year, int *month, int *day)
     *year = year_of_era + era * 400 + (*month <= 2);
 }
 
+int64_t clock_day_of(int64_t seconds)
+{
+    return divide_down(seconds, DAY_S);
+}
+
 /* ---- stamps ---- */
 
 static void put_digits(char *out, int digits, int64_t value)
