@@ -1,0 +1,107 @@
+/* Upstreams: names, addresses, credentials. */
+#include "upstream/upstream.h"
+
+static bool alias_find(const struct upstream *upstream, struct text model, struct text *sent)
+{
+    for (size_t i = 0; i < upstream->alias_count; i++) {
+        if (text_equal(upstream->alias_from[i], model)) {
+            *sent = upstream->alias_to[i];
+            return true;
+        }
+    }
+    return false;
+}
+
+bool upstream_serves(const struct upstream *upstream, struct text model, struct text *sent)
+{
+    if (alias_find(upstream, model, sent))
+        return true;
+    if (upstream->pattern_count == 0) {
+        *sent = model;
+        return true;
+    }
+    for (size_t i = 0; i < upstream->pattern_count; i++) {
+        if (text_matches(model, upstream->patterns[i])) {
+            *sent = model;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void put_encoded(struct buffer *out, struct text plain)
+{
+    static const char hex[] = "0123456789ABCDEF";
+    for (size_t i = 0; i < plain.size; i++) {
+        unsigned char c = (unsigned char)plain.at[i];
+        bool safe = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                    c == '-' || c == '.' || c == '_' || c == '~';
+        if (safe) {
+            buffer_put_byte(out, (char)c);
+        } else {
+            buffer_put_byte(out, '%');
+            buffer_put_byte(out, hex[c >> 4]);
+            buffer_put_byte(out, hex[c & 15]);
+        }
+    }
+}
+
+struct text upstream_url(const struct upstream *upstream, struct text path, struct text model,
+                         struct arena *arena)
+{
+    const struct text mark = TEXT("{model}");
+    size_t at = text_find(upstream->base_url, mark, 0);
+    struct buffer url = {0};
+    if (at == SIZE_MAX) {
+        buffer_put(&url, upstream->base_url);
+    } else {
+        buffer_put(&url, text_slice(upstream->base_url, 0, at));
+        put_encoded(&url, model);
+        buffer_put(&url, text_from(upstream->base_url, at + mark.size));
+    }
+    buffer_put(&url, path);
+    if (upstream->query.size > 0) {
+        buffer_put_byte(&url, '?');
+        buffer_put(&url, upstream->query);
+    }
+    struct text result = arena_copy(arena, buffer_text(&url));
+    buffer_close(&url);
+    return result;
+}
+
+struct text upstream_credential(const struct upstream *upstream, struct text key,
+                                struct arena *arena)
+{
+    static const char *const prefix[] = {
+        [CREDENTIAL_BEARER] = "Authorization: Bearer ",
+        [CREDENTIAL_API_KEY] = "api-key: ",
+        [CREDENTIAL_X_API_KEY] = "x-api-key: ",
+    };
+    return arena_printf(arena, "%s%.*s", prefix[upstream->credential], TEXT_ARG(key));
+}
+
+static struct text host_of(struct text url)
+{
+    size_t at = text_find(url, TEXT("://"), 0);
+    struct text rest = at == SIZE_MAX ? url : text_from(url, at + 3);
+    size_t end = 0;
+    while (end < rest.size && rest.at[end] != '/' && rest.at[end] != ':' && rest.at[end] != '?')
+        end++;
+    return text_slice(rest, 0, end);
+}
+
+bool upstream_host_cancel_saves(struct text base_url)
+{
+    static const char *const saving[] = {
+        "api.openai.com",  ".openai.azure.com", "api.anthropic.com", "api.together.xyz",
+        "api.together.ai", "api.fireworks.ai",  "api.deepinfra.com", "api.deepseek.com",
+        "api.x.ai",        "api.cohere.com",    "api.cohere.ai",     "api.novita.ai",
+    };
+    struct text host = host_of(base_url);
+    for (size_t i = 0; i < sizeof saving / sizeof *saving; i++) {
+        struct text known = text_of(saving[i]);
+        if (known.at[0] == '.' ? text_ends(host, known) : text_equal_nocase(host, known))
+            return true;
+    }
+    return false;
+}
