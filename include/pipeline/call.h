@@ -1,0 +1,74 @@
+/*
+ * A call: one attempt at an upstream. It owns its hold, its meter and its transfer, and may
+ * outlive its client (draining). It ends exactly once, by call_books.
+ */
+#ifndef PURSER_PIPELINE_CALL_H
+#define PURSER_PIPELINE_CALL_H
+
+#include "pipeline/request.h"
+#include "wire/sse.h"
+#include "wire/usage.h"
+
+/* Answers up to this are kept whole until they are settled, so that they can carry their cost. */
+#define CALL_ANSWER_MOST (1024 * 1024)
+
+enum call_mode {
+    CALL_WAITING, /* no head yet */
+    CALL_WHOLE,   /* a plain answer, kept */
+    CALL_RELAY,   /* a plain answer too large to keep: passed on as it comes */
+    CALL_EVENTS,  /* server-sent events */
+};
+
+struct call {
+    struct worker *worker;
+    struct call *next_to_start;
+    bool announced;          /* its RESERVE line is in the batch, not yet committed */
+    uint64_t id;             /* in the worker's roster */
+    struct request *request; /* NULL: its client is gone */
+    struct arena arena;
+    struct buffer bytes; /* the client's body, which the pieces point into */
+    struct transfer_ask ask;
+    struct transfer *transfer;
+    struct loop_timer timer; /* request_seconds */
+    int64_t began_us, first_byte_us;
+
+    const struct upstream *upstream;
+    const struct model *model;
+    const struct price *price;
+    struct grant *grant;
+    struct text accept_key; /* passthrough: the key id to be known as accepted */
+    struct entry entry;     /* what its ledger lines have in common; texts in the arena */
+
+    enum call_mode mode;
+    struct sse sse;
+    struct answer_scan scan;
+    struct buffer answer; /* CALL_WHOLE */
+    bool usage_asked;     /* the client wants the usage chunk */
+    bool visible;         /* text a person could have seen has passed */
+    bool done;            /* [DONE] was seen */
+    bool failed;          /* the answer is an error of the upstream */
+    bool cancelled;       /* by us: the client is gone or time is up */
+    enum usage_result usage_result;
+    struct usage usage;
+    const char *stop_reason;
+
+    /* The settlement. */
+    struct money cost;
+    enum usage_source usage_source;
+};
+
+/* Makes the call for a request whose hold is granted: notes its RESERVE line and lines it up to
+ * start after the turn's ledger commit. */
+void call_open(struct request *request);
+
+/* Starts the calls whose lines are on disk's way; with `committed` false their holds are settled
+ * at zero and their requests refused. */
+void calls_start(struct worker *worker, bool committed);
+
+/* Its client is gone: cancel where that saves, else drain. The call has no request after it. */
+void call_abandon(struct call *call);
+
+/* Settles and records it and frees it. */
+void call_books(struct call *call);
+
+#endif

@@ -1,0 +1,68 @@
+/*
+ * The house: what all workers share. Built once by cli/serve.c, read-only afterwards but for what
+ * has a lock of its own (gate, ledger, clerk, guests).
+ */
+#ifndef PURSER_PIPELINE_HOUSE_H
+#define PURSER_PIPELINE_HOUSE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/table.h"
+#include "books/clerk.h"
+#include "books/ledger.h"
+#include "budget/gate.h"
+#include "money/catalog.h"
+#include "upstream/upstream.h"
+
+enum admission_mode { ADMISSION_KEYS, ADMISSION_OPEN, ADMISSION_PASSTHROUGH };
+enum session_rule { SESSION_FREE, SESSION_MUST_BE_NAMED, SESSION_IS_THE_KEY };
+
+/* What a caller may name itself. */
+enum naming { NAMING_SESSION = 1, NAMING_LABEL = 2, NAMING_TAGS = 4, NAMING_USER = 8 };
+
+/* A caller's key. */
+struct key {
+    struct text id;
+    struct text user, team;
+    struct text tags[SUBJECT_MAX_TAGS];
+    size_t tag_count;
+    const struct text *models; /* patterns; none: all */
+    size_t model_count;
+    unsigned may_set;
+    enum session_rule session;
+};
+
+struct admission_options {
+    enum admission_mode mode;
+    uint8_t admin_digest[32]; /* SHA-256 of the admin token */
+    bool has_admin;
+    struct table keys;          /* SHA-256 of the key (32 bytes) → struct key */
+    struct key guest;           /* in open mode everybody; in passthrough the mould of a key */
+    const struct text *origins; /* web pages that may call */
+    size_t origin_count;
+};
+
+/* Keys that an upstream has accepted, in passthrough mode. */
+struct guests {
+    pthread_mutex_t lock;
+    struct table accepted; /* key id → itself */
+};
+
+struct house {
+    struct admission_options admission;
+    const struct upstream *upstreams;
+    size_t upstream_count;
+    const struct catalog *catalog;
+    struct gate *gate;
+    struct ledger *ledger;
+    struct clerk *clerk;
+    struct guests guests;
+    size_t body_most; /* bytes of a request body */
+    int64_t request_ms, drain_ms, wait_ms;
+    int budget_status; /* of an exhausted budget */
+    bool hide_amounts, show_shared, log_access;
+    atomic_bool stopping; /* set once: new requests are refused */
+};
+
+#endif

@@ -1,0 +1,51 @@
+/*
+ * Refusals: our own errors, in OpenAI's shape. One table holds status, type, code and the headers
+ * that tell SDKs whether to try again.
+ */
+#ifndef PURSER_PIPELINE_REFUSAL_H
+#define PURSER_PIPELINE_REFUSAL_H
+
+#include "pipeline/request.h"
+
+enum refusal {
+    REFUSAL_BUDGET_EXCEEDED,
+    REFUSAL_BUDGET_CONTENTION,
+    REFUSAL_NEVER_FITS,
+    REFUSAL_NOT_PRICED,
+    REFUSAL_UNBOUNDED,
+    REFUSAL_ACCOUNTS_FULL,
+    REFUSAL_MODEL_NOT_FOUND,
+    REFUSAL_UNKNOWN_PATH,
+    REFUSAL_METHOD,
+    REFUSAL_INVALID_KEY,
+    REFUSAL_MODEL_NOT_ALLOWED,
+    REFUSAL_SESSION_REQUIRED,
+    REFUSAL_BAD_REQUEST, /* `code` is given by the caller */
+    REFUSAL_TOO_LARGE,
+    REFUSAL_CONTENT_TYPE,
+    REFUSAL_ORIGIN,
+    REFUSAL_HOST,
+    REFUSAL_NOT_FOUND,
+    REFUSAL_BOOKS_BUSY,
+    REFUSAL_LEDGER,
+    REFUSAL_SHUTTING_DOWN,
+    REFUSAL_UPSTREAM_UNREACHABLE,
+    REFUSAL_UPSTREAM_UNANSWERED,
+    REFUSAL_UPSTREAM_TIMEOUT,
+    REFUSAL_UPSTREAM_AUTH,
+    REFUSAL_UPSTREAM_BAD_ANSWER,
+    REFUSAL_CLIENT_GONE, /* for the books only */
+    REFUSAL_COUNT
+};
+
+/* Decides the request's reply: status, headers and body. `param` may be NULL. */
+void refuse(struct request *request, enum refusal refusal, const char *param, const char *format,
+            ...) __attribute__((format(printf, 4, 5)));
+
+/* REFUSAL_BAD_REQUEST with a code of its own. */
+void refuse_body(struct request *request, const struct body_error *error);
+
+/* The refusal that a verdict other than GRANTED and WAIT asks for. */
+void refuse_verdict(struct request *request, const struct grant *grant);
+
+#endif

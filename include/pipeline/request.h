@@ -1,0 +1,85 @@
+/*
+ * A request: a client waiting for an answer. It owns its arena and dies with its reply.
+ */
+#ifndef PURSER_PIPELINE_REQUEST_H
+#define PURSER_PIPELINE_REQUEST_H
+
+#include "pipeline/reply.h"
+#include "pipeline/worker.h"
+#include "wire/body.h"
+
+#define REQUEST_MAX_HEADERS 100
+
+enum step {
+    STEP_ADMIT,
+    STEP_ROUTE,
+    STEP_RESERVE,
+    STEP_FORWARD,
+    STEP_SETTLE,
+    STEP_RECORD,
+    STEP_COUNT,
+    STEP_OVER = STEP_COUNT /* nothing more to do */
+};
+
+/* Why a request has no call, or its call no answer: code and status for the books. */
+struct outcome {
+    const char *error; /* the code of our own error; NULL: none */
+    const char *stop_reason;
+};
+
+struct request_header {
+    struct text name, value;
+};
+
+struct request {
+    struct worker *worker;
+    uint64_t id; /* in the worker's roster */
+    char name[REQUEST_ID_SIZE];
+    struct arena arena;
+    int64_t began_us, began_wall_us;
+
+    /* What the client sent; texts in the arena, the body in a buffer of its own. */
+    struct text method, target; /* target: path and query, as sent */
+    struct text query;          /* without '?' */
+    struct text url_session;    /* of /s/<session>/, decoded */
+    struct request_header headers[REQUEST_MAX_HEADERS];
+    size_t header_count;
+    struct buffer bytes;
+    enum endpoint endpoint;
+
+    /* admit */
+    const struct key *key;
+    struct text credential; /* the key as the client sent it, for passthrough */
+    bool admin;
+    struct subject subject;
+    struct text session, label;
+    struct body body;
+
+    /* route */
+    const struct upstream *upstream;
+    const struct model *model; /* NULL: unpriced */
+    struct text model_sent, model_booked;
+
+    /* reserve */
+    struct grant *grant; /* in the arena */
+    uint64_t waiter;     /* 0: not waiting */
+    struct ask ask;
+    struct loop_timer timer; /* of the waiting step */
+
+    struct call *call; /* NULL before forward and after its end */
+    struct outcome outcome;
+    enum step step;
+    bool client_gone;
+    struct reply reply;
+};
+
+/* A new request on a worker, in its roster; the listener fills in what the client sent. */
+struct request *request_open(struct worker *worker);
+
+/* The listener is done with it (sent, or the client is gone): freed once the pipeline is, too. */
+void request_close(struct request *request);
+
+/* The first header of that name (ASCII case ignored); TEXT_NONE if there is none. */
+struct text request_header(const struct request *request, const char *name);
+
+#endif

@@ -1,0 +1,41 @@
+/*
+ * A worker: one thread, one loop, and everything that is not shared. A request lives on one worker.
+ */
+#ifndef PURSER_PIPELINE_WORKER_H
+#define PURSER_PIPELINE_WORKER_H
+
+#include "base/hash.h"
+#include "base/mailbox.h"
+#include "base/roster.h"
+#include "pipeline/house.h"
+#include "upstream/transport.h"
+
+struct worker {
+    struct house *house;
+    const struct clock *clock;
+    struct loop *loop;
+    struct mailbox *mailbox;
+    struct transport *transport;
+    struct ledger_batch *batch;
+    struct hasher *hasher;
+    struct roster requests; /* clients waiting for an answer */
+    struct roster calls;    /* calls at upstreams; some have outlived their request */
+    struct call *to_start, **to_start_end; /* announced in the batch, started after its commit */
+    uint64_t random;                       /* state of the request ids */
+    void (*on_letter)(void *context,
+                      struct letter *letter); /* letters that are not the pipeline's */
+    void *letter_context;
+};
+
+/* Fills a zeroed worker, on the thread that will run it or before it runs. */
+void worker_open(struct worker *worker, struct house *house, const struct clock *clock);
+void worker_close(struct worker *worker); /* no request or call may be left */
+
+/* A fresh id: "req_", 12 hex digits of the wall time in ms, 12 random ones. */
+#define REQUEST_ID_SIZE 29
+void worker_request_id(struct worker *worker, char out[REQUEST_ID_SIZE]);
+
+/* Ends everything that still runs (drain time is over): clients see a break, calls are booked. */
+void worker_end_all(struct worker *worker);
+
+#endif
