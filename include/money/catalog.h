@@ -18,7 +18,7 @@ struct model {
     struct text name;     /* the canonical name, under which it is booked */
     enum model_kind kind;
     struct price price;
-    int64_t max_input_tokens;  /* 0: unknown */
+    int64_t max_input_tokens;  /* of one prompt; 0: unknown */
     int64_t max_output_tokens; /* 0: unknown */
     bool reasoning;            /* may think before its first visible token */
 };
@@ -32,7 +32,9 @@ void catalog_close(struct catalog *catalog);
  * members) fails the whole file with its name and what is wrong; nothing of it is added. */
 MUST_USE bool catalog_load(struct catalog *catalog, const char *path, struct fault *fault);
 
-/* Adds or replaces one model; everything is copied. `aliases` are further names for it. */
+/* Adds or replaces one model (the same provider and name); everything is copied. `aliases` are
+ * further names for it; a replaced model keeps those it had. A name taken before by another model
+ * of the provider now leads here. */
 void catalog_add(struct catalog *catalog, const struct model *model, const struct text *aliases,
                  size_t alias_count);
 
@@ -40,7 +42,7 @@ void catalog_add(struct catalog *catalog, const struct model *model, const struc
 void catalog_seal(struct catalog *catalog);
 
 /* By name or alias, exact, of that provider, else of any ("" provider) record; NULL if not priced.
- * `provider` empty: the first record of that name of any provider. */
+ * `provider` empty: the "" provider's, else the first record of that name of any provider. */
 const struct model *catalog_find(const struct catalog *catalog, struct text provider,
                                  struct text name);
 

@@ -1,0 +1,171 @@
+// What the price package does not say, checked by hand: the limits of the main models, the exact
+// names behind open-ended rules, which models think, and which are no plain text models.
+// Sources: the providers' public model pages (OpenAI "Models", Anthropic "Models overview",
+// Google "Gemini models", DeepSeek "Models & pricing"), read in November 2026.
+
+// Our name, the package's, and the package's providers whose models it resells under their names.
+// The order is that of the file: of two records with one name, the earlier is found first by a
+// caller who names no provider.
+export const PROVIDERS = [
+  { id: 'openai', from: 'openai' },
+  { id: 'anthropic', from: 'anthropic' },
+  { id: 'google', from: 'google', resells: ['anthropic'] },
+  { id: 'mistral', from: 'mistral' },
+  { id: 'deepseek', from: 'deepseek' },
+  { id: 'xai', from: 'x-ai' },
+  { id: 'cohere', from: 'cohere' },
+  { id: 'moonshot', from: 'moonshotai' },
+  { id: 'groq', from: 'groq' },
+  { id: 'cerebras', from: 'cerebras' },
+  { id: 'together', from: 'together' },
+  { id: 'fireworks', from: 'fireworks' },
+  { id: 'novita', from: 'novita' },
+  { id: 'perplexity', from: 'perplexity' },
+  { id: 'azure', from: 'azure', resells: ['openai', 'anthropic', 'deepseek', 'x-ai', 'moonshotai'] },
+  { id: 'bedrock', from: 'aws' },
+  { id: 'openrouter', from: 'openrouter' },
+]
+
+// [names without date and "-latest", largest input, largest output], in tokens; the first that
+// fits counts. null: as the package says.
+export const LIMITS = [
+  [/^gpt-4o-2024-05-13$/, 128000, 4096],
+  [/^gpt-4o(-mini)?$/, 128000, 16384],
+  [/^chatgpt-4o$/, 128000, 16384],
+  [/^gpt-audio(-mini|-1\.5)?$/, 128000, 16384],
+  [/^gpt-4\.1(-mini|-nano)?$/, 1047576, 32768],
+  [/^gpt-4\.5-preview$/, 128000, 16384],
+  [/^gpt-4(-turbo(-0125)?|-0125|-1106)?(-vision)?-preview$/, 128000, 4096],
+  [/^gpt-4-turbo$/, 128000, 4096],
+  [/^gpt-4-32k$/, 32768, 32768],
+  [/^gpt-4$/, 8192, 8192],
+  [/^gpt-3\.5-turbo-(0301|0613)$/, 4096, 4096],
+  [/^gpt-3\.5-turbo-instruct$/, 4096, 4096],
+  [/^gpt-3\.?5-turbo-16k$/, 16385, 16385],
+  [/^gpt-3\.?5-turbo(-0125|-1106)?$/, 16385, 4096],
+  [/^gpt-5([.-][123])?-chat$/, 128000, 16384],
+  [/^gpt-5[.-]3$/, 128000, 16384],
+  [/^gpt-5-pro$/, 400000, 272000],
+  [/^gpt-5([.-]1)?(-mini|-nano|-codex|-codex-mini|-codex-max)?$/, 272000, 128000],
+  [/^gpt-5[.-]2(-pro|-codex)?$/, 272000, 128000],
+  [/^gpt-5[.-]3-codex$/, 272000, 128000],
+  [/^gpt-5[.-]4-(mini|nano)$/, 272000, 128000],
+  [/^gpt-5[.-][45](-pro)?$/, 1050000, 128000],
+  [/^gpt-5[.-]6(-luna|-sol|-terra)?$/, 1050000, 128000],
+  [/^gpt-6-(astra|sol|luna)$/, 1050000, 128000],
+  [/^codex-mini$/, 200000, 100000],
+  [/^o1-mini$/, 128000, 65536],
+  [/^o1-preview$/, 128000, 32768],
+  [/^(o1|o1-pro|o3|o3-mini|o3-mini-high|o3-pro|o4-mini|o4-mini-high)$/, 200000, 100000],
+  [/^computer-use-preview$/, 8192, 1024],
+  [/^(davinci|babbage)-002$/, 16384, 16384],
+  [/^text-embedding-(3-small|3-large|ada|ada-002|ada-002-v2)$/, 8192, 0],
+  [/^claude-(2|2\.[01]|v1)$/, null, 4096],
+  [/^claude-3-(haiku|sonnet|opus)$/, 200000, 4096],
+  [/^claude-3[.-]5-(haiku|sonnet)$/, 200000, 8192],
+  [/^claude-3[.-]7-sonnet$/, 200000, 64000],
+  [/^claude-(opus-4([.-][01])?|4-opus)$/, 200000, 32000],
+  [/^claude-(sonnet-4([.-]0)?|4-sonnet)$/, 200000, 64000],
+  [/^claude-(haiku|sonnet|opus)-4[.-]5$/, null, 64000],
+  [/^claude-(haiku|sonnet|opus)-4[.-][6-8]$/, 1000000, 128000],
+  [/^claude-(sonnet|opus|fable)-5([.-][15])?$/, 1000000, 128000],
+  [/^gemini-1\.5-pro$/, 2097152, 8192],
+  [/^gemini-(1\.5|2\.0)-flash(-lite)?$/, 1048576, 8192],
+  [/^gemini-2\.5-(pro|flash|flash-lite)$/, 1048576, 65536],
+  [/^gemini-3(\.1)?-(pro|flash)-preview$/, 1048576, 65536],
+  [/^deepseek-chat$/, 128000, 8192],
+  [/^deepseek-reasoner$/, 128000, 65536],
+]
+
+// Where the limits above hold: the providers that serve these models themselves.
+export const LIMITS_OF = ['openai', 'anthropic', 'google', 'deepseek', 'azure']
+
+// Exact names that the package covers by an open rule ("starts with"). Each is kept only if the
+// package itself prices it by the record it stands under.
+export const NAMES = {
+  openai: {
+    'computer-use': ['computer-use-preview', 'computer-use-preview-2025-03-11'],
+    'gpt-3.5-turbo-instruct': ['gpt-3.5-turbo-instruct'],
+    'gpt-4.5-preview': ['gpt-4.5-preview', 'gpt-4.5-preview-2025-02-27'],
+    'gpt-5-nano': ['gpt-5-nano-2025-08-07'],
+  },
+  anthropic: {
+    'claude-2': ['claude-2.0', 'claude-2.1'],
+    'claude-3-5-haiku-latest': ['claude-3-5-haiku-20241022'],
+    'claude-3-5-sonnet': [
+      'claude-3-5-sonnet-20240620',
+      'claude-3-5-sonnet-20241022',
+      'claude-3-5-sonnet-latest',
+    ],
+    'claude-3-7-sonnet-latest': ['claude-3-7-sonnet-20250219'],
+    'claude-3-haiku': ['claude-3-haiku-20240307'],
+    'claude-3-opus-latest': ['claude-3-opus-20240229'],
+    'claude-3-sonnet': ['claude-3-sonnet-20240229'],
+    'claude-haiku-4-5': ['claude-haiku-4-5-20251001'],
+    'claude-opus-4-1': ['claude-opus-4-1-20250805'],
+    'claude-opus-4-5': ['claude-opus-4-5-20251101'],
+    'claude-sonnet-4-0': ['claude-sonnet-4-20250514'],
+    'claude-sonnet-4-5': ['claude-sonnet-4-5-20250929'],
+  },
+  google: {
+    'gemini-2.0-flash': ['gemini-2.0-flash-001'],
+    'gemini-2.0-flash-lite': ['gemini-2.0-flash-lite-001'],
+  },
+  mistral: {
+    'magistral-medium': ['magistral-medium-latest', 'magistral-medium-2506', 'magistral-medium-2509'],
+    'magistral-small': ['magistral-small-latest', 'magistral-small-2506', 'magistral-small-2509'],
+  },
+}
+
+// Bedrock's cross-region profiles put a region before the model's name.
+export const BEDROCK_REGIONS = ['us', 'eu', 'apac', 'au', 'jp']
+
+// Free of charge, says the provider; the package has no figures for them.
+export const FREE = [
+  {
+    provider: 'openai',
+    name: 'omni-moderation-latest',
+    aliases: ['omni-moderation-2024-09-26'],
+  },
+  {
+    provider: 'openai',
+    name: 'text-moderation-latest',
+    aliases: ['text-moderation-007', 'text-moderation-stable'],
+  },
+]
+
+// May think before the first visible token: looked for in the name behind the last '/', in small
+// letters. Wrongly true costs some convenience (no rolling hold), wrongly false costs money.
+export const REASONING = [
+  /^o[1-9]\b/,
+  /(^|\.)gpt-([5-9]|oss)/,
+  /^gpt-(chat-)?latest$/,
+  /^codex/,
+  /claude-(3[.-]7|[4-9]|(opus|sonnet|haiku)-[4-9]|fable|mythos)/,
+  /gemini-(2\.[5-9]|[3-9]|flash-latest|pro-latest|2\.0-flash-thinking)/,
+  /grok-(3-mini|[4-9]|build|code|latest)/,
+  /deepseek[.-](r[1-9]|reasoner|v3[.p][1-9]|v[4-9]|chat$|chat-v3\.)/,
+  /(^|[-_./])r1($|[-_.:])/,
+  /magistral|mistral-medium-(3[.-]5|latest)|mistral-small-2603/,
+  /qwq|qvq|qwen-?(3|plus|max|flash|turbo)|qwen[4-9]/,
+  /kimi-(k2[.p][5-9]|k2-thinking|k[3-9]|latest)/,
+  /glm-(z1|4[.p][5-9]|[5-9])/,
+  /minimax-m[1-9]/,
+  /nova-2|nova-premier/,
+  /nemotron|ernie|hunyuan|seed|step-|mimo|ring-|inkling|hermes-4|cogito|intellect|aion|olmo-3/,
+  /reason|think|-rt?[0-9]-/,
+]
+export const NO_REASONING = /non-reasoning|llama-3\.1-405b-reasoning/
+
+export const EMBEDDING = /embed|^bge-|^e5-|^gte-|m2-bert/
+
+// No plain text models, or models whose every call costs fees beside its tokens.
+export const LEFT_OUT = [
+  [/(^|[-_./])(tts|whisper|transcribe|realtime|live|sonic|voice|speech)/, 'speech'],
+  [/image|imagen|dall-e|banana/, 'images'],
+  [/video|(^|\/)(veo|sora)|omni-flash/, 'video'],
+  [/ocr|rerank|moderation/, 'another endpoint'],
+  [/search-preview|-search($|-)|sonar|online|deep-research|compound/, 'search fees on every call'],
+  [/^ft:|[-.@:]$/, 'the beginning of a name'],
+  [/^~|^openrouter\/|^auto$/, 'stands for changing models'],
+]

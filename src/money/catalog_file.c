@@ -1,0 +1,356 @@
+/*
+ * Reading price files. Everything in them comes from outside: a member this code does not know is
+ * refused, since it may be a price that would otherwise not be billed.
+ */
+#include "money/catalog_file.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "base/json.h"
+
+#define FORMAT        1
+#define RATE_DECIMALS 6
+#define RATE_UNSET    (-1)
+#define TOKENS_MOST   1000000000000
+
+static const struct text FILE_MEMBERS[] = {TEXT("format"), TEXT("source"), TEXT("models"),
+                                           TEXT_NONE};
+static const struct text RECORD_MEMBERS[] = {
+    TEXT("provider"),  TEXT("name"),       TEXT("aliases"), TEXT("kind"), TEXT("reasoning"),
+    TEXT("max_input"), TEXT("max_output"), TEXT("tiers"),   TEXT_NONE};
+static const struct text TIER_MEMBERS[] = {
+    TEXT("above"),       TEXT("input"),          TEXT("cached_input"),
+    TEXT("cache_write"), TEXT("cache_write_1h"), TEXT("audio_input"),
+    TEXT("output"),      TEXT("audio_output"),   TEXT_NONE};
+
+static const char *const KINDS[] = {
+    [MODEL_CHAT] = "chat", [MODEL_EMBEDDING] = "embedding", [MODEL_OTHER] = "other"};
+
+/* Two prices of one bucket: the dearer counts, as usage does not tell them apart. */
+static const struct {
+    struct text name;
+    enum bucket bucket;
+} RATES[] = {
+    {TEXT("input"), BUCKET_INPUT},
+    {TEXT("cached_input"), BUCKET_CACHED_INPUT},
+    {TEXT("cache_write"), BUCKET_CACHE_WRITE},
+    {TEXT("cache_write_1h"), BUCKET_CACHE_WRITE},
+    {TEXT("audio_input"), BUCKET_AUDIO_INPUT},
+    {TEXT("output"), BUCKET_OUTPUT},
+    {TEXT("audio_output"), BUCKET_AUDIO_OUTPUT},
+};
+#define RATE_COUNT (sizeof(RATES) / sizeof(RATES[0]))
+
+static bool is_one_of(struct text raw_name, const struct text *names)
+{
+    for (; names->at != NULL; names++) {
+        if (json_name_equal(raw_name, *names)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Is the value an object with no members but these? */
+static bool check_object(struct json_value value, const struct text *names, struct fault *fault)
+{
+    if (value.kind != JSON_OBJECT) {
+        return fault_set(fault, "an object is expected");
+    }
+    struct json_walk walk = json_walk(value);
+    struct text name;
+    struct json_value member;
+    while (json_next(&walk, &name, &member)) {
+        if (!is_one_of(name, names)) {
+            return fault_set(fault, "\"%.*s\" is not known", TEXT_ARG(name));
+        }
+    }
+    return true;
+}
+
+static bool read_name(struct json_value value, struct arena *arena, struct text *name,
+                      struct fault *fault)
+{
+    struct text plain = value.kind == JSON_STRING ? json_string(arena, value) : TEXT_NONE;
+    if (plain.size == 0 || plain.size > CATALOG_NAME_MOST) {
+        return fault_set(fault, "a name is a text of 1 to %d bytes", CATALOG_NAME_MOST);
+    }
+    *name = plain;
+    return true;
+}
+
+static size_t count_elements(struct json_value array)
+{
+    struct json_walk walk = json_walk(array);
+    struct text name;
+    struct json_value element;
+    size_t count = 0;
+    while (json_next(&walk, &name, &element)) {
+        count++;
+    }
+    return count;
+}
+
+static bool read_names(struct json_value record, struct arena *arena, struct catalog_record *out,
+                       struct fault *fault)
+{
+    struct json_value value;
+    if (json_member(record, TEXT("provider"), &value) &&
+        !read_name(value, arena, &out->model.provider, fault)) {
+        return fault_prefix(fault, "\"provider\"");
+    }
+    if (!json_member(record, TEXT("aliases"), &value)) {
+        return true;
+    }
+    if (value.kind != JSON_ARRAY) {
+        return fault_set(fault, "\"aliases\" is a list of names");
+    }
+    struct text *aliases = arena_new(arena, (count_elements(value) + 1) * sizeof(*aliases));
+    out->aliases = aliases;
+    struct json_walk walk = json_walk(value);
+    struct text name;
+    while (json_next(&walk, &name, &value)) {
+        if (!read_name(value, arena, &aliases[out->alias_count++], fault)) {
+            return fault_prefix(fault, "\"aliases\"");
+        }
+    }
+    return true;
+}
+
+static bool read_kind(struct json_value record, struct arena *arena, enum model_kind *kind)
+{
+    struct json_value value;
+    if (!json_member(record, TEXT("kind"), &value) || value.kind != JSON_STRING) {
+        return false;
+    }
+    struct text name = json_string(arena, value);
+    for (unsigned at = 0; at < sizeof(KINDS) / sizeof(KINDS[0]); at++) {
+        if (text_equal(name, text_of(KINDS[at]))) {
+            *kind = (enum model_kind)at;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* An optional count of tokens from `least` up. */
+static bool read_tokens(struct json_value object, struct text name, int64_t least, int64_t *tokens)
+{
+    struct json_value value;
+    int64_t read = 0;
+    if (!json_member(object, name, &value)) {
+        return true;
+    }
+    if (value.kind != JSON_NUMBER || !json_int(value, &read)) {
+        return false;
+    }
+    if (read < least || read > TOKENS_MOST) {
+        return false;
+    }
+    *tokens = read;
+    return true;
+}
+
+/* Buckets without a price of their own get their parent's. */
+static void fill_rates(struct rates *rates)
+{
+    static const enum bucket parent[BUCKET_COUNT] = {
+        [BUCKET_INPUT] = BUCKET_INPUT,       [BUCKET_CACHED_INPUT] = BUCKET_INPUT,
+        [BUCKET_CACHE_WRITE] = BUCKET_INPUT, [BUCKET_AUDIO_INPUT] = BUCKET_INPUT,
+        [BUCKET_OUTPUT] = BUCKET_OUTPUT,     [BUCKET_AUDIO_OUTPUT] = BUCKET_OUTPUT,
+    };
+    for (int bucket = 0; bucket < BUCKET_COUNT; bucket++) {
+        if (rates->pico[bucket] == RATE_UNSET) {
+            rates->pico[bucket] = rates->pico[parent[bucket]];
+        }
+    }
+}
+
+static bool read_rates(struct json_value tier, enum model_kind kind, struct rates *rates,
+                       struct fault *fault)
+{
+    for (int bucket = 0; bucket < BUCKET_COUNT; bucket++) {
+        rates->pico[bucket] = RATE_UNSET;
+    }
+    for (size_t at = 0; at < RATE_COUNT; at++) {
+        struct json_value value;
+        int64_t pico = 0;
+        if (!json_member(tier, RATES[at].name, &value)) {
+            continue;
+        }
+        if (value.kind != JSON_NUMBER ||
+            !money_parse_scaled(value.raw, RATE_DECIMALS, PRICE_MOST_PICO, &pico)) {
+            return fault_set(fault,
+                             "\"%.*s\" is not a price (USD per 1M tokens, 0 to 1000000, at most "
+                             "%d decimals)",
+                             TEXT_ARG(RATES[at].name), RATE_DECIMALS);
+        }
+        int64_t *rate = &rates->pico[RATES[at].bucket];
+        *rate = pico > *rate ? pico : *rate;
+    }
+    if (kind == MODEL_EMBEDDING && rates->pico[BUCKET_OUTPUT] == RATE_UNSET) {
+        rates->pico[BUCKET_OUTPUT] = 0;
+    }
+    if (rates->pico[BUCKET_INPUT] == RATE_UNSET || rates->pico[BUCKET_OUTPUT] == RATE_UNSET) {
+        return fault_set(fault, "\"input\" and \"output\" are needed");
+    }
+    fill_rates(rates);
+    return true;
+}
+
+static bool read_tier(struct json_value value, enum model_kind kind, struct price *price,
+                      struct fault *fault)
+{
+    if (!check_object(value, TIER_MEMBERS, fault)) {
+        return false;
+    }
+    if (price->tier_count == PRICE_MAX_TIERS) {
+        return fault_set(fault, "at most %d tiers are possible", PRICE_MAX_TIERS);
+    }
+    int tier = price->tier_count;
+    int64_t above = -1;
+    if (!read_tokens(value, TEXT("above"), 0, &above)) {
+        return fault_set(fault, "\"above\" is not a number of tokens");
+    }
+    bool rises = tier == 0 ? above == -1 : above > price->tiers[tier - 1].above_input_tokens;
+    if (!rises) {
+        return fault_set(fault, "the first tier has no \"above\", each later one a larger one");
+    }
+    price->tiers[tier].above_input_tokens = above;
+    price->tier_count++;
+    return read_rates(value, kind, &price->tiers[tier].rates, fault);
+}
+
+static bool read_tiers(struct json_value record, enum model_kind kind, struct price *price,
+                       struct fault *fault)
+{
+    struct json_value tiers;
+    if (!json_member(record, TEXT("tiers"), &tiers) || tiers.kind != JSON_ARRAY) {
+        return fault_set(fault, "\"tiers\", a list, is needed");
+    }
+    struct json_walk walk = json_walk(tiers);
+    struct text name;
+    struct json_value value;
+    while (json_next(&walk, &name, &value)) {
+        if (!read_tier(value, kind, price, fault)) {
+            return fault_prefix(fault, "tier %d", price->tier_count);
+        }
+    }
+    return price->tier_count > 0 ? true : fault_set(fault, "\"tiers\" is empty");
+}
+
+static bool read_traits(struct json_value record, struct arena *arena, struct model *model,
+                        struct fault *fault)
+{
+    struct json_value reasoning;
+    if (!read_kind(record, arena, &model->kind)) {
+        return fault_set(fault, "\"kind\" is chat, embedding or other");
+    }
+    if (!json_member(record, TEXT("reasoning"), &reasoning) ||
+        (reasoning.kind != JSON_TRUE && reasoning.kind != JSON_FALSE)) {
+        return fault_set(fault, "\"reasoning\" is true or false");
+    }
+    model->reasoning = reasoning.kind == JSON_TRUE;
+    if (!read_tokens(record, TEXT("max_input"), 1, &model->max_input_tokens) ||
+        !read_tokens(record, TEXT("max_output"), 1, &model->max_output_tokens)) {
+        return fault_set(fault, "\"max_input\" and \"max_output\" are numbers of tokens");
+    }
+    return true;
+}
+
+static bool read_record(struct json_value value, size_t number, struct arena *arena,
+                        struct catalog_record *record, struct fault *fault)
+{
+    struct json_value name;
+    struct model *model = &record->model;
+    if (value.kind != JSON_OBJECT || !json_member(value, TEXT("name"), &name) ||
+        !read_name(name, arena, &model->name, NULL)) {
+        return fault_set(fault, "record %zu: \"name\" is a text of 1 to %d bytes", number,
+                         CATALOG_NAME_MOST);
+    }
+    if (check_object(value, RECORD_MEMBERS, fault) && read_names(value, arena, record, fault) &&
+        read_traits(value, arena, model, fault) &&
+        read_tiers(value, model->kind, &model->price, fault)) {
+        return true;
+    }
+    return fault_prefix(fault, "record %zu (%.*s)", number, TEXT_ARG(model->name));
+}
+
+static bool read_head(struct json_value file, struct json_value *models, struct fault *fault)
+{
+    struct json_value value;
+    int64_t format = 0;
+    if (!check_object(file, FILE_MEMBERS, fault)) {
+        return false;
+    }
+    if (!json_member(file, TEXT("format"), &value) || value.kind != JSON_NUMBER ||
+        !json_int(value, &format) || format != FORMAT) {
+        return fault_set(fault, "\"format\" must be %d", FORMAT);
+    }
+    if (!json_member(file, TEXT("models"), &value) || value.kind != JSON_ARRAY) {
+        return fault_set(fault, "\"models\", a list, is needed");
+    }
+    *models = value;
+    return true;
+}
+
+bool catalog_file_parse(struct text json, struct arena *arena,
+                        const struct catalog_record **records, size_t *count, struct fault *fault)
+{
+    struct json_value file;
+    struct json_value models;
+    size_t where = 0;
+    if (json_parse(json, &file, &where) != JSON_OK) {
+        return fault_set(fault, "not JSON at byte %zu", where);
+    }
+    if (!read_head(file, &models, fault)) {
+        return false;
+    }
+    struct catalog_record *read = arena_new(arena, (count_elements(models) + 1) * sizeof(*read));
+    struct json_walk walk = json_walk(models);
+    struct text name;
+    struct json_value value;
+    size_t done = 0;
+    for (; json_next(&walk, &name, &value); done++) {
+        if (!read_record(value, done + 1, arena, &read[done], fault)) {
+            return false;
+        }
+    }
+    *records = read;
+    *count = done;
+    return true;
+}
+
+static bool read_bytes(FILE *file, struct buffer *bytes, struct fault *fault)
+{
+    while (feof(file) == 0) {
+        buffer_reserve(bytes, BUFSIZ);
+        bytes->size += fread(bytes->at + bytes->size, 1, BUFSIZ, file);
+        if (ferror(file) != 0) {
+            return fault_set(fault, "cannot be read: %s", strerror(errno));
+        }
+        if (bytes->size > CATALOG_FILE_MOST) {
+            return fault_set(fault, "larger than %d bytes", CATALOG_FILE_MOST);
+        }
+    }
+    return true;
+}
+
+bool catalog_file_read(const char *path, struct arena *arena, const struct catalog_record **records,
+                       size_t *count, struct fault *fault)
+{
+    FILE *file = fopen(path, "rbe");
+    if (file == NULL) {
+        return fault_set(fault, "%s: cannot be opened: %s", path, strerror(errno));
+    }
+    struct buffer bytes = {0};
+    bool done = read_bytes(file, &bytes, fault);
+    fclose(file);
+    if (done) {
+        struct text json = arena_copy(arena, buffer_text(&bytes));
+        done = catalog_file_parse(json, arena, records, count, fault);
+    }
+    buffer_close(&bytes);
+    return done ? true : fault_prefix(fault, "%s", path);
+}
