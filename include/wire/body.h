@@ -8,11 +8,13 @@
  *     input tokens ≤ bytes of the body
  *                    + 3                      the answer's priming
  *                    + 32 + 16 × functions + 8 × properties      if there are tools
- *                    + 64                     if a JSON schema is asked for
+ *                    + 64                     if there is a response_format
  *
  * (each message's own 4 tokens are less than the 20 bytes its JSON costs; token-id arrays have at
- * least two bytes per token). Images, audio and files are not bounded by their bytes: with one of
- * them input_bound is BODY_UNBOUNDED and the model's max_input_tokens has to do.
+ * least two bytes per token). `properties` are the members of all objects of that name within the
+ * tools. Images, audio and files are not bounded by their bytes, nor is what the provider adds
+ * from elsewhere (cached content, a chat template): with one of them input_bound is BODY_UNBOUNDED
+ * and the model's max_input_tokens has to do.
  */
 #ifndef PURSER_WIRE_BODY_H
 #define PURSER_WIRE_BODY_H
@@ -41,9 +43,11 @@ struct body {
     int64_t prompts;      /* 1, or the length of a prompt or input array of texts or token lists */
     int64_t choices;      /* prompts × max(n, best_of, 1) */
     int64_t input_bound;  /* tokens: see above */
-    int64_t extra_output; /* the bytes of `prediction`: rejected tokens are billed as output */
+    int64_t extra_output; /* the bytes of `prediction` × choices: its rejected tokens are billed
+                             as output */
     bool audio;           /* audio in or out */
-    struct text user, session, label; /* `user`, `metadata.session_id`; TEXT_NONE if absent */
+    /* `user`, `metadata.session_id`, `metadata.label`; TEXT_NONE if absent */
+    struct text user, session, label;
     struct text prompt_cache_key;
     struct text tags[BODY_MAX_TAGS]; /* metadata.tags: an array, or one text with commas */
     size_t tag_count;

@@ -6,8 +6,13 @@
  *     sse_feed(&sse, piece);
  *     while (sse_next(&sse, &event)) ...       until it says SSE_MORE or SSE_TOO_LARGE
  *
+ * The raw texts of all events, one after the other, are the stream. An event is given out as soon
+ * as its end is certain: if a piece ends inside the \r\n of the blank line, the \n comes later as
+ * an event of its own without data. After SSE_TOO_LARGE only sse_close may follow.
+ *
  * An event's texts are valid until the next sse_feed. Whole events inside one piece are not
- * copied; only the unfinished rest of a piece is kept.
+ * copied; only the unfinished rest of a piece is kept. A piece must stay valid until sse_next says
+ * SSE_MORE. Zero-initialised is ready.
  */
 #ifndef PURSER_WIRE_SSE_H
 #define PURSER_WIRE_SSE_H
@@ -17,10 +22,11 @@
 #define SSE_MAX_EVENT (4 * 1024 * 1024) /* bytes of one event */
 
 struct sse {
-    struct buffer kept;   /* an unfinished event */
+    struct buffer kept;   /* an unfinished event, and what follows it */
     struct buffer joined; /* data of an event with several data lines */
-    struct text piece;    /* what is being read: the piece, or `kept` */
+    struct text piece;    /* what is still to be read of the piece, or of `kept` */
     size_t scanned; /* how much of an unfinished event holds no end (no byte is scanned twice) */
+    bool begun;     /* the first event, which may have a byte order mark, is past */
 };
 
 struct sse_event {
@@ -38,6 +44,6 @@ enum sse_result sse_next(struct sse *sse, struct sse_event *event);
 
 /* What is left unfinished at the end of a stream (some upstreams leave out the last blank line):
  * true and the event if it has a data field. */
-bool sse_last(struct sse *sse, struct sse_event *event);
+MUST_USE bool sse_last(struct sse *sse, struct sse_event *event);
 
 #endif

@@ -35,13 +35,18 @@ enum usage_result usage_read(struct json_value value, struct usage *usage);
 /* ---- whole answers ---- */
 
 /* Finds the top-level `usage` and `model` of a JSON answer of any length while it passes by, in
- * constant memory (values over 64 KiB are not kept). Zero-initialised is ready. */
+ * constant memory. Of members standing twice the first counts. Values over 64 KiB are cut (such a
+ * usage is invalid). What is not a JSON object holds nothing. Zero-initialised is ready. */
+#define ANSWER_MOST_KEPT (64 * 1024)
+
 struct answer_scan {
-    struct buffer usage_raw;
-    struct buffer model_raw;
-    struct buffer name; /* the top-level member being read */
-    int depth;
+    struct buffer usage_raw; /* the member's value as it stands; empty if absent */
+    struct buffer model_raw; /* with its quotes */
+    struct buffer name;      /* the top-level member being read, escapes not resolved */
+    int depth;               /* open containers within the member's value */
     int state;
+    int member;    /* which member's value is being read */
+    bool escaped;  /* the byte before, in a string, was a backslash */
     bool is_error; /* a top-level `error` that is not null */
 };
 
@@ -55,14 +60,15 @@ struct chunk {
     bool done;          /* the data is [DONE] */
     bool error;         /* carries a top-level `error` */
     bool visible;       /* brings text, a refusal, or a tool call a person could see */
-    bool choices_empty; /* has `choices: []` */
+    bool choices_empty; /* has `choices: []`; always told in a chunk with usage or error */
     enum usage_result usage_result;
     struct usage usage;
 };
 
 /* Reads the data of one event. `look_for_visible` false skips that search (it needs a full parse
- * of every chunk; once text was seen nobody asks any more). Data that is not JSON gives an empty
- * chunk: it is relayed as it is. */
+ * of every chunk; once text was seen nobody asks any more). Reasoning is not visible. Without a
+ * top-level usage Groq's `x_groq.usage` is taken. Data that is not JSON gives an empty chunk: it
+ * is relayed as it is. */
 void chunk_read(struct text data, bool look_for_visible, struct chunk *chunk);
 
 #endif

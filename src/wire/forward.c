@@ -1,0 +1,186 @@
+/*
+ * The body to send: the client's bytes with the few changes spliced in. See body_forward in
+ * wire/body.h.
+ */
+#include <inttypes.h>
+
+#include "wire/body.h"
+
+#define MOST_SPLICES 6
+
+/* `replaced` is a part of the raw body, empty to insert before its place. */
+struct splice {
+    struct text replaced;
+    struct text by;
+};
+
+struct splices {
+    struct splice list[MOST_SPLICES];
+    size_t count;
+};
+
+static void add_splice(struct splices *splices, struct text replaced, struct text by)
+{
+    ASSERT(splices->count < MOST_SPLICES);
+    splices->list[splices->count++] = (struct splice){replaced, by};
+}
+
+/* The place behind the opening brace of a raw object. */
+static struct text behind_brace(struct text object)
+{
+    size_t brace = text_find(object, TEXT("{"), 0);
+
+    ASSERT(brace != SIZE_MAX);
+    return text_make(object.at + brace + 1, 0);
+}
+
+static bool is_null(struct text raw)
+{
+    return raw.size > 0 && raw.at[0] == 'n';
+}
+
+static void change_model(const struct body *body, const struct body_changes *changes,
+                         struct arena *arena, struct splices *splices)
+{
+    struct buffer quoted = {0};
+
+    if (changes->model.at == NULL || text_equal(changes->model, body->model)) {
+        return;
+    }
+    json_put_string(&quoted, changes->model);
+    add_splice(splices, body->model_raw, arena_copy(arena, buffer_text(&quoted)));
+    buffer_close(&quoted);
+}
+
+/* ---- the maximum ---- */
+
+static void lower(struct text raw, int64_t most, struct arena *arena, struct splices *splices)
+{
+    struct json_value number = {JSON_NUMBER, raw};
+    int64_t value;
+
+    if (raw.size == 0 || is_null(raw) || (json_int(number, &value) && value <= most)) {
+        return;
+    }
+    add_splice(splices, raw, arena_printf(arena, "%" PRId64, most));
+}
+
+/* Where the field to add stands as null in the body, if it does. */
+static struct text null_field(const struct body *body, struct text field)
+{
+    struct text raw = TEXT_NONE;
+
+    if (text_equal(field, TEXT("max_tokens"))) {
+        raw = body->max_tokens_raw;
+    } else if (text_equal(field, TEXT("max_completion_tokens"))) {
+        raw = body->max_completion_tokens_raw;
+    }
+    ASSERT(raw.size == 0 || is_null(raw));
+    return raw;
+}
+
+static void change_max(const struct body *body, const struct body_changes *changes,
+                       struct arena *arena, struct splices *splices)
+{
+    int64_t most = changes->max_output;
+
+    if (most == BODY_ABSENT) {
+        return;
+    }
+    if (body->max_output != BODY_ABSENT) {
+        lower(body->max_tokens_raw, most, arena, splices);
+        lower(body->max_completion_tokens_raw, most, arena, splices);
+        return;
+    }
+    if (changes->max_field.size == 0) {
+        return;
+    }
+    struct text null = null_field(body, changes->max_field);
+    if (null.size > 0) {
+        add_splice(splices, null, arena_printf(arena, "%" PRId64, most));
+        return;
+    }
+    add_splice(splices, behind_brace(body->raw),
+               arena_printf(arena, "\"%.*s\":%" PRId64 ",", TEXT_ARG(changes->max_field), most));
+}
+
+/* ---- the usage of streams ---- */
+
+static void set_include_usage(struct text options, struct splices *splices)
+{
+    struct json_walk walk = json_walk((struct json_value){JSON_OBJECT, options});
+    struct json_value value;
+    struct text name;
+    bool empty = true;
+
+    while (json_next(&walk, &name, &value)) {
+        if (json_name_equal(name, TEXT("include_usage"))) {
+            add_splice(splices, value.raw, TEXT("true"));
+            return;
+        }
+        empty = false;
+    }
+    add_splice(splices, behind_brace(options),
+               empty ? TEXT("\"include_usage\":true") : TEXT("\"include_usage\":true,"));
+}
+
+static void change_usage(const struct body *body, const struct body_changes *changes,
+                         struct splices *splices)
+{
+    if (!changes->include_usage || body->usage_asked) {
+        return;
+    }
+    if (body->stream_options_raw.size == 0) {
+        add_splice(splices, behind_brace(body->raw),
+                   TEXT("\"stream_options\":{\"include_usage\":true},"));
+    } else if (is_null(body->stream_options_raw)) {
+        add_splice(splices, body->stream_options_raw, TEXT("{\"include_usage\":true}"));
+    } else {
+        set_include_usage(body->stream_options_raw, splices);
+    }
+}
+
+/* ---- cutting ---- */
+
+static void sort(struct splices *splices)
+{
+    for (size_t i = 1; i < splices->count; i++) {
+        struct splice moved = splices->list[i];
+        size_t to = i;
+        for (; to > 0 && splices->list[to - 1].replaced.at > moved.replaced.at; to--) {
+            splices->list[to] = splices->list[to - 1];
+        }
+        splices->list[to] = moved;
+    }
+}
+
+static size_t cut(struct text raw, const struct splices *splices, struct text *pieces)
+{
+    const char *at = raw.at;
+    size_t count = 0;
+
+    for (size_t i = 0; i < splices->count; i++) {
+        const struct splice *splice = &splices->list[i];
+        ASSERT(splice->replaced.at >= at);
+        if (splice->replaced.at > at) {
+            pieces[count++] = text_make(at, (size_t)(splice->replaced.at - at));
+        }
+        pieces[count++] = splice->by;
+        at = splice->replaced.at + splice->replaced.size;
+    }
+    pieces[count++] = text_make(at, (size_t)(raw.at + raw.size - at));
+    ASSERT(count <= BODY_MAX_PIECES);
+    return count;
+}
+
+size_t body_forward(const struct body *body, const struct body_changes *changes,
+                    struct arena *arena, struct text pieces[BODY_MAX_PIECES])
+{
+    struct splices splices = {.count = 0};
+
+    change_model(body, changes, arena, &splices);
+    change_max(body, changes, arena, &splices);
+    change_usage(body, changes, &splices);
+    sort(&splices);
+    return cut(body->raw, &splices, pieces);
+}

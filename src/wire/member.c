@@ -1,0 +1,377 @@
+/*
+ * The table of the members that matter in a request: for cost, for the route, for the scopes that
+ * pay. See wire/reader.h for how it is used.
+ */
+#include <inttypes.h>
+#include <stddef.h>
+
+#include "wire/reader.h"
+
+#define MOST_CHOICES  128 /* of n and best_of: OpenAI's own limit */
+#define SCHEMA_TOKENS 64  /* wire/body.h */
+
+static void *field_of(struct reader *reader, const struct member *member)
+{
+    return (char *)reader + member->field;
+}
+
+static bool read_model(struct reader *reader, const struct member *member, struct json_value value)
+{
+    struct text model = json_string(reader->arena, value);
+
+    if (model.size == 0) {
+        return reader_refuse(reader, "invalid_value", member->name, "'model' is empty.");
+    }
+    reader->body.model = model;
+    return true;
+}
+
+static bool read_text(struct reader *reader, const struct member *member, struct json_value value)
+{
+    *(struct text *)field_of(reader, member) = json_string(reader->arena, value);
+    return true;
+}
+
+static bool read_flag(struct reader *reader, const struct member *member, struct json_value value)
+{
+    return reader_bool(reader, member->name, value, field_of(reader, member));
+}
+
+static bool read_count(struct reader *reader, const struct member *member, struct json_value value)
+{
+    int64_t count;
+
+    if (!json_int(value, &count) || count < member->least || count > member->most) {
+        return reader_refuse(reader, "invalid_value", member->name,
+                             "'%.*s' must be a whole number from %" PRId64 " to %" PRId64 ".",
+                             TEXT_ARG(member->name), member->least, member->most);
+    }
+    *(int64_t *)field_of(reader, member) = count;
+    return true;
+}
+
+static bool read_stream_options(struct reader *reader, const struct member *member,
+                                struct json_value value)
+{
+    const struct text include_usage = TEXT("include_usage");
+    const struct text param = TEXT("stream_options.include_usage");
+    struct json_walk walk = json_walk(value);
+    struct json_value option;
+    struct text name;
+    bool seen = false;
+
+    (void)member;
+    while (json_next(&walk, &name, &option)) {
+        if (!reader_name_is(reader, name, include_usage)) {
+            continue;
+        }
+        if (!json_name_equal(name, include_usage)) {
+            return reader_refuse(reader, "misspelt_member", param,
+                                 "'%.*s' must be written 'include_usage'.", TEXT_ARG(name));
+        }
+        if (seen) {
+            return reader_refuse(reader, "duplicate_member", param,
+                                 "'stream_options.include_usage' stands twice; send it once.");
+        }
+        seen = true;
+        if (!reader_bool(reader, param, option, &reader->body.usage_asked)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ---- who pays ---- */
+
+static bool add_tag(struct reader *reader, struct text tag)
+{
+    struct body *body = &reader->body;
+
+    tag = text_trim(tag);
+    if (tag.size == 0) {
+        return true;
+    }
+    if (body->tag_count == BODY_MAX_TAGS) {
+        return reader_refuse(reader, "invalid_value", TEXT("metadata.tags"),
+                             "'metadata.tags' has more than %d tags.", BODY_MAX_TAGS);
+    }
+    body->tags[body->tag_count++] = tag;
+    return true;
+}
+
+static bool read_tags(struct reader *reader, struct json_value value)
+{
+    struct json_walk walk = json_walk(value);
+    struct text rest = json_string(reader->arena, value);
+    struct json_value tag;
+    bool good = true;
+
+    if (value.kind != JSON_ARRAY && value.kind != JSON_STRING) {
+        return reader_refuse(reader, "invalid_type", TEXT("metadata.tags"),
+                             "'metadata.tags' must be an array of strings, or one with commas.");
+    }
+    while (good && rest.size > 0) {
+        good = add_tag(reader, text_split(&rest, ','));
+    }
+    while (good && json_next(&walk, NULL, &tag)) {
+        good = tag.kind == JSON_STRING
+                   ? add_tag(reader, json_string(reader->arena, tag))
+                   : reader_refuse(reader, "invalid_type", TEXT("metadata.tags"),
+                                   "'metadata.tags' must hold strings only.");
+    }
+    return good;
+}
+
+static bool read_metadata_text(struct reader *reader, struct text param, struct json_value value,
+                               struct text *field)
+{
+    if (value.kind != JSON_STRING) {
+        return reader_refuse(reader, "invalid_type", param, "'%.*s' must be a string.",
+                             TEXT_ARG(param));
+    }
+    *field = json_string(reader->arena, value);
+    return true;
+}
+
+enum { SEEN_SESSION = 1, SEEN_LABEL = 2, SEEN_TAGS = 4 };
+
+static int metadata_called(struct text name)
+{
+    if (json_name_equal(name, TEXT("session_id"))) {
+        return SEEN_SESSION;
+    }
+    if (json_name_equal(name, TEXT("label"))) {
+        return SEEN_LABEL;
+    }
+    return json_name_equal(name, TEXT("tags")) ? SEEN_TAGS : 0;
+}
+
+static bool read_metadata_member(struct reader *reader, int which, struct json_value value)
+{
+    struct body *body = &reader->body;
+
+    switch (which) {
+    case SEEN_SESSION:
+        return read_metadata_text(reader, TEXT("metadata.session_id"), value, &body->session);
+    case SEEN_LABEL:
+        return read_metadata_text(reader, TEXT("metadata.label"), value, &body->label);
+    case SEEN_TAGS:
+        return read_tags(reader, value);
+    default:
+        return true;
+    }
+}
+
+static bool read_metadata(struct reader *reader, const struct member *member,
+                          struct json_value value)
+{
+    struct json_walk walk = json_walk(value);
+    struct json_value entry;
+    struct text name;
+    int seen = 0;
+
+    while (json_next(&walk, &name, &entry)) {
+        int which = metadata_called(name);
+        if ((seen & which) != 0) {
+            return reader_refuse(reader, "duplicate_member", member->name,
+                                 "'metadata.%.*s' stands twice; send it once.", TEXT_ARG(name));
+        }
+        seen |= which;
+        if (entry.kind != JSON_NULL && !read_metadata_member(reader, which, entry)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ---- what costs more than the text says ---- */
+
+static bool read_unbounded(struct reader *reader, const struct member *member,
+                           struct json_value value)
+{
+    if (value.kind != JSON_FALSE) {
+        reader_unbounded(reader, member);
+    }
+    return true;
+}
+
+static bool read_service_tier(struct reader *reader, const struct member *member,
+                              struct json_value value)
+{
+    static const struct text cheap[] = {TEXT("auto"), TEXT("default"), TEXT("flex")};
+    struct text tier = json_string(reader->arena, value);
+
+    for (size_t i = 0; i < sizeof(cheap) / sizeof(cheap[0]); i++) {
+        if (text_equal(tier, cheap[i])) {
+            return true;
+        }
+    }
+    reader_unbounded(reader, member);
+    return true;
+}
+
+/* Text and audio have prices; images as output have other ones. */
+static bool read_modalities(struct reader *reader, const struct member *member,
+                            struct json_value value)
+{
+    struct json_walk walk = json_walk(value);
+    struct json_value modality;
+
+    while (json_next(&walk, NULL, &modality)) {
+        struct text name = json_string(reader->arena, modality);
+        if (text_equal(name, TEXT("audio"))) {
+            reader->body.audio = true;
+        } else if (!text_equal(name, TEXT("text"))) {
+            reader_unbounded(reader, member);
+        }
+    }
+    return true;
+}
+
+static bool read_audio(struct reader *reader, const struct member *member, struct json_value value)
+{
+    (void)member;
+    (void)value;
+    reader->body.audio = true;
+    return true;
+}
+
+static bool read_prediction(struct reader *reader, const struct member *member,
+                            struct json_value value)
+{
+    (void)member;
+    reader->body.extra_output = (int64_t)value.raw.size;
+    return true;
+}
+
+static bool read_response_format(struct reader *reader, const struct member *member,
+                                 struct json_value value)
+{
+    (void)member;
+    (void)value;
+    reader->hidden_tokens += SCHEMA_TOKENS;
+    return true;
+}
+
+static bool read_far_input(struct reader *reader, const struct member *member,
+                           struct json_value value)
+{
+    (void)member;
+    (void)value;
+    reader->input_unbounded = true;
+    return true;
+}
+
+/* ---- the table ---- */
+
+#define CHAT        (1u << ENDPOINT_CHAT)
+#define COMPLETIONS (1u << ENDPOINT_COMPLETIONS)
+#define EMBEDDINGS  (1u << ENDPOINT_EMBEDDINGS)
+#define GENERATING  (CHAT | COMPLETIONS)
+#define ALL         (CHAT | COMPLETIONS | EMBEDDINGS)
+
+#define BOOL   (1u << JSON_FALSE | 1u << JSON_TRUE)
+#define NUMBER (1u << JSON_NUMBER)
+#define STRING (1u << JSON_STRING)
+#define ARRAY  (1u << JSON_ARRAY)
+#define OBJECT (1u << JSON_OBJECT)
+#define ANY    (BOOL | NUMBER | STRING | ARRAY | OBJECT)
+
+#define AT(member) offsetof(struct reader, member)
+
+#define ROW(text, where, what, how)                                                                \
+    .name = TEXT(text), .endpoints = (where), .kinds = (what), .read = (how)
+#define COUNT(text, where, how_many, into)                                                         \
+    ROW(text, where, NUMBER, read_count), .least = 1, .most = (how_many), .field = AT(into)
+#define UNBOUNDED(text, sentence) ROW(text, GENERATING, ANY, read_unbounded), .why = (sentence)
+
+#define SEARCH "Searching the web adds fees and input that no budget can foresee."
+
+/* clang-format off */
+static const struct member members[] = {
+    {ROW("model", ALL, STRING, read_model), .required = true, .raw = AT(body.model_raw)},
+    {ROW("messages", CHAT, ARRAY, content_read_messages), .required = true},
+    {ROW("prompt", COMPLETIONS, STRING | ARRAY, content_read_prompts), .required = true},
+    {ROW("input", EMBEDDINGS, STRING | ARRAY, content_read_prompts), .required = true},
+
+    {ROW("stream", GENERATING, BOOL, read_flag), .field = AT(body.stream)},
+    {ROW("stream_options", GENERATING, OBJECT, read_stream_options),
+     .raw = AT(body.stream_options_raw)},
+
+    {COUNT("max_tokens", CHAT, BODY_MOST, max_tokens), .raw = AT(body.max_tokens_raw)},
+    {ROW("max_tokens", COMPLETIONS, NUMBER, read_count), .least = 0, .most = BODY_MOST,
+     .field = AT(max_tokens), .raw = AT(body.max_tokens_raw)},
+    {COUNT("max_completion_tokens", GENERATING, BODY_MOST, max_completion_tokens),
+     .raw = AT(body.max_completion_tokens_raw)},
+    {COUNT("n", GENERATING, MOST_CHOICES, n)},
+    {COUNT("best_of", GENERATING, MOST_CHOICES, best_of)},
+
+    {ROW("user", ALL, STRING, read_text), .field = AT(body.user)},
+    {ROW("prompt_cache_key", ALL, STRING, read_text), .field = AT(body.prompt_cache_key)},
+    {ROW("metadata", ALL, OBJECT, read_metadata)},
+
+    {ROW("tools", GENERATING, ARRAY, content_read_tools),
+     .why = "Tools that the provider runs itself (searches, code, remote servers) add fees and "
+            "input that no budget can foresee."},
+    {ROW("functions", GENERATING, ARRAY, content_read_functions)},
+    {ROW("response_format", GENERATING, STRING | OBJECT, read_response_format)},
+    {ROW("prediction", GENERATING, STRING | OBJECT, read_prediction)},
+    {ROW("audio", GENERATING, OBJECT, read_audio)},
+    {ROW("modalities", GENERATING, ARRAY, read_modalities),
+     .why = "Only text and audio have a known price as output."},
+
+    /* Input that the provider has and the body only names, or makes from a template. */
+    {ROW("extra_body", GENERATING, ANY, read_far_input)},           /* Gemini */
+    {ROW("cached_content", GENERATING, ANY, read_far_input)},       /* Gemini */
+    {ROW("chat_template", GENERATING, ANY, read_far_input)},        /* vLLM */
+    {ROW("previous_response_id", GENERATING, ANY, read_far_input)}, /* as in Responses */
+    {ROW("conversation", GENERATING, ANY, read_far_input)},         /* as in Responses */
+
+    {ROW("service_tier", ALL, STRING, read_service_tier),
+     .why = "Only the service tiers auto, default and flex have a known price."},
+    {UNBOUNDED("web_search_options", SEARCH)},
+    {UNBOUNDED("search_parameters", SEARCH)}, /* xAI */
+    {UNBOUNDED("enable_search", SEARCH)},     /* Alibaba */
+    {UNBOUNDED("plugins", "Plug-ins add fees and input that no budget can foresee.")},
+    {UNBOUNDED("models", "With a list of models it is not known whose price applies.")},
+    {UNBOUNDED("preset", "A preset may name another model, plug-ins or prompts.")}, /* OpenRouter */
+    {UNBOUNDED("data_sources", "Data sources add input that no budget can foresee.")}, /* Azure */
+    {UNBOUNDED("mcp_servers", "Remote tools add calls and input that no budget can foresee.")},
+    {UNBOUNDED("compound_custom", "A compound system calls other models and tools.")}, /* Groq */
+};
+/* clang-format on */
+
+#define MEMBERS (sizeof(members) / sizeof(members[0]))
+_Static_assert(MEMBERS <= 64, "reader.seen has a bit per row");
+
+static bool matters_at(const struct member *member, enum endpoint endpoint)
+{
+    return (member->endpoints >> endpoint & 1) != 0;
+}
+
+const struct member *member_find(struct reader *reader, struct text raw_name, bool *exact,
+                                 unsigned *row)
+{
+    struct text name = reader_fold(reader, raw_name);
+
+    for (unsigned i = 0; i < MEMBERS; i++) {
+        if (!text_equal(members[i].name, name) || !matters_at(&members[i], reader->body.endpoint)) {
+            continue;
+        }
+        *exact = json_name_equal(raw_name, members[i].name);
+        *row = i;
+        return &members[i];
+    }
+    return NULL;
+}
+
+const struct member *member_missing(const struct reader *reader)
+{
+    for (unsigned i = 0; i < MEMBERS; i++) {
+        if (members[i].required && matters_at(&members[i], reader->body.endpoint) &&
+            (reader->seen >> i & 1) == 0) {
+            return &members[i];
+        }
+    }
+    return NULL;
+}
