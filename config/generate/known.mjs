@@ -21,7 +21,11 @@ export const PROVIDERS = [
   { id: 'fireworks', from: 'fireworks' },
   { id: 'novita', from: 'novita' },
   { id: 'perplexity', from: 'perplexity' },
-  { id: 'azure', from: 'azure', resells: ['openai', 'anthropic', 'deepseek', 'x-ai', 'moonshotai'] },
+  {
+    id: 'azure',
+    from: 'azure',
+    resells: ['openai', 'anthropic', 'deepseek', 'x-ai', 'moonshotai'],
+  },
   { id: 'bedrock', from: 'aws' },
   { id: 'openrouter', from: 'openrouter' },
 ]
@@ -108,12 +112,23 @@ export const NAMES = {
     'claude-sonnet-4-5': ['claude-sonnet-4-5-20250929'],
   },
   google: {
+    'claude-3-5-haiku': ['claude-3-5-haiku@20241022'],
+    'claude-3-5-sonnet': ['claude-3-5-sonnet@20240620', 'claude-3-5-sonnet-v2@20241022'],
+    'claude-3-7-sonnet': ['claude-3-7-sonnet@20250219'],
+    'claude-4-opus': ['claude-opus-4@20250514', 'claude-opus-4-1', 'claude-opus-4-1@20250805'],
+    'claude-4-sonnet': ['claude-sonnet-4@20250514'],
+    'claude-haiku-4-5': ['claude-haiku-4-5@20251001'],
+    'claude-sonnet-4-5': ['claude-sonnet-4-5@20250929'],
     'gemini-2.0-flash': ['gemini-2.0-flash-001'],
     'gemini-2.0-flash-lite': ['gemini-2.0-flash-lite-001'],
   },
   mistral: {
-    'magistral-medium': ['magistral-medium-latest', 'magistral-medium-2506', 'magistral-medium-2509'],
-    'magistral-small': ['magistral-small-latest', 'magistral-small-2506', 'magistral-small-2509'],
+    'magistral-medium': [
+      'magistral-medium-2506',
+      'magistral-medium-2509',
+      'magistral-medium-latest',
+    ],
+    'magistral-small': ['magistral-small-2506', 'magistral-small-2509', 'magistral-small-latest'],
   },
 }
 
@@ -153,6 +168,7 @@ export const REASONING = [
   /minimax-m[1-9]/,
   /nova-2|nova-premier/,
   /nemotron|ernie|hunyuan|seed|step-|mimo|ring-|inkling|hermes-4|cogito|intellect|aion|olmo-3/,
+  /deephermes|deepcoder|olympiccoder|reka-flash-3|hy3|laguna|mercury-2/,
   /reason|think|-rt?[0-9]-/,
 ]
 export const NO_REASONING = /non-reasoning|llama-3\.1-405b-reasoning/

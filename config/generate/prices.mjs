@@ -78,8 +78,10 @@ async function fetchPackage({ version, integrity }, folder) {
 
 // ---- prices ----
 
-const rateAt = (rate, above) =>
-  typeof rate === 'number' ? rate : (rate.tiers.findLast((t) => t.start <= above)?.price ?? rate.base)
+function rateAt(rate, above) {
+  if (typeof rate === 'number') return rate
+  return rate.tiers.findLast((tier) => tier.start <= above)?.price ?? rate.base
+}
 
 // Decimal text with at most 6 digits behind the point. The package's doubles carry noise behind
 // the 12th significant digit; what is left beyond a pico-dollar per token is rounded up.
@@ -107,10 +109,10 @@ function tiersOf(prices, name) {
   const starts = units.flatMap(([, unit]) => prices[unit].tiers?.map((t) => t.start) ?? [])
   const thresholds = [-1, ...new Set(starts.sort((a, b) => a - b))]
   if (thresholds.length > MAX_TIERS) throw new Error(`${name} has too many tiers`)
-  return thresholds.map((above) => ({
-    ...(above >= 0 && { above }),
-    ...Object.fromEntries(units.map(([ours, unit]) => [ours, decimal(rateAt(prices[unit], above))])),
-  }))
+  return thresholds.map((above) => {
+    const rates = units.map(([ours, unit]) => [ours, decimal(rateAt(prices[unit], above))])
+    return { ...(above >= 0 && { above }), ...Object.fromEntries(rates) }
+  })
 }
 
 // The dearest of two prices, unit by unit: for prices that differ by the time of day.
@@ -142,7 +144,8 @@ function pricesOn(date, genai, provider, model, name) {
 const simple = (name) => name.split('/').pop().toLowerCase()
 const undated = (name) =>
   name.replace(/([-@](latest|\d{4}-\d{2}-\d{2}|\d{8}|\d{4}|\d{2}-\d{4}))+$/, '')
-const family = (name) => undated(name).replaceAll('.', '-')
+const REGION = new RegExp(`^(${known.BEDROCK_REGIONS.join('|')})\\.`)
+const family = (name) => undated(name.replace(REGION, '')).replaceAll('.', '-')
 
 function exactNames(match) {
   if (match.or) return match.or.flatMap(exactNames)
@@ -162,7 +165,7 @@ function candidates(provider, model) {
   return [...new Set([...own, ...listed, ...exactNames(model.match)])]
 }
 
-// Names that differ in date, "-latest" or the spelling of the version's point are one model.
+// Names that differ in date, "-latest", region or the spelling of a point are one model.
 function byFamily(names) {
   const families = new Map()
   for (const name of names) {
