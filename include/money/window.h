@@ -21,7 +21,11 @@ struct window {
     char id[20];
 };
 
-/* The window that holds the moment `now_s` (UTC seconds, 0 or later). */
+/* The window that holds the moment `now_s` (UTC seconds, 0 or later, before the year 9999). Day,
+ * week and month begin at the first moment whose local time is their first midnight or later, and
+ * once begun they stay, even if clocks put back show the old date again: so their ids only grow.
+ * An hour ends early where clocks put back begin it again. Takes about a microsecond: keep it
+ * until `end_s`. */
 struct window window_at(enum window_kind kind, const struct zone *zone, int64_t now_s);
 
 const char *window_name(enum window_kind kind); /* "hour", "day", ... */
