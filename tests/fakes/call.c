@@ -30,6 +30,7 @@ struct call {
     bool client_left;
     int64_t started_ns;
     int64_t due_ns;
+    bool last; // the client asked to close behind the answer
     struct bytes head;
     struct bytes body; // the answer up to the filler
     int64_t filler;    // bytes still to send
@@ -141,6 +142,7 @@ struct call *call_open(struct bill *bill, const struct ask *ask, const struct ht
         abort();
     call->bill = bill;
     call->ask = *ask;
+    call->last = request->last;
     call->started_ns = now_ns;
     plan(call, request, api_key);
     call->due_ns = now_ns + wish_or(call->wish.delay_ms, 0) * ns_per_ms;
@@ -203,7 +205,7 @@ static int64_t tokens_before_answer(const struct call *call)
 
 static enum call_next finish(struct call *call, enum call_ending ending)
 {
-    call->ending = ending;
+    call->ending = ending == ENDING_KEEP && call->last ? ENDING_CLOSE : ending;
     bill_end(call->bill, &call->entry, call->client_left ? BILL_CLIENT_GONE : BILL_DONE);
     return CALL_OVER;
 }
@@ -241,6 +243,8 @@ static void compose_head(struct call *call, const char *type, int64_t size)
         bytes_print(head, "content-encoding: gzip\r\n");
     if (call->wish.retry_after != WISH_ABSENT)
         bytes_print(head, "retry-after: %lld\r\n", (long long)call->wish.retry_after);
+    if (call->last)
+        bytes_print(head, "connection: close\r\n");
     bytes_print(head, "%s\r\n", call->wish.headers);
 }
 

@@ -151,7 +151,10 @@ static void fill_request(const struct http_reader *reader, struct http_request *
 {
     struct text head = {reader->in.at, reader->head_size};
     struct text line = text_trim(text_cut(&head, '\n'));
+    struct text value;
     request->headers = head;
+    request->last =
+        http_header(head, TEXT("connection"), &value) && text_same_word(value, TEXT("close"));
     request->method = text_cut(&line, ' ');
     request->target = text_cut(&line, ' ');
     request->query = request->target;

@@ -13,6 +13,7 @@ struct http_request {
     struct text query;   // behind the '?', else empty
     struct text headers; // the raw header lines
     struct text body;    // chunked bodies are decoded
+    bool last;           // the client asked to close behind the answer
 };
 
 enum http_got {

@@ -10,14 +10,22 @@ static struct text skip_blanks(struct text text)
     return text;
 }
 
-// The size of the string literal at the start, quotes included; 0: it does not end.
+// The size of the string literal at the start, quotes included; 0: it does not end. Bodies are
+// mostly long strings: so it looks for quotes only, and then whether they are escaped.
 static size_t string_size(struct text text)
 {
-    for (size_t i = 1; i < text.size; i++) {
-        if (text.at[i] == '\\')
-            i++;
-        else if (text.at[i] == '"')
-            return i + 1;
+    struct text rest = text_after(text, 1);
+    while (rest.size > 0) {
+        const char *quote = memchr(rest.at, '"', rest.size);
+        if (quote == NULL)
+            return 0;
+        size_t before = (size_t)(quote - text.at);
+        size_t slashes = 0;
+        while (text.at[before - 1 - slashes] == '\\')
+            slashes++;
+        if (slashes % 2 == 0)
+            return before + 1;
+        rest = text_after(text, before + 1);
     }
     return 0;
 }

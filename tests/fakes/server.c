@@ -39,7 +39,6 @@ struct connection {
     struct job *job; // NULL: none in progress
     bool waits_for_drain;
     bool gone;
-    bool last; // the client asked to close behind this answer
     enum call_ending ending;
 };
 
@@ -183,8 +182,6 @@ static void run_job(struct server *server, struct job *job)
         return;
     if (connection != NULL) {
         connection->ending = call_ending(job->call);
-        if (connection->last && connection->ending == ENDING_KEEP)
-            connection->ending = ENDING_CLOSE;
         connection->job = NULL;
     }
     job_close(server, job);
@@ -322,15 +319,12 @@ static void serve(struct server *server, struct connection *connection,
                   const struct http_request *request)
 {
     struct ask ask;
-    struct text value;
-    connection->last = http_header(request->headers, TEXT("connection"), &value) &&
-                       text_same_word(value, TEXT("close"));
     if (text_equal(request->method, TEXT("POST")) && ask_find(&ask, request->path)) {
         start_call(server, connection, request, &ask);
         return;
     }
     answer_own(server, connection, request);
-    connection->ending = connection->last ? ENDING_CLOSE : ENDING_KEEP;
+    connection->ending = request->last ? ENDING_CLOSE : ENDING_KEEP;
 }
 
 // Receives once. False: there is nothing more for now, or for ever.
