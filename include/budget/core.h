@@ -18,7 +18,17 @@
  *   else                                                    → EXHAUSTED; NEVER_FITS if it would
  *                                                             not even fit the untouched limit
  * A waiter whose time is up is clamped to what is free if that is at least min_output, else
- * CONTENTION. Nobody overtakes an earlier waiter that waits for one of the same accounts.
+ * CONTENTION. Nobody overtakes an earlier waiter that waits for one of the same accounts: a waiter
+ * waits for those of its accounts that had too little room for it, or somebody waiting before it,
+ * since it came. (So a team that waits for its own budget does not hold up those with whom it only
+ * shares one that has room.) A waiter behind another is looked at when its turn comes or its time
+ * is up; it stays with the windows in which it asked.
+ *
+ * Without a maximum of its own (named: false) a request wants the least of the model's maximum,
+ * default_max_output if set and, unless clamp is never, the output that a quarter of what is left
+ * (L − spent − the input) pays on the tightest account, but at least min_output. A request that
+ * wants fewer than min_output has that as its min_output. Where neither USD nor tokens are limited
+ * nothing is lowered. SCOPE_REQUEST limits are whole for each request and never quartered.
  */
 #ifndef PURSER_BUDGET_CORE_H
 #define PURSER_BUDGET_CORE_H
@@ -50,19 +60,27 @@ enum verdict {
     VERDICT_CROWDED,   /* max_accounts reached by a new id */
 };
 
+/* The asker's own; comes back with the wake. */
+struct cookie {
+    void *owner;
+    uint64_t number;
+};
+
 /* What a call wants to hold. Copied as far as a waiter needs it. */
 struct ask {
     const struct subject *subject;
     const struct price *price; /* NULL: unpriced. Must outlive the hold (it is the catalog's) */
     struct bound bound;        /* input_tokens INT64_MAX: unbounded */
-    int64_t wanted_output;     /* the client's maximum, else the model's own; INT64_MAX: unknown */
+    int64_t wanted_output;     /* the client's maximum, else the model's own; INT64_MAX: unknown;
+                                  ignored if bound.output_free */
     bool named;                /* the client named it */
     bool unbounded;            /* something in the request adds cost without a bound */
     int64_t now_s;             /* wall time, UTC */
-    uint64_t cookie;           /* comes back with the wake */
+    struct cookie cookie;
 };
 
-/* The account that decided a refusal (or the tightest USD account of a grant). */
+/* The account that decided a refusal (or the tightest USD account of a grant). A SCOPE_REQUEST
+ * limit has no id, no spend and the window "request", which has no end. */
 struct account_view {
     struct text budget;          /* its name; the configuration's */
     char id[SUBJECT_MAX_ID + 1]; /* the scope's id */
@@ -74,16 +92,19 @@ struct account_view {
     int64_t spent, held;
 };
 
+/* Only what the verdict names is set, and the numbers among the rest are 0. */
 struct grant {
     enum verdict verdict;
-    uint64_t hold;       /* GRANTED: its id; 0 if no budget applies (nothing to settle) */
-    int64_t max_output;  /* GRANTED: per choice; INT64_MAX: unlimited and unknown */
+    uint64_t hold;       /* GRANTED: its id; 0 if no account is touched (nothing to settle) */
+    int64_t max_output;  /* GRANTED: per choice; INT64_MAX: unlimited and unknown; 0 if
+                            bound.output_free */
     bool send_max;       /* GRANTED: max_output must be sent upstream (it is below what was
                             wanted, or the model's own maximum is not known) */
-    bool clamped;        /* GRANTED: the budget lowered what the client wanted */
-    struct money amount; /* GRANTED: the hold in USD (0 if unpriced) */
-    int64_t tokens;      /* GRANTED: the hold in tokens */
-    struct charge charges[CHARGE_MOST]; /* GRANTED */
+    bool clamped;        /* GRANTED: the budget lowered what the client wanted (or, if it named
+                            nothing, what it might have got) */
+    struct money amount; /* GRANTED: the hold in USD; 0 if unpriced, or unlimited without a bound */
+    int64_t tokens;      /* GRANTED: the hold in tokens; likewise */
+    struct charge charges[CHARGE_MOST]; /* GRANTED; their ids are valid until the hold is settled */
     size_t charge_count;
     uint64_t waiter;               /* WAIT: its id */
     struct account_view blocking;  /* refusals: which account said no */
@@ -92,11 +113,14 @@ struct grant {
 
 struct core;
 
+/* Asserts that no two budgets share accounts (same scope, window, zone and matches, and a unit that
+ * both limit): the configuration refuses that. */
 struct core *core_open(const struct core_options *options);
-void core_close(struct core *core);
+void core_close(struct core *core); /* forgets holds and waiters; NULL-safe */
 
-/* Puts spend from the ledger on an account (adds up); the account's name comes with the first call
- * that uses it. Only before the first reservation. */
+/* Puts spend (0 or more) from the ledger on an account (adds up); the account's name comes with the
+ * first call that uses it. Where the charge names its scope, id and window too, core_view with
+ * `everything` can show it before. Only before the first reservation. */
 void core_restore(struct core *core, const struct charge *charge);
 
 void core_reserve(struct core *core, const struct ask *ask, struct grant *grant);
@@ -108,17 +132,22 @@ bool core_time_is_up(struct core *core, uint64_t waiter, int64_t now_s, struct g
  */
 bool core_leave(struct core *core, uint64_t waiter);
 
-/* Books what was used and releases the rest. Never refuses: a bill above its hold is a fact;
- * `*over` (may be NULL) says by how much in USD. Asserts that the hold is open. */
+/* Books what was used (0 or more of each unit) and releases the rest. Never refuses: a bill above
+ * its hold is a fact; `*over` (may be NULL) says by how much in USD, 0 if no USD account was
+ * charged. Asserts that the hold is open. */
 void core_settle(struct core *core, uint64_t hold, const struct spend *used, struct money *over);
 
 /* Waiters that were decided by what happened since: call until it says false. */
-bool core_next_wake(struct core *core, uint64_t *cookie, struct grant *grant);
+bool core_next_wake(struct core *core, struct cookie *cookie, struct grant *grant);
+bool core_any_wake(const struct core *core);
 
-/* The accounts that a subject's calls would touch now (for GET /budget), in the order of the
- * budgets; accounts not used yet are shown with zero spend. SCOPE_MODEL, _UPSTREAM and _SERVICE
- * ids absent from the subject are shown for each account in use (`everything`: so are all other
- * scopes). Returns the number written, at most `most`. */
+/* The accounts that a subject's calls would touch now (for GET /budget) and the SCOPE_REQUEST
+ * limits that apply to it, in the order of the budgets; accounts not used yet are shown with what
+ * was restored for them, else zero spend. SCOPE_MODEL, _UPSTREAM and _SERVICE ids absent from the
+ * subject are shown for each account in use: of this window, or with open holds.
+ * `everything`: instead all accounts in use or restored, unused ones of SCOPE_GLOBAL, and all
+ * SCOPE_REQUEST limits; the subject is ignored and may be NULL.
+ * Returns the number written, at most `most`. */
 size_t core_view(const struct core *core, const struct subject *subject, bool everything,
                  int64_t now_s, struct account_view *views, size_t most);
 

@@ -10,7 +10,11 @@
 
 struct gate;
 
-/* The kind of a letter whose body is the `struct grant` (malloc'd) of a request that waited. */
+/* The kind of a letter whose body is the `struct grant` (malloc'd) of a request that waited.
+ * Freeing the letter does not settle the hold: a worker's deliver function that finds the addressee
+ * gone must settle a GRANTED hold itself (with nothing used). A mailbox is closed only when none of
+ * its owner's requests waits: each was decided by letter, by gate_time_is_up or by gate_leave;
+ * where these said false, the letter is on its way and must be received first. */
 #define GATE_LETTER_GRANT 1
 
 struct gate *gate_open(const struct core_options *options);
@@ -18,8 +22,9 @@ void gate_close(struct gate *gate);
 
 void gate_restore(struct gate *gate, const struct charge *charge);
 
-/* Like core_reserve. On VERDICT_WAIT a letter (GATE_LETTER_GRANT, to `to`) will come to `mailbox`,
- * unless gate_time_is_up or gate_leave returns true first. ask->cookie is the gate's own. */
+/* Like core_reserve (core.h), as are all of these. On VERDICT_WAIT a letter (GATE_LETTER_GRANT, to
+ * `to`) will come to `mailbox`, unless gate_time_is_up or gate_leave returns true first.
+ * ask->cookie is the gate's own. */
 void gate_reserve(struct gate *gate, struct ask *ask, struct mailbox *mailbox, uint64_t to,
                   struct grant *grant);
 bool gate_time_is_up(struct gate *gate, uint64_t waiter, int64_t now_s, struct grant *grant);

@@ -1,0 +1,125 @@
+/*
+ * Accounts: where holds and spend are counted. One account per (budget, unit, scope id, window);
+ * they appear with their limit when first used and go when nothing can need them any more. Part of
+ * the core (core.h); nobody else includes this.
+ */
+#ifndef PURSER_BUDGET_ACCOUNT_H
+#define PURSER_BUDGET_ACCOUNT_H
+
+#include "base/hash.h"
+#include "base/table.h"
+#include "money/charge.h"
+
+/* Accounts are remembered so long after the end of their window or of their idle time: the longest
+ * request (3600 s) and as much again for clocks and restarts. */
+#define ACCOUNT_LINGER_S 7200
+
+/* No account's spend or overrun counts further (2^62: above MONEY_MOST, and low enough that spent +
+ * held stays in range), whatever nonsense an upstream bills. */
+#define ACCOUNT_MOST (INT64_C(1) << 62)
+
+struct account {
+    struct account *next_in_bucket;
+    struct account *next, *previous; /* of its budget, in the order of appearing */
+    uint64_t hash;
+    uint64_t number; /* struct charge's `account` */
+    size_t budget;   /* its index */
+    enum unit unit;
+    struct window window;
+    int64_t limit; /* enforced */
+    int64_t spent, held, over;
+    int64_t used_s;       /* when it was last reserved on or settled */
+    size_t pins;          /* open holds and waiters: it must stay */
+    size_t waiters;       /* waiters that have it among their accounts */
+    size_t wanted;        /* of these: waiters that wait for it */
+    uint64_t claimed;     /* the last look (core_state.h) in which a waiter claimed it */
+    uint64_t spent_event; /* the last event that changed `spent` */
+    struct text id;       /* of the scope; behind this struct */
+};
+
+/* What is left of the limit by what is booked, and by holds too. Negative after an overrun. */
+static inline int64_t account_left(const struct account *account)
+{
+    return account->limit - account->spent;
+}
+
+static inline int64_t account_free(const struct account *account)
+{
+    return account->limit - account->spent - account->held;
+}
+
+/* What the core knows of one budget. */
+struct lane {
+    struct buffer definition; /* canonical: the beginning of what its accounts' numbers hash */
+    bool limits[UNIT_COUNT];  /* for some id */
+    struct window window;     /* the one last seen; never goes back */
+    struct account *first, *last;
+};
+
+struct accounts {
+    const struct budget *budgets; /* borrowed */
+    struct lane *lanes;           /* one per budget */
+    size_t budget_count;
+    struct account **buckets;
+    size_t bucket_count; /* a power of two */
+    size_t count, most;
+    size_t sweep_at;       /* the next bucket to sweep */
+    struct table restored; /* by number: spend from the ledger whose account did not appear yet */
+    size_t restored_at;    /* the next of it to sweep */
+    struct hasher *hasher;
+};
+
+/* Asserts that no two budgets share accounts. */
+void accounts_open(struct accounts *accounts, const struct budget *budgets, size_t count,
+                   size_t most);
+void accounts_close(struct accounts *accounts);
+
+/* The window of a budget at `now_s`: the one last seen as long as it lasts, and when clocks went
+ * back (ids never go back). accounts_turn remembers it. A clock put forward is believed. */
+struct window accounts_window(const struct accounts *accounts, size_t budget, int64_t now_s);
+void accounts_turn(struct accounts *accounts, size_t budget, int64_t now_s);
+
+struct account_key {
+    size_t budget;
+    enum unit unit;
+    struct text id;
+    const struct window *window;
+};
+
+/* NULL if it did not appear yet. */
+struct account *accounts_find(const struct accounts *accounts, const struct account_key *key);
+
+enum account_use { ACCOUNT_USED, ACCOUNT_UNLIMITED, ACCOUNT_CROWDED };
+
+/* Finds the account or lets it appear, with what was restored for it, and pins it. One that is only
+ * there because no sweep came by yet begins anew. UNLIMITED: the
+ * budget does not limit that unit for that id. CROWDED: no room for one more. */
+enum account_use accounts_use(struct accounts *accounts, const struct account_key *key,
+                              int64_t now_s, struct account **account);
+static inline void account_unpin(struct account *account)
+{
+    ASSERT(account->pins > 0);
+    account->pins--;
+}
+
+/* Until when it must be remembered, used now. */
+int64_t account_until_s(const struct accounts *accounts, const struct account *account);
+
+/* Looks at a few accounts and removes those that nothing can need any more. */
+void accounts_sweep(struct accounts *accounts, int64_t now_s);
+
+/* Spend from the ledger; see core_restore. */
+struct restored {
+    int64_t amount;
+    int64_t until_s;
+    size_t budget; /* SIZE_MAX: of none of the budgets, or the charge did not name its id */
+    enum unit unit;
+    char window[20];
+    char *id;
+};
+void accounts_restore(struct accounts *accounts, const struct charge *charge);
+/* What was restored for an account that did not appear yet; 0 if nothing was. */
+int64_t accounts_restored(const struct accounts *accounts, const struct account_key *key,
+                          int64_t now_s);
+
+#endif

@@ -1,0 +1,91 @@
+/*
+ * The inside of the core, shared by its files: core.c (reserving and settling), waiting.c (who
+ * waits), view.c (what is shown). Nobody else includes this.
+ */
+#ifndef PURSER_BUDGET_CORE_STATE_H
+#define PURSER_BUDGET_CORE_STATE_H
+
+#include "base/roster.h"
+#include "budget/demand.h"
+
+struct stake {
+    struct account *account;
+    int64_t amount;
+};
+
+struct hold {
+    size_t count;
+    struct stake stakes[];
+};
+
+struct waiter {
+    struct waiter *next, *previous; /* in the order of arrival */
+    uint64_t id;
+    struct ask ask; /* without its subject */
+    struct places places;
+    struct demand demand;
+    uint64_t assessed; /* the event after which `demand` was made */
+    uint64_t waits;    /* bit i: it waits for places.accounts[i] */
+};
+
+/* A waiter that was decided and not fetched yet. */
+struct wake {
+    struct wake *next;
+    struct cookie cookie;
+    struct grant grant;
+};
+
+struct core {
+    struct core_options options;
+    struct accounts accounts;
+    struct roster holds;
+    struct roster waiters;
+    struct waiter *first, *last;
+    struct wake *first_wake, *last_wake;
+    uint64_t event; /* counts what changes any account's spend */
+    uint64_t look;  /* counts looks at the waiters */
+    int64_t now_s;  /* as far as it was told */
+};
+
+/* ---- core.c ---- */
+
+bool places_have_room(const struct places *places, const int64_t need[UNIT_COUNT]);
+void places_unpin(struct places *places);
+/* Makes the hold: the pins become its own. Fills the grant. */
+void core_grant(struct core *core, const struct ask *ask, struct places *places,
+                const struct demand *demand, struct grant *grant);
+/* Fills the grant of a refusal; the pins stay. */
+void core_refuse(const struct core *core, const struct places *places, enum verdict verdict,
+                 const struct demand *demand, struct grant *grant);
+
+/* ---- waiting.c ---- */
+
+/* True if somebody waits for one of these accounts. */
+bool waiting_has_claim(const struct places *places);
+/* Makes a waiter; it takes the pins. */
+uint64_t waiting_add(struct core *core, const struct ask *ask, const struct places *places,
+                     const struct demand *demand);
+/* To be called after whatever gave or took room on accounts that a waiter has: decides those who
+ * can be decided, and brings up to date what the others wait for. */
+void waiting_look(struct core *core);
+bool waiting_concerns(const struct places *places);
+void waiting_close(struct core *core);
+
+/* ---- view.c ---- */
+
+void view_account(const struct core *core, const struct account *account,
+                  struct account_view *view);
+void view_request(const struct core *core, size_t budget, enum unit unit,
+                  struct account_view *view);
+/* An account that did not appear yet. */
+void view_absent(const struct core *core, const struct account_key *key, int64_t spent,
+                 struct account_view *view);
+
+/* ---- both ---- */
+
+/* The ids of the subject that the budget counts apart: one, or the tags that match. The budget
+ * applies to the subject. */
+size_t subject_ids(const struct budget *budget, const struct subject *subject,
+                   struct text ids[SUBJECT_MAX_TAGS]);
+
+#endif

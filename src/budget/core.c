@@ -1,0 +1,394 @@
+/*
+ * Reserving and settling: all accounts or none, in memory, at once. Who must wait is waiting.c's;
+ * how much a request needs is demand.c's.
+ */
+#include "budget/core_state.h"
+
+#include <stdlib.h>
+
+/* ---- opening and closing ---- */
+
+struct core *core_open(const struct core_options *options)
+{
+    ASSERT(options->min_output_tokens >= 0);
+    ASSERT(options->default_max_output >= 0);
+    struct core *core = memory_new(sizeof(*core));
+    core->options = *options;
+    accounts_open(&core->accounts, options->budgets, options->budget_count, options->max_accounts);
+    return core;
+}
+
+void core_close(struct core *core)
+{
+    if (core == NULL)
+        return;
+    size_t at = 0;
+    void *hold = NULL;
+    while ((hold = roster_next(&core->holds, &at)) != NULL)
+        free(hold);
+    roster_close(&core->holds);
+    waiting_close(core);
+    accounts_close(&core->accounts);
+    free(core);
+}
+
+void core_restore(struct core *core, const struct charge *charge)
+{
+    accounts_restore(&core->accounts, charge);
+}
+
+/* ---- where a request must find room ---- */
+
+static bool has_tag_match(const struct budget *budget)
+{
+    for (size_t at = 0; at < budget->match_count; at++) {
+        if (budget->match[at].scope == SCOPE_TAG)
+            return true;
+    }
+    return false;
+}
+
+static bool tag_counts(const struct budget *budget, struct text tag)
+{
+    for (size_t at = 0; at < budget->match_count; at++) {
+        const struct budget_match *match = &budget->match[at];
+        if (match->scope == SCOPE_TAG && text_matches(tag, match->pattern))
+            return true;
+    }
+    return !has_tag_match(budget);
+}
+
+static bool is_among(struct text id, const struct text *ids, size_t count)
+{
+    for (size_t at = 0; at < count; at++) {
+        if (text_equal(ids[at], id))
+            return true;
+    }
+    return false;
+}
+
+size_t subject_ids(const struct budget *budget, const struct subject *subject,
+                   struct text ids[SUBJECT_MAX_TAGS])
+{
+    if (budget->scope != SCOPE_TAG) {
+        ids[0] = subject->id[budget->scope];
+        return 1;
+    }
+    size_t count = 0;
+    for (size_t at = 0; at < subject->tag_count; at++) {
+        struct text tag = subject->tags[at];
+        if (tag_counts(budget, tag) && !is_among(tag, ids, count))
+            ids[count++] = tag;
+    }
+    return count;
+}
+
+static void gather_request_limits(const struct core *core, size_t budget, struct places *places)
+{
+    for (int unit = 0; unit < UNIT_COUNT; unit++) {
+        int64_t limit =
+            budget_limit_enforced(&core->options.budgets[budget], (enum unit)unit, TEXT_NONE);
+        int64_t *tightest = &places->request_limit[unit];
+        if (limit == LIMIT_NONE || (*tightest != LIMIT_NONE && *tightest <= limit))
+            continue;
+        *tightest = limit;
+        places->request_budget[unit] = budget;
+    }
+}
+
+static bool gather_units(struct core *core, struct account_key *key, struct places *places)
+{
+    const struct lane *lane = &core->accounts.lanes[key->budget];
+    for (int unit = 0; unit < UNIT_COUNT; unit++) {
+        if (!lane->limits[unit])
+            continue;
+        key->unit = (enum unit)unit;
+        ASSERT(places->count < CHARGE_MOST);
+        struct account **next = &places->accounts[places->count];
+        enum account_use use = accounts_use(&core->accounts, key, core->now_s, next);
+        if (use == ACCOUNT_CROWDED)
+            return false;
+        places->count += use == ACCOUNT_USED ? 1 : 0;
+    }
+    return true;
+}
+
+/* False: an account could not appear; `key` says which, and what was pinned stays so. */
+static bool gather(struct core *core, const struct subject *subject, struct places *places,
+                   struct account_key *key)
+{
+    places->count = 0;
+    for (int unit = 0; unit < UNIT_COUNT; unit++)
+        places->request_limit[unit] = LIMIT_NONE;
+    for (size_t at = 0; at < core->options.budget_count; at++) {
+        const struct budget *budget = &core->options.budgets[at];
+        if (!budget_applies(budget, subject))
+            continue;
+        if (budget->scope == SCOPE_REQUEST) {
+            gather_request_limits(core, at, places);
+            continue;
+        }
+        accounts_turn(&core->accounts, at, core->now_s);
+        struct text ids[SUBJECT_MAX_TAGS];
+        size_t count = subject_ids(budget, subject, ids);
+        for (size_t id = 0; id < count; id++) {
+            *key = (struct account_key){
+                .budget = at, .id = ids[id], .window = &core->accounts.lanes[at].window};
+            if (!gather_units(core, key, places))
+                return false;
+        }
+    }
+    return true;
+}
+
+void places_unpin(struct places *places)
+{
+    for (size_t at = 0; at < places->count; at++)
+        account_unpin(places->accounts[at]);
+}
+
+bool places_have_room(const struct places *places, const int64_t need[UNIT_COUNT])
+{
+    for (size_t at = 0; at < places->count; at++) {
+        const struct account *account = places->accounts[at];
+        if (need[account->unit] > account_free(account))
+            return false;
+    }
+    return true;
+}
+
+/* ---- the answer ---- */
+
+/* Not the whole struct: its charges alone are 7 KiB, and the hot path would pay for clearing them.
+ */
+static void grant_clear(struct grant *grant, enum verdict verdict)
+{
+    grant->verdict = verdict;
+    grant->hold = 0;
+    grant->max_output = 0;
+    grant->send_max = false;
+    grant->clamped = false;
+    grant->amount = MONEY_ZERO;
+    grant->tokens = 0;
+    grant->charge_count = 0;
+    grant->waiter = 0;
+    grant->affordable_max_output = 0;
+}
+
+static void check_account(const struct account *account)
+{
+    ASSERT(account->held >= 0);
+    ASSERT(account->spent + account->held <= account->limit + account->over); /* I1 */
+}
+
+static void charge_fill(const struct core *core, const struct account *account, int64_t amount,
+                        struct charge *charge)
+{
+    const struct budget *budget = &core->options.budgets[account->budget];
+    charge->account = account->number;
+    charge->amount = amount;
+    charge->until_s = account_until_s(&core->accounts, account);
+    charge->unit = account->unit;
+    charge->scope = budget->scope;
+    charge->budget = budget->name;
+    charge->id = account->id;
+    memcpy(charge->window, account->window.id, sizeof(charge->window));
+}
+
+static void take(struct core *core, struct places *places, const int64_t need[UNIT_COUNT],
+                 struct grant *grant)
+{
+    struct hold *hold = memory_new(sizeof(*hold) + places->count * sizeof(struct stake));
+    hold->count = places->count;
+    for (size_t at = 0; at < places->count; at++) {
+        struct account *account = places->accounts[at];
+        int64_t amount = need[account->unit];
+        ASSERT(amount <= account_free(account));
+        account->held += amount;
+        check_account(account);
+        hold->stakes[at] = (struct stake){.account = account, .amount = amount};
+        charge_fill(core, account, amount, &grant->charges[at]);
+    }
+    grant->charge_count = places->count;
+    grant->hold = roster_add(&core->holds, hold);
+}
+
+void core_grant(struct core *core, const struct ask *ask, struct places *places,
+                const struct demand *demand, struct grant *grant)
+{
+    grant_clear(grant, VERDICT_GRANTED);
+    grant->max_output = demand->max_output;
+    grant->send_max = !ask->bound.output_free && demand->max_output < ask->wanted_output;
+    grant->clamped = demand->max_output < demand->ceiling;
+    grant->amount = (struct money){demand->need[UNIT_USD]};
+    grant->tokens = demand->need[UNIT_TOKENS];
+    if (places->count > 0)
+        take(core, places, demand->need, grant);
+}
+
+/* Whether this account is why; `left` of it is what the verdict goes by. */
+static bool says_no(const struct account *account, enum verdict verdict,
+                    const int64_t need[UNIT_COUNT])
+{
+    switch (verdict) {
+    case VERDICT_EXHAUSTED:
+        return need[account->unit] > account_left(account);
+    case VERDICT_CONTENTION:
+        return need[account->unit] > account_free(account) || account->wanted > 0;
+    case VERDICT_NEVER_FITS:
+        return need[account->unit] > account->limit;
+    case VERDICT_UNPRICED:
+        return account->unit == UNIT_USD;
+    default:
+        return account->unit != UNIT_REQUESTS;
+    }
+}
+
+/* A request's own limit says no where no account does. */
+static bool request_says_no(const struct places *places, enum unit unit, enum verdict verdict,
+                            const int64_t need[UNIT_COUNT])
+{
+    if (places->request_limit[unit] == LIMIT_NONE)
+        return false;
+    if (verdict == VERDICT_NEVER_FITS)
+        return need[unit] > places->request_limit[unit];
+    return verdict == VERDICT_UNPRICED ? unit == UNIT_USD : unit != UNIT_REQUESTS;
+}
+
+static void fill_blocking(const struct core *core, const struct places *places,
+                          const struct demand *demand, struct grant *grant)
+{
+    for (size_t at = 0; at < places->count; at++) {
+        if (says_no(places->accounts[at], grant->verdict, demand->need)) {
+            view_account(core, places->accounts[at], &grant->blocking);
+            return;
+        }
+    }
+    int unit = 0;
+    while (!request_says_no(places, (enum unit)unit, grant->verdict, demand->need)) {
+        unit++;
+        ASSERT(unit < UNIT_COUNT);
+    }
+    view_request(core, places->request_budget[unit], (enum unit)unit, &grant->blocking);
+}
+
+void core_refuse(const struct core *core, const struct places *places, enum verdict verdict,
+                 const struct demand *demand, struct grant *grant)
+{
+    grant_clear(grant, verdict);
+    grant->affordable_max_output = verdict == VERDICT_NEVER_FITS ? demand->affordable : 0;
+    fill_blocking(core, places, demand, grant);
+}
+
+/* ---- reserving ---- */
+
+static void reserve_crowded(struct core *core, const struct account_key *key, struct grant *grant)
+{
+    grant_clear(grant, VERDICT_CROWDED);
+    view_absent(core, key, 0, &grant->blocking);
+}
+
+/* There is room by limits and spend; now the holds and the waiters decide. */
+static void reserve_among_others(struct core *core, const struct ask *ask, struct places *places,
+                                 const struct demand *demand, struct grant *grant)
+{
+    if (places_have_room(places, demand->need) && !waiting_has_claim(places)) {
+        core_grant(core, ask, places, demand, grant);
+        if (waiting_concerns(places))
+            waiting_look(core);
+        return;
+    }
+    if (core->waiters.count >= core->options.max_waiting) {
+        core_refuse(core, places, VERDICT_CONTENTION, demand, grant);
+        places_unpin(places);
+        return;
+    }
+    grant_clear(grant, VERDICT_WAIT);
+    grant->waiter = waiting_add(core, ask, places, demand);
+}
+
+void core_reserve(struct core *core, const struct ask *ask, struct grant *grant)
+{
+    struct places places;
+    struct account_key key;
+    core->now_s = ask->now_s;
+    accounts_sweep(&core->accounts, ask->now_s);
+    if (!gather(core, ask->subject, &places, &key)) {
+        reserve_crowded(core, &key, grant);
+        places_unpin(&places);
+        return;
+    }
+    struct demand demand;
+    demand_assess(&core->options, ask, &places, &demand);
+    if (demand.verdict == VERDICT_GRANTED) {
+        reserve_among_others(core, ask, &places, &demand, grant);
+        return;
+    }
+    core_refuse(core, &places, demand.verdict, &demand, grant);
+    places_unpin(&places);
+}
+
+/* ---- settling ---- */
+
+static int64_t add_bounded(int64_t a, int64_t b)
+{
+    return b < ACCOUNT_MOST - a ? a + b : ACCOUNT_MOST;
+}
+
+static void settle_stake(struct core *core, const struct stake *stake, int64_t used)
+{
+    struct account *account = stake->account;
+    ASSERT(used >= 0);
+    ASSERT(account->held >= stake->amount);
+    account->held -= stake->amount;
+    account->spent = add_bounded(account->spent, used);
+    if (used > stake->amount)
+        account->over = add_bounded(account->over, used - stake->amount);
+    account->spent_event = core->event;
+    if (account->used_s < core->now_s)
+        account->used_s = core->now_s;
+    check_account(account);
+    account_unpin(account);
+}
+
+void core_settle(struct core *core, uint64_t id, const struct spend *used, struct money *over)
+{
+    struct hold *hold = roster_find(&core->holds, id);
+    ASSERT(hold != NULL);
+    roster_remove(&core->holds, id);
+    core->event++;
+    struct money above = MONEY_ZERO;
+    size_t waiters = 0;
+    for (size_t at = 0; at < hold->count; at++) {
+        const struct stake *stake = &hold->stakes[at];
+        int64_t amount = used->amount[stake->account->unit];
+        if (stake->account->unit == UNIT_USD && amount > stake->amount)
+            above = (struct money){amount - stake->amount};
+        waiters += stake->account->waiters;
+        settle_stake(core, stake, amount);
+    }
+    free(hold);
+    if (over != NULL)
+        *over = above;
+    if (waiters > 0)
+        waiting_look(core);
+}
+
+size_t core_open_holds(const struct core *core)
+{
+    return core->holds.count;
+}
+
+size_t core_waiting(const struct core *core)
+{
+    return core->waiters.count;
+}
+
+bool core_any_usd(const struct core *core)
+{
+    for (size_t at = 0; at < core->options.budget_count; at++) {
+        if (core->accounts.lanes[at].limits[UNIT_USD])
+            return true;
+    }
+    return false;
+}

@@ -1,0 +1,182 @@
+/*
+ * How much output a request may have. All accounts of a unit are one number here, the least that is
+ * left on any of them, because what fits there fits everywhere.
+ */
+#include "budget/demand.h"
+
+/* Room per unit; INT64_MAX: not limited. */
+struct room {
+    int64_t of[UNIT_COUNT];
+};
+
+static int64_t least_of(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static int64_t limit_of(const struct account *account)
+{
+    return account->limit;
+}
+
+static struct room room_in(const struct places *places, int64_t (*of)(const struct account *))
+{
+    struct room room = {{INT64_MAX, INT64_MAX, INT64_MAX}};
+    for (size_t at = 0; at < places->count; at++) {
+        const struct account *account = places->accounts[at];
+        room.of[account->unit] = least_of(room.of[account->unit], of(account));
+    }
+    return room;
+}
+
+static struct room with_request_limits(struct room room, const struct places *places)
+{
+    for (int unit = 0; unit < UNIT_COUNT; unit++) {
+        if (places->request_limit[unit] != LIMIT_NONE)
+            room.of[unit] = least_of(room.of[unit], places->request_limit[unit]);
+    }
+    return room;
+}
+
+/* The cost and the tokens of an unlimited call may be without a bound: then they are not told. */
+static void fill_need(const struct ask *ask, int64_t max_output, int64_t need[UNIT_COUNT])
+{
+    need[UNIT_USD] = ask->price == NULL ? 0 : price_bound(ask->price, &ask->bound, max_output).nano;
+    need[UNIT_TOKENS] = bound_tokens(&ask->bound, max_output);
+    need[UNIT_REQUESTS] = 1;
+}
+
+static bool fits(const int64_t need[UNIT_COUNT], const struct room *room)
+{
+    return need[UNIT_USD] <= room->of[UNIT_USD] && need[UNIT_TOKENS] <= room->of[UNIT_TOKENS] &&
+           need[UNIT_REQUESTS] <= room->of[UNIT_REQUESTS];
+}
+
+/* The largest maximum in 0..most that fits; -1: not even 0. */
+static int64_t affordable(const struct ask *ask, const struct room *room, int64_t most)
+{
+    if (room->of[UNIT_REQUESTS] < 1)
+        return -1;
+    if (room->of[UNIT_TOKENS] != INT64_MAX)
+        most = bound_affordable(&ask->bound, room->of[UNIT_TOKENS], most);
+    if (most < 0 || room->of[UNIT_USD] == INT64_MAX)
+        return most;
+    return price_affordable(ask->price, &ask->bound, (struct money){room->of[UNIT_USD]}, most);
+}
+
+/* A quarter of what is left beyond the part that is the same for every maximum. */
+static int64_t quarter_beyond(int64_t left, int64_t fixed)
+{
+    return left == INT64_MAX || left <= fixed ? left : fixed + (left - fixed) / 4;
+}
+
+static int64_t affordable_with_a_quarter(const struct ask *ask, const struct room *left,
+                                         int64_t most)
+{
+    int64_t fixed[UNIT_COUNT];
+    fill_need(ask, 0, fixed);
+    struct room quarter = *left;
+    quarter.of[UNIT_USD] = quarter_beyond(left->of[UNIT_USD], fixed[UNIT_USD]);
+    quarter.of[UNIT_TOKENS] = quarter_beyond(left->of[UNIT_TOKENS], fixed[UNIT_TOKENS]);
+    return affordable(ask, &quarter, most);
+}
+
+static void set_terms(const struct core_options *rules, const struct ask *ask,
+                      struct demand *demand)
+{
+    bool capped = !ask->named && rules->default_max_output > 0;
+    demand->ceiling = ask->bound.output_free ? 0 : ask->wanted_output;
+    if (capped)
+        demand->ceiling = least_of(demand->ceiling, rules->default_max_output);
+    demand->least = least_of(rules->min_output_tokens, demand->ceiling);
+    demand->may_clamp = !ask->bound.output_free && (rules->clamp == CLAMP_ALWAYS ||
+                                                    (rules->clamp == CLAMP_ABSENT && !ask->named));
+}
+
+static void assess_unlimited(const struct ask *ask, const struct room *left,
+                             const struct room *limit, struct demand *demand)
+{
+    bool known = ask->bound.input_tokens < INT64_MAX && !ask->unbounded;
+    int64_t wanted = ask->bound.output_free ? 0 : ask->wanted_output;
+    *demand = (struct demand){.max_output = wanted, .least = wanted, .ceiling = wanted};
+    demand->need[UNIT_REQUESTS] = 1;
+    if (known && wanted < INT64_MAX)
+        fill_need(ask, wanted, demand->need);
+    demand->verdict = VERDICT_GRANTED;
+    if (left->of[UNIT_REQUESTS] < 1)
+        demand->verdict = VERDICT_EXHAUSTED;
+    if (limit->of[UNIT_REQUESTS] < 1)
+        demand->verdict = VERDICT_NEVER_FITS;
+}
+
+static enum verdict unfit(const struct ask *ask, const struct room *limit,
+                          const struct demand *demand)
+{
+    bool usd = limit->of[UNIT_USD] != INT64_MAX;
+    if (usd && ask->price == NULL)
+        return VERDICT_UNPRICED;
+    if (ask->unbounded || ask->bound.input_tokens == INT64_MAX)
+        return VERDICT_UNBOUNDED;
+    if (!demand->may_clamp && demand->ceiling == INT64_MAX)
+        return VERDICT_UNBOUNDED;
+    return VERDICT_GRANTED;
+}
+
+static int64_t wish(const struct core_options *rules, const struct ask *ask,
+                    const struct places *places, const struct demand *demand)
+{
+    if (ask->named || ask->bound.output_free || rules->clamp == CLAMP_NEVER)
+        return demand->ceiling;
+    struct room left = room_in(places, account_left);
+    int64_t quarter = affordable_with_a_quarter(ask, &left, demand->ceiling);
+    return quarter < demand->least ? demand->least : quarter;
+}
+
+static void refuse(const struct ask *ask, const struct room *limit, int64_t goal,
+                   struct demand *demand)
+{
+    int64_t most = affordable(ask, limit, demand->ceiling);
+    demand->verdict = most < goal ? VERDICT_NEVER_FITS : VERDICT_EXHAUSTED;
+    demand->affordable = most < 0 ? 0 : most;
+    fill_need(ask, goal, demand->need);
+}
+
+void demand_assess(const struct core_options *rules, const struct ask *ask,
+                   const struct places *places, struct demand *demand)
+{
+    struct room limit = with_request_limits(room_in(places, limit_of), places);
+    struct room left = with_request_limits(room_in(places, account_left), places);
+    if (limit.of[UNIT_USD] == INT64_MAX && limit.of[UNIT_TOKENS] == INT64_MAX) {
+        assess_unlimited(ask, &left, &limit, demand);
+        return;
+    }
+    *demand = (struct demand){0};
+    set_terms(rules, ask, demand);
+    demand->verdict = unfit(ask, &limit, demand);
+    if (demand->verdict != VERDICT_GRANTED)
+        return;
+    demand->max_output = wish(rules, ask, places, demand);
+    fill_need(ask, demand->max_output, demand->need);
+    if (fits(demand->need, &left))
+        return;
+    int64_t goal = demand->may_clamp ? demand->least : demand->max_output;
+    demand->max_output = affordable(ask, &left, demand->max_output);
+    if (demand->max_output < goal)
+        refuse(ask, &limit, goal, demand);
+    else
+        fill_need(ask, demand->max_output, demand->need);
+}
+
+bool demand_shrink(const struct ask *ask, const struct places *places, struct demand *demand)
+{
+    ASSERT(demand->verdict == VERDICT_GRANTED);
+    struct room now = with_request_limits(room_in(places, account_free), places);
+    if (!demand->may_clamp)
+        return false;
+    int64_t max_output = affordable(ask, &now, demand->max_output);
+    if (max_output < demand->least)
+        return false;
+    demand->max_output = max_output;
+    fill_need(ask, max_output, demand->need);
+    return true;
+}

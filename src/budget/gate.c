@@ -1,0 +1,147 @@
+/*
+ * The gate: one mutex around the core. Wakes are collected while it is held and posted after it is
+ * released, so that no worker waits for another's eventfd.
+ */
+#include "budget/gate.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#define MAIL_BATCH 16
+
+struct gate {
+    struct core *core;
+    bool any_usd;
+    pthread_mutex_t lock; /* guards the core */
+};
+
+struct gate *gate_open(const struct core_options *options)
+{
+    struct gate *gate = memory_new(sizeof(*gate));
+    gate->core = core_open(options);
+    gate->any_usd = core_any_usd(gate->core);
+    pthread_mutex_init(&gate->lock, NULL);
+    return gate;
+}
+
+void gate_close(struct gate *gate)
+{
+    if (gate == NULL)
+        return;
+    core_close(gate->core);
+    pthread_mutex_destroy(&gate->lock);
+    free(gate);
+}
+
+void gate_restore(struct gate *gate, const struct charge *charge)
+{
+    pthread_mutex_lock(&gate->lock);
+    core_restore(gate->core, charge);
+    pthread_mutex_unlock(&gate->lock);
+}
+
+/* ---- mail ---- */
+
+struct mail {
+    struct mailbox *mailbox;
+    struct letter *letter;
+};
+
+/* The lock is held and there is a wake. */
+static struct mail write_mail(struct core *core)
+{
+    struct cookie cookie;
+    struct grant *grant = memory_new(sizeof(*grant));
+    bool woken = core_next_wake(core, &cookie, grant);
+    ASSERT(woken);
+    struct letter *letter = letter_new(cookie.number, GATE_LETTER_GRANT);
+    letter->body = grant;
+    letter->body_free = free;
+    return (struct mail){.mailbox = cookie.owner, .letter = letter};
+}
+
+/* Releases the lock and posts at most a batch. True: there is more. */
+static bool unlock_and_post_some(struct gate *gate)
+{
+    struct mail mails[MAIL_BATCH];
+    size_t count = 0;
+    while (count < MAIL_BATCH && core_any_wake(gate->core))
+        mails[count++] = write_mail(gate->core);
+    bool more = core_any_wake(gate->core);
+    pthread_mutex_unlock(&gate->lock);
+    for (size_t at = 0; at < count; at++)
+        mailbox_post(mails[at].mailbox, mails[at].letter);
+    return more;
+}
+
+/* Ends every section that may have woken somebody. */
+static void unlock_and_post(struct gate *gate)
+{
+    while (unlock_and_post_some(gate))
+        pthread_mutex_lock(&gate->lock);
+}
+
+/* ---- the core's functions behind the lock ---- */
+
+void gate_reserve(struct gate *gate, struct ask *ask, struct mailbox *mailbox, uint64_t to,
+                  struct grant *grant)
+{
+    ask->cookie = (struct cookie){.owner = mailbox, .number = to};
+    pthread_mutex_lock(&gate->lock);
+    core_reserve(gate->core, ask, grant);
+    unlock_and_post(gate);
+}
+
+bool gate_time_is_up(struct gate *gate, uint64_t waiter, int64_t now_s, struct grant *grant)
+{
+    pthread_mutex_lock(&gate->lock);
+    bool decided = core_time_is_up(gate->core, waiter, now_s, grant);
+    unlock_and_post(gate);
+    return decided;
+}
+
+bool gate_leave(struct gate *gate, uint64_t waiter)
+{
+    pthread_mutex_lock(&gate->lock);
+    bool left = core_leave(gate->core, waiter);
+    unlock_and_post(gate);
+    return left;
+}
+
+void gate_settle(struct gate *gate, uint64_t hold, const struct spend *used, struct money *over)
+{
+    pthread_mutex_lock(&gate->lock);
+    core_settle(gate->core, hold, used, over);
+    unlock_and_post(gate);
+}
+
+size_t gate_view(struct gate *gate, const struct subject *subject, bool everything, int64_t now_s,
+                 struct account_view *views, size_t most)
+{
+    pthread_mutex_lock(&gate->lock);
+    size_t count = core_view(gate->core, subject, everything, now_s, views, most);
+    pthread_mutex_unlock(&gate->lock);
+    return count;
+}
+
+bool gate_tightest(struct gate *gate, const struct subject *subject, int64_t now_s,
+                   struct account_view *view)
+{
+    pthread_mutex_lock(&gate->lock);
+    bool found = core_tightest(gate->core, subject, now_s, view);
+    pthread_mutex_unlock(&gate->lock);
+    return found;
+}
+
+bool gate_any_usd(const struct gate *gate)
+{
+    return gate->any_usd;
+}
+
+size_t gate_open_holds(struct gate *gate)
+{
+    pthread_mutex_lock(&gate->lock);
+    size_t count = core_open_holds(gate->core);
+    pthread_mutex_unlock(&gate->lock);
+    return count;
+}

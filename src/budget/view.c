@@ -1,0 +1,275 @@
+/*
+ * What people see of the accounts: GET /budget, the account that refused, the tightest one.
+ */
+#include "budget/core_state.h"
+
+static void copy_id(struct account_view *view, struct text id)
+{
+    ASSERT(id.size <= SUBJECT_MAX_ID);
+    if (id.size > 0)
+        memcpy(view->id, id.at, id.size);
+    view->id[id.size] = 0;
+}
+
+static void view_limit(const struct core *core, const struct account_key *key,
+                       struct account_view *view)
+{
+    const struct budget *budget = &core->options.budgets[key->budget];
+    view->budget = budget->name;
+    view->scope = budget->scope;
+    view->unit = key->unit;
+    view->window = *key->window;
+    view->limit = budget_limit_enforced(budget, key->unit, key->id);
+    view->limit_configured = budget_limit_configured(budget, key->unit, key->id);
+    view->spent = 0;
+    view->held = 0;
+    copy_id(view, key->id);
+}
+
+void view_account(const struct core *core, const struct account *account, struct account_view *view)
+{
+    struct account_key key = {.budget = account->budget,
+                              .unit = account->unit,
+                              .id = account->id,
+                              .window = &account->window};
+    view_limit(core, &key, view);
+    view->spent = account->spent;
+    view->held = account->held;
+}
+
+void view_request(const struct core *core, size_t budget, enum unit unit, struct account_view *view)
+{
+    struct window window = {.kind = WINDOW_TOTAL, .end_s = WINDOW_FOREVER, .id = "request"};
+    struct account_key key = {.budget = budget, .unit = unit, .window = &window};
+    view_limit(core, &key, view);
+}
+
+void view_absent(const struct core *core, const struct account_key *key, int64_t spent,
+                 struct account_view *view)
+{
+    view_limit(core, key, view);
+    view->spent = spent;
+}
+
+/* ---- GET /budget ---- */
+
+struct viewer {
+    const struct core *core;
+    const struct subject *subject; /* NULL: everything */
+    int64_t now_s;
+    struct account_view *views;
+    size_t count, most;
+};
+
+static struct account_view *next_view(struct viewer *viewer)
+{
+    return viewer->count < viewer->most ? &viewer->views[viewer->count++] : NULL;
+}
+
+static bool is_in_use(const struct account *account, const struct window *window)
+{
+    return account->held > 0 || account->window.start_s == window->start_s;
+}
+
+/* Whether the subject would touch the account if it called that model, upstream or service. */
+static bool would_apply(const struct viewer *viewer, const struct account *account)
+{
+    const struct budget *budget = &viewer->core->options.budgets[account->budget];
+    if (viewer->subject == NULL)
+        return true;
+    struct subject subject = *viewer->subject;
+    subject.id[budget->scope] = account->id;
+    return budget_applies(budget, &subject);
+}
+
+static void show_accounts(struct viewer *viewer, size_t budget, const struct window *window)
+{
+    const struct account *account = viewer->core->accounts.lanes[budget].first;
+    for (; account != NULL; account = account->next) {
+        if (!is_in_use(account, window) || !would_apply(viewer, account))
+            continue;
+        struct account_view *view = next_view(viewer);
+        if (view != NULL)
+            view_account(viewer->core, account, view);
+    }
+}
+
+static void show_absent(struct viewer *viewer, const struct account_key *key, int64_t spent)
+{
+    const struct budget *budget = &viewer->core->options.budgets[key->budget];
+    if (budget_limit_enforced(budget, key->unit, key->id) == LIMIT_NONE)
+        return;
+    struct account_view *view = next_view(viewer);
+    if (view != NULL)
+        view_absent(viewer->core, key, spent, view);
+}
+
+static void show_restored(struct viewer *viewer, size_t budget, const struct window *window)
+{
+    const struct table *table = &viewer->core->accounts.restored;
+    size_t at = 0;
+    void *value = NULL;
+    while (table_next(table, &at, NULL, &value)) {
+        const struct restored *restored = value;
+        bool shows = restored->budget == budget && viewer->now_s <= restored->until_s &&
+                     memcmp(restored->window, window->id, sizeof(window->id)) == 0;
+        struct account_key key = {.budget = budget,
+                                  .unit = restored->unit,
+                                  .id = text_of(restored->id),
+                                  .window = window};
+        if (shows)
+            show_absent(viewer, &key, restored->amount);
+    }
+}
+
+static void show_id(struct viewer *viewer, struct account_key *key)
+{
+    const struct core *core = viewer->core;
+    for (int unit = 0; unit < UNIT_COUNT; unit++) {
+        key->unit = (enum unit)unit;
+        const struct account *account = accounts_find(&core->accounts, key);
+        if (account == NULL) {
+            show_absent(viewer, key, accounts_restored(&core->accounts, key, viewer->now_s));
+            continue;
+        }
+        struct account_view *view = next_view(viewer);
+        if (view != NULL)
+            view_account(core, account, view);
+    }
+}
+
+static void show_requests(struct viewer *viewer, size_t budget)
+{
+    for (int unit = 0; unit < UNIT_COUNT; unit++) {
+        if (viewer->core->options.budgets[budget].limit[unit] == LIMIT_NONE)
+            continue;
+        struct account_view *view = next_view(viewer);
+        if (view != NULL)
+            view_request(viewer->core, budget, (enum unit)unit, view);
+    }
+}
+
+static void show_subject(struct viewer *viewer, size_t at, const struct window *window)
+{
+    const struct budget *budget = &viewer->core->options.budgets[at];
+    bool called = budget->scope == SCOPE_MODEL || budget->scope == SCOPE_UPSTREAM ||
+                  budget->scope == SCOPE_SERVICE;
+    if (called && viewer->subject->id[budget->scope].size == 0) {
+        show_accounts(viewer, at, window);
+        return;
+    }
+    if (!budget_applies(budget, viewer->subject))
+        return;
+    struct text ids[SUBJECT_MAX_TAGS];
+    size_t count = subject_ids(budget, viewer->subject, ids);
+    for (size_t id = 0; id < count; id++) {
+        struct account_key key = {.budget = at, .id = ids[id], .window = window};
+        show_id(viewer, &key);
+    }
+}
+
+static void show_everything(struct viewer *viewer, size_t at, const struct window *window)
+{
+    const struct lane *lane = &viewer->core->accounts.lanes[at];
+    if (viewer->core->options.budgets[at].scope != SCOPE_GLOBAL) {
+        show_accounts(viewer, at, window);
+        show_restored(viewer, at, window);
+        return;
+    }
+    /* There is one id: shown used or not; and what earlier windows still hold. */
+    struct account_key key = {.budget = at, .id = TEXT("all"), .window = window};
+    show_id(viewer, &key);
+    for (const struct account *old = lane->first; old != NULL; old = old->next) {
+        bool shows = old->held > 0 && old->window.start_s != window->start_s;
+        struct account_view *view = shows ? next_view(viewer) : NULL;
+        if (view != NULL)
+            view_account(viewer->core, old, view);
+    }
+}
+
+size_t core_view(const struct core *core, const struct subject *subject, bool everything,
+                 int64_t now_s, struct account_view *views, size_t most)
+{
+    struct viewer viewer = {.core = core,
+                            .subject = everything ? NULL : subject,
+                            .now_s = now_s,
+                            .views = views,
+                            .most = most};
+    for (size_t at = 0; at < core->options.budget_count; at++) {
+        const struct budget *budget = &core->options.budgets[at];
+        struct window window = accounts_window(&core->accounts, at, now_s);
+        if (budget->scope == SCOPE_REQUEST) {
+            if (everything || budget_applies(budget, subject))
+                show_requests(&viewer, at);
+        } else if (everything) {
+            show_everything(&viewer, at, &window);
+        } else {
+            show_subject(&viewer, at, &window);
+        }
+    }
+    return viewer.count;
+}
+
+/* ---- the tightest ---- */
+
+/* What is left, holds taken off, of an account that may not have appeared yet; INT64_MAX: it is not
+ * limited. */
+static int64_t left_on(const struct core *core, const struct account_key *key, int64_t now_s)
+{
+    const struct account *account = accounts_find(&core->accounts, key);
+    if (account != NULL)
+        return account_free(account);
+    int64_t limit = budget_limit_enforced(&core->options.budgets[key->budget], UNIT_USD, key->id);
+    return limit == LIMIT_NONE ? INT64_MAX : limit - accounts_restored(&core->accounts, key, now_s);
+}
+
+struct tightest {
+    struct account_key key;
+    struct window window;
+    int64_t left; /* INT64_MAX: none found */
+};
+
+static void look_at(const struct core *core, const struct account_key *key, int64_t now_s,
+                    struct tightest *tightest)
+{
+    int64_t left = left_on(core, key, now_s);
+    if (left >= tightest->left)
+        return;
+    tightest->left = left;
+    tightest->key = *key;
+    tightest->window = *key->window;
+}
+
+static void look_at_budget(const struct core *core, size_t at, const struct subject *subject,
+                           int64_t now_s, struct tightest *tightest)
+{
+    const struct budget *budget = &core->options.budgets[at];
+    if (budget->scope == SCOPE_REQUEST || !core->accounts.lanes[at].limits[UNIT_USD] ||
+        !budget_applies(budget, subject))
+        return;
+    struct window window = accounts_window(&core->accounts, at, now_s);
+    struct text ids[SUBJECT_MAX_TAGS];
+    size_t count = subject_ids(budget, subject, ids);
+    for (size_t id = 0; id < count; id++) {
+        struct account_key key = {.budget = at, .unit = UNIT_USD, .id = ids[id], .window = &window};
+        look_at(core, &key, now_s, tightest);
+    }
+}
+
+bool core_tightest(const struct core *core, const struct subject *subject, int64_t now_s,
+                   struct account_view *view)
+{
+    struct tightest tightest = {.left = INT64_MAX};
+    for (size_t at = 0; at < core->options.budget_count; at++)
+        look_at_budget(core, at, subject, now_s, &tightest);
+    if (tightest.left == INT64_MAX)
+        return false;
+    tightest.key.window = &tightest.window;
+    const struct account *account = accounts_find(&core->accounts, &tightest.key);
+    if (account != NULL)
+        view_account(core, account, view);
+    else
+        view_absent(core, &tightest.key, accounts_restored(&core->accounts, &tightest.key, now_s),
+                    view);
+    return true;
+}

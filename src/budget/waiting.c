@@ -1,0 +1,276 @@
+/*
+ * Those who wait for others' holds, in the order in which they came.
+ *
+ * A waiter claims the accounts it waits for: those that had too little room for it, or that
+ * somebody before it claims. A claim stays until the waiter is decided, so nobody starves between
+ * two accounts that are short in turn. One walk in the order of arrival, in which each who stays
+ * claims before the next is looked at, is all there is to fairness. A grant takes room, which may
+ * make somebody earlier wait for one account more: so the walk begins anew after each.
+ *
+ * A walk is cheap (some 30 ns a waiter): what a waiter needs is computed again only when it is
+ * first in line and spend on its accounts has changed.
+ */
+#include "budget/core_state.h"
+
+#include <stdlib.h>
+
+/* One bit per account of a waiter. */
+_Static_assert(CHARGE_MOST <= 64, "struct waiter's `waits` has 64 bits");
+
+bool waiting_has_claim(const struct places *places)
+{
+    for (size_t at = 0; at < places->count; at++) {
+        if (places->accounts[at]->wanted > 0)
+            return true;
+    }
+    return false;
+}
+
+bool waiting_concerns(const struct places *places)
+{
+    for (size_t at = 0; at < places->count; at++) {
+        if (places->accounts[at]->waiters > 0)
+            return true;
+    }
+    return false;
+}
+
+/* ---- claims ---- */
+
+static bool is_claimed(const struct waiter *waiter, uint64_t look)
+{
+    for (size_t at = 0; at < waiter->places.count; at++) {
+        if (waiter->places.accounts[at]->claimed == look)
+            return true;
+    }
+    return false;
+}
+
+static void claim(struct waiter *waiter, uint64_t look)
+{
+    for (size_t at = 0; at < waiter->places.count; at++) {
+        struct account *account = waiter->places.accounts[at];
+        uint64_t bit = UINT64_C(1) << at;
+        bool waits =
+            account->claimed == look || waiter->demand.need[account->unit] > account_free(account);
+        if (waits && (waiter->waits & bit) == 0) {
+            waiter->waits |= bit;
+            account->wanted++;
+        }
+        if ((waiter->waits & bit) != 0)
+            account->claimed = look;
+    }
+}
+
+/* ---- coming and going ---- */
+
+static void queue_append(struct core *core, struct waiter *waiter)
+{
+    waiter->previous = core->last;
+    if (core->last != NULL)
+        core->last->next = waiter;
+    else
+        core->first = waiter;
+    core->last = waiter;
+}
+
+static void queue_remove(struct core *core, struct waiter *waiter)
+{
+    if (waiter->previous != NULL)
+        waiter->previous->next = waiter->next;
+    else
+        core->first = waiter->next;
+    if (waiter->next != NULL)
+        waiter->next->previous = waiter->previous;
+    else
+        core->last = waiter->previous;
+}
+
+uint64_t waiting_add(struct core *core, const struct ask *ask, const struct places *places,
+                     const struct demand *demand)
+{
+    struct waiter *waiter = memory_new(sizeof(*waiter));
+    waiter->ask = *ask;
+    waiter->ask.subject = NULL;
+    waiter->places = *places;
+    waiter->demand = *demand;
+    waiter->assessed = core->event;
+    waiter->id = roster_add(&core->waiters, waiter);
+    uint64_t look = ++core->look;
+    for (size_t at = 0; at < places->count; at++) {
+        struct account *account = places->accounts[at];
+        account->claimed = account->wanted > 0 ? look : account->claimed;
+        account->waiters++;
+    }
+    claim(waiter, look);
+    queue_append(core, waiter);
+    ASSERT(waiter->waits != 0);
+    return waiter->id;
+}
+
+/* It waits no more; its pins are the caller's to keep or to drop. */
+static void withdraw(struct core *core, struct waiter *waiter)
+{
+    for (size_t at = 0; at < waiter->places.count; at++) {
+        struct account *account = waiter->places.accounts[at];
+        ASSERT(account->waiters > 0);
+        account->waiters--;
+        if ((waiter->waits >> at & 1) != 0)
+            account->wanted--;
+    }
+    queue_remove(core, waiter);
+    roster_remove(&core->waiters, waiter->id);
+}
+
+void waiting_close(struct core *core)
+{
+    while (core->first != NULL) {
+        struct waiter *waiter = core->first;
+        queue_remove(core, waiter);
+        free(waiter);
+    }
+    roster_close(&core->waiters);
+    while (core->first_wake != NULL) {
+        struct wake *wake = core->first_wake;
+        core->first_wake = wake->next;
+        free(wake);
+    }
+}
+
+/* ---- deciding ---- */
+
+static struct grant *wake_add(struct core *core, struct cookie cookie)
+{
+    struct wake *wake = memory_new(sizeof(*wake));
+    wake->cookie = cookie;
+    if (core->first_wake == NULL)
+        core->first_wake = wake;
+    else
+        core->last_wake->next = wake;
+    core->last_wake = wake;
+    return &wake->grant;
+}
+
+static void grant_waiter(struct core *core, struct waiter *waiter, struct grant *grant)
+{
+    withdraw(core, waiter);
+    core_grant(core, &waiter->ask, &waiter->places, &waiter->demand, grant);
+    free(waiter);
+}
+
+static void refuse_waiter(struct core *core, struct waiter *waiter, enum verdict verdict,
+                          struct grant *grant)
+{
+    core_refuse(core, &waiter->places, verdict, &waiter->demand, grant);
+    withdraw(core, waiter);
+    places_unpin(&waiter->places);
+    free(waiter);
+}
+
+/* Spend only grows, so a demand only shrinks, down to a refusal. */
+static void assess_again(struct core *core, struct waiter *waiter)
+{
+    bool stale = false;
+    for (size_t at = 0; at < waiter->places.count; at++)
+        stale = stale || waiter->places.accounts[at]->spent_event > waiter->assessed;
+    if (!stale)
+        return;
+    demand_assess(&core->options, &waiter->ask, &waiter->places, &waiter->demand);
+    waiter->assessed = core->event;
+}
+
+enum decided { STAYS, REFUSED, GRANTED };
+
+static enum decided decide_first_in_line(struct core *core, struct waiter *waiter)
+{
+    assess_again(core, waiter);
+    enum verdict verdict = waiter->demand.verdict;
+    if (verdict != VERDICT_GRANTED) {
+        refuse_waiter(core, waiter, verdict, wake_add(core, waiter->ask.cookie));
+        return REFUSED;
+    }
+    if (!places_have_room(&waiter->places, waiter->demand.need))
+        return STAYS;
+    grant_waiter(core, waiter, wake_add(core, waiter->ask.cookie));
+    return GRANTED;
+}
+
+/* True if somebody was granted. */
+static bool walk(struct core *core)
+{
+    uint64_t look = ++core->look;
+    struct waiter *next = NULL;
+    for (struct waiter *waiter = core->first; waiter != NULL; waiter = next) {
+        next = waiter->next;
+        enum decided decided = STAYS;
+        if (!is_claimed(waiter, look))
+            decided = decide_first_in_line(core, waiter);
+        if (decided == GRANTED)
+            return true;
+        if (decided == STAYS)
+            claim(waiter, look);
+    }
+    return false;
+}
+
+void waiting_look(struct core *core)
+{
+    while (walk(core)) {
+    }
+}
+
+static bool is_behind_another(struct core *core, struct waiter *waiter)
+{
+    uint64_t look = ++core->look;
+    for (struct waiter *other = core->first; other != waiter; other = other->next)
+        claim(other, look);
+    return is_claimed(waiter, look);
+}
+
+bool core_time_is_up(struct core *core, uint64_t id, int64_t now_s, struct grant *grant)
+{
+    struct waiter *waiter = roster_find(&core->waiters, id);
+    core->now_s = now_s;
+    if (waiter == NULL)
+        return false;
+    assess_again(core, waiter);
+    enum verdict verdict = waiter->demand.verdict;
+    if (verdict != VERDICT_GRANTED)
+        refuse_waiter(core, waiter, verdict, grant);
+    else if (!is_behind_another(core, waiter) &&
+             demand_shrink(&waiter->ask, &waiter->places, &waiter->demand))
+        grant_waiter(core, waiter, grant);
+    else
+        refuse_waiter(core, waiter, VERDICT_CONTENTION, grant);
+    waiting_look(core);
+    return true;
+}
+
+bool core_leave(struct core *core, uint64_t id)
+{
+    struct waiter *waiter = roster_find(&core->waiters, id);
+    if (waiter == NULL)
+        return false;
+    withdraw(core, waiter);
+    places_unpin(&waiter->places);
+    free(waiter);
+    waiting_look(core);
+    return true;
+}
+
+bool core_any_wake(const struct core *core)
+{
+    return core->first_wake != NULL;
+}
+
+bool core_next_wake(struct core *core, struct cookie *cookie, struct grant *grant)
+{
+    struct wake *wake = core->first_wake;
+    if (wake == NULL)
+        return false;
+    core->first_wake = wake->next;
+    *cookie = wake->cookie;
+    *grant = wake->grant;
+    free(wake);
+    return true;
+}
