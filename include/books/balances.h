@@ -12,8 +12,9 @@ struct balances;
 struct balances *balances_open(void);
 void balances_close(struct balances *balances);
 
-/* RESERVE opens a hold under its call id; SETTLE and FORFEIT end it (a second one of the same call
- * changes nothing and gives false) and add their charges to the accounts. Others do nothing. */
+/* RESERVE opens a hold under its call id (an open one stays as it is and false is returned);
+ * SETTLE and FORFEIT end it (a second one of the same call changes nothing and gives false) and
+ * add their charges to the accounts. Others do nothing. */
 bool balances_apply(struct balances *balances, const struct entry *entry);
 
 /* Forgets accounts whose until_s passed. */
@@ -26,7 +27,8 @@ bool balances_next(const struct balances *balances, size_t *at, struct charge *c
 /* Walks the open holds as the RESERVE entries they came from; valid until the next change. */
 bool balances_next_hold(const struct balances *balances, size_t *at, const struct entry **entry);
 
-/* The members `"balances":[...],"holds":[...]` of an open line, and back. */
+/* The members `"balances":[...],"holds":[...]` of an open line, and back: what was there before
+ * is forgotten. On a failure nothing has changed. */
 void balances_put(struct buffer *out, const struct balances *balances);
 MUST_USE bool balances_read(struct balances *balances, struct json_value open_line,
                             struct fault *fault);

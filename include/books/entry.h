@@ -21,10 +21,11 @@ enum entry_kind {
     ENTRY_KIND_COUNT
 };
 
-enum usage_source { USAGE_NONE, USAGE_REPORTED, USAGE_COUNTED, USAGE_BOUND };
+enum usage_source { USAGE_NONE, USAGE_REPORTED, USAGE_COUNTED, USAGE_BOUND, USAGE_SOURCE_COUNT };
 
 /* All texts are borrowed. Absent texts (size 0) and zero optional numbers are left out of the
- * line; the eight members that every line has are always there. */
+ * line; the eight members that every line has are always there. Only SETTLE and FORFEIT may have a
+ * cost or tokens (asserted); their lines always have `cost_nano_usd`. */
 struct entry {
     enum entry_kind kind;
     int64_t wall_us;
@@ -34,7 +35,7 @@ struct entry {
     struct text model, model_requested, endpoint, service, upstream;
     struct text key, user, team, session, label;
     const struct text *tags;
-    size_t tag_count;
+    size_t tag_count;                                         /* at most SUBJECT_MAX_TAGS */
     int64_t prompt_tokens, cached_tokens, cache_write_tokens; /* cached, write: of prompt */
     int64_t completion_tokens, reasoning_tokens;              /* reasoning: of completion */
     struct money cost;
@@ -42,7 +43,7 @@ struct entry {
     enum usage_source usage_source;
     struct text price_version;
     const struct charge *charges; /* RESERVE: the hold's; SETTLE, FORFEIT: what was booked */
-    size_t charge_count;
+    size_t charge_count;          /* at most CHARGE_MOST */
     struct text route;            /* why this model and upstream */
     struct text stop_reason;      /* "stop", "length", "client", "upstream", "budget", ... */
     struct text error;            /* the code of a refusal or failure */
@@ -54,10 +55,28 @@ struct entry {
 void entry_put(struct buffer *out, const struct entry *entry, struct text node);
 
 /* What a line of the ledger says, for replay and reports; texts live in the arena or the line.
- * False with a fault if it is not a line of ours. `seq` and `hash` are not looked at. */
+ * False with a fault if it is not a line of ours. `seq` and `hash` are not looked at; members it
+ * does not know are passed over. */
 MUST_USE bool entry_read(struct text line, struct arena *arena, struct entry *entry,
                          struct fault *fault);
 
+/* The kind of a line, from its place in it, without reading the rest; false if it is none. */
+MUST_USE bool entry_peek_kind(struct text line, enum entry_kind *kind);
+
 const char *entry_kind_name(enum entry_kind kind);
+
+/* One element of `accounts`, and of the `balances` of an open line: an object. */
+void entry_put_charge(struct buffer *out, const struct charge *charge);
+MUST_USE bool entry_read_charge(struct json_value object, struct arena *arena,
+                                struct charge *charge, struct fault *fault);
+
+/* An entry that owns what it points to. Zero-initialised is empty and valid; taking another entry
+ * uses the same memory again. It may be moved. */
+struct entry_copy {
+    struct entry entry;
+    struct buffer bytes;
+};
+void entry_copy_take(struct entry_copy *copy, const struct entry *entry);
+void entry_copy_close(struct entry_copy *copy);
 
 #endif

@@ -10,7 +10,8 @@
  *
  * Replay at open: the newest file is verified (chain of SHA-256 hashes, sequence) and read forward
  * from its last `open` line. A torn tail is cut at the last line whose chain holds; what was cut is
- * kept in <file>.torn. Holds that the dead process left open are forfeited: booked in full.
+ * kept in <file>.torn. Holds that the dead process left open are forfeited: booked in full. A file
+ * of the same day and node that is not full is continued, by another `open` line.
  * Not yet against power loss: lines not synced may be missing after one (see the README).
  */
 #ifndef PURSER_BOOKS_LEDGER_H
@@ -20,7 +21,7 @@
 #include "books/balances.h"
 
 struct ledger_options {
-    const char *dir; /* created (0700) if missing */
+    const char *dir; /* created (0700) if missing, with what leads to it */
     struct text node;
     const struct clock *clock;
     int64_t fsync_ms;
@@ -39,8 +40,9 @@ struct ledger_replay {
     size_t torn_bytes; /* cut off and kept aside */
 };
 
-/* Opens or creates, replays, repairs, writes the forfeits and an `open` line. Fails with what to do
- * if the directory cannot be written, is locked, or a file is damaged before its tail. */
+/* Opens or creates, replays, repairs, writes an `open` line and the forfeits. Fails with what to do
+ * if the directory cannot be written, is locked, or a file is damaged before its tail. The text
+ * options are copied, the clock is not. */
 MUST_USE struct ledger *ledger_open(const struct ledger_options *options,
                                     struct ledger_replay *replay, struct fault *fault);
 /* Walks the balances after replay: for the budget gate, before anything is appended. */
@@ -49,25 +51,28 @@ bool ledger_next_balance(const struct ledger *ledger, size_t *at, struct charge 
 /* Starts the bookkeeper thread; after all forks and before the first commit. */
 void ledger_start(struct ledger *ledger);
 
-/* Writes a `close` line, syncs, stops the thread. All batches must be committed and closed. */
+/* Writes a `close` line, syncs, stops the thread. All batches must be committed and closed.
+ * NULL-safe. */
 void ledger_close(struct ledger *ledger);
 
 struct ledger_batch *ledger_batch_open(struct ledger *ledger);
 void ledger_batch_close(struct ledger_batch *batch);
 
-/* Renders the entry into the batch (nothing is borrowed afterwards). */
+/* Renders the entry into the batch (nothing is borrowed afterwards). While the ledger fails, REFUSE
+ * entries are dropped: they book nothing, and a full disk must not fill the memory too. */
 void ledger_note(struct ledger_batch *batch, const struct entry *entry);
 bool ledger_batch_empty(const struct ledger_batch *batch);
 
 /* Appends the batch with one write under the ledger's lock. On failure (disk full, I/O error) what
  * was written of it is cut off again, the batch keeps its lines for the next attempt, and false is
  * returned with the reason: calls announced in it must not start. RESERVE lines of calls that are
- * then given up are withdrawn with ledger_withdraw. */
+ * then given up are withdrawn with ledger_withdraw. An empty batch is always committed. */
 MUST_USE bool ledger_commit(struct ledger_batch *batch, struct fault *fault);
 /* Takes the uncommitted RESERVE line of a call out of the batch; false if it is not in it. */
 bool ledger_withdraw(struct ledger_batch *batch, struct text call);
 
-/* True while the last write or sync failed: refuse new calls. Lock-free. */
+/* True while the last write or sync failed: refuse new calls. Lock-free. The bookkeeper tries again
+ * by itself, about once a second, so that it ends when the disk is well again. */
 bool ledger_failing(const struct ledger *ledger);
 
 #endif

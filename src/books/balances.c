@@ -1,0 +1,227 @@
+/*
+ * Balances: accounts by their id, and open holds.
+ */
+#include "books/balances.h"
+
+#include <stdlib.h>
+
+#include "base/table.h"
+#include "books/holds.h"
+
+/* An account; the texts of its charge lie behind it. */
+struct balance {
+    struct charge charge;
+    char texts[];
+};
+
+struct balances {
+    struct table accounts; /* by the eight bytes of charge.account */
+    struct holds holds;
+};
+
+static struct text key_of(const uint64_t *account)
+{
+    return text_make((const char *)account, sizeof(*account));
+}
+
+static void forget_accounts(struct table *accounts)
+{
+    size_t at = 0;
+    void *balance = NULL;
+    while (table_next(accounts, &at, NULL, &balance))
+        free(balance);
+    table_close(accounts);
+}
+
+struct balances *balances_open(void)
+{
+    return memory_new(sizeof(struct balances));
+}
+
+void balances_close(struct balances *balances)
+{
+    if (balances == NULL)
+        return;
+    forget_accounts(&balances->accounts);
+    holds_close(&balances->holds);
+    free(balances);
+}
+
+/* ---- the fold ---- */
+
+static struct text keep(char **room, struct text text)
+{
+    char *place = *room;
+    if (text.size > 0)
+        memcpy(place, text.at, text.size);
+    *room += text.size;
+    return text_make(place, text.size);
+}
+
+static struct balance *balance_new(const struct charge *charge)
+{
+    struct balance *balance = memory_new(sizeof(*balance) + charge->budget.size + charge->id.size);
+    char *room = balance->texts;
+    balance->charge = *charge;
+    balance->charge.budget = keep(&room, charge->budget);
+    balance->charge.id = keep(&room, charge->id);
+    return balance;
+}
+
+/* Amounts come from files too, where anything may stand: a sum stops at the end of its range. */
+static int64_t add_within_range(int64_t a, int64_t b)
+{
+    int64_t sum = 0;
+    if (!__builtin_add_overflow(a, b, &sum))
+        return sum;
+    return b > 0 ? INT64_MAX : INT64_MIN;
+}
+
+static void balances_add(struct balances *balances, const struct charge *charge)
+{
+    struct balance *balance = table_get(&balances->accounts, key_of(&charge->account));
+    if (balance == NULL) {
+        table_put(&balances->accounts, key_of(&charge->account), balance_new(charge));
+        return;
+    }
+    balance->charge.amount = add_within_range(balance->charge.amount, charge->amount);
+    if (balance->charge.until_s < charge->until_s)
+        balance->charge.until_s = charge->until_s;
+}
+
+bool balances_apply(struct balances *balances, const struct entry *entry)
+{
+    if (entry->kind == ENTRY_RESERVE)
+        return holds_add(&balances->holds, entry);
+    if (entry->kind != ENTRY_SETTLE && entry->kind != ENTRY_FORFEIT)
+        return true;
+    if (!holds_end(&balances->holds, entry->call))
+        return false;
+    for (size_t i = 0; i < entry->charge_count; i++)
+        balances_add(balances, &entry->charges[i]);
+    return true;
+}
+
+void balances_sweep(struct balances *balances, int64_t now_s)
+{
+    size_t at = 0;
+    void *value = NULL;
+    while (table_next(&balances->accounts, &at, NULL, &value)) {
+        struct balance *balance = value;
+        if (balance->charge.until_s > now_s)
+            continue;
+        table_remove(&balances->accounts, key_of(&balance->charge.account));
+        free(balance);
+    }
+}
+
+/* ---- walks ---- */
+
+size_t balances_open_holds(const struct balances *balances)
+{
+    return balances->holds.count;
+}
+
+bool balances_next(const struct balances *balances, size_t *at, struct charge *charge)
+{
+    void *balance = NULL;
+    if (!table_next(&balances->accounts, at, NULL, &balance))
+        return false;
+    *charge = ((const struct balance *)balance)->charge;
+    return true;
+}
+
+bool balances_next_hold(const struct balances *balances, size_t *at, const struct entry **entry)
+{
+    return holds_next(&balances->holds, at, entry);
+}
+
+/* ---- the open line ---- */
+
+void balances_put(struct buffer *out, const struct balances *balances)
+{
+    json_put_name(out, TEXT("balances"));
+    buffer_put_byte(out, '[');
+    size_t at = 0;
+    struct charge charge;
+    for (bool first = true; balances_next(balances, &at, &charge); first = false) {
+        if (!first)
+            buffer_put_byte(out, ',');
+        entry_put_charge(out, &charge);
+    }
+    buffer_put_byte(out, ']');
+
+    json_put_name(out, TEXT("holds"));
+    buffer_put_byte(out, '[');
+    at = 0;
+    const struct entry *hold = NULL;
+    for (bool first = true; balances_next_hold(balances, &at, &hold); first = false) {
+        if (!first)
+            buffer_put_byte(out, ',');
+        entry_put(out, hold, TEXT_NONE);
+        buffer_put_byte(out, '}');
+    }
+    buffer_put_byte(out, ']');
+}
+
+/* The elements of the array `name` of an open line. */
+static bool walk_of(struct json_value open_line, struct text name, struct json_walk *walk,
+                    struct fault *fault)
+{
+    struct json_value array;
+    if (!json_member(open_line, name, &array) || array.kind != JSON_ARRAY)
+        return fault_set(fault, "an open line without an array \"%.*s\"", TEXT_ARG(name));
+    *walk = json_walk(array);
+    return true;
+}
+
+static bool read_accounts(struct balances *balances, struct json_walk walk, struct fault *fault)
+{
+    struct text name;
+    struct json_value value;
+    bool good = true;
+    while (good && json_next(&walk, &name, &value)) {
+        struct arena arena = {0};
+        struct charge charge;
+        good = entry_read_charge(value, &arena, &charge, fault);
+        if (good)
+            balances_add(balances, &charge);
+        arena_close(&arena);
+    }
+    return good;
+}
+
+static bool read_holds(struct balances *balances, struct json_walk walk, struct fault *fault)
+{
+    struct text name;
+    struct json_value value;
+    bool good = true;
+    while (good && json_next(&walk, &name, &value)) {
+        struct arena arena = {0};
+        struct entry entry;
+        good = entry_read(value.raw, &arena, &entry, fault);
+        if (good && (entry.kind != ENTRY_RESERVE || !holds_add(&balances->holds, &entry)))
+            good = fault_set(fault, "an open line whose holds are not distinct reserve entries");
+        arena_close(&arena);
+    }
+    return good;
+}
+
+bool balances_read(struct balances *balances, struct json_value open_line, struct fault *fault)
+{
+    struct json_walk accounts;
+    struct json_walk holds;
+    if (!walk_of(open_line, TEXT("balances"), &accounts, fault) ||
+        !walk_of(open_line, TEXT("holds"), &holds, fault))
+        return false;
+    struct balances fresh = {0};
+    bool good = read_accounts(&fresh, accounts, fault) && read_holds(&fresh, holds, fault);
+    if (good) {
+        struct balances old = *balances;
+        *balances = fresh;
+        fresh = old;
+    }
+    forget_accounts(&fresh.accounts);
+    holds_close(&fresh.holds);
+    return good;
+}

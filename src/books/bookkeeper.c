@@ -1,0 +1,131 @@
+/*
+ * The bookkeeper: a thread that makes what was written durable, without holding the ledger's lock
+ * while the disk works.
+ *
+ * A failed sync is never repeated on the same descriptor: the kernel may have dropped the pages and
+ * would then report success. The file is left instead; the next one's `open` line carries all
+ * balances, the lost lines included.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "books/ledger_state.h"
+
+enum { PROBE_MS = 1000, SWEEP_MS = 3600 * 1000 };
+
+static int64_t steady_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Waits for a signal, at most until then. */
+static void wait_until(struct ledger *ledger, int64_t until_ms)
+{
+    struct timespec until = {.tv_sec = until_ms / 1000, .tv_nsec = until_ms % 1000 * 1000000};
+    (void)pthread_cond_timedwait(&ledger->wake, &ledger->lock, &until);
+}
+
+/* ---- syncing ---- */
+
+static bool sync_fd(int fd)
+{
+    int result = 0;
+    do
+        result = fdatasync(fd);
+    while (result < 0 && errno == EINTR);
+    if (result < 0)
+        log_error("ledger: a sync failed (%s); the file is left and the next one begun",
+                  strerror(errno));
+    return result == 0;
+}
+
+/* False if one of the files could not be synced. */
+static bool close_retired(struct retired *list)
+{
+    bool good = true;
+    while (list != NULL) {
+        struct retired *next = list->next;
+        if (!list->spoiled && !sync_fd(list->fd))
+            good = false;
+        close(list->fd);
+        free(list);
+        list = next;
+    }
+    return good;
+}
+
+/* It may have been left for another reason meanwhile: then only its next sync is called off. */
+static void leave_spoiled(struct ledger *ledger, int fd)
+{
+    struct fault fault;
+    for (struct retired *retired = ledger->retired; retired != NULL; retired = retired->next)
+        if (retired->fd == fd)
+            retired->spoiled = true;
+    if (ledger->journal.fd != fd)
+        return;
+    ledger->renew = true;
+    if (!ledger_rotate_if_due(ledger, &fault))
+        log_error("ledger: %s", fault.message);
+}
+
+void ledger_sync_round(struct ledger *ledger)
+{
+    struct retired *retired = ledger->retired;
+    int fd = ledger->dirty ? ledger->journal.fd : -1;
+    int dir_fd = ledger->new_name ? ledger->journal.dir_fd : -1;
+    ledger->retired = NULL;
+    ledger->dirty = false;
+    ledger->new_name = false;
+    pthread_mutex_unlock(&ledger->lock);
+
+    bool old_good = close_retired(retired);
+    bool good = fd < 0 || sync_fd(fd);
+    if (dir_fd >= 0 && fsync(dir_fd) != 0)
+        log_warn("ledger: its directory cannot be synced: %s", strerror(errno));
+
+    pthread_mutex_lock(&ledger->lock);
+    if (!good || !old_good)
+        atomic_store(&ledger->sync_failing, true);
+    else if (fd >= 0)
+        atomic_store(&ledger->sync_failing, false);
+    if (!good)
+        leave_spoiled(ledger, fd);
+}
+
+/* ---- the thread ---- */
+
+static void probe(struct ledger *ledger)
+{
+    struct fault fault;
+    if (ledger_rotate_if_due(ledger, &fault) && ledger_append_open(ledger, &fault))
+        log_info("ledger: writing works again");
+}
+
+void *ledger_bookkeeper(void *context)
+{
+    struct ledger *ledger = context;
+    int64_t sweep_at_ms = steady_ms() + SWEEP_MS;
+    pthread_mutex_lock(&ledger->lock);
+    while (!ledger->stopping) {
+        bool failing = ledger_failing(ledger);
+        if (!ledger->dirty && ledger->retired == NULL)
+            wait_until(ledger, failing ? steady_ms() + PROBE_MS : sweep_at_ms);
+        if (failing && !ledger->dirty && !ledger->stopping)
+            probe(ledger);
+        if (steady_ms() >= sweep_at_ms) {
+            balances_sweep(ledger->balances, clock_wall_us(ledger->clock) / 1000000);
+            sweep_at_ms = steady_ms() + SWEEP_MS;
+        }
+        int64_t sync_at_ms = steady_ms() + ledger->fsync_ms;
+        while (ledger->dirty && !ledger->stopping && steady_ms() < sync_at_ms)
+            wait_until(ledger, sync_at_ms);
+        ledger_sync_round(ledger);
+    }
+    pthread_mutex_unlock(&ledger->lock);
+    return NULL;
+}
