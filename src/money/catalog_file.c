@@ -42,17 +42,18 @@ static const struct {
 };
 #define RATE_COUNT (sizeof(RATES) / sizeof(RATES[0]))
 
-static bool is_one_of(struct text raw_name, const struct text *names)
+/* The name in the list that the raw one stands for; NULL if none. */
+static const struct text *known_name(struct text raw_name, const struct text *names)
 {
     for (; names->at != NULL; names++) {
         if (json_name_equal(raw_name, *names)) {
-            return true;
+            return names;
         }
     }
-    return false;
+    return NULL;
 }
 
-/* Is the value an object with no members but these? */
+/* Is the value an object with no members but these, each once? */
 static bool check_object(struct json_value value, const struct text *names, struct fault *fault)
 {
     if (value.kind != JSON_OBJECT) {
@@ -61,9 +62,14 @@ static bool check_object(struct json_value value, const struct text *names, stru
     struct json_walk walk = json_walk(value);
     struct text name;
     struct json_value member;
+    struct json_value first;
     while (json_next(&walk, &name, &member)) {
-        if (!is_one_of(name, names)) {
+        const struct text *known = known_name(name, names);
+        if (known == NULL) {
             return fault_set(fault, "\"%.*s\" is not known", TEXT_ARG(name));
+        }
+        if (json_member(value, *known, &first) && first.raw.at != member.raw.at) {
+            return fault_set(fault, "\"%.*s\" stands twice", TEXT_ARG(*known));
         }
     }
     return true;
