@@ -1,13 +1,18 @@
 /*
- * Finding bytes fast and portably, eight at a time, in text that is mostly something else.
+ * Finding one of two bytes in text that is mostly something else: 16 bytes at a time with SSE2,
+ * else eight at a time in a plain register.
  */
 #ifndef PURSER_WIRE_FIND_H
 #define PURSER_WIRE_FIND_H
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #include "base/text.h"
 
-#define FIND_ONES 0x0101010101010101u
-#define FIND_HIGH 0x8080808080808080u
+#define FIND_ONES UINT64_C(0x0101010101010101)
+#define FIND_HIGH UINT64_C(0x8080808080808080)
 
 static inline uint64_t find_load(const char *at)
 {
@@ -16,7 +21,7 @@ static inline uint64_t find_load(const char *at)
     return word;
 }
 
-/* Not 0 if and only if one of the eight bytes is 0. */
+/* Not 0 if and only if one of the eight bytes is 0 (Mycroft's test, "Hacker's Delight", 6-1). */
 static inline uint64_t find_zero_byte(uint64_t word)
 {
     return (word - FIND_ONES) & ~word & FIND_HIGH;
@@ -25,16 +30,26 @@ static inline uint64_t find_zero_byte(uint64_t word)
 /* The offset of the first `one` or `other` at or after `from`; the size if there is none. */
 static inline size_t find_either(struct text whole, size_t from, char one, char other)
 {
-    uint64_t ones = FIND_ONES * (uint8_t)one;
-    uint64_t others = FIND_ONES * (uint8_t)other;
     size_t at = from;
 
-    while (at + sizeof(uint64_t) <= whole.size) {
+#ifdef __SSE2__
+    const __m128i ones = _mm_set1_epi8(one);
+    const __m128i others = _mm_set1_epi8(other);
+    for (; at + 16 <= whole.size; at += 16) {
+        __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)(whole.at + at));
+        __m128i hits = _mm_or_si128(_mm_cmpeq_epi8(bytes, ones), _mm_cmpeq_epi8(bytes, others));
+        unsigned places = (unsigned)_mm_movemask_epi8(hits);
+        if (places != 0) {
+            return at + (size_t)__builtin_ctz(places);
+        }
+    }
+#endif
+    for (; at + 8 <= whole.size; at += 8) {
         uint64_t word = find_load(whole.at + at);
-        if ((find_zero_byte(word ^ ones) | find_zero_byte(word ^ others)) != 0) {
+        if ((find_zero_byte(word ^ (FIND_ONES * (uint8_t)one)) |
+             find_zero_byte(word ^ (FIND_ONES * (uint8_t)other))) != 0) {
             break;
         }
-        at += sizeof(uint64_t);
     }
     while (at < whole.size && whole.at[at] != one && whole.at[at] != other) {
         at++;

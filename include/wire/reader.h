@@ -10,6 +10,7 @@
 #define PURSER_WIRE_READER_H
 
 #include "wire/body.h"
+#include "wire/skim.h"
 
 #define READER_MOST_NAME 32 /* bytes of a name that may match one of ours */
 
@@ -17,8 +18,9 @@ struct reader {
     struct body body;
     struct body_error *error;
     struct arena *arena;
-    uint64_t seen;                             /* bit per row of the table */
-    int64_t n, best_of;                        /* 1 if absent */
+    struct skim skim;   /* at the value being read; behind it once a row has read it */
+    uint64_t seen;      /* bit per row of the table */
+    int64_t n, best_of; /* 1 if absent */
     int64_t max_tokens, max_completion_tokens; /* BODY_ABSENT if absent */
     int64_t hidden_tokens; /* input that the providers add for tools and schemas */
     bool input_unbounded;  /* input that no byte of the body bounds */
@@ -31,8 +33,10 @@ struct member {
     unsigned endpoints; /* bit per enum endpoint */
     unsigned kinds;     /* bit per enum json_kind; null is always allowed and means absent */
     bool required;
-    /* False after reader_refuse. */
+    /* One of the two: given the value, or going through it by reader->skim. False after
+     * reader_refuse. */
     bool (*read)(struct reader *reader, const struct member *member, struct json_value value);
+    bool (*go_through)(struct reader *reader, const struct member *member);
     size_t field;        /* of struct reader: where the value goes, if the row says so */
     size_t raw;          /* of struct reader: where its bytes go; 0: nowhere */
     int64_t least, most; /* counts */
@@ -50,12 +54,10 @@ const struct member *member_missing(const struct reader *reader);
 
 /* ---- rows' readers that look into content (wire/content.c) ---- */
 
-bool content_read_messages(struct reader *reader, const struct member *member,
-                           struct json_value value);
+bool content_read_messages(struct reader *reader, const struct member *member);
+bool content_read_tools(struct reader *reader, const struct member *member);
 bool content_read_prompts(struct reader *reader, const struct member *member,
                           struct json_value value);
-bool content_read_tools(struct reader *reader, const struct member *member,
-                        struct json_value value);
 bool content_read_functions(struct reader *reader, const struct member *member,
                             struct json_value value);
 

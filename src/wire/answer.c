@@ -131,30 +131,28 @@ static size_t in_begin(struct answer_scan *scan, struct text rest)
     return 0;
 }
 
-static bool means_something(char byte)
-{
-    char bracket = (char)(byte | 0x20); /* one bit tells [ from { and ] from } */
-    return byte == '"' || byte == ',' || bracket == '{' || bracket == '}';
-}
-
 static void at_value_byte(struct answer_scan *scan, char byte)
 {
     if (byte == '"') {
         scan->state = STATE_STRING;
     } else if (byte == '{' || byte == '[') {
         scan->depth++;
-    } else if (byte != ',' && scan->depth > 0) {
+    } else if (scan->depth > 0) {
         scan->depth--;
-    } else if (scan->depth == 0) {
+    } else {
         scan->state = byte == ',' ? STATE_MEMBER : STATE_END;
     }
 }
 
 static size_t in_value(struct answer_scan *scan, struct text rest)
 {
+    /* a comma means something outside all containers only */
+    static const unsigned char means[256] = {
+        ['"'] = 3, ['{'] = 3, ['}'] = 3, ['['] = 3, [']'] = 3, [','] = 1};
+    unsigned char wanted = scan->depth == 0 ? 1 : 2;
     size_t at = 0;
 
-    while (at < rest.size && !means_something(rest.at[at])) {
+    while (at < rest.size && (means[(unsigned char)rest.at[at]] & wanted) == 0) {
         at++;
     }
     if (at < rest.size) {

@@ -50,6 +50,10 @@ static char fold_letter(struct text plain, size_t *size)
 {
     char first = plain.at[0];
 
+    *size = 1;
+    if ((unsigned char)first < 0x80) {
+        return (char)(first >= 'A' && first <= 'Z' ? first | 0x20 : first);
+    }
     if (text_starts(plain, TEXT("\xC5\xBF"))) {
         *size = 2;
         return 's';
@@ -58,8 +62,7 @@ static char fold_letter(struct text plain, size_t *size)
         *size = 3;
         return 'k';
     }
-    *size = 1;
-    return (char)(first >= 'A' && first <= 'Z' ? first | 0x20 : first);
+    return first;
 }
 
 struct text reader_fold(struct reader *reader, struct text raw_name)
@@ -141,27 +144,34 @@ static bool refuse_missing(struct reader *reader, const struct member *member)
 
 /* ---- the walk ---- */
 
-static bool read_value(struct reader *reader, const struct member *member, struct json_value value)
+static bool read_value(struct reader *reader, const struct member *member)
 {
+    enum json_kind kind = skim_peek(&reader->skim);
+
+    if (kind != JSON_NULL && (member->kinds >> kind & 1) == 0) {
+        return refuse_kind(reader, member);
+    }
+    if (kind != JSON_NULL && member->go_through != NULL) {
+        return member->go_through(reader, member);
+    }
+    struct json_value value = skim_value(&reader->skim);
     if (member->raw != 0) {
         *(struct text *)(void *)((char *)reader + member->raw) = value.raw;
     }
-    if (value.kind == JSON_NULL) {
+    if (kind == JSON_NULL) {
         return !member->required || refuse_missing(reader, member);
-    }
-    if ((member->kinds >> value.kind & 1) == 0) {
-        return refuse_kind(reader, member);
     }
     return member->read(reader, member, value);
 }
 
-static bool read_member(struct reader *reader, struct text raw_name, struct json_value value)
+static bool read_member(struct reader *reader, struct text raw_name)
 {
     unsigned row;
     bool exact;
     const struct member *member = member_find(reader, raw_name, &exact, &row);
 
     if (member == NULL) {
+        (void)skim_value(&reader->skim);
         return true;
     }
     if (!exact) {
@@ -176,17 +186,17 @@ static bool read_member(struct reader *reader, struct text raw_name, struct json
                              TEXT_ARG(member->name));
     }
     reader->seen |= UINT64_C(1) << row;
-    return read_value(reader, member, value);
+    return read_value(reader, member);
 }
 
 static bool read_members(struct reader *reader, struct json_value whole)
 {
-    struct json_walk walk = json_walk(whole);
-    struct json_value value;
     struct text name;
 
-    while (json_next(&walk, &name, &value)) {
-        if (!read_member(reader, name, value)) {
+    reader->skim = skim_begin(whole);
+    skim_enter(&reader->skim);
+    while (skim_member(&reader->skim, &name)) {
+        if (!read_member(reader, name)) {
             return false;
         }
     }

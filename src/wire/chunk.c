@@ -50,8 +50,9 @@ static int names_in(struct text data)
         if (find_zero_byte(opening | closing) == 0) {
             continue;
         }
-        for (size_t i = 0; i < sizeof(quotes); i++) {
-            found |= name_at(data, at + i);
+        for (size_t i = at; i < at + sizeof(quotes); i++) {
+            bool name = data.at[i] == '"' && data.at[i + NAME_SIZE - 1] == '"';
+            found |= name ? name_at(data, i) : 0;
         }
     }
     for (; at + NAME_SIZE <= data.size; at++) {

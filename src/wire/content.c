@@ -29,91 +29,105 @@ static bool is_one_of(struct json_value value, const struct text *wanted)
     return false;
 }
 
-/* True if the object has a `type` and every member that a parser may take for its type is one of
- * `wanted`. */
-static bool has_type(struct reader *reader, struct json_value object, const struct text *wanted)
+/* Passes an object. True if it has a `type` and every member that a parser may take for its type
+ * is one of `wanted`. */
+static bool has_type(struct reader *reader, const struct text *wanted)
 {
-    struct json_walk walk = json_walk(object);
-    struct json_value value;
+    struct skim *skim = &reader->skim;
     struct text name;
     bool typed = false;
+    bool other = false;
 
-    while (json_next(&walk, &name, &value)) {
-        if (!reader_name_is(reader, name, TEXT("type"))) {
-            continue;
-        }
-        if (!is_one_of(value, wanted)) {
-            return false;
-        }
-        typed = true;
+    if (skim_peek(skim) != JSON_OBJECT) {
+        (void)skim_value(skim);
+        return false;
     }
-    return typed;
+    skim_enter(skim);
+    while (skim_member(skim, &name)) {
+        struct json_value value = skim_value(skim);
+        if (reader_name_is(reader, name, TEXT("type"))) {
+            typed = true;
+            other = other || !is_one_of(value, wanted);
+        }
+    }
+    return typed && !other;
 }
 
 /* ---- messages ---- */
 
-/* A part that is not text: its tokens are not bounded by its bytes. */
-static void read_part(struct reader *reader, struct json_value part)
+/* What is not text: its tokens are not bounded by its bytes. Any of it may be audio. */
+static void read_part(struct reader *reader)
 {
     static const struct text plain[] = {TEXT("text"), TEXT("refusal"), TEXT("output_text"),
                                         TEXT_NONE};
-    static const struct text audio[] = {TEXT("input_audio"), TEXT("audio"), TEXT_NONE};
+    static const struct text silent[] = {TEXT("image_url"), TEXT("input_image"), TEXT("file"),
+                                         TEXT_NONE};
+    struct skim part = reader->skim;
 
-    if (part.kind == JSON_STRING || has_type(reader, part, plain)) {
+    if (skim_peek(&part) == JSON_STRING) {
+        (void)skim_value(&reader->skim);
         return;
     }
+    if (has_type(reader, plain)) {
+        return;
+    }
+    reader->skim = part;
+    reader->body.audio |= !has_type(reader, silent);
     reader->input_unbounded = true;
-    if (has_type(reader, part, audio)) {
+}
+
+static void read_content(struct reader *reader)
+{
+    enum json_kind kind = skim_peek(&reader->skim);
+
+    if (kind == JSON_OBJECT) {
+        read_part(reader);
+        return;
+    }
+    if (kind != JSON_ARRAY) {
+        (void)skim_value(&reader->skim);
+        return;
+    }
+    skim_enter(&reader->skim);
+    while (skim_element(&reader->skim)) {
+        read_part(reader);
+    }
+}
+
+/* An earlier answer's audio, named by its id. */
+static void read_earlier_audio(struct reader *reader)
+{
+    if (skim_value(&reader->skim).kind != JSON_NULL) {
+        reader->input_unbounded = true;
         reader->body.audio = true;
     }
 }
 
-static void read_content(struct reader *reader, struct json_value content)
+static void read_message(struct reader *reader)
 {
-    struct json_walk walk = json_walk(content);
-    struct json_value part;
-
-    if (content.kind == JSON_OBJECT) {
-        read_part(reader, content);
-        return;
-    }
-    while (json_next(&walk, NULL, &part)) {
-        read_part(reader, part);
-    }
-}
-
-static void read_message(struct reader *reader, struct json_value message)
-{
-    struct json_walk walk = json_walk(message);
-    struct json_value value;
     struct text name;
 
-    while (json_next(&walk, &name, &value)) {
-        if (value.kind != JSON_ARRAY && value.kind != JSON_OBJECT) {
-            continue;
-        }
+    skim_enter(&reader->skim);
+    while (skim_member(&reader->skim, &name)) {
         if (reader_name_is(reader, name, TEXT("content"))) {
-            read_content(reader, value);
+            read_content(reader);
         } else if (reader_name_is(reader, name, TEXT("audio"))) {
-            /* an earlier answer's audio, by its id */
-            reader->input_unbounded = true;
-            reader->body.audio = true;
+            read_earlier_audio(reader);
+        } else {
+            (void)skim_value(&reader->skim);
         }
     }
 }
 
-bool content_read_messages(struct reader *reader, const struct member *member,
-                           struct json_value value)
+bool content_read_messages(struct reader *reader, const struct member *member)
 {
-    struct json_walk walk = json_walk(value);
-    struct json_value message;
-
-    while (json_next(&walk, NULL, &message)) {
-        if (message.kind != JSON_OBJECT) {
+    skim_enter(&reader->skim);
+    while (skim_element(&reader->skim)) {
+        if (skim_peek(&reader->skim) != JSON_OBJECT) {
             return reader_refuse(reader, "invalid_type", member->name,
                                  "'messages' must be an array of objects.");
         }
-        read_message(reader, message);
+        read_message(reader);
     }
     return true;
 }
@@ -187,100 +201,26 @@ bool content_read_prompts(struct reader *reader, const struct member *member,
 
 /* ---- tools ---- */
 
-/*
- * Counting the members of all objects called `properties`, in one pass over validated JSON however
- * deep they are nested (a walk per level would cost bytes × depth).
- */
-struct property_scan {
-    struct text rest;
-    bool named;                             /* the name just read is `properties` */
-    size_t depth;                           /* open containers */
-    bool in_properties[JSON_MAX_DEPTH + 1]; /* by depth */
-    int64_t count;
-};
-
-/* Cuts the string off that `rest` begins with; returns what is inside. */
-static struct text take_string(struct text *rest)
-{
-    struct text inside = text_from(*rest, 1);
-    size_t at = 0;
-
-    while (at < inside.size && inside.at[at] != '"') {
-        at += inside.at[at] == '\\' ? 2 : 1;
-    }
-    *rest = text_from(inside, at + 1);
-    return text_slice(inside, 0, at);
-}
-
-static bool is_name(struct text behind)
-{
-    size_t at = 0;
-
-    while (at < behind.size && memchr(" \t\r\n", behind.at[at], 4) != NULL) {
-        at++;
-    }
-    return at < behind.size && behind.at[at] == ':';
-}
-
-static void scan_string(struct property_scan *scan)
-{
-    struct text inside = take_string(&scan->rest);
-
-    if (is_name(scan->rest)) {
-        scan->named = json_name_equal(inside, TEXT("properties"));
-        scan->count += scan->in_properties[scan->depth] ? 1 : 0;
-    }
-}
-
-static void scan_byte(struct property_scan *scan, char byte)
-{
-    if (byte == '{' || byte == '[') {
-        scan->depth++;
-        ASSERT(scan->depth <= JSON_MAX_DEPTH);
-        scan->in_properties[scan->depth] = byte == '{' && scan->named;
-        scan->named = false;
-    } else if (byte == '}' || byte == ']') {
-        ASSERT(scan->depth > 0);
-        scan->depth--;
-    }
-}
-
-static int64_t count_properties(struct text tools)
-{
-    struct property_scan scan = {.rest = tools};
-
-    while (scan.rest.size > 0) {
-        char byte = scan.rest.at[0];
-        if (byte == '"') {
-            scan_string(&scan);
-            continue;
-        }
-        scan_byte(&scan, byte);
-        scan.rest = text_from(scan.rest, 1);
-    }
-    return scan.count;
-}
-
-static void add_tools(struct reader *reader, int64_t functions, struct text raw)
+static void add_tools(struct reader *reader, int64_t functions, struct json_value tools)
 {
     reader->hidden_tokens += TOOLS_TOKENS + FUNCTION_TOKENS * functions;
-    reader->hidden_tokens += PROPERTY_TOKENS * count_properties(raw);
+    reader->hidden_tokens += PROPERTY_TOKENS * skim_count_members_of(tools, TEXT("properties"));
 }
 
-bool content_read_tools(struct reader *reader, const struct member *member, struct json_value value)
+bool content_read_tools(struct reader *reader, const struct member *member)
 {
     static const struct text run_by_client[] = {TEXT("function"), TEXT("custom"), TEXT_NONE};
-    struct json_walk walk = json_walk(value);
-    struct json_value tool;
+    const char *start = reader->skim.at;
     int64_t functions = 0;
 
-    while (json_next(&walk, NULL, &tool)) {
-        if (!has_type(reader, tool, run_by_client)) {
+    skim_enter(&reader->skim);
+    for (; skim_element(&reader->skim); functions++) {
+        if (!has_type(reader, run_by_client)) {
             reader_unbounded(reader, member);
         }
-        functions++;
     }
-    add_tools(reader, functions, value.raw);
+    struct text raw = text_make(start, (size_t)(reader->skim.at - start));
+    add_tools(reader, functions, (struct json_value){JSON_ARRAY, raw});
     return true;
 }
 
@@ -295,6 +235,6 @@ bool content_read_functions(struct reader *reader, const struct member *member,
     while (json_next(&walk, NULL, &function)) {
         functions++;
     }
-    add_tools(reader, functions, value.raw);
+    add_tools(reader, functions, value);
     return true;
 }

@@ -290,7 +290,7 @@ static bool read_far_input(struct reader *reader, const struct member *member,
 /* clang-format off */
 static const struct member members[] = {
     {ROW("model", ALL, STRING, read_model), .required = true, .raw = AT(body.model_raw)},
-    {ROW("messages", CHAT, ARRAY, content_read_messages), .required = true},
+    {ROW("messages", CHAT, ARRAY, NULL), .go_through = content_read_messages, .required = true},
     {ROW("prompt", COMPLETIONS, STRING | ARRAY, content_read_prompts), .required = true},
     {ROW("input", EMBEDDINGS, STRING | ARRAY, content_read_prompts), .required = true},
 
@@ -310,7 +310,7 @@ static const struct member members[] = {
     {ROW("prompt_cache_key", ALL, STRING, read_text), .field = AT(body.prompt_cache_key)},
     {ROW("metadata", ALL, OBJECT, read_metadata)},
 
-    {ROW("tools", GENERATING, ARRAY, content_read_tools),
+    {ROW("tools", GENERATING, ARRAY, NULL), .go_through = content_read_tools,
      .why = "Tools that the provider runs itself (searches, code, remote servers) add fees and "
             "input that no budget can foresee."},
     {ROW("functions", GENERATING, ARRAY, content_read_functions)},
