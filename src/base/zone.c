@@ -225,7 +225,8 @@ static void narrow_span(struct zone_span *span, struct change change, int64_t ut
     }
 }
 
-/* Looks at the years around too: times of day may reach a week beyond the day. */
+/* Times of day may reach a week beyond the year, so that the latest change before the first week's
+ * may be one of the year before last; and alike at a year's end. */
 static struct zone_span rule_span_at(const struct rule *rule, int64_t utc_s)
 {
     struct zone_span span = {INT64_MIN, INT64_MAX, rule->standard_s};
@@ -235,7 +236,7 @@ static struct zone_span rule_span_at(const struct rule *rule, int64_t utc_s)
     int month = 0;
     int day = 0;
     clock_civil_from_days(clock_day_of(utc_s), &year, &month, &day);
-    for (int64_t near = year - 1; near <= year + 1; near++) {
+    for (int64_t near = year - 2; near <= year + 2; near++) {
         struct change start = {rule_day_s(near, &rule->starts) - rule->standard_s, rule->summer_s};
         struct change end = {rule_day_s(near, &rule->ends) - rule->summer_s, rule->standard_s};
         narrow_span(&span, start, utc_s);

@@ -317,6 +317,19 @@ START_TEST(summer_time_may_last_all_year)
 }
 END_TEST
 
+/* Summer time of 1970 ends on 2 January 1971, after that of 1971 began. */
+START_TEST(a_year_may_end_after_the_next_one_began)
+{
+    struct zone *zone = zone_of_rule("XXX3EDT4,0/0,365/23");
+    ck_assert_ptr_nonnull(zone);
+    ck_assert_int_eq(zone_offset_at(zone, utc_of("2030-12-31T23:59:59")), -3 * HOUR_S);
+    ck_assert_int_eq(zone_offset_at(zone, utc_of("2031-01-01T02:59:59")), -3 * HOUR_S);
+    ck_assert_int_eq(zone_offset_at(zone, utc_of("2031-01-01T03:00")), -4 * HOUR_S);
+    ck_assert_int_eq(zone_offset_at(zone, utc_of("2031-01-02T03:00")), -3 * HOUR_S);
+    zone_close(zone);
+}
+END_TEST
+
 START_TEST(refuses_rules_it_cannot_read)
 {
     static const char *const rules[] = {
@@ -457,7 +470,7 @@ UNIT_MAIN(offsets_are_those_of_glibc_from_1998_to_2060,
           spans_follow_each_other_without_gaps,
           knows_first_moments_in_gaps_overlaps_and_a_day_that_never_was, reads_a_file_of_version_1,
           an_empty_rule_leaves_the_last_offset, applies_every_form_of_rule_after_the_last_change,
-          summer_time_may_last_all_year, refuses_rules_it_cannot_read,
-          refuses_a_file_cut_off_anywhere, survives_any_single_damaged_byte,
-          refuses_files_that_contradict_themselves, utc_needs_no_files,
-          refuses_names_that_are_no_zones, says_which_zone_could_not_be_opened)
+          summer_time_may_last_all_year, a_year_may_end_after_the_next_one_began,
+          refuses_rules_it_cannot_read, refuses_a_file_cut_off_anywhere,
+          survives_any_single_damaged_byte, refuses_files_that_contradict_themselves,
+          utc_needs_no_files, refuses_names_that_are_no_zones, says_which_zone_could_not_be_opened)
