@@ -1,0 +1,417 @@
+#!/usr/bin/env python3
+"""Measures purser beside nginx's proxy_pass, on loopback, in front of the fake provider.
+
+Every figure is taken for both in the same run, in turns, and given as the median of several runs:
+
+  CPU per request of 1 KB and of 100 KB        closed loop, not streamed
+  CPU per streamed event                       100 and 1,000 streams at 50 events/s
+  added latency                                p50 at a constant 500 requests/s, less the provider's own
+  memory                                       idle, and per open stream (PSS: shared pages by share)
+
+CPU is the time the proxy's threads ran (/proc/PID/task/*/schedstat), its children's included. Purser
+runs with all gates on: a key, budgets by day, month, session and request, and the ledger; both have
+one worker and no access log. With --write the result goes to tests/bench/RESULTS.md.
+"""
+
+import argparse
+import contextlib
+import datetime
+import json
+import os
+import pathlib
+import platform
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+HERE = ROOT / "tests" / "bench"
+KEY = "sk-bench-0123456789abcdef"
+PATH = "/v1/chat/completions"
+EVENT_GAP_MS = 20
+
+# What is measured: name, what load is told, how a run's figure comes from load's report.
+FULL = {
+    "request_1k": {"requests": 20000, "connections": 16, "body-size": 1024},
+    "request_100k": {"requests": 3000, "connections": 8, "body-size": 102400},
+    "stream_100": {"streams": 100, "chunks": 400},
+    "stream_1000": {"streams": 1000, "chunks": 250},
+    "latency": {"rate": 500, "seconds": 5, "connections": 64, "body-size": 1024},
+    "memory": {"streams": 1000, "chunks": 300},
+}
+QUICK = {
+    "request_1k": {"requests": 2000, "connections": 16, "body-size": 1024},
+    "request_100k": {"requests": 300, "connections": 8, "body-size": 102400},
+    "stream_100": {"streams": 100, "chunks": 50},
+    "stream_1000": {"streams": 200, "chunks": 50},
+    "latency": {"rate": 200, "seconds": 1, "connections": 64, "body-size": 1024},
+    "memory": {"streams": 200, "chunks": 100},
+}
+
+PURSER_CONFIG = """\
+listen: 127.0.0.1:{port}
+workers: 1
+data_dir: {directory}/data
+log: {{level: warn, access: false}}
+auth: {{mode: keys}}
+keys:
+  - {{id: bench, key: {key}, user: bench, team: bench}}
+upstreams:
+  - {{name: fake, base_url: "http://127.0.0.1:{upstream}/v1", api_key: sk-upstream, provider: openai, models: ["gpt-*"]}}
+prices: ["{prices}"]
+budgets:
+  - {{name: day, scope: global, window: day, usd: 1000000}}
+  - {{name: month, scope: key, window: month, usd: 1000000}}
+  - {{name: session, scope: session, window: total, usd: 1000000}}
+  - {{name: one-call, scope: request, usd: 10}}
+"""
+
+
+class Failed(Exception):
+    """The benchmark cannot go on; the text says why."""
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def children_of(pid):
+    found = []
+    for entry in pathlib.Path("/proc").iterdir():
+        with contextlib.suppress(OSError, ValueError):
+            if entry.name.isdigit() and f"\nPPid:\t{pid}\n" in (entry / "status").read_text():
+                found.append(int(entry.name))
+    return found
+
+
+def memory_kb(pid):
+    """RSS and PSS of a process and its children."""
+    sums = {"Rss:": 0, "Pss:": 0}
+    for one in [pid, *children_of(pid)]:
+        for line in pathlib.Path(f"/proc/{one}/smaps_rollup").read_text().splitlines():
+            name, *rest = line.split()
+            if name in sums:
+                sums[name] += int(rest[0])
+    return {"rss": sums["Rss:"], "pss": sums["Pss:"]}
+
+
+class Server:
+    """A process that listens on a port of 127.0.0.1, in a directory of its own."""
+
+    def __init__(self, name, directory):
+        self.name = name
+        self.directory = pathlib.Path(directory) / name
+        self.process = None
+        self.port = None
+
+    def start(self):
+        self.port = free_port()
+        shutil.rmtree(self.directory, ignore_errors=True)
+        self.directory.mkdir(parents=True)
+        self.output = open(self.directory / "output", "w", encoding="utf-8")
+        self.process = subprocess.Popen(self.command(), stdout=self.output,
+                                        stderr=subprocess.STDOUT, cwd=self.directory)
+        self.wait_until_it_listens()
+
+    def wait_until_it_listens(self):
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline and self.process.poll() is None:
+            with contextlib.suppress(OSError):
+                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+                return
+            time.sleep(0.02)
+        said = (self.directory / "output").read_text()
+        self.stop()
+        raise Failed(f"{self.name} does not listen on {self.port}:\n{said}")
+
+    def stop(self):
+        if self.process is None:
+            return
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(timeout=15)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.process = None
+        self.output.close()
+
+    def restart(self):
+        self.stop()
+        self.start()
+
+
+class Provider(Server):
+    def __init__(self, binary, directory):
+        super().__init__("provider", directory)
+        self.binary = binary
+
+    def command(self):
+        return [self.binary, "--port", str(self.port), "--die-with-parent"]
+
+    def streams_open(self):
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/fake/stats") as answer:
+            return json.load(answer)["streams_open"]
+
+
+class Nginx(Server):
+    def __init__(self, provider, directory):
+        super().__init__("nginx", directory)
+        self.provider = provider
+
+    def command(self):
+        values = {"PORT": self.port, "UPSTREAM": self.provider.port, "DIR": self.directory,
+                  "USER": "user root;" if os.getuid() == 0 else ""}
+        text = (HERE / "nginx.conf.in").read_text()
+        for name, value in values.items():
+            text = text.replace(f"@{name}@", str(value))
+        (self.directory / "nginx.conf").write_text(text)
+        binary = shutil.which("nginx") or "/usr/sbin/nginx"
+        return [binary, "-p", self.directory, "-c", self.directory / "nginx.conf", "-e", "stderr"]
+
+
+class Purser(Server):
+    def __init__(self, binary, provider, directory):
+        super().__init__("purser", directory)
+        self.binary = binary
+        self.provider = provider
+
+    def command(self):
+        config = PURSER_CONFIG.format(port=self.port, directory=self.directory, key=KEY,
+                                      upstream=self.provider.port,
+                                      prices=ROOT / "config" / "prices.json")
+        path = self.directory / "purser.yaml"
+        path.write_text(config)
+        return [self.binary, "serve", "--config", path]
+
+
+class Bench:
+    def __init__(self, options, directory):
+        build = pathlib.Path(options.build).resolve()
+        self.load_binary = build / "tests" / "bench" / "load"
+        self.plans = QUICK if options.quick else FULL
+        self.runs = 1 if options.quick else options.runs
+        self.provider = Provider(build / "tests" / "fakes" / "provider", directory)
+        proxies = {"nginx": lambda: Nginx(self.provider, directory),
+                   "purser": lambda: Purser(build / "purser", self.provider, directory)}
+        self.proxies = [proxies[name]() for name in options.only or proxies]
+        self.figures = {}
+
+    def keep(self, server, name, value):
+        self.figures.setdefault(server.name, {}).setdefault(name, []).append(value)
+
+    def median(self, name, figure):
+        values = self.figures.get(name, {}).get(figure)
+        return statistics.median(values) if values else None
+
+    def load_command(self, server, plan):
+        plan = dict(plan)
+        mode = "streams" if "streams" in plan else "rate" if "rate" in plan else "closed"
+        chunks = plan.pop("chunks", None)
+        if chunks:
+            plan["fake"] = f"output={chunks} gap_ms={EVENT_GAP_MS}"
+        command = [self.load_binary, mode, "--url", f"http://127.0.0.1:{server.port}{PATH}",
+                   "--header", f"authorization: Bearer {KEY}", "--pid", str(server.process.pid),
+                   "--limit-seconds", "120"]
+        for name, value in plan.items():
+            command += [f"--{name}", str(value)]
+        return command
+
+    def read_load(self, server, text):
+        report = json.loads(text)
+        if report["errors"]:
+            raise Failed(f"{server.name}: load reports errors: {report}")
+        return report
+
+    def load(self, server, plan):
+        done = subprocess.run(self.load_command(server, plan), stdout=subprocess.PIPE, check=True)
+        return self.read_load(server, done.stdout)
+
+    def warm_up(self, server):
+        self.load(server, {"requests": 500, "connections": 16, "body-size": 1024})
+
+    def measure_cpu(self, server):
+        for name in ("request_1k", "request_100k"):
+            report = self.load(server, self.plans[name])
+            self.keep(server, name, report["cpu_us"] / report["requests"])
+            self.keep(server, name + "_per_s", report["requests"] / report["seconds"])
+        for name in ("stream_100", "stream_1000"):
+            report = self.load(server, self.plans[name])
+            self.keep(server, name, report["cpu_us"] / report["events"])
+
+    def measure_latency(self, server):
+        report = self.load(server, self.plans["latency"])
+        self.keep(server, "p50", report["p50_us"])
+        self.keep(server, "p99", report["p99_us"])
+
+    def measure_memory(self, server):
+        server.restart()
+        time.sleep(0.5)
+        idle = memory_kb(server.process.pid)
+        plan = self.plans["memory"]
+        loader = subprocess.Popen(self.load_command(server, plan), stdout=subprocess.PIPE)
+        try:
+            open_streams = self.wait_for_streams(plan["streams"])
+            busy = memory_kb(server.process.pid)
+            self.read_load(server, loader.communicate()[0])
+        finally:
+            loader.kill()
+            loader.wait()
+        for kind in ("rss", "pss"):
+            self.keep(server, f"idle_{kind}_mb", idle[kind] / 1024)
+            self.keep(server, f"stream_{kind}_kb", (busy[kind] - idle[kind]) / open_streams)
+
+    def wait_for_streams(self, count):
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            if self.provider.streams_open() == count:
+                time.sleep(0.5)
+                return count
+            time.sleep(0.02)
+        raise Failed(f"never {count} open streams")
+
+    def run_once(self):
+        for server in self.proxies:
+            server.restart()
+            self.warm_up(server)
+            self.measure_cpu(server)
+        for server in [self.provider, *self.proxies]:
+            self.measure_latency(server)
+        for server in self.proxies:
+            self.measure_memory(server)
+
+    def run(self):
+        try:
+            self.provider.start()
+            for number in range(self.runs):
+                print(f"run {number + 1} of {self.runs}", file=sys.stderr, flush=True)
+                self.run_once()
+                self.proxies.reverse()  # who goes first takes turns, too
+        finally:
+            for server in [*self.proxies, self.provider]:
+                server.stop()
+
+    def added(self, name):
+        through, direct = self.median(name, "p50"), self.median("provider", "p50")
+        return None if through is None else through - direct
+
+
+# What a table says: title, unit, figure, and the goal: "x" of nginx's figure, or "at most".
+ROWS = [
+    ("CPU per request, 1 KB", "µs", "request_1k", ("x", 3.0)),
+    ("CPU per request, 100 KB", "µs", "request_100k", ("x", 2.5)),
+    ("CPU per event, {stream_100} streams", "µs", "stream_100", ("x", 1.6)),
+    ("CPU per event, {stream_1000} streams", "µs", "stream_1000", ("x", 1.6)),
+    ("Added p50 at {rate} requests/s", "µs", "added", None),
+    ("Memory idle (RSS)", "MB", "idle_rss_mb", ("at most", 20)),
+    ("Memory per open stream (PSS)", "KB", "stream_pss_kb", ("at most", 60)),
+    ("Requests/s at full load, 1 KB", "", "request_1k_per_s", None),
+    ("p99 at {rate} requests/s", "µs", "p99", None),
+    ("Memory idle (PSS)", "MB", "idle_pss_mb", None),
+]
+
+
+def show(value):
+    if value is None:
+        return "–"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.1f}"
+
+
+def judge(goal, ours, ratio):
+    if goal is None:
+        return "", ""
+    kind, most = goal
+    said = f"≤ {most}x nginx" if kind == "x" else f"≤ {most}"
+    figure = ratio if kind == "x" else ours
+    if figure is None:
+        return said, "not measured"
+    return said, "reached" if figure <= most else "**missed**"
+
+
+def table(bench):
+    sizes = {name: plan["streams"] for name, plan in bench.plans.items() if "streams" in plan}
+    lines = ["| figure | unit | nginx | purser | ratio | goal | |", "|---|---|--:|--:|--:|---|---|"]
+    for title, unit, figure, goal in ROWS:
+        pick = bench.added if figure == "added" else lambda name, f=figure: bench.median(name, f)
+        theirs, ours = pick("nginx"), pick("purser")
+        ratio = ours / theirs if ours is not None and theirs else None
+        said, verdict = judge(goal, ours, ratio)
+        title = title.format(rate=bench.plans["latency"]["rate"], **sizes)
+        shown_ratio = f"{ratio:.2f}" if ratio is not None else "–"
+        lines.append(f"| {title} | {unit} | {show(theirs)} | {show(ours)} | {shown_ratio} |"
+                     f" {said} | {verdict} |")
+    return lines
+
+
+def first_line(*command):
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError:
+        return "not there"
+    return (done.stdout + done.stderr).strip().split("\n")[0]
+
+
+def cpu_model():
+    for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.split(":", 1)[1].strip()
+    return platform.machine()
+
+
+def machine(options):
+    purser = pathlib.Path(options.build) / "purser"
+    return [
+        f"* CPU: {cpu_model()}, {os.cpu_count()} cores; kernel {platform.release()}",
+        f"* nginx: {first_line(shutil.which('nginx') or '/usr/sbin/nginx', '-v')}",
+        f"* purser: {first_line(purser, '--version')}, revision "
+        f"{first_line('git', '-C', str(ROOT), 'rev-parse', '--short', 'HEAD')}",
+        f"* date: {datetime.date.today().isoformat()}",
+    ]
+
+
+def results(bench, options):
+    direct = bench.median("provider", "p50")
+    return "\n".join([
+        "# Benchmark", "",
+        "Made by `make bench` (`tests/bench/bench.py` says how each figure is taken): nginx `proxy_pass`",
+        "and purser with all gates on, one worker each, in front of the fake provider on loopback;",
+        f"medians of {bench.runs} runs, taken in turns. Load and provider share the machine.", "",
+        *machine(options), "", *table(bench), "",
+        f"The provider's own p50 without a proxy: {show(direct)} µs.", ""])
+
+
+def read_options():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--build", default=ROOT / "build" / "release", help="where the binaries are")
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--quick", action="store_true", help="one short run: does it work at all?")
+    parser.add_argument("--only", action="append", choices=["nginx", "purser"], help="may repeat")
+    parser.add_argument("--write", action="store_true", help="write tests/bench/RESULTS.md")
+    return parser.parse_args()
+
+
+def main():
+    options = read_options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is ended
+    with tempfile.TemporaryDirectory(prefix="purser-bench-") as directory:
+        bench = Bench(options, directory)
+        try:
+            bench.run()
+        except Failed as failed:
+            sys.exit(f"bench: {failed}")
+        text = results(bench, options)
+    if options.write:
+        (HERE / "RESULTS.md").write_text(text)
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
