@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Writes price_vectors.h: costs and bounds computed with Python's unlimited integers, straight
-from the definition (not from price.c). Run: python3 price_vectors.py > price_vectors.h"""
+from the definition (not from price.c). Run: ./price_vectors.py | clang-format > price_vectors.h"""
 import random
 
 MOST = 4 * 10**18
 BUCKETS = 6
-INPUTS, OUTPUTS = (0, 1, 2, 3), (4, 5)
+INPUTS = (0, 1, 2, 3)
 
 
 def up(pico):
@@ -13,7 +13,7 @@ def up(pico):
 
 
 def tier_of(tiers, tokens):
-    return [t for t in tiers if t[0] < tokens][-1] if tokens > tiers[0][0] else tiers[0]
+    return [tier for tier in tiers if tier[0] < tokens][-1]
 
 
 def cost(tiers, usage):
@@ -74,7 +74,7 @@ def bound_tokens(b, max_output):
 
 
 def c(number):
-    return f"INT64_C({number})"
+    return f"{number}"
 
 
 def row(v):
@@ -89,11 +89,10 @@ def row(v):
 def main():
     r = random.Random(20261121)
     print("/* Made by price_vectors.py: what Python's unlimited integers say. */")
-    print("/* clang-format off */")
     print("static const struct vector VECTORS[] = {")
     for _ in range(60):
         print(row(vector(r)))
-    print("};\n/* clang-format on */")
+    print("};")
 
 
 main()

@@ -1,0 +1,69 @@
+/*
+ * Fuzzing price files: what is accepted must be priced within the promised range, in rising tiers,
+ * and be found in a catalog; a bound made from it must hold for a call.
+ */
+#include "money/catalog_file.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check_rates(const struct rates *rates)
+{
+    for (int bucket = 0; bucket < BUCKET_COUNT; bucket++) {
+        ASSERT(rates->pico[bucket] >= 0);
+        ASSERT(rates->pico[bucket] <= PRICE_MOST_PICO);
+    }
+}
+
+static void check_price(const struct price *price)
+{
+    ASSERT(price->tier_count >= 1);
+    ASSERT(price->tier_count <= PRICE_MAX_TIERS);
+    ASSERT(price->tiers[0].above_input_tokens == -1);
+    for (int tier = 0; tier < price->tier_count; tier++) {
+        check_rates(&price->tiers[tier].rates);
+        ASSERT(tier == 0 ||
+               price->tiers[tier].above_input_tokens > price->tiers[tier - 1].above_input_tokens);
+    }
+    struct usage_buckets usage = {{1000, 2000, 3000, 4000, 5000, 6000}};
+    struct bound bound = {.input_tokens = 10000, .choices = 1, .audio = true};
+    struct money worst = price_bound(price, &bound, 11000);
+    ASSERT(money_compare(price_cost(price, &usage), worst) <= 0);
+    ASSERT(price_affordable(price, &bound, worst, 11000) == 11000);
+}
+
+static void check_found(const struct catalog_record *records, size_t count)
+{
+    struct catalog *catalog = catalog_open();
+    for (size_t at = 0; at < count; at++) {
+        catalog_add(catalog, &records[at].model, records[at].aliases, records[at].alias_count);
+    }
+    catalog_seal(catalog);
+    for (size_t at = 0; at < count; at++) {
+        const struct model *model = &records[at].model;
+        ASSERT(catalog_find(catalog, model->provider, model->name) != NULL);
+        for (size_t alias = 0; alias < records[at].alias_count; alias++) {
+            ASSERT(catalog_find(catalog, model->provider, records[at].aliases[alias]) != NULL);
+        }
+    }
+    ASSERT(catalog_version(catalog).size == 16);
+    catalog_close(catalog);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct arena arena = {0};
+    struct fault fault = {""};
+    const struct catalog_record *records = NULL;
+    size_t count = 0;
+    struct text json = {(const char *)data, size};
+    if (catalog_file_parse(json, &arena, &records, &count, &fault)) {
+        for (size_t at = 0; at < count; at++) {
+            check_price(&records[at].model.price);
+        }
+        check_found(records, count);
+    } else {
+        ASSERT(fault.message[0] != '\0');
+    }
+    arena_close(&arena);
+    return 0;
+}
