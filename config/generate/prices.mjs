@@ -29,7 +29,7 @@ const RATES = {
   output: 'output_mtok',
   audio_output: 'output_audio_mtok',
 }
-// Priced apart only by the named unit's excess: harmless as long as it is not dearer.
+// Kinds of tokens we bill at the rate of a wider kind: right as long as that is no cheaper.
 const WITHIN = {
   input_image_mtok: 'input_mtok',
   input_video_mtok: 'input_mtok',

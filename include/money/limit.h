@@ -23,7 +23,7 @@ struct budget_match {
 };
 
 struct budget_override {
-    struct text id; /* of the budget's scope (for sessions: without the key) */
+    struct text id;            /* of the budget's scope (for sessions: without the key) */
     int64_t limit[UNIT_COUNT]; /* LIMIT_NONE: the budget's own, so that none is lifted unnamed */
 };
 
