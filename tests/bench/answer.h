@@ -1,6 +1,9 @@
-// Reads HTTP/1.1 answers as they come, bodies of all kinds, and counts the events of streams. In a
-// header of its own, whole, so that the load generator stays one program of one object file.
-#pragma once
+/*
+ * Reads HTTP/1.1 answers as they come, bodies of all kinds, and counts the events of streams. In a
+ * header of its own, whole, so that the load generator stays one program of one object file.
+ */
+#ifndef BENCH_ANSWER_H
+#define BENCH_ANSWER_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -8,30 +11,29 @@
 #include <string.h>
 #include <strings.h>
 
-// What is expected next.
+/* What is expected next. */
 enum answer_awaits { STATUS_LINE, HEADER_LINE, BODY, CHUNK_LINE, CHUNK_DATA, TRAILER };
 
-// A line being collected, cut at its room and terminated when complete.
+/* A line being collected, cut at its room and terminated when complete. */
 struct answer_line {
     char text[512];
     size_t size;
 };
 
-// One connection's answers. {0} begins; answer_begin precedes each further one.
+/* One connection's answers. {0} begins; answer_begin precedes each further one. */
 struct answer {
     enum answer_awaits awaited;
     int status;
     bool chunked;
-    bool last; // the server closes behind it
+    bool last; /* the server closes behind it */
     bool is_stream;
-    int64_t left;             // bytes of the body or chunk still to come; -1: it ends with the
-                              // connection
-    struct answer_line line;  // of the head, or of a chunk's size
-    struct answer_line event; // of a stream
-    // Over all answers:
+    int64_t left;             /* of the body or chunk, in bytes; -1: it ends with the connection */
+    struct answer_line line;  /* of the head, or of a chunk's size */
+    struct answer_line event; /* of a stream */
+    /* Over all answers: */
     int64_t events;
-    int64_t streams_done; // saw [DONE]
-    int64_t bytes;        // of bodies
+    int64_t streams_done; /* saw [DONE] */
+    int64_t bytes;        /* of bodies */
 };
 
 static inline void answer_begin(struct answer *answer)
@@ -45,7 +47,7 @@ static inline bool answer_ends_with_connection(const struct answer *answer)
     return answer->awaited == BODY && answer->left < 0;
 }
 
-// Collects a line, its end not included. False: it is not complete.
+/* Collects a line, its end not included. False: it is not complete. */
 static inline bool answer_take_line(struct answer_line *line, const char **at, const char *end)
 {
     const char *newline = memchr(*at, '\n', (size_t)(end - *at));
@@ -64,7 +66,7 @@ static inline bool answer_take_line(struct answer_line *line, const char **at, c
     return true;
 }
 
-// What an answer's body is like is known when its head ends.
+/* What an answer's body is like is known when its head ends. */
 static inline void answer_end_head(struct answer *answer)
 {
     if (answer->status == 100)
@@ -102,7 +104,7 @@ static inline void answer_take_status(struct answer *answer)
     answer->awaited = HEADER_LINE;
 }
 
-// A chunk's size, or the empty line behind a chunk.
+/* A chunk's size, or the empty line behind a chunk. */
 static inline void answer_take_chunk_line(struct answer *answer)
 {
     const char *line = answer->line.text;
@@ -134,7 +136,7 @@ static inline void answer_take_body(struct answer *answer, const char **at, cons
     *at += size;
 }
 
-// Takes one line or one piece of body. True: the answer is complete.
+/* Takes one line or one piece of body. True: the answer is complete. */
 static inline bool answer_take(struct answer *answer, const char **at, const char *end)
 {
     if (answer->awaited == BODY || answer->awaited == CHUNK_DATA) {
@@ -157,3 +159,5 @@ static inline bool answer_take(struct answer *answer, const char **at, const cha
         return answer->line.text[0] == 0;
     return answer->awaited == BODY && answer->left == 0;
 }
+
+#endif

@@ -1,12 +1,14 @@
-// A load generator for benchmarks and hang-up tests: one thread, one epoll, HTTP/1.1.
-//
-//   load closed  --connections C --requests N   each connection sends its next request at once
-//   load rate    --rate R --seconds S           constant rate; latency counts from the moment a
-//                                               request was due, so a stall is not hidden
-//   load streams --streams N [--ramp-ms MS]     N streams at the same time, read to their end
-//
-// All modes are one machine: a schedule says when request number i is due, and a free connection
-// takes it. The result is one JSON object on stdout; `usage` below lists the options.
+/*
+ * A load generator for benchmarks and hang-up tests: one thread, one epoll, HTTP/1.1.
+ *
+ *   load closed  --connections C --requests N   each connection sends its next request at once
+ *   load rate    --rate R --seconds S           constant rate; latency counts from the moment a
+ *                                               request was due, so a stall is not hidden
+ *   load streams --streams N [--ramp-ms MS]     N streams at the same time, read to their end
+ *
+ * All modes are one machine: a schedule says when request number i is due, and a free connection
+ * takes it. The result is one JSON object on stdout; `usage` below lists the options.
+ */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
@@ -62,20 +64,20 @@ struct options {
     int64_t seconds;
     int64_t streams;
     int64_t ramp_ms;
-    int64_t hang_up_after_ms; // 0: never
+    int64_t hang_up_after_ms; /* 0: never */
     int64_t limit_seconds;
-    int64_t pid; // 0: none
+    int64_t pid; /* 0: none */
 };
 
 struct connection {
-    int fd; // -1: not connected
+    int fd; /* -1: not connected */
     bool busy;
     bool connected;
     size_t sent;
-    int64_t due_ns;  // what latency counts from
-    int64_t sent_ns; // when the request was sent whole; 0: not yet
+    int64_t due_ns;  /* what latency counts from */
+    int64_t sent_ns; /* when the request was sent whole; 0: not yet */
     struct answer answer;
-    bool to_hang_up; // stands in the list of those; free only when it has left it
+    bool to_hang_up; /* stands in the list of those; free only when it has left it */
     struct connection *next_free;
     struct connection *next_to_hang_up;
 };
@@ -87,16 +89,16 @@ struct load {
     size_t request_size;
     struct connection *connections;
     struct connection *free;
-    struct connection *hang_up_first; // in order of time
+    struct connection *hang_up_first; /* in order of time */
     struct connection *hang_up_last;
     char *buffer;
     int64_t total;
-    int64_t interval_ns; // 0: a request is due when a connection is free
+    int64_t interval_ns; /* 0: a request is due when a connection is free */
     int64_t begun_ns;
     int64_t started;
     int64_t finished;
-    int64_t status_errors; // answers that are not 2xx
-    int64_t broken;        // refused, reset, or ended too early
+    int64_t status_errors; /* answers that are not 2xx */
+    int64_t broken;        /* refused, reset, or ended too early */
     int64_t hung_up;
     int64_t *latency_ns;
     int64_t latencies;
@@ -117,7 +119,7 @@ static void *must_have(void *memory)
     exit(1);
 }
 
-// ---- the life of a request
+/* ---- the life of a request */
 
 static void make_free(struct load *load, struct connection *connection)
 {
@@ -219,7 +221,7 @@ static void begin(struct load *load, struct connection *connection, int64_t due_
         send_request(load, connection);
 }
 
-// When the next request is due, by the schedule.
+/* When the next request is due, by the schedule. */
 static int64_t next_due(const struct load *load, int64_t now)
 {
     return load->interval_ns == 0 ? now : load->begun_ns + load->started * load->interval_ns;
@@ -254,9 +256,9 @@ static void hang_up_what_is_due(struct load *load)
     }
 }
 
-// ---- reading answers
+/* ---- reading answers */
 
-// `to_end`: the other side has closed, so there is an end to be read.
+/* `to_end`: the other side has closed, so there is an end to be read. */
 static void receive(struct load *load, struct connection *connection, bool to_end)
 {
     for (;;) {
@@ -266,7 +268,7 @@ static void receive(struct load *load, struct connection *connection, bool to_en
         if (size <= 0) {
             connection->answer.last = true;
             if (!connection->busy)
-                hang_up(connection); // an idle connection the server had enough of
+                hang_up(connection); /* an idle connection the server had enough of */
             else if (size == 0 && answer_ends_with_connection(&connection->answer))
                 succeed(load, connection);
             else
@@ -298,7 +300,7 @@ static void on_event(struct load *load, struct connection *connection, uint32_t 
         receive(load, connection, to_end);
 }
 
-// ---- the run
+/* ---- the run */
 
 static int64_t earlier(int64_t a, int64_t b)
 {
@@ -333,7 +335,7 @@ static void run(struct load *load)
     }
 }
 
-// ---- setting up
+/* ---- setting up */
 
 static char *read_file(const char *path, size_t *size)
 {
@@ -349,7 +351,7 @@ static char *read_file(const char *path, size_t *size)
     return text;
 }
 
-// A chat request of the size asked for, or as small as it can be.
+/* A chat request of the size asked for, or as small as it can be. */
 static char *make_body(const struct options *options, size_t *size)
 {
     static const char filler[] = "What does it cost to answer this question? ";
@@ -454,7 +456,7 @@ static void report(struct load *load, const struct process *before, const struct
     printf("}\n");
 }
 
-// ---- the command line
+/* ---- the command line */
 
 static bool read_url(struct options *options, const char *url)
 {

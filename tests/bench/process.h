@@ -1,6 +1,9 @@
-// What a process has used, read from /proc. In a header of its own, whole, so that the load
-// generator stays one program of one object file.
-#pragma once
+/*
+ * What a process has used, read from /proc. In a header of its own, whole, so that the load
+ * generator stays one program of one object file.
+ */
+#ifndef BENCH_PROCESS_H
+#define BENCH_PROCESS_H
 
 #include <dirent.h>
 #include <inttypes.h>
@@ -10,12 +13,12 @@
 #include <string.h>
 
 struct process {
-    int64_t cpu_ns; // time run so far, by all threads that still live
+    int64_t cpu_ns; /* time run so far, by all threads that still live */
     int64_t rss_kb;
     int64_t pss_kb;
 };
 
-// The number behind `name` in a file of /proc; 0: it is not there.
+/* The number behind `name` in a file of /proc; 0: it is not there. */
 static inline int64_t process_number(const char *path, const char *name)
 {
     char line[256];
@@ -41,7 +44,7 @@ static inline void process_add_threads(struct process *process, int64_t pid)
         if (task->d_name[0] == '.')
             continue;
         snprintf(path, sizeof path, "/proc/%" PRId64 "/task/%s/schedstat", pid, task->d_name);
-        process->cpu_ns += process_number(path, ""); // its first number is the time run, in ns
+        process->cpu_ns += process_number(path, ""); /* its first number is the time run, in ns */
     }
     closedir(tasks);
 }
@@ -56,7 +59,7 @@ static inline void process_add(struct process *process, int64_t pid)
     process->pss_kb += process_number(path, "Pss:");
 }
 
-// The process and its children (nginx works in a child of the process that was started).
+/* The process and its children (nginx works in a child of the process that was started). */
 static inline struct process process_look(int64_t pid)
 {
     char path[320];
@@ -73,3 +76,5 @@ static inline struct process process_look(int64_t pid)
     closedir(all);
     return process;
 }
+
+#endif

@@ -1,11 +1,13 @@
-// OpenAI-shaped JSON; see answer.h.
+/*
+ * OpenAI-shaped JSON; see answer.h.
+ */
 #include "answer.h"
 
 #include <inttypes.h>
 #include <string.h>
 
-// Common words: each of them is one token in o200k_base and cl100k_base, bare at the start of a
-// text and with its leading space elsewhere.
+/* Common words: each of them is one token in o200k_base and cl100k_base, bare at the start of a
+ * text and with its leading space elsewhere. */
 static const char *const words[] = {
     "the",  "of",   "and",   "to",     "in",   "is",   "for",   "that", "with",  "as",   "at",
     "by",   "from", "this",  "be",     "an",   "or",   "are",   "not",  "can",   "all",  "will",
@@ -149,7 +151,7 @@ static void begin_event(struct bytes *out, const struct answer *answer)
     bytes_print(out, ",\"system_fingerprint\":\"fp_fake\",\"choices\":[");
 }
 
-// `so_far`: the completion tokens generated up to this event.
+/* `so_far`: the completion tokens generated up to this event. */
 static void end_event(struct bytes *out, const struct answer *answer, int64_t so_far)
 {
     bytes_print(out, "]");
@@ -237,7 +239,7 @@ void answer_error(struct bytes *out, int status, const char *message, const char
     static const struct {
         int status;
         const char *type;
-        const char *code; // NULL: null
+        const char *code; /* NULL: null */
     } shapes[] = {
         {400, "invalid_request_error", NULL},     {401, "invalid_request_error", "invalid_api_key"},
         {403, "permission_error", "forbidden"},   {404, "invalid_request_error", "model_not_found"},

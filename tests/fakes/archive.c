@@ -1,4 +1,6 @@
-// A ring of received requests; see archive.h.
+/*
+ * A ring of received requests; see archive.h.
+ */
 #include "archive.h"
 
 #include <stdlib.h>

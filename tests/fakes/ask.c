@@ -1,4 +1,6 @@
-// Reads what an API call asks for; see ask.h.
+/*
+ * Reads what an API call asks for; see ask.h.
+ */
 #include "ask.h"
 
 #include <string.h>
@@ -39,7 +41,7 @@ bool ask_find(struct ask *ask, struct text path)
     return false;
 }
 
-// What the members of a body say, before it is made into an ask.
+/* What the members of a body say, before it is made into an ask. */
 struct body {
     struct text model;
     struct text messages;
@@ -111,7 +113,7 @@ static int64_t string_bytes(struct text value)
     return json_raw_string(value, &raw) ? (int64_t)raw.size : 0;
 }
 
-// The bytes of a message's content: a string, or parts of which the texts count.
+/* The bytes of a message's content: a string, or parts of which the texts count. */
 static int64_t content_bytes(struct text content)
 {
     struct json_walk parts;
@@ -167,8 +169,8 @@ static int64_t count_items(struct text array)
     return count;
 }
 
-// A prompt or input: a string, a list of strings, of token ids, or of lists of token ids.
-// Says how many texts it is and how many tokens they are.
+/* A prompt or input: a string, a list of strings, of token ids, or of lists of token ids.
+ * Says how many texts it is and how many tokens they are. */
 static void read_texts(struct text value, int64_t *texts, int64_t *tokens)
 {
     struct json_walk walk;
@@ -263,7 +265,7 @@ static bool read_prompt(struct ask *ask, const struct body *body, const char **p
 static bool read_model(struct ask *ask, struct text value)
 {
     struct text raw;
-    if (ask->model[0] != 0) // an Azure deployment: the path has named it
+    if (ask->model[0] != 0) /* an Azure deployment: the path has named it */
         return true;
     return json_raw_string(value, &raw) && raw.size > 0 &&
            json_decode(raw, ask->model, sizeof ask->model);

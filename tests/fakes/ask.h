@@ -1,5 +1,8 @@
-// What an API call asks for, read from its path and body.
-#pragma once
+/*
+ * What an API call asks for, read from its path and body.
+ */
+#ifndef FAKES_ASK_H
+#define FAKES_ASK_H
 
 #include "http.h"
 
@@ -8,20 +11,22 @@ enum ask_api { ASK_CHAT, ASK_COMPLETIONS, ASK_EMBEDDINGS };
 struct ask {
     enum ask_api api;
     char model[128];
-    int64_t max_tokens; // 0: none named; the larger one if both fields are there
-    int64_t choices;    // n × prompts
-    int64_t tries;      // max(n, best_of) × prompts: what is generated and paid
-    int64_t inputs;     // embeddings: vectors wanted
+    int64_t max_tokens; /* 0: none named; the larger one if both fields are there */
+    int64_t choices;    /* n × prompts */
+    int64_t tries;      /* max(n, best_of) × prompts: what is generated and paid */
+    int64_t inputs;     /* embeddings: vectors wanted */
     int64_t prompt_tokens;
     bool stream;
     bool include_usage;
-    bool base64; // embeddings: encoding_format
+    bool base64; /* embeddings: encoding_format */
 };
 
-// Finds the API a path names; Azure's /openai/deployments/<name>/… names the model, too.
-// False: the path is no API's.
+/* Finds the API a path names; Azure's /openai/deployments/<name>/… names the model, too.
+ * False: the path is no API's. */
 bool ask_find(struct ask *ask, struct text path);
 
-// Reads the body. False: the call is refused with 400; *message says why and *param names the
-// member (or is NULL).
+/* Reads the body. False: the call is refused with 400; *message says why and *param names the
+ * member (or is NULL). */
 bool ask_read(struct ask *ask, struct text body, const char **message, const char **param);
+
+#endif

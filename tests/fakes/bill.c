@@ -1,4 +1,6 @@
-// The provider's account; see bill.h.
+/*
+ * The provider's account; see bill.h.
+ */
 #include "bill.h"
 
 #include <inttypes.h>
@@ -8,9 +10,9 @@
 #include <time.h>
 
 struct bill {
-    struct bill_entry *ring; // entry n is at n % BILL_RING
-    uint64_t birth;          // makes the ids of two runs differ
-    uint64_t first;          // entries below this number were reset
+    struct bill_entry *ring; /* entry n is at n % BILL_RING */
+    uint64_t birth;          /* makes the ids of two runs differ */
+    uint64_t first;          /* entries below this number were reset */
     uint64_t next;
     int64_t open;
     int64_t prompt_tokens;
@@ -19,7 +21,7 @@ struct bill {
     int64_t cost_nano_usd;
 };
 
-// Pico-dollars per token: 1 USD per 1M tokens is 1,000,000. Source: OpenAI's price list of 2025.
+/* Pico-dollars per token: 1 USD per 1M tokens is 1,000,000. Source: OpenAI's price list of 2025. */
 static const struct price {
     const char *model;
     int64_t input;
@@ -56,9 +58,10 @@ static int64_t cost_nano(const struct bill_entry *entry)
     const struct price *price = find_price(entry->model);
     if (price == NULL || entry->status >= 400)
         return 0;
-    int64_t pico = (entry->prompt_tokens - entry->cached_tokens) * price->input +
-                   entry->cached_tokens * price->cached + entry->completion_tokens * price->output;
-    return (pico + 999) / 1000;
+    __int128 pico = (__int128)(entry->prompt_tokens - entry->cached_tokens) * price->input +
+                    (__int128)entry->cached_tokens * price->cached +
+                    (__int128)entry->completion_tokens * price->output;
+    return (int64_t)((pico + 999) / 1000);
 }
 
 struct bill *bill_open(void)

@@ -1,23 +1,26 @@
-// The provider's own account of what it served: the judge of every budget test. It shares no code
-// and no price table with the product.
-//
-// A call's cost is one sum of pico-dollars, rounded up to a nano-dollar once. Calls answered with
-// a status of 400 or more cost nothing, nor do calls of models that are not in the table.
-#pragma once
+/*
+ * The provider's own account of what it served: the judge of every budget test. It shares no code
+ * and no price table with the product.
+ *
+ * A call's cost is one sum of pico-dollars, rounded up to a nano-dollar once. Calls answered with
+ * a status of 400 or more cost nothing, nor do calls of models that are not in the table.
+ */
+#ifndef FAKES_BILL_H
+#define FAKES_BILL_H
 
 #include "bytes.h"
 
 enum bill_state { BILL_OPEN, BILL_DONE, BILL_CLIENT_GONE };
 enum { BILL_RING = 100000 };
 
-// One call. Its owner is the call itself; the bill keeps a copy in its ring.
+/* One call. Its owner is the call itself; the bill keeps a copy in its ring. */
 struct bill_entry {
-    uint64_t number; // counts from 1; also in the id
-    char id[40];     // "chatcmpl-…": the answer's id and x-request-id
+    uint64_t number; /* counts from 1; also in the id */
+    char id[40];     /* "chatcmpl-…": the answer's id and x-request-id */
     char model[128];
-    char purser_id[64]; // x-purser-request-id as received, or empty
+    char purser_id[64]; /* x-purser-request-id as received, or empty */
     int64_t prompt_tokens;
-    int64_t cached_tokens; // of prompt_tokens
+    int64_t cached_tokens; /* of prompt_tokens */
     int64_t completion_tokens;
     int64_t cost_nano_usd;
     int status;
@@ -29,21 +32,23 @@ struct bill;
 struct bill *bill_open(void);
 void bill_close(struct bill *bill);
 
-// Begins an entry: gives it number and id (`prefix` before it) and books its prompt. The caller
-// has set model, purser_id, prompt_tokens, cached_tokens and status.
+/* Begins an entry: gives it number and id (`prefix` before it) and books its prompt. The caller
+ * has set model, purser_id, prompt_tokens, cached_tokens and status. */
 void bill_begin(struct bill *bill, struct bill_entry *entry, const char *prefix);
-// Books that the entry's call has generated so many completion tokens by now (never fewer).
+/* Books that the entry's call has generated so many completion tokens by now (never fewer). */
 void bill_generated(struct bill *bill, struct bill_entry *entry, int64_t completion_tokens);
 void bill_end(struct bill *bill, struct bill_entry *entry, enum bill_state state);
-// Forgets everything. Calls still open finish without a trace.
+/* Forgets everything. Calls still open finish without a trace. */
 void bill_reset(struct bill *bill);
 
-// The answer of GET /fake/bill, with or without the list of calls.
+/* The answer of GET /fake/bill, with or without the list of calls. */
 void bill_print(const struct bill *bill, struct bytes *out, bool with_calls);
-// One call by its id. False: not known (any more).
+/* One call by its id. False: not known (any more). */
 bool bill_print_call(const struct bill *bill, struct bytes *out, struct text id);
-// GET /v1/models: the models of the price table.
+/* GET /v1/models: the models of the price table. */
 void bill_print_models(struct bytes *out);
 
-// The longest answer the model gives, in tokens; 0: the model is not in the table.
+/* The longest answer the model gives, in tokens; 0: the model is not in the table. */
 int64_t bill_max_output(const char *model);
+
+#endif

@@ -1,4 +1,6 @@
-// Slices and growing bytes; see bytes.h.
+/*
+ * Slices and growing bytes; see bytes.h.
+ */
 #include "bytes.h"
 
 #include <stdarg.h>

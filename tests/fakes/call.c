@@ -1,4 +1,6 @@
-// One API call, step by step; see call.h.
+/*
+ * One API call, step by step; see call.h.
+ */
 #include "call.h"
 
 #include <stdio.h>
@@ -9,7 +11,7 @@
 #include "squeeze.h"
 
 static const int64_t ns_per_ms = 1000000;
-static const size_t drain_above = 4 * 1024 * 1024; // unsent bytes at which generating pauses
+static const size_t drain_above = 4 * 1024 * 1024; /* unsent bytes at which generating pauses */
 static const size_t filler_step = 16 * 1024;
 
 enum manner { MANNER_PLAIN, MANNER_STREAM, MANNER_ERROR, MANNER_PAGE, MANNER_SILENCE };
@@ -25,25 +27,25 @@ struct call {
     enum phase phase;
     enum call_ending ending;
     int status;
-    char message[160]; // of an error
-    const char *param; // of an error, or NULL
+    char message[160]; /* of an error */
+    const char *param; /* of an error, or NULL */
     bool client_left;
     int64_t started_ns;
     int64_t due_ns;
-    bool last; // the client asked to close behind the answer
+    bool last; /* the client asked to close behind the answer */
     struct bytes head;
-    struct bytes body; // the answer up to the filler
-    int64_t filler;    // bytes still to send
-    struct bytes tail; // the answer behind the filler
-    // Of a stream:
-    int64_t pieces; // content events per choice
-    int64_t next;   // the next content event of all choices
+    struct bytes body; /* the answer up to the filler */
+    int64_t filler;    /* bytes still to send */
+    struct bytes tail; /* the answer behind the filler */
+    /* Of a stream: */
+    int64_t pieces; /* content events per choice */
+    int64_t next;   /* the next content event of all choices */
     struct bytes event;
     struct bytes packed;
     struct squeeze *squeeze;
 };
 
-// ---- what the call will be
+/* ---- what the call will be */
 
 static void refuse(struct call *call, int status, const char *message, const char *param)
 {
@@ -150,7 +152,7 @@ struct call *call_open(struct bill *bill, const struct ask *ask, const struct ht
     text_copy(call->entry.purser_id, sizeof call->entry.purser_id, purser_id);
     text_copy(call->entry.model, sizeof call->entry.model, text_of(call->ask.model));
     call->entry.status = call->status;
-    if (call->manner != MANNER_PAGE) { // a page comes from a gateway: no model has worked
+    if (call->manner != MANNER_PAGE) { /* a page comes from a gateway: no model has worked */
         call->entry.prompt_tokens = call->answer.prompt;
         call->entry.cached_tokens = call->answer.cached;
     }
@@ -186,9 +188,10 @@ enum call_ending call_ending(const struct call *call)
     return call->ending;
 }
 
-// ---- what it has generated
+/* ---- what it has generated */
 
-// All tokens a call generates before its first byte: a plain answer whole, a stream its reasoning.
+/* All tokens a call generates before its first byte: a plain answer whole, a stream its reasoning.
+ */
 static int64_t tokens_before_answer(const struct call *call)
 {
     const struct answer *answer = &call->answer;
@@ -215,19 +218,19 @@ bool call_client_left(struct call *call, int64_t now_ns)
     call->client_left = true;
     if (call->wish.cancel_ignored)
         return true;
-    if (call->phase == PHASE_THINK) { // it waits, so there is a delay
-        int64_t all = tokens_before_answer(call);
+    if (call->phase == PHASE_THINK) { /* it waits, so there is a delay */
         int64_t delay_ms = call->wish.delay_ms;
-        int64_t passed_ms = (now_ns - call->started_ns) / ns_per_ms;
-        bill_generated(call->bill, &call->entry, all * least(passed_ms, delay_ms) / delay_ms);
+        int64_t passed_ms = least((now_ns - call->started_ns) / ns_per_ms, delay_ms);
+        __int128 tokens = (__int128)tokens_before_answer(call) * passed_ms / delay_ms;
+        bill_generated(call->bill, &call->entry, (int64_t)tokens);
     }
     finish(call, ENDING_CLOSE);
     return false;
 }
 
-// ---- composing
+/* ---- composing */
 
-// `size` < 0: the body is chunked.
+/* `size` < 0: the body is chunked. */
 static void compose_head(struct call *call, const char *type, int64_t size)
 {
     struct bytes *head = &call->head;
@@ -273,7 +276,7 @@ static void cut_body(struct call *call, int64_t keep)
     call->tail.size = (size_t)tail;
 }
 
-// The body is there: compresses it, writes the head, and cuts it short if that was wished.
+/* The body is there: compresses it, writes the head, and cuts it short if that was wished. */
 static void compose_rest(struct call *call, const char *type)
 {
     if (wish_on(call->wish.gzip))
@@ -316,9 +319,9 @@ static void compose_stream(struct call *call)
     compose_head(call, "text/event-stream; charset=utf-8", -1);
 }
 
-// ---- events
+/* ---- events */
 
-// Sends what is in call->event as one server-sent event in one HTTP chunk.
+/* Sends what is in call->event as one server-sent event in one HTTP chunk. */
 static struct text frame_event(struct call *call)
 {
     bytes_print(&call->event, wish_on(call->wish.events_crlf) ? "\r\n\r\n" : "\n\n");
@@ -385,7 +388,8 @@ static void send_end(struct call *call, struct bytes *out)
     bytes_print(out, "0\r\n\r\n");
 }
 
-// Sends the next event only in part: 1: half of its data, 2: the first digit of its chunk's size.
+/* Sends the next event only in part: 1: half of its data, 2: the first digit of its chunk's size.
+ */
 static enum call_next break_off(struct call *call, struct bytes *out)
 {
     if (call->next < call->pieces * call->answer.choices)
@@ -402,7 +406,7 @@ static enum call_next break_off(struct call *call, struct bytes *out)
     return finish(call, ENDING_CLOSE);
 }
 
-// ---- steps
+/* ---- steps */
 
 static enum call_next step_think(struct call *call, struct bytes *out, int64_t now_ns)
 {

@@ -1,4 +1,6 @@
-// HTTP/1.1 for a server; see http.h.
+/*
+ * HTTP/1.1 for a server; see http.h.
+ */
 #include "http.h"
 
 #include <string.h>
@@ -112,8 +114,8 @@ static bool read_chunk_size(struct text line, size_t *size)
     return true;
 }
 
-// Decodes one chunk. HTTP_READY: it was the last one; HTTP_MORE with `used` unmoved: it is not
-// complete.
+/* Decodes one chunk. HTTP_READY: it was the last one; HTTP_MORE with `used` unmoved: it is not
+ * complete. */
 static enum http_got take_chunk(struct http_reader *reader)
 {
     struct text rest = text_after(bytes_text(&reader->in), reader->used);

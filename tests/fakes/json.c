@@ -1,4 +1,6 @@
-// A walk over JSON in place; see json.h.
+/*
+ * A walk over JSON in place; see json.h.
+ */
 #include "json.h"
 
 #include <string.h>
@@ -10,8 +12,8 @@ static struct text skip_blanks(struct text text)
     return text;
 }
 
-// The size of the string literal at the start, quotes included; 0: it does not end. Bodies are
-// mostly long strings: so it looks for quotes only, and then whether they are escaped.
+/* The size of the string literal at the start, quotes included; 0: it does not end. Bodies are
+ * mostly long strings: so it looks for quotes only, and then whether they are escaped. */
 static size_t string_size(struct text text)
 {
     struct text rest = text_after(text, 1);
@@ -60,7 +62,7 @@ static size_t nested_size(struct text text)
     return 0;
 }
 
-// The size of the value at the start; 0: there is none, or it is cut off.
+/* The size of the value at the start; 0: there is none, or it is cut off. */
 static size_t value_size(struct text text)
 {
     if (text.size == 0)
@@ -152,7 +154,7 @@ static bool read_hex(struct text four, uint32_t *unit)
     return true;
 }
 
-// Takes one \uXXXX, or a pair of surrogates, off the front of *rest (which stands behind "\u").
+/* Takes one \uXXXX, or a pair of surrogates, off the front of *rest (which stands behind "\u"). */
 static bool take_unicode(struct text *rest, uint32_t *point)
 {
     uint32_t low = 0;

@@ -1,6 +1,8 @@
-// A fake LLM provider, OpenAI-shaped, that keeps its own bill: the other side of tests and
-// benchmarks. It is the judge, so it shares no code with the product. README.md beside it says
-// what it can do.
+/*
+ * A fake LLM provider, OpenAI-shaped, that keeps its own bill: the other side of tests and
+ * benchmarks. It is the judge, so it shares no code with the product. README.md beside it says
+ * what it can do.
+ */
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -52,7 +54,7 @@ static bool read_command(struct command *command, int count, char **words)
     return optind == count && port >= 0 && port <= UINT16_MAX;
 }
 
-// Whoever waits for the file must never read half a number: so it appears by a rename.
+/* Whoever waits for the file must never read half a number: so it appears by a rename. */
 static bool write_port_file(const char *path, uint16_t port)
 {
     char draft[4096];
@@ -64,7 +66,7 @@ static bool write_port_file(const char *path, uint16_t port)
     return fclose(file) == 0 && rename(draft, path) == 0;
 }
 
-// A benchmark opens thousands of connections.
+/* A benchmark opens thousands of connections. */
 static void allow_many_files(void)
 {
     struct rlimit limit;

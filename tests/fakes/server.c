@@ -1,8 +1,10 @@
-// Connections of the fake provider; see server.h.
-//
-// Every descriptor is edge-triggered for everything it could report, so epoll is told once per
-// connection; a connection with a call in progress is not read from, and remembers that.
-// A half-closed connection counts as a client that left: that is how providers see proxies do it.
+/*
+ * Connections of the fake provider; see server.h.
+ *
+ * Every descriptor is edge-triggered for everything it could report, so epoll is told once per
+ * connection; one with a call in progress is not read from until the call is over.
+ * A half-closed connection counts as a client that left: that is how providers see proxies do it.
+ */
 #include "server.h"
 
 #include <arpa/inet.h>
@@ -23,20 +25,20 @@
 
 enum { EVENTS_MAX = 256, READ_STEP = 16 * 1024, READ_STEP_BIG = 1024 * 1024, LISTENERS_MAX = 2 };
 
-// A call in progress and the connection it answers on.
+/* A call in progress and the connection it answers on. */
 struct job {
     struct call *call;
-    struct connection *connection; // NULL: the client left
+    struct connection *connection; /* NULL: the client left */
     struct timer timer;
 };
 
 struct connection {
     int fd;
-    struct connection *next; // all connections
+    struct connection *next; /* all connections */
     struct connection *before;
     struct http_reader reader;
     struct bytes out;
-    struct job *job; // NULL: none in progress
+    struct job *job; /* NULL: none in progress */
     bool waits_for_drain;
     bool gone;
     enum call_ending ending;
@@ -52,8 +54,8 @@ struct server {
     struct archive *archive;
     struct timers timers;
     struct connection *connections;
-    struct connection *graveyard; // closed in this turn: events may still name them
-    struct bytes nowhere;         // what calls without a client write
+    struct connection *graveyard; /* closed in this turn: events may still name them */
+    struct bytes nowhere;         /* what calls without a client write */
     int64_t open;
     int64_t accepted;
     int64_t streams;
@@ -66,7 +68,7 @@ static int64_t now_ns(void)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-// ---- connections
+/* ---- connections */
 
 static void connection_open(struct server *server, int fd)
 {
@@ -74,7 +76,7 @@ static void connection_open(struct server *server, int fd)
     struct connection *connection = calloc(1, sizeof *connection);
     if (connection == NULL)
         abort();
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); // a unix socket refuses: no matter
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* a unix socket refuses: no matter */
     connection->fd = fd;
     connection->next = server->connections;
     if (connection->next != NULL)
@@ -134,7 +136,7 @@ static void empty_graveyard(struct server *server)
     }
 }
 
-// Sends what is there. False: the connection is closed.
+/* Sends what is there. False: the connection is closed. */
 static bool flush(struct server *server, struct connection *connection)
 {
     const size_t keep = 256 * 1024;
@@ -162,9 +164,9 @@ static bool flush(struct server *server, struct connection *connection)
     return true;
 }
 
-// ---- calls
+/* ---- calls */
 
-// Lets a job go on. Afterwards it waits for its timer, for the buffer to drain, or is closed.
+/* Lets a job go on. Afterwards it waits for its timer, for the buffer to drain, or is closed. */
 static void run_job(struct server *server, struct job *job)
 {
     struct connection *connection = job->connection;
@@ -187,8 +189,8 @@ static void run_job(struct server *server, struct job *job)
     job_close(server, job);
 }
 
-// Sends what is there and lets a call that waited for that write more. False: the connection is
-// closed.
+/* Sends what is there and lets a call that waited for that write more. False: the connection is
+ * closed. */
 static bool push(struct server *server, struct connection *connection)
 {
     bool open = flush(server, connection);
@@ -214,7 +216,7 @@ static void start_call(struct server *server, struct connection *connection,
     run_job(server, job);
 }
 
-// ---- the fake's own endpoints
+/* ---- the fake's own endpoints */
 
 static void answer_with(struct connection *connection, int status, const struct bytes *body)
 {
@@ -285,7 +287,7 @@ static void answer_own(struct server *server, struct connection *connection,
 {
     static const struct {
         const char *method;
-        const char *path; // a prefix
+        const char *path; /* a prefix */
         int (*answer)(struct server *, const struct http_request *, struct bytes *);
     } endpoints[] = {
         {"GET", "/v1/models", show_models},       {"GET", "/fake/bill", show_bill},
@@ -304,7 +306,7 @@ static void answer_own(struct server *server, struct connection *connection,
     bytes_free(&body);
 }
 
-// ---- requests
+/* ---- requests */
 
 static void refuse_bytes(struct connection *connection, int status, const char *message)
 {
@@ -327,7 +329,7 @@ static void serve(struct server *server, struct connection *connection,
     connection->ending = request->last ? ENDING_CLOSE : ENDING_KEEP;
 }
 
-// Receives once. False: there is nothing more for now, or for ever.
+/* Receives once. False: there is nothing more for now, or for ever. */
 static bool receive(struct connection *connection)
 {
     struct bytes *in = &connection->reader.in;
@@ -340,7 +342,7 @@ static bool receive(struct connection *connection)
     return true;
 }
 
-// More of a request is awaited. False: nothing more is there for now.
+/* More of a request is awaited. False: nothing more is there for now. */
 static bool await_more(struct connection *connection)
 {
     struct http_reader *reader = &connection->reader;
@@ -351,7 +353,7 @@ static bool await_more(struct connection *connection)
     return receive(connection);
 }
 
-// Serves what has arrived. True: all of it; false: a call is in progress or the end is near.
+/* Serves what has arrived. True: all of it; false: a call is in progress or the end is near. */
 static bool serve_arrived(struct server *server, struct connection *connection)
 {
     struct http_reader *reader = &connection->reader;
@@ -387,7 +389,7 @@ static void work(struct server *server, struct connection *connection)
     }
 }
 
-// ---- events
+/* ---- events */
 
 static void on_event(struct server *server, struct connection *connection, uint32_t events)
 {
@@ -411,7 +413,7 @@ static void run_timers(struct server *server)
         struct job *job = timer->owner;
         struct connection *connection = job->connection;
         run_job(server, job);
-        // With the call over, the next request may have been waiting all the while.
+        /* With the call over, the next request may have been waiting all the while. */
         if (connection != NULL && push(server, connection) && connection->job == NULL)
             work(server, connection);
     }
@@ -467,7 +469,7 @@ void server_run(struct server *server, int stop_fd)
     }
 }
 
-// ---- opening and closing
+/* ---- opening and closing */
 
 static int listen_tcp(uint16_t port, uint16_t *got)
 {

@@ -1,4 +1,6 @@
-// gzip by zlib; see squeeze.h.
+/*
+ * gzip by zlib; see squeeze.h.
+ */
 #include "squeeze.h"
 
 #include <stdlib.h>
@@ -11,7 +13,7 @@ struct squeeze {
 
 struct squeeze *squeeze_open(void)
 {
-    const int gzip = 15 + 16; // the largest window, in gzip's format
+    const int gzip = 15 + 16; /* the largest window, in gzip's format */
     struct squeeze *squeeze = calloc(1, sizeof *squeeze);
     if (squeeze == NULL || deflateInit2(&squeeze->zlib, Z_DEFAULT_COMPRESSION, Z_DEFLATED, gzip, 8,
                                         Z_DEFAULT_STRATEGY) != Z_OK)

@@ -1,5 +1,8 @@
-// Content-Encoding: gzip, for whole answers and for streams.
-#pragma once
+/*
+ * Content-Encoding: gzip, for whole answers and for streams.
+ */
+#ifndef FAKES_SQUEEZE_H
+#define FAKES_SQUEEZE_H
 
 #include "bytes.h"
 
@@ -7,9 +10,11 @@ struct squeeze;
 
 struct squeeze *squeeze_open(void);
 void squeeze_close(struct squeeze *squeeze);
-// Compresses `data`; all of it can be decompressed from what is in `out` by then.
+/* Compresses `data`; all of it can be decompressed from what is in `out` by then. */
 void squeeze_add(struct squeeze *squeeze, struct bytes *out, struct text data);
-// Compresses `size` times the character `with`.
+/* Compresses `size` times the character `with`. */
 void squeeze_fill(struct squeeze *squeeze, struct bytes *out, char with, size_t size);
-// Ends the gzip stream.
+/* Ends the gzip stream. */
 void squeeze_end(struct squeeze *squeeze, struct bytes *out);
+
+#endif

@@ -1,9 +1,11 @@
-// A binary heap of timers; see timers.h.
+/*
+ * A binary heap of timers; see timers.h.
+ */
 #include "timers.h"
 
 #include <stdlib.h>
 
-// Places count from 1, so that the parent of `place` is at place / 2.
+/* Places count from 1, so that the parent of `place` is at place / 2. */
 static struct timer **at(const struct timers *timers, size_t place)
 {
     return &timers->heap[place - 1];

@@ -1,4 +1,6 @@
-// The directives of a request; see wish.h.
+/*
+ * The directives of a request; see wish.h.
+ */
 #include "wish.h"
 
 #include <string.h>
@@ -28,6 +30,11 @@ static int64_t *number_at(struct wish *wish, size_t index)
     return (int64_t *)(void *)((char *)wish + numbers[index].offset);
 }
 
+static bool read_number(struct text value, int64_t *number)
+{
+    return text_number(value, number) && *number <= WISH_NUMBER_MAX;
+}
+
 static bool read_usage(struct wish *wish, struct text value)
 {
     static const struct {
@@ -39,7 +46,7 @@ static bool read_usage(struct wish *wish, struct text value)
         {"with_choices", USAGE_WITH_CHOICES},
     };
     if (text_starts(value, TEXT("lie:")))
-        return text_number(text_after(value, 4), &wish->lie);
+        return read_number(text_after(value, 4), &wish->lie);
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
         if (!text_equal(value, text_of(words[i].word)))
             continue;
@@ -70,7 +77,7 @@ static bool read_pair(struct wish *wish, struct text pair)
     struct text key = text_cut(&value, '=');
     for (size_t i = 0; i < number_count; i++)
         if (text_equal(key, text_of(numbers[i].key)))
-            return text_number(value, number_at(wish, i));
+            return read_number(value, number_at(wish, i));
     if (text_equal(key, TEXT("usage")))
         return read_usage(wish, value);
     if (text_equal(key, TEXT("header")))
@@ -95,7 +102,7 @@ static bool read_pairs(struct wish *wish, struct text pairs, char mark, struct t
     return true;
 }
 
-// What stands in the last "[fake …]" of the body; empty: there is none.
+/* What stands in the last "[fake …]" of the body; empty: there is none. */
 static struct text last_directive(struct text body)
 {
     struct text found = {"", 0};
