@@ -48,6 +48,12 @@ static inline int64_t account_free(const struct account *account)
     return account->limit - account->spent - account->held;
 }
 
+/* The sum of two amounts, 0 to ACCOUNT_MOST each; no more than that. */
+static inline int64_t account_add(int64_t a, int64_t b)
+{
+    return b < ACCOUNT_MOST - a ? a + b : ACCOUNT_MOST;
+}
+
 /* What the core knows of one budget. */
 struct lane {
     struct buffer definition; /* canonical: the beginning of what its accounts' numbers hash */

@@ -18,11 +18,11 @@
  *   else                                                    → EXHAUSTED; NEVER_FITS if it would
  *                                                             not even fit the untouched limit
  * A waiter whose time is up is clamped to what is free if that is at least min_output, else
- * CONTENTION. Nobody overtakes an earlier waiter that waits for one of the same accounts: a waiter
- * waits for those of its accounts that had too little room for it, or somebody waiting before it,
- * since it came. (So a team that waits for its own budget does not hold up those with whom it only
- * shares one that has room.) A waiter behind another is looked at when its turn comes or its time
- * is up; it stays with the windows in which it asked.
+ * CONTENTION. Nobody overtakes an earlier waiter that waits for one of the same accounts. A waiter
+ * waits for those of its accounts that have too little room for it or for somebody who waits there
+ * before it: so a team that waits for its own budget does not hold up those with whom it only
+ * shares one that has room. A waiter behind another is looked at when its turn comes or
+ * its time is up. It stays with the windows in which it asked.
  *
  * Without a maximum of its own (named: false) a request wants the least of the model's maximum,
  * default_max_output if set and, unless clamp is never, the output that a quarter of what is left

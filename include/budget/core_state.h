@@ -58,6 +58,11 @@ void core_grant(struct core *core, const struct ask *ask, struct places *places,
 void core_refuse(const struct core *core, const struct places *places, enum verdict verdict,
                  const struct demand *demand, struct grant *grant);
 
+/* The ids of the subject that the budget counts apart: one, or the tags that match. The budget
+ * applies to the subject. */
+size_t subject_ids(const struct budget *budget, const struct subject *subject,
+                   struct text ids[SUBJECT_MAX_TAGS]);
+
 /* ---- waiting.c ---- */
 
 /* True if somebody waits for one of these accounts. */
@@ -80,12 +85,5 @@ void view_request(const struct core *core, size_t budget, enum unit unit,
 /* An account that did not appear yet. */
 void view_absent(const struct core *core, const struct account_key *key, int64_t spent,
                  struct account_view *view);
-
-/* ---- both ---- */
-
-/* The ids of the subject that the budget counts apart: one, or the tags that match. The budget
- * applies to the subject. */
-size_t subject_ids(const struct budget *budget, const struct subject *subject,
-                   struct text ids[SUBJECT_MAX_TAGS]);
 
 #endif

@@ -314,11 +314,6 @@ static size_t budget_of(const struct accounts *accounts, const struct charge *ch
     return SIZE_MAX;
 }
 
-static int64_t add_bounded(int64_t a, int64_t b)
-{
-    return b < ACCOUNT_MOST - a ? a + b : ACCOUNT_MOST;
-}
-
 void accounts_restore(struct accounts *accounts, const struct charge *charge)
 {
     ASSERT(accounts->count == 0);
@@ -332,7 +327,7 @@ void accounts_restore(struct accounts *accounts, const struct charge *charge)
         memcpy(restored->window, charge->window, sizeof(restored->window));
         table_put(&accounts->restored, number_key(&charge->account), restored);
     }
-    restored->amount = add_bounded(restored->amount, charge->amount);
+    restored->amount = account_add(restored->amount, charge->amount);
     if (charge->until_s > restored->until_s)
         restored->until_s = charge->until_s;
 }

@@ -226,7 +226,6 @@ void core_grant(struct core *core, const struct ask *ask, struct places *places,
         take(core, places, demand->need, grant);
 }
 
-/* Whether this account is why; `left` of it is what the verdict goes by. */
 static bool says_no(const struct account *account, enum verdict verdict,
                     const int64_t need[UNIT_COUNT])
 {
@@ -330,20 +329,15 @@ void core_reserve(struct core *core, const struct ask *ask, struct grant *grant)
 
 /* ---- settling ---- */
 
-static int64_t add_bounded(int64_t a, int64_t b)
-{
-    return b < ACCOUNT_MOST - a ? a + b : ACCOUNT_MOST;
-}
-
 static void settle_stake(struct core *core, const struct stake *stake, int64_t used)
 {
     struct account *account = stake->account;
     ASSERT(used >= 0);
     ASSERT(account->held >= stake->amount);
     account->held -= stake->amount;
-    account->spent = add_bounded(account->spent, used);
+    account->spent = account_add(account->spent, used);
     if (used > stake->amount)
-        account->over = add_bounded(account->over, used - stake->amount);
+        account->over = account_add(account->over, used - stake->amount);
     account->spent_event = core->event;
     if (account->used_s < core->now_s)
         account->used_s = core->now_s;

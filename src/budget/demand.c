@@ -38,7 +38,6 @@ static struct room with_request_limits(struct room room, const struct places *pl
     return room;
 }
 
-/* The cost and the tokens of an unlimited call may be without a bound: then they are not told. */
 static void fill_need(const struct ask *ask, int64_t max_output, int64_t need[UNIT_COUNT])
 {
     need[UNIT_USD] = ask->price == NULL ? 0 : price_bound(ask->price, &ask->bound, max_output).nano;
@@ -93,6 +92,7 @@ static void set_terms(const struct core_options *rules, const struct ask *ask,
                                                     (rules->clamp == CLAMP_ABSENT && !ask->named));
 }
 
+/* Its cost and tokens may be without a bound: then they are not told. */
 static void assess_unlimited(const struct ask *ask, const struct room *left,
                              const struct room *limit, struct demand *demand)
 {

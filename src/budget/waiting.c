@@ -1,11 +1,11 @@
 /*
  * Those who wait for others' holds, in the order in which they came.
  *
- * A waiter claims the accounts it waits for: those that had too little room for it, or that
- * somebody before it claims. A claim stays until the waiter is decided, so nobody starves between
- * two accounts that are short in turn. One walk in the order of arrival, in which each who stays
- * claims before the next is looked at, is all there is to fairness. A grant takes room, which may
- * make somebody earlier wait for one account more: so the walk begins anew after each.
+ * A waiter claims the accounts it waits for: those that have too little room for it at this moment,
+ * or that somebody before it claims. What it would find room on is left to others meanwhile. One
+ * walk in the order of arrival, in which each who stays claims before the next is looked at, is all
+ * there is to fairness. A grant takes room, which may make somebody earlier wait for one account
+ * more: so the walk begins anew after each.
  *
  * A walk is cheap (some 30 ns a waiter): what a waiter needs is computed again only when it is
  * first in line and spend on its accounts has changed.
@@ -46,18 +46,28 @@ static bool is_claimed(const struct waiter *waiter, uint64_t look)
     return false;
 }
 
+static void set_claim(struct waiter *waiter, size_t at, bool waits)
+{
+    struct account *account = waiter->places.accounts[at];
+    uint64_t bit = UINT64_C(1) << at;
+    bool waited = (waiter->waits & bit) != 0;
+    if (waits == waited)
+        return;
+    waiter->waits ^= bit;
+    if (waits)
+        account->wanted++;
+    else
+        account->wanted--;
+}
+
 static void claim(struct waiter *waiter, uint64_t look)
 {
     for (size_t at = 0; at < waiter->places.count; at++) {
         struct account *account = waiter->places.accounts[at];
-        uint64_t bit = UINT64_C(1) << at;
         bool waits =
             account->claimed == look || waiter->demand.need[account->unit] > account_free(account);
-        if (waits && (waiter->waits & bit) == 0) {
-            waiter->waits |= bit;
-            account->wanted++;
-        }
-        if ((waiter->waits & bit) != 0)
+        set_claim(waiter, at, waits);
+        if (waits)
             account->claimed = look;
     }
 }
@@ -112,11 +122,9 @@ uint64_t waiting_add(struct core *core, const struct ask *ask, const struct plac
 static void withdraw(struct core *core, struct waiter *waiter)
 {
     for (size_t at = 0; at < waiter->places.count; at++) {
-        struct account *account = waiter->places.accounts[at];
-        ASSERT(account->waiters > 0);
-        account->waiters--;
-        if ((waiter->waits >> at & 1) != 0)
-            account->wanted--;
+        ASSERT(waiter->places.accounts[at]->waiters > 0);
+        waiter->places.accounts[at]->waiters--;
+        set_claim(waiter, at, false);
     }
     queue_remove(core, waiter);
     roster_remove(&core->waiters, waiter->id);

@@ -1,0 +1,209 @@
+/*
+ * Accounts: what names them, what the ledger remembers of them, and how many there may be.
+ */
+#include "fixture.h"
+
+/* ---- identity and the ledger ---- */
+
+static uint64_t number_of(struct fixture *f)
+{
+    fixture_start(f);
+    fixture_hold(f, 1);
+    uint64_t number = f->grant.charges[0].account;
+    core_close(f->core);
+    return number;
+}
+
+START_TEST(an_account_keeps_its_number_when_name_and_limit_change)
+{
+    struct fixture f = fixture_new();
+    struct budget *budget = fixture_budget(&f, "day", SCOPE_TEAM, UNIT_USD, 100);
+    struct budget_match matches[] = {{SCOPE_KEY, TEXT("al*")}, {SCOPE_TEAM, TEXT("re*")}};
+    struct budget_match swapped[] = {matches[1], matches[0]};
+    budget->match = matches;
+    budget->match_count = 2;
+    uint64_t number = number_of(&f);
+    budget->name = TEXT("daily");
+    budget->limit[UNIT_USD] = 700;
+    budget->buffer_bp = 5;
+    budget->match = swapped;
+    ck_assert_uint_eq(number_of(&f), number);
+    f.core = NULL;
+    fixture_end(&f);
+}
+END_TEST
+
+START_TEST(an_account_is_another_one_when_anything_else_changes)
+{
+    struct fixture f = fixture_new();
+    struct budget *budget = fixture_budget(&f, "day", SCOPE_TEAM, UNIT_USD, 100);
+    struct budget original = *budget;
+    struct budget_match match = {SCOPE_KEY, TEXT("al*")};
+    uint64_t numbers[6];
+    numbers[0] = number_of(&f);
+    budget->window = WINDOW_WEEK;
+    numbers[1] = number_of(&f);
+    *budget = original;
+    budget->match = &match;
+    budget->match_count = 1;
+    numbers[2] = number_of(&f);
+    *budget = original;
+    budget->limit[UNIT_USD] = LIMIT_NONE;
+    budget->limit[UNIT_TOKENS] = 100;
+    numbers[3] = number_of(&f);
+    *budget = original;
+    f.subject.id[SCOPE_TEAM] = TEXT("sales");
+    numbers[4] = number_of(&f);
+    f.subject.id[SCOPE_TEAM] = TEXT("research");
+    f.now_s += DAY_S;
+    numbers[5] = number_of(&f);
+    for (size_t i = 0; i < 6; i++)
+        for (size_t other = 0; other < i; other++)
+            ck_assert_uint_ne(numbers[i], numbers[other]);
+    f.core = NULL;
+    fixture_end(&f);
+}
+END_TEST
+
+/* The number is in the ledgers people keep: a change of the canonical text would reset their caps.
+ * printf '4:team\n3:day\n3:UTC\nusd\n2026-11-21\nresearch' | sha256sum | head -c 16 */
+START_TEST(the_number_of_an_account_is_the_one_it_always_was)
+{
+    struct fixture f = fixture_new();
+    fixture_budget(&f, "day", SCOPE_TEAM, UNIT_USD, 100);
+    ck_assert_uint_eq(number_of(&f), UINT64_C(0x0c300e4ff2eefe4e));
+    f.core = NULL;
+    fixture_end(&f);
+}
+END_TEST
+
+START_TEST(what_was_restored_counts_from_the_first_call_on)
+{
+    struct fixture f = fixture_new();
+    fixture_budget(&f, "day", SCOPE_TEAM, UNIT_USD, 100);
+    f.options.clamp = CLAMP_NEVER;
+    struct charge charge = {.account = number_of(&f), .amount = 30, .until_s = WINDOW_FOREVER};
+    fixture_start(&f);
+    core_restore(f.core, &charge);
+    core_restore(f.core, &charge);
+    ck_assert_int_eq(fixture_view(&f, 0).spent, 60);
+    struct account_view tightest;
+    ck_assert(core_tightest(f.core, &f.subject, f.now_s, &tightest));
+    ck_assert_int_eq(tightest.spent, 60);
+    ck_assert_int_eq(fixture_reserve(&f, 21), VERDICT_EXHAUSTED);
+    ck_assert_int_eq(f.grant.blocking.spent, 60);
+    fixture_hold(&f, 20);
+    fixture_end(&f);
+}
+END_TEST
+
+START_TEST(restored_spend_above_the_limit_is_an_overrun_not_a_bug)
+{
+    struct fixture f = fixture_new();
+    fixture_budget(&f, "day", SCOPE_TEAM, UNIT_USD, 100);
+    struct charge charge = {.account = number_of(&f), .amount = 300, .until_s = WINDOW_FOREVER};
+    fixture_start(&f);
+    core_restore(f.core, &charge);
+    ck_assert_int_eq(fixture_reserve(&f, 21), VERDICT_EXHAUSTED);
+    UNIT_TEXT(f.grant.blocking.budget, "day");
+    ck_assert_int_eq(f.grant.blocking.spent, 300);
+    fixture_end(&f);
+}
+END_TEST
+
+/* ---- how many accounts ---- */
+
+static void call_as(struct fixture *f, const char *session)
+{
+    f->subject.id[SCOPE_SESSION] = text_of(session);
+    fixture_reserve(f, 10);
+}
+
+START_TEST(refuses_new_ids_at_the_bound_but_not_known_ones)
+{
+    struct fixture f = fixture_new();
+    fixture_budget(&f, "session", SCOPE_SESSION, UNIT_USD, 100);
+    f.options.max_accounts = 2;
+    fixture_start(&f);
+    call_as(&f, "alice/1");
+    fixture_settle(&f, f.grant.hold, 20);
+    call_as(&f, "alice/2");
+    ck_assert_int_eq(f.grant.verdict, VERDICT_GRANTED);
+    call_as(&f, "alice/3");
+    ck_assert_int_eq(f.grant.verdict, VERDICT_CROWDED);
+    ck_assert_str_eq(f.grant.blocking.id, "alice/3");
+    call_as(&f, "alice/1");
+    ck_assert_int_eq(f.grant.verdict, VERDICT_GRANTED);
+    fixture_end(&f);
+}
+END_TEST
+
+START_TEST(an_account_without_spend_makes_room)
+{
+    struct fixture f = fixture_new();
+    fixture_budget(&f, "session", SCOPE_SESSION, UNIT_USD, 100);
+    f.options.max_accounts = 2;
+    fixture_start(&f);
+    call_as(&f, "alice/1");
+    call_as(&f, "alice/2");
+    fixture_settle(&f, f.grant.hold, 0);
+    call_as(&f, "alice/3");
+    ck_assert_int_eq(f.grant.verdict, VERDICT_GRANTED);
+    fixture_end(&f);
+}
+END_TEST
+
+static size_t accounts_shown(const struct fixture *f)
+{
+    struct account_view views[64];
+    return core_view(f->core, NULL, true, f->now_s, views, 64);
+}
+
+START_TEST(idle_sessions_are_forgotten_and_others_swept)
+{
+    struct fixture f = fixture_new();
+    struct budget *budget = fixture_budget(&f, "session", SCOPE_SESSION, UNIT_USD, 100);
+    budget->window = WINDOW_TOTAL;
+    budget->idle_s = 3600;
+    f.options.max_accounts = 16;
+    fixture_start(&f);
+    call_as(&f, "alice/1");
+    ck_assert_int_eq(f.grant.charges[0].until_s, f.now_s + 3600 + 7200);
+    fixture_settle(&f, f.grant.hold, 20);
+    f.now_s += 3600 + 7200;
+    for (int i = 0; i < 8; i++)
+        call_as(&f, "alice/2");
+    ck_assert_uint_eq(accounts_shown(&f), 2);
+    f.now_s++;
+    for (int i = 0; i < 8; i++)
+        call_as(&f, "alice/2");
+    ck_assert_uint_eq(accounts_shown(&f), 1);
+    fixture_end(&f);
+}
+END_TEST
+
+START_TEST(an_account_with_an_open_hold_is_never_swept)
+{
+    struct fixture f = fixture_new();
+    struct budget *budget = fixture_budget(&f, "session", SCOPE_SESSION, UNIT_USD, 100);
+    budget->idle_s = 60;
+    f.options.max_accounts = 16;
+    fixture_start(&f);
+    call_as(&f, "alice/1");
+    uint64_t hold = f.grant.hold;
+    f.now_s += 30 * DAY_S;
+    for (int i = 0; i < 8; i++)
+        call_as(&f, "alice/2");
+    fixture_settle(&f, hold, 15);
+    ck_assert_uint_eq(core_open_holds(f.core), 5);
+    fixture_end(&f);
+}
+END_TEST
+
+UNIT_MAIN(an_account_keeps_its_number_when_name_and_limit_change,
+          an_account_is_another_one_when_anything_else_changes,
+          the_number_of_an_account_is_the_one_it_always_was,
+          what_was_restored_counts_from_the_first_call_on,
+          restored_spend_above_the_limit_is_an_overrun_not_a_bug,
+          refuses_new_ids_at_the_bound_but_not_known_ones, an_account_without_spend_makes_room,
+          idle_sessions_are_forgotten_and_others_swept, an_account_with_an_open_hold_is_never_swept)
