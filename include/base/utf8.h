@@ -15,6 +15,9 @@ enum {
 /* The bytes of the character that `rest` (not empty) begins with, 1 to 4; or one of the above. */
 int utf8_size(struct text rest);
 
+/* The bytes of the run of well-formed characters beyond ASCII that `rest` begins with; may be 0. */
+size_t utf8_run(struct text rest);
+
 /* Writes a code (at most 0x10FFFF, no surrogate) and returns its bytes, 1 to 4. */
 size_t utf8_encode(uint32_t code, char out[4]);
 

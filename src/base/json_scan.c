@@ -85,20 +85,15 @@ static bool scan_escape(struct scan *scan)
     return true;
 }
 
-/* A run of characters that are not ASCII. */
+/* At a byte that is not ASCII. */
 static enum json_error scan_wide(struct scan *scan)
 {
-    while (scan->at < scan->end && (unsigned char)*scan->at >= 0x80) {
-        int size = utf8_size(text_make(scan->at, (size_t)(scan->end - scan->at)));
-        if (size == UTF8_MALFORMED)
-            return JSON_ENCODING;
-        if (size == UTF8_CUT) {
-            scan->at = scan->end;
-            return JSON_SYNTAX;
-        }
-        scan->at += size;
-    }
-    return JSON_OK;
+    struct text rest = text_make(scan->at, (size_t)(scan->end - scan->at));
+    size_t run = utf8_run(rest);
+    if (run == 0 && utf8_size(rest) == UTF8_MALFORMED)
+        return JSON_ENCODING;
+    scan->at = run == 0 ? scan->end : scan->at + run;
+    return run == 0 ? JSON_SYNTAX : JSON_OK;
 }
 
 /* At the byte that ended a run: a quote aside, anything that needs a closer look. */

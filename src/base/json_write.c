@@ -18,8 +18,8 @@ static void put_control(struct buffer *out, char byte)
     buffer_put_byte(out, letter);
 }
 
-/* Puts the character `rest` begins with, which cannot stand as it is or has to be checked, and
- * returns its size. */
+/* Puts what `rest` begins with, which cannot stand as it is or has to be checked, and returns the
+ * size of it. */
 static size_t put_special(struct buffer *out, struct text rest)
 {
     char first = rest.at[0];
@@ -32,13 +32,13 @@ static size_t put_special(struct buffer *out, struct text rest)
         put_control(out, first);
         return 1;
     }
-    int size = utf8_size(rest);
-    if (size <= 0) {
+    size_t run = utf8_run(rest);
+    if (run == 0) {
         buffer_put(out, TEXT("\xEF\xBF\xBD"));
         return 1;
     }
-    buffer_put(out, text_slice(rest, 0, (size_t)size));
-    return (size_t)size;
+    buffer_put(out, text_slice(rest, 0, run));
+    return run;
 }
 
 void json_put_string(struct buffer *out, struct text plain)

@@ -73,5 +73,27 @@ START_TEST(tells_cut_from_malformed)
 }
 END_TEST
 
-UNIT_MAIN(encodes_every_code_as_iconv_does, judges_runs_of_edge_bytes_as_iconv_does,
-          tells_cut_from_malformed)
+START_TEST(a_run_ends_where_the_first_odd_character_begins)
+{
+    static const char *const good[] = {"\xC3\xA9", "\xE4\xBD\xA0", "\xED\x9F\xBF", "\xEF\xBF\xBD",
+                                       "\xF0\x9F\x98\x80"};
+    static const char *const odd[] = {
+        "", "a", "\xFF", "\xE4\xBD", "\xED\xA0\x80", "\xE4\xBD\x41", "\xE4\x41\xA0"};
+    unsigned seed = 1;
+    for (int round = 0; round < 2000; round++) {
+        struct buffer whole = {0};
+        for (int left = rand_r(&seed) % 9; left > 0; left--)
+            buffer_put(&whole, text_of(good[(size_t)rand_r(&seed) % UNIT_COUNT(good)]));
+        size_t run = whole.size;
+        buffer_put(&whole, text_of(odd[(size_t)rand_r(&seed) % UNIT_COUNT(odd)]));
+        char *exact = memory_copy(buffer_text(&whole));
+        exact = memory_resize(exact, whole.size); /* without the zero */
+        ck_assert_uint_eq(utf8_run(text_make(exact, whole.size)), run);
+        free(exact);
+        buffer_close(&whole);
+    }
+}
+END_TEST
+
+UNIT_MAIN(a_run_ends_where_the_first_odd_character_begins, encodes_every_code_as_iconv_does,
+          judges_runs_of_edge_bytes_as_iconv_does, tells_cut_from_malformed)
