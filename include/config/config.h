@@ -22,6 +22,7 @@ enum auth_header { AUTH_HEADER_BEARER, AUTH_HEADER_API_KEY, AUTH_HEADER_X_API_KE
 enum session_rule { SESSION_OPTIONAL, SESSION_REQUIRED, SESSION_BOUND };
 enum clamp_rule { CLAMP_RULE_ALWAYS, CLAMP_RULE_ABSENT, CLAMP_RULE_NEVER };
 enum tri { TRI_AUTO, TRI_YES, TRI_NO };
+enum dialect { DIALECT_OPENAI };
 
 /* What a key may name itself (bits of config_key.may_set). */
 enum may_set { MAY_SET_SESSION = 1, MAY_SET_LABEL = 2, MAY_SET_TAGS = 4, MAY_SET_USER = 8 };
@@ -41,7 +42,7 @@ struct config_pairs {
 };
 
 struct config_key {
-    struct text id;
+    struct text id;     /* unique */
     uint8_t sha256[32]; /* of the key itself, or as given by `hash: sha256:<hex>` */
     struct text user, team;
     struct config_texts tags;
@@ -51,9 +52,11 @@ struct config_key {
 };
 
 struct config_upstream {
-    struct text name;
+    int line;             /* of the file; 0 without one */
+    struct text name;     /* unique */
     struct text base_url; /* without a trailing slash */
     struct text api_key;  /* empty: none is sent (or the client's, in passthrough) */
+    enum dialect dialect;
     struct text provider; /* whose prices; "" : prices of any provider */
     enum auth_header auth_header;
     struct config_pairs headers, query;
@@ -67,6 +70,7 @@ struct config_upstream {
 };
 
 struct config_model {
+    int line;                            /* of the file; 0 without one */
     struct text name, upstream;          /* upstream: "" for any */
     int64_t input, cached_input, output; /* pico-dollars per token; cached -1: as input */
     int64_t context, max_output;         /* tokens; 0: unknown */
@@ -121,12 +125,15 @@ struct finding {
 struct findings {
     struct finding *at;
     size_t count;
-    size_t errors;
+    size_t errors;  /* of kind FINDING_ERROR, the dropped ones included */
+    size_t dropped; /* beyond FINDINGS_MOST: counted, not kept */
 };
-void findings_close(struct findings *findings);
+#define FINDINGS_MOST 200
+void findings_close(struct findings *findings); /* empty again */
 void findings_add(struct findings *findings, enum finding_kind kind, int line, const char *format,
                   ...) __attribute__((format(printf, 4, 5)));
-/* "purser.yaml:12: error: ..." lines. */
+/* "purser.yaml:12: error: ..." lines, in the order of the file after config_load. Control
+ * characters have become '?'. Without a path: "error: ..." */
 void findings_print(const struct findings *findings, struct text path, struct buffer *out);
 
 /* Looks up an environment variable: NULL if unset. A seam for tests (real: getenv). */

@@ -1,6 +1,6 @@
 /*
  * A call: one attempt at an upstream. It owns its hold, its meter and its transfer, and may
- * outlive its client (draining). It ends exactly once, by call_books.
+ * outlive its client (draining). It ends exactly once, in settle and record.
  */
 #ifndef PURSER_PIPELINE_CALL_H
 #define PURSER_PIPELINE_CALL_H
@@ -34,10 +34,10 @@ struct call {
 
     const struct upstream *upstream;
     const struct model *model;
-    const struct price *price;
-    struct grant *grant;
-    struct text accept_key; /* passthrough: the key id to be known as accepted */
-    struct entry entry;     /* what its ledger lines have in common; texts in the arena */
+    struct held held;
+    struct text
+        guest; /* passthrough: the key id that an accepting answer makes known; else empty */
+    struct entry entry; /* what its ledger lines have in common; texts in the arena */
 
     enum call_mode mode;
     struct sse sse;
@@ -46,19 +46,18 @@ struct call {
     bool usage_asked;     /* the client wants the usage chunk */
     bool visible;         /* text a person could have seen has passed */
     bool done;            /* [DONE] was seen */
-    bool failed;          /* the answer is an error of the upstream */
+    bool started;         /* its transfer was handed to the transport */
     bool cancelled;       /* by us: the client is gone or time is up */
+    bool usage_final;     /* the usage seen is the whole call's, not a running count */
     enum usage_result usage_result;
     struct usage usage;
     const char *stop_reason;
 
-    /* The settlement. */
-    struct money cost;
-    enum usage_source usage_source;
+    int status; /* what the client got, for the books */
 };
 
-/* Makes the call for a request whose hold is granted: notes its RESERVE line and lines it up to
- * start after the turn's ledger commit. */
+/* Makes the call for a request whose hold is granted: takes over its body, notes its RESERVE line
+ * and lines it up to start after the turn's ledger commit. */
 void call_open(struct request *request);
 
 /* Starts the calls whose lines are on disk's way; with `committed` false their holds are settled
@@ -68,7 +67,10 @@ void calls_start(struct worker *worker, bool committed);
 /* Its client is gone: cancel where that saves, else drain. The call has no request after it. */
 void call_abandon(struct call *call);
 
-/* Settles and records it and frees it. */
-void call_books(struct call *call);
+/* Frees it, after settle and record. */
+void call_close(struct call *call);
+
+/* Ends it by force: no time left. Its client sees a break or an error. */
+void call_cut(struct call *call, const char *stop_reason);
 
 #endif

@@ -65,4 +65,8 @@ struct house {
     atomic_bool stopping; /* set once: new requests are refused */
 };
 
+/* A key of passthrough mode was accepted by an upstream; and whether it was. Any thread. */
+void house_accept_guest(struct house *house, struct text key_id);
+bool house_knows_guest(struct house *house, struct text key_id);
+
 #endif

@@ -25,6 +25,10 @@ void pipeline_client_gone(struct request *request);
 /* Resolves who is calling without running the chain, for purser's own endpoints; false: the
  * request is refused. */
 bool pipeline_identify(struct request *request);
+/* The parts of it that own endpoints need alone: the web page's origin (adds CORS headers for one
+ * that may call), and the session that the URL or a header names. False: refused. */
+bool pipeline_check_origin(struct request *request);
+bool pipeline_name_session(struct request *request);
 
 /* Delivers a letter to a worker's requests: the grant of one that waited. False if the letter is
  * not the pipeline's. Takes the letter if true. */
@@ -35,14 +39,26 @@ enum next admit_request(struct request *request);
 enum next route_request(struct request *request);
 enum next reserve_request(struct request *request);
 enum next reserve_awake(struct request *request);
+/* The answer for a request that waits: what reserve_awake then goes on with. */
+void reserve_take(struct request *request, const struct grant *grant);
 enum next forward_request(struct request *request);
 enum next forward_awake(struct request *request);
 enum next settle_request(struct request *request);
 enum next record_request(struct request *request);
 
+/* News of a call's transfer (struct call), from the loop. */
+void forward_progress(void *call);
+/* The call is over, by itself or cut: decides its client's reply and sends it to its books. */
+void forward_over(struct call *call);
+
 /* Settle and record of a call, with or without its request. */
 void settle_call(struct call *call);
 void record_call(struct call *call);
+/* The x-purser headers of an answer: with its cost, or with its hold when a stream begins. */
+void settle_headers(struct call *call);
+
+/* What a usage costs; zero if the model has no price. */
+struct money meter_cost(const struct model *model, const struct usage *usage);
 
 /* GET /v1/models and /v1/models/{id}, from the catalog and the upstreams. */
 bool route_model_visible(const struct request *request, struct text name);

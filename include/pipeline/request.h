@@ -27,6 +27,17 @@ struct outcome {
     const char *stop_reason;
 };
 
+/* What the budget gate granted, in the arena of its owner. */
+struct held {
+    uint64_t hold; /* 0: no budget applies */
+    int64_t max_output;
+    bool send_max, clamped;
+    struct money amount;                 /* what is booked if the call's use stays unknown */
+    int64_t input_tokens, output_tokens; /* the same in tokens */
+    const struct charge *charges;
+    size_t charge_count;
+};
+
 struct request_header {
     struct text name, value;
 };
@@ -44,6 +55,7 @@ struct request {
     struct text url_session;    /* of /s/<session>/, decoded */
     struct request_header headers[REQUEST_MAX_HEADERS];
     size_t header_count;
+    bool too_many_headers;
     struct buffer bytes;
     enum endpoint endpoint;
 
@@ -61,9 +73,10 @@ struct request {
     struct text model_sent, model_booked;
 
     /* reserve */
-    struct grant *grant; /* in the arena */
-    uint64_t waiter;     /* 0: not waiting */
     struct ask ask;
+    uint64_t waiter;         /* 0: not waiting */
+    struct grant *granted;   /* what the letter said, in the arena */
+    struct held held;        /* once granted */
     struct loop_timer timer; /* of the waiting step */
 
     struct call *call; /* NULL before forward and after its end */

@@ -31,6 +31,9 @@ struct worker {
 void worker_open(struct worker *worker, struct house *house, const struct clock *clock);
 void worker_close(struct worker *worker); /* no request or call may be left */
 
+/* True if something was left for the next turn, which must not sleep then. */
+bool worker_has_work(const struct worker *worker);
+
 /* A fresh id: "req_", 12 hex digits of the wall time in ms, 12 random ones. */
 #define REQUEST_ID_SIZE 29
 void worker_request_id(struct worker *worker, char out[REQUEST_ID_SIZE]);

@@ -39,6 +39,11 @@ struct transfer;
 struct transport *transport_open(struct loop *loop);
 void transport_close(struct transport *transport); /* no transfer may be left */
 
+/* Lets curl act on what was started or resumed since; for the end of a turn. Afterwards it may be
+ * pending again. */
+void transport_kick(struct transport *transport);
+bool transport_pending(const struct transport *transport);
+
 /* Everything in `ask` is borrowed until the transfer is closed. Never fails at once: a transfer
  * that cannot start ends as TRANSFER_NOT_SENT. */
 struct transfer *transfer_start(struct transport *transport, const struct transfer_ask *ask);

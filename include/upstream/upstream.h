@@ -12,9 +12,10 @@ enum credential { CREDENTIAL_BEARER, CREDENTIAL_API_KEY, CREDENTIAL_X_API_KEY };
 
 struct upstream {
     struct text name;
-    struct text base_url; /* no slash at the end; "{model}" in it becomes the model's name */
-    struct text key;      /* empty: none of its own */
-    struct text provider; /* whose prices apply; empty: anybody's */
+    struct text base_url;   /* no slash at the end; "{model}" in it becomes the model's name */
+    struct text key;        /* empty: none of its own */
+    struct text provider;   /* whose prices apply; empty: anybody's */
+    struct text own_prices; /* the catalog provider of models configured for it alone */
     enum credential credential;
     struct text query;          /* "api-version=2024-10-21", encoded; empty: none */
     const struct text *headers; /* "Name: value" lines added to each call, zero-terminated */

@@ -223,20 +223,19 @@ static int on_timer(CURLM *multi, long timeout_ms, void *context)
     return 0;
 }
 
-static bool turn_end(void *context)
+bool transport_pending(const struct transport *transport)
 {
-    struct transport *transport = context;
-    bool worked = false;
-    for (int round = 0; transport->kick && round < 4; round++) {
+    return transport->kick || transport->touched != NULL;
+}
+
+void transport_kick(struct transport *transport)
+{
+    if (transport->kick) {
         transport->kick = false;
         drive(transport, CURL_SOCKET_TIMEOUT, 0);
-        worked = true;
-    }
-    if (transport->touched != NULL) {
+    } else {
         tell_owners(transport);
-        worked = true;
     }
-    return worked;
 }
 
 struct transport *transport_open(struct loop *loop)
@@ -253,7 +252,6 @@ struct transport *transport_open(struct loop *loop)
     curl_multi_setopt(transport->multi, CURLMOPT_TIMERFUNCTION, on_timer);
     curl_multi_setopt(transport->multi, CURLMOPT_TIMERDATA, transport);
     curl_multi_setopt(transport->multi, CURLMOPT_MAXCONNECTS, KEPT_CONNECTIONS);
-    loop_at_turn_end(loop, turn_end, transport);
     return transport;
 }
 

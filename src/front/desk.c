@@ -1,0 +1,144 @@
+/* The table of routes, and the way from a path to a row of it. */
+#include "front/desk.h"
+
+#include "front/endpoints.h"
+#include "pipeline/refusal.h"
+
+enum access {
+    ACCESS_ALL,    /* no key needed */
+    ACCESS_CALLER, /* a caller's key, or the admin token */
+    ACCESS_MODEL,  /* through the chain */
+};
+
+struct route {
+    const char *method, *path; /* a path that ends in '*' takes what follows */
+    enum access access;
+    enum endpoint endpoint; /* ACCESS_MODEL */
+    void (*own)(struct request *request, struct text rest);
+};
+
+static const struct route routes[] = {
+    {"POST", "/chat/completions", ACCESS_MODEL, ENDPOINT_CHAT, NULL},
+    {"POST", "/completions", ACCESS_MODEL, ENDPOINT_COMPLETIONS, NULL},
+    {"POST", "/embeddings", ACCESS_MODEL, ENDPOINT_EMBEDDINGS, NULL},
+    {"GET", "/models", ACCESS_CALLER, 0, endpoint_models},
+    {"GET", "/models/*", ACCESS_CALLER, 0, endpoint_models},
+    {"GET", "/budget", ACCESS_CALLER, 0, endpoint_budget},
+    {"GET", "/costs", ACCESS_CALLER, 0, endpoint_costs},
+    {"GET", "/costs/*", ACCESS_CALLER, 0, endpoint_costs},
+    {"GET", "/healthz", ACCESS_ALL, 0, endpoint_healthz},
+    {"GET", "/readyz", ACCESS_ALL, 0, endpoint_readyz},
+};
+
+#define ROUTE_COUNT (sizeof routes / sizeof *routes)
+
+static bool path_matches(struct text path, struct text pattern, struct text *rest)
+{
+    *rest = TEXT("");
+    if (!text_ends(pattern, TEXT("*")))
+        return text_equal(path, pattern);
+    struct text stem = text_slice(pattern, 0, pattern.size - 1);
+    if (!text_starts(path, stem))
+        return false;
+    *rest = text_from(path, stem.size);
+    return true;
+}
+
+/* Takes /s/<session> and /v1 off the path. False if the session cannot be read. */
+static bool strip_prefixes(struct request *request, struct text *path)
+{
+    if (text_starts(*path, TEXT("/s/"))) {
+        struct text rest = text_from(*path, 3);
+        struct text raw = text_split(&rest, '/');
+        if (raw.size == 0 || rest.at == NULL ||
+            !percent_decode(&request->arena, raw, false, &request->url_session))
+            return false;
+        *path = text_make(rest.at - 1, rest.size + 1);
+    }
+    if (text_starts(*path, TEXT("/v1/")))
+        *path = text_from(*path, 3);
+    return true;
+}
+
+static bool answer_preflight(struct request *request)
+{
+    struct text asked = request_header(request, "Access-Control-Request-Method");
+    if (!text_equal(request->method, TEXT("OPTIONS")) || asked.size == 0 ||
+        !pipeline_check_origin(request))
+        return request->reply.status != 0;
+    struct reply *reply = &request->reply;
+    reply_header(reply, "Access-Control-Allow-Methods", "GET, POST");
+    reply_header(reply, "Access-Control-Max-Age", "600");
+    struct text headers = request_header(request, "Access-Control-Request-Headers");
+    if (headers.size > 0)
+        reply_header_text(reply, &request->arena, "Access-Control-Allow-Headers", headers);
+    reply_whole(reply, 204, TEXT(""));
+    return true;
+}
+
+static void take(struct request *request, const struct route *route, struct text rest)
+{
+    if (route->access == ACCESS_MODEL) {
+        request->endpoint = route->endpoint;
+        pipeline_start(request);
+        return;
+    }
+    if (route->access == ACCESS_ALL || pipeline_identify(request))
+        route->own(request, rest);
+}
+
+static void refuse_path(struct request *request, struct text path, bool other_method)
+{
+    if (other_method) {
+        refuse(request, REFUSAL_METHOD, NULL, "%.*s is not a method of '%.*s'.",
+               TEXT_ARG(text_slice(request->method, 0, 20)), TEXT_ARG(text_slice(path, 0, 200)));
+        return;
+    }
+    refuse(request, REFUSAL_UNKNOWN_PATH, NULL,
+           "purser does not serve '%.*s'. It serves POST /v1/chat/completions, /v1/completions, "
+           "/v1/embeddings, and GET /v1/models, /budget, /costs, /costs/{request_id}, /healthz, "
+           "/readyz; all also under /s/<session>/. Check the base URL: it usually ends in /v1.",
+           TEXT_ARG(text_slice(path, 0, 200)));
+}
+
+void desk_take(struct request *request)
+{
+    struct text rest = request->target;
+    struct text path = text_split(&rest, '?');
+    request->query = rest;
+    if (request->too_many_headers) {
+        refuse(request, REFUSAL_BAD_REQUEST, NULL, "More than %d header lines.",
+               REQUEST_MAX_HEADERS);
+        return;
+    }
+    if (answer_preflight(request))
+        return;
+    struct text whole = path;
+    bool other_method = false;
+    bool readable = strip_prefixes(request, &path);
+    for (size_t i = 0; readable && i < ROUTE_COUNT; i++) {
+        if (!path_matches(path, text_of(routes[i].path), &rest))
+            continue;
+        if (text_equal(request->method, text_of(routes[i].method))) {
+            take(request, &routes[i], rest);
+            return;
+        }
+        other_method = true;
+    }
+    refuse_path(request, whole, other_method);
+}
+
+void desk_letter(void *context, struct letter *letter)
+{
+    struct worker *worker = context;
+    struct request *request = roster_find(&worker->requests, letter->to);
+    ASSERT(letter->kind == CLERK_LETTER_ANSWER);
+    struct books_answer *answer = letter->body;
+    if (request != NULL && answer->status == 404) {
+        refuse(request, REFUSAL_NOT_FOUND, NULL, "The books know no request of that id.");
+    } else if (request != NULL) {
+        reply_header(&request->reply, "Content-Type", "application/json");
+        reply_whole_take(&request->reply, answer->status, &answer->body);
+    }
+    letter_free(letter);
+}

@@ -1,0 +1,410 @@
+/* purser's own endpoints. */
+#include "front/endpoints.h"
+
+#include <stdlib.h>
+
+#include "base/json.h"
+#include "pipeline/refusal.h"
+
+#define VIEWS_MOST 1000
+
+/* ---- queries ---- */
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c = (char)(c | 0x20);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool percent_decode(struct arena *arena, struct text raw, bool form, struct text *plain)
+{
+    char *out = arena_new(arena, raw.size + 1);
+    size_t size = 0;
+    for (size_t i = 0; i < raw.size; i++) {
+        char c = raw.at[i];
+        if (c == '%') {
+            if (i + 3 > raw.size)
+                return false;
+            int high = hex_digit(raw.at[i + 1]), low = hex_digit(raw.at[i + 2]);
+            if (high < 0 || low < 0)
+                return false;
+            c = (char)(high * 16 + low);
+            i += 2;
+        } else if (form && c == '+') {
+            c = ' ';
+        }
+        out[size++] = c;
+    }
+    *plain = text_make(out, size);
+    return true;
+}
+
+struct text query_value(struct request *request, const char *name)
+{
+    struct text rest = request->query;
+    while (rest.at != NULL) {
+        struct text value = text_split(&rest, '&');
+        struct text member = text_split(&value, '=');
+        struct text plain = TEXT("");
+        if (text_equal(member, text_of(name)) && value.at != NULL &&
+            percent_decode(&request->arena, value, true, &plain))
+            return plain;
+    }
+    return TEXT_NONE;
+}
+
+static bool bad_query(struct request *request, const char *param, const char *remedy)
+{
+    refuse(request, REFUSAL_BAD_REQUEST, param, "%s: %s", param, remedy);
+    return false;
+}
+
+static void answer(struct request *request, struct buffer *body)
+{
+    buffer_put_byte(body, '\n');
+    reply_header(&request->reply, "Content-Type", "application/json");
+    reply_whole_take(&request->reply, 200, body);
+}
+
+/* ---- health ---- */
+
+void endpoint_healthz(struct request *request, struct text rest)
+{
+    (void)rest;
+    struct buffer body = {0};
+    buffer_put(&body, TEXT("{\"status\":\"ok\",\"version\":\"" PURSER_VERSION "\"}"));
+    answer(request, &body);
+}
+
+void endpoint_readyz(struct request *request, struct text rest)
+{
+    (void)rest;
+    struct house *house = request->worker->house;
+    if (atomic_load(&house->stopping)) {
+        refuse(request, REFUSAL_SHUTTING_DOWN, NULL, "purser is shutting down.");
+    } else if (ledger_failing(house->ledger)) {
+        refuse(request, REFUSAL_LEDGER, NULL, "The ledger cannot be written; see the log.");
+    } else {
+        struct buffer body = {0};
+        buffer_put(&body, TEXT("{\"status\":\"ready\"}"));
+        answer(request, &body);
+    }
+}
+
+/* ---- models ---- */
+
+static void put_model(struct buffer *out, struct text name, struct text owner)
+{
+    buffer_put(out, out->at[out->size - 1] == '}' ? TEXT(",{") : TEXT("{"));
+    json_put_text_member(out, TEXT("id"), name);
+    json_put_text_member(out, TEXT("object"), TEXT("model"));
+    json_put_int_member(out, TEXT("created"), 0);
+    json_put_text_member(out, TEXT("owned_by"), owner);
+    buffer_put_byte(out, '}');
+}
+
+/* A name that an upstream lists literally counts even if no catalog knows it. */
+static void put_configured(struct request *request, struct table *seen, struct buffer *out)
+{
+    const struct house *house = request->worker->house;
+    for (size_t i = 0; i < house->upstream_count; i++) {
+        const struct upstream *upstream = &house->upstreams[i];
+        for (size_t j = 0; j < upstream->alias_count + upstream->pattern_count; j++) {
+            struct text name = j < upstream->alias_count
+                                   ? upstream->alias_from[j]
+                                   : upstream->patterns[j - upstream->alias_count];
+            if (text_find(name, TEXT("*"), 0) != SIZE_MAX || table_get(seen, name) != NULL ||
+                !route_model_visible(request, name))
+                continue;
+            table_put(seen, name, seen);
+            put_model(out, name, upstream->name);
+        }
+    }
+}
+
+/* A catalog's model is listed if an upstream with its prices serves it. */
+static struct text owner_of(const struct request *request, const struct model *model)
+{
+    const struct house *house = request->worker->house;
+    struct text sent;
+    for (size_t i = 0; i < house->upstream_count; i++) {
+        const struct upstream *upstream = &house->upstreams[i];
+        if (upstream_serves(upstream, model->name, &sent) &&
+            route_price(house, upstream, sent, model->name) == model)
+            return upstream->name;
+    }
+    return TEXT_NONE;
+}
+
+static void list_models(struct request *request, struct buffer *body)
+{
+    const struct model *model;
+    struct table seen = {0};
+    size_t at = 0;
+    buffer_put(body, TEXT("{\"object\":\"list\",\"data\":["));
+    put_configured(request, &seen, body);
+    while ((model = catalog_next(request->worker->house->catalog, &at)) != NULL) {
+        struct text owner = owner_of(request, model);
+        if (owner.size == 0 || table_get(&seen, model->name) != NULL ||
+            !route_model_visible(request, model->name))
+            continue;
+        table_put(&seen, model->name, &seen);
+        put_model(body, model->name, owner);
+    }
+    buffer_put(body, TEXT("]}"));
+    table_close(&seen);
+}
+
+void endpoint_models(struct request *request, struct text rest)
+{
+    struct buffer body = {0};
+    struct text name;
+    if (rest.size == 0) {
+        list_models(request, &body);
+        answer(request, &body);
+        return;
+    }
+    if (!percent_decode(&request->arena, rest, false, &name) ||
+        !route_model_visible(request, name)) {
+        refuse(request, REFUSAL_MODEL_NOT_FOUND, "model",
+               "The model '%.*s' is not served by any upstream, or not to this key.",
+               TEXT_ARG(text_slice(rest, 0, 200)));
+        return;
+    }
+    buffer_put_byte(&body, ' '); /* put_model looks at the byte before */
+    put_model(&body, name, TEXT("purser"));
+    answer(request, &body);
+}
+
+/* ---- budget ---- */
+
+static void put_amount(struct buffer *out, const char *name, enum unit unit, int64_t amount)
+{
+    json_put_name(out, text_of(name));
+    if (unit == UNIT_USD)
+        money_put(out, (struct money){amount});
+    else
+        buffer_put_int(out, amount);
+}
+
+/* Hundredths of a percent of the enforced limit, spent and reserved together. */
+static int64_t used_bp(const struct account_view *view)
+{
+    __int128 used = (__int128)view->spent + view->held;
+    if (view->limit <= 0)
+        return used > 0 || view->limit == 0 ? 10000 : 0;
+    __int128 bp = used * 10000 / view->limit;
+    return bp > 1000000 ? 1000000 : (int64_t)bp;
+}
+
+static const char *status_of(const struct account_view *view)
+{
+    int64_t bp = used_bp(view);
+    return bp >= 10000 ? "exhausted" : bp >= 8000 ? "warning" : "ok";
+}
+
+static void put_moment(struct buffer *out, const char *name, int64_t seconds)
+{
+    char stamp[CLOCK_STAMP_SIZE];
+    if (seconds == WINDOW_FOREVER) {
+        json_put_raw_member(out, text_of(name), TEXT("null"));
+        return;
+    }
+    clock_stamp(seconds * 1000000, stamp);
+    json_put_text_member(out, text_of(name), text_of(stamp));
+}
+
+static void put_window(struct buffer *out, const struct account_view *view)
+{
+    json_put_name(out, TEXT("window"));
+    if (view->scope == SCOPE_REQUEST) {
+        buffer_put(out, TEXT("null"));
+        return;
+    }
+    buffer_put_byte(out, '{');
+    json_put_text_member(out, TEXT("kind"), text_of(window_name(view->window.kind)));
+    bool total = view->window.kind == WINDOW_TOTAL;
+    put_moment(out, "start", total ? WINDOW_FOREVER : view->window.start_s);
+    put_moment(out, "end", view->window.end_s);
+    buffer_put_byte(out, '}');
+}
+
+/* What several keys share shows an ordinary key its state, not its amounts. */
+static bool amounts_shown(const struct request *request, const struct account_view *view)
+{
+    bool own = view->scope == SCOPE_KEY || view->scope == SCOPE_SESSION ||
+               view->scope == SCOPE_USER || view->scope == SCOPE_REQUEST;
+    const struct house *house = request->worker->house;
+    bool alone = house->admission.mode == ADMISSION_OPEN;
+    return request->admin || own || alone || house->show_shared;
+}
+
+static void put_view(struct buffer *out, const struct account_view *view, bool amounts)
+{
+    int64_t bp = used_bp(view);
+    int64_t left = view->limit - view->spent - view->held;
+    buffer_put(out, out->at[out->size - 1] == '}' ? TEXT(",{") : TEXT("{"));
+    json_put_text_member(out, TEXT("name"), view->budget);
+    json_put_text_member(out, TEXT("scope"), text_of(scope_name(view->scope)));
+    json_put_text_member(out, TEXT("id"), text_of(view->id));
+    json_put_text_member(out, TEXT("unit"), text_of(unit_name(view->unit)));
+    put_window(out, view);
+    if (amounts) {
+        put_amount(out, "limit", view->unit, view->limit);
+        put_amount(out, "limit_configured", view->unit, view->limit_configured);
+        put_amount(out, "spent", view->unit, view->spent);
+        put_amount(out, "reserved", view->unit, view->held);
+        put_amount(out, "remaining", view->unit, left > 0 ? left : 0);
+    }
+    json_put_name(out, TEXT("used_percent"));
+    buffer_printf(out, "%lld.%02lld", (long long)(bp / 100), (long long)(bp % 100));
+    json_put_text_member(out, TEXT("status"), text_of(status_of(view)));
+    put_moment(out, "resets_at", view->window.end_s);
+    buffer_put_byte(out, '}');
+}
+
+/* The tightest USD budget again, at the top, for simple clients. */
+static void put_tightest(struct buffer *out, const struct account_view *views, size_t count)
+{
+    const struct account_view *tightest = NULL;
+    for (size_t i = 0; i < count; i++) {
+        const struct account_view *view = &views[i];
+        if (view->unit != UNIT_USD || view->scope == SCOPE_REQUEST)
+            continue;
+        if (tightest == NULL || view->limit - view->spent - view->held <
+                                    tightest->limit - tightest->spent - tightest->held)
+            tightest = view;
+    }
+    if (tightest == NULL) {
+        buffer_put(out, TEXT(",\"limit_usd\":null,\"usage_usd\":null,"
+                             "\"limit_remaining_usd\":null"));
+        return;
+    }
+    int64_t left = tightest->limit - tightest->spent - tightest->held;
+    put_amount(out, "limit_usd", UNIT_USD, tightest->limit);
+    put_amount(out, "usage_usd", UNIT_USD, tightest->spent);
+    put_amount(out, "limit_remaining_usd", UNIT_USD, left > 0 ? left : 0);
+}
+
+static bool guest_unknown(struct request *request)
+{
+    struct house *house = request->worker->house;
+    if (house->admission.mode != ADMISSION_PASSTHROUGH || request->admin ||
+        house_knows_guest(house, request->key->id))
+        return false;
+    refuse(request, REFUSAL_INVALID_KEY, NULL,
+           "In passthrough mode purser answers for a key only after an upstream has accepted it; "
+           "make a call first.");
+    return true;
+}
+
+void endpoint_budget(struct request *request, struct text rest)
+{
+    (void)rest;
+    if (guest_unknown(request))
+        return;
+    struct worker *worker = request->worker;
+    if (request->key != NULL && !pipeline_name_session(request))
+        return;
+    struct account_view *views = arena_new(&request->arena, VIEWS_MOST * sizeof *views);
+    size_t count = gate_view(worker->house->gate, &request->subject, request->admin,
+                             loop_wall_us(worker->loop) / 1000000, views, VIEWS_MOST);
+    struct buffer body = {0};
+    size_t shown = 0;
+    buffer_put(&body, TEXT("{\"object\":\"list\",\"data\":["));
+    for (size_t i = 0; i < count; i++) {
+        bool amounts = amounts_shown(request, &views[i]);
+        put_view(&body, &views[i], amounts);
+        if (amounts)
+            views[shown++] = views[i];
+    }
+    buffer_put_byte(&body, ']');
+    put_tightest(&body, views, shown);
+    json_put_text_member(&body, TEXT("store"), TEXT("embedded"));
+    buffer_put_byte(&body, '}');
+    answer(request, &body);
+}
+
+/* ---- costs ---- */
+
+static bool read_moment(struct request *request, const char *name, int64_t *moment_us)
+{
+    struct text value = query_value(request, name);
+    if (value.at == NULL || clock_parse(value, moment_us))
+        return true;
+    return bad_query(request, name,
+                     "write a day (2026-11-21) or a moment (2026-11-21T15:00:00Z) in UTC");
+}
+
+static bool read_groups(struct request *request, unsigned *groups)
+{
+    static const struct {
+        const char *name;
+        enum books_group group;
+    } known[] = {{"day", GROUP_DAY}, {"model", GROUP_MODEL}, {"key", GROUP_KEY}};
+    struct text list = query_value(request, "group_by");
+    while (list.size > 0) {
+        struct text name = text_split(&list, ',');
+        bool found = false;
+        for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+            if (text_equal(name, text_of(known[i].name))) {
+                *groups |= known[i].group;
+                found = true;
+            }
+        }
+        if (!found)
+            return bad_query(request, "group_by", "any of day, model, key, with commas");
+    }
+    return true;
+}
+
+/* A misspelt filter that was ignored would show other people's sums as one's own. */
+static bool known_members(struct request *request)
+{
+    static const char *const known[] = {"from", "to", "group_by", "model", "key"};
+    struct text rest = request->query;
+    while (rest.size > 0) {
+        struct text member = text_split(&rest, '&');
+        struct text name = text_split(&member, '=');
+        bool found = name.size == 0;
+        for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+            found = found || text_equal(name, text_of(known[i]));
+        if (!found)
+            return bad_query(request, arena_copy(&request->arena, name).at,
+                             "unknown; there are from, to, group_by, model and key");
+    }
+    return true;
+}
+
+static bool read_query(struct request *request, struct text rest, struct books_query *query)
+{
+    query->to_us = INT64_MAX;
+    if (!known_members(request) || !read_moment(request, "from", &query->from_us) ||
+        !read_moment(request, "to", &query->to_us) || !read_groups(request, &query->groups))
+        return false;
+    query->model = query_value(request, "model");
+    query->key = query_value(request, "key");
+    if (!request->admin)
+        query->key = request->key->id;
+    return rest.size == 0 || percent_decode(&request->arena, rest, false, &query->request_id);
+}
+
+void endpoint_costs(struct request *request, struct text rest)
+{
+    if (guest_unknown(request))
+        return;
+    struct books_query query = {
+        .to = request->id,
+        .mailbox = request->worker->mailbox,
+    };
+    if (!read_query(request, rest, &query)) {
+        if (request->reply.status == 0)
+            bad_query(request, "request_id", "not a request id");
+        return;
+    }
+    if (!clerk_ask(request->worker->house->clerk, &query))
+        refuse(request, REFUSAL_BOOKS_BUSY, NULL,
+               "Too many questions to the books are waiting for an answer.");
+}

@@ -1,0 +1,329 @@
+/*
+ * admit: who is calling, may they, and what do they ask. Resolves the caller's scopes once.
+ */
+#include <stdio.h>
+
+#include "base/json.h"
+#include "pipeline/pipeline.h"
+#include "pipeline/refusal.h"
+
+/* ---- where it comes from ---- */
+
+static bool origin_allowed(const struct request *request)
+{
+    const struct admission_options *options = &request->worker->house->admission;
+    struct text origin = request_header(request, "Origin");
+    if (origin.at == NULL)
+        return true;
+    for (size_t i = 0; i < options->origin_count; i++) {
+        if (text_equal_nocase(origin, options->origins[i]))
+            return true;
+    }
+    return false;
+}
+
+/* In open mode a web page that resolves its own name to 127.0.0.1 must not reach us. */
+static bool host_is_loopback(struct text host)
+{
+    static const char *const names[] = {"localhost", "127.0.0.1", "[::1]"};
+    if (host.size == 0)
+        return true; /* HTTP/1.0 or a unix socket's client; a browser always sends it */
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        struct text name = text_of(names[i]);
+        if (text_starts_nocase(host, name) && (host.size == name.size || host.at[name.size] == ':'))
+            return true;
+    }
+    return text_ends(text_split(&host, ':'), TEXT(".localhost"));
+}
+
+bool pipeline_check_origin(struct request *request)
+{
+    const struct admission_options *options = &request->worker->house->admission;
+    if (!origin_allowed(request)) {
+        struct text origin = request_header(request, "Origin");
+        refuse(request, REFUSAL_ORIGIN, NULL,
+               "Requests from web pages are refused. If the page at '%.*s' may spend, add it to "
+               "allowed_origins in the configuration.",
+               TEXT_ARG(text_slice(origin, 0, 200)));
+        return false;
+    }
+    if (options->mode == ADMISSION_OPEN && !host_is_loopback(request_header(request, "Host"))) {
+        refuse(request, REFUSAL_HOST, NULL,
+               "In auth.mode: open the Host must be a loopback name (localhost, 127.0.0.1, "
+               "[::1]). Configure keys to be reached under other names.");
+        return false;
+    }
+    struct text origin = request_header(request, "Origin");
+    if (origin.at != NULL) {
+        reply_header_text(&request->reply, &request->arena, "Access-Control-Allow-Origin", origin);
+        reply_header(&request->reply, "Vary", "Origin");
+        reply_header(&request->reply, "Access-Control-Expose-Headers", "*");
+    }
+    return true;
+}
+
+/* ---- who it is ---- */
+
+static struct text credential_of(const struct request *request)
+{
+    struct text bearer = request_header(request, "Authorization");
+    if (text_starts_nocase(bearer, TEXT("Bearer ")))
+        return text_trim(text_from(bearer, 7));
+    struct text key = request_header(request, "api-key");
+    return key.size > 0 ? key : request_header(request, "x-api-key");
+}
+
+static bool refuse_key(struct request *request)
+{
+    if (request->credential.size == 0)
+        refuse(request, REFUSAL_INVALID_KEY, NULL,
+               "You did not provide an API key. Send the key that purser's operator gave you as "
+               "'Authorization: Bearer <key>' (SDKs: api_key, or OPENAI_API_KEY).");
+    else
+        refuse(request, REFUSAL_INVALID_KEY, NULL,
+               "Incorrect API key provided. purser expects a key of its own configuration, not "
+               "the provider's.");
+    return false;
+}
+
+/* In passthrough a caller is the hash of the provider key it brings. */
+static struct key *guest_key(struct request *request, const uint8_t digest[HASH_SIZE])
+{
+    char hex[17];
+    hash_hex(digest, 8, hex);
+    struct key *key = arena_new(&request->arena, sizeof *key);
+    *key = request->worker->house->admission.guest;
+    key->id = arena_printf(&request->arena, "sha256-%s", hex);
+    return key;
+}
+
+static bool identify_by_key(struct request *request)
+{
+    const struct admission_options *options = &request->worker->house->admission;
+    uint8_t digest[HASH_SIZE];
+    hasher_digest(request->worker->hasher, &request->credential, 1, digest);
+    struct text seen = text_make((const char *)digest, sizeof digest);
+    struct text admin = text_make((const char *)options->admin_digest, HASH_SIZE);
+    if (options->has_admin && text_equal_secret(seen, admin)) {
+        request->admin = true;
+        return true;
+    }
+    if (options->mode == ADMISSION_OPEN)
+        request->key = &options->guest;
+    else if (options->mode == ADMISSION_KEYS)
+        request->key = table_get(&options->keys, seen); /* by digest: its time tells nothing */
+    else if (request->credential.size > 0)
+        request->key = guest_key(request, digest);
+    return request->key != NULL || refuse_key(request);
+}
+
+bool pipeline_identify(struct request *request)
+{
+    if (!pipeline_check_origin(request))
+        return false;
+    request->credential = credential_of(request);
+    if (!identify_by_key(request))
+        return false;
+    struct subject *subject = &request->subject;
+    subject->id[SCOPE_GLOBAL] = TEXT("all");
+    if (request->key == NULL)
+        return true;
+    subject->id[SCOPE_KEY] = request->key->id;
+    subject->id[SCOPE_USER] = request->key->user;
+    subject->id[SCOPE_TEAM] = request->key->team;
+    return true;
+}
+
+/* ---- what it names itself ---- */
+
+static bool bad_header(struct request *request, const char *name, const char *why)
+{
+    struct body_error error = {.status = 400, .code = "invalid_header", .param = text_of(name)};
+    snprintf(error.message, sizeof error.message, "%s: %s", name, why);
+    refuse_body(request, &error);
+    return false;
+}
+
+static bool is_plain(struct text id)
+{
+    for (size_t i = 0; i < id.size; i++) {
+        if ((unsigned char)id.at[i] < 0x20 || id.at[i] == 0x7f)
+            return false;
+    }
+    return true;
+}
+
+static struct text first_of(const struct text *candidates, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (candidates[i].size > 0)
+            return candidates[i];
+    }
+    return TEXT_NONE;
+}
+
+bool pipeline_name_session(struct request *request)
+{
+    const struct key *key = request->key;
+    const struct text candidates[] = {
+        request->url_session,
+        request_header(request, "x-purser-session"),
+        request->body.session,
+        request->body.prompt_cache_key,
+    };
+    bool may = (key->may_set & NAMING_SESSION) != 0 && key->session != SESSION_IS_THE_KEY;
+    struct text named =
+        may ? first_of(candidates, sizeof candidates / sizeof *candidates) : TEXT_NONE;
+    bool call = request->body.model.size > 0; /* looking at budgets needs no session */
+    if (call && named.size == 0 && key->session == SESSION_MUST_BE_NAMED) {
+        refuse(request, REFUSAL_SESSION_REQUIRED, NULL,
+               "This key must name a session: use the base URL /s/<session>/v1 or the header "
+               "x-purser-session.");
+        return false;
+    }
+    if (named.size > 128 || !is_plain(named))
+        return bad_header(request, "x-purser-session", "at most 128 printable bytes");
+    request->session = named.size > 0 ? named : key->id;
+    request->subject.id[SCOPE_SESSION] =
+        arena_printf(&request->arena, "%.*s/%.*s", TEXT_ARG(key->id), TEXT_ARG(request->session));
+    return true;
+}
+
+static bool add_tag(struct request *request, struct text tag)
+{
+    struct subject *subject = &request->subject;
+    tag = text_trim(tag);
+    for (size_t i = 0; i < subject->tag_count; i++) {
+        if (text_equal(subject->tags[i], tag))
+            return true;
+    }
+    if (tag.size == 0)
+        return true;
+    if (tag.size > SUBJECT_MAX_TAG || !is_plain(tag))
+        return bad_header(request, "x-purser-tags", "a tag has at most 64 printable bytes");
+    if (subject->tag_count == SUBJECT_MAX_TAGS)
+        return bad_header(request, "x-purser-tags",
+                          "at most 8 tags in all, those of the key included");
+    subject->tags[subject->tag_count++] = tag;
+    return true;
+}
+
+static bool add_tag_list(struct request *request, struct text list)
+{
+    while (list.at != NULL) {
+        if (!add_tag(request, text_split(&list, ',')))
+            return false;
+    }
+    return true;
+}
+
+static bool name_tags(struct request *request)
+{
+    const struct key *key = request->key;
+    for (size_t i = 0; i < key->tag_count; i++) {
+        if (!add_tag(request, key->tags[i]))
+            return false;
+    }
+    if ((key->may_set & NAMING_TAGS) == 0)
+        return true;
+    if (!add_tag_list(request, request_header(request, "x-purser-tags")) ||
+        !add_tag_list(request, request_header(request, "x-litellm-tags")))
+        return false;
+    for (size_t i = 0; i < request->body.tag_count; i++) {
+        if (!add_tag(request, request->body.tags[i]))
+            return false;
+    }
+    return true;
+}
+
+/* Another gateway's header: a JSON object whose `_user` is the end user. */
+static struct text portkey_user(struct request *request)
+{
+    struct json_value metadata, user;
+    struct text header = request_header(request, "x-portkey-metadata");
+    if (header.size == 0 || json_parse(header, &metadata, NULL) != JSON_OK ||
+        !json_member(metadata, TEXT("_user"), &user) || user.kind != JSON_STRING)
+        return TEXT_NONE;
+    return json_string(&request->arena, user);
+}
+
+static bool name_user(struct request *request)
+{
+    const struct key *key = request->key;
+    if ((key->may_set & NAMING_USER) == 0)
+        return true;
+    const struct text candidates[] = {
+        request_header(request, "x-purser-user"),
+        request_header(request, "x-litellm-end-user-id"),
+        portkey_user(request),
+        request->body.user,
+    };
+    struct text named = first_of(candidates, sizeof candidates / sizeof *candidates);
+    if (named.size > 128 || !is_plain(named))
+        return bad_header(request, "x-purser-user", "at most 128 printable bytes");
+    if (named.size > 0)
+        request->subject.id[SCOPE_USER] = named;
+    return true;
+}
+
+static bool name_label(struct request *request)
+{
+    if ((request->key->may_set & NAMING_LABEL) == 0)
+        return true;
+    struct text label = request_header(request, "x-purser-label");
+    if (label.size > 256 || !is_plain(label))
+        return bad_header(request, "x-purser-label", "at most 256 printable bytes");
+    request->label = label.size > 0 ? label : request->body.label;
+    return true;
+}
+
+/* ---- what it asks ---- */
+
+static bool model_allowed(const struct request *request)
+{
+    const struct key *key = request->key;
+    for (size_t i = 0; i < key->model_count; i++) {
+        if (text_matches(request->body.model, key->models[i]))
+            return true;
+    }
+    return key->model_count == 0;
+}
+
+static bool read_body(struct request *request)
+{
+    if (!text_starts_nocase(request_header(request, "Content-Type"), TEXT("application/json"))) {
+        refuse(request, REFUSAL_CONTENT_TYPE, NULL,
+               "Send the body as JSON, with the header 'Content-Type: application/json'.");
+        return false;
+    }
+    struct body_error error;
+    if (!body_read(request->endpoint, buffer_text(&request->bytes), &request->arena, &request->body,
+                   &error)) {
+        refuse_body(request, &error);
+        return false;
+    }
+    if (model_allowed(request))
+        return true;
+    refuse(request, REFUSAL_MODEL_NOT_ALLOWED, "model",
+           "Key '%.*s' may not use model '%.*s'. GET /v1/models lists what it may use.",
+           TEXT_ARG(request->key->id), TEXT_ARG(text_slice(request->body.model, 0, 200)));
+    return false;
+}
+
+enum next admit_request(struct request *request)
+{
+    if (atomic_load_explicit(&request->worker->house->stopping, memory_order_relaxed)) {
+        refuse(request, REFUSAL_SHUTTING_DOWN, NULL, "purser is shutting down.");
+        return GO_BOOKS;
+    }
+    if (!pipeline_identify(request))
+        return GO_BOOKS;
+    if (request->key == NULL) { /* the admin token has no budgets to spend from */
+        refuse(request, REFUSAL_INVALID_KEY, NULL,
+               "The admin token cannot make model calls; use a caller's key.");
+        return GO_BOOKS;
+    }
+    bool fine = read_body(request) && pipeline_name_session(request) && name_user(request) &&
+                name_tags(request) && name_label(request);
+    return fine ? GO_ON : GO_BOOKS;
+}

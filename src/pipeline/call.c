@@ -1,0 +1,317 @@
+/* Calls: how they begin, are cut short, and die. What passes through them is in forward.c. */
+#include "pipeline/call.h"
+
+#include <stdlib.h>
+
+#include "pipeline/pipeline.h"
+#include "pipeline/refusal.h"
+
+/* ---- what the upstream gets ---- */
+
+/* Not forwarded: what concerns one hop, the caller's credentials, and what purser sets itself.
+ * Account headers of the caller would contradict the upstream's own key. */
+static bool header_forwarded(struct text name, bool passthrough)
+{
+    static const char *const never[] = {
+        "host",
+        "connection",
+        "keep-alive",
+        "proxy-connection",
+        "proxy-authorization",
+        "te",
+        "trailer",
+        "upgrade",
+        "transfer-encoding",
+        "content-length",
+        "expect",
+        "accept-encoding",
+        "cookie",
+        "authorization",
+        "api-key",
+        "x-api-key",
+        "content-encoding",
+        "origin",
+        "referer",
+        "forwarded",
+        "x-litellm-tags",
+        "x-litellm-end-user-id",
+        "x-portkey-metadata",
+    };
+    static const char *const own_account[] = {"openai-organization", "openai-project"};
+    if (text_starts_nocase(name, TEXT("x-purser-")) ||
+        text_starts_nocase(name, TEXT("x-forwarded-")))
+        return false;
+    for (size_t i = 0; i < sizeof never / sizeof *never; i++) {
+        if (text_equal_nocase(name, text_of(never[i])))
+            return false;
+    }
+    for (size_t i = 0; !passthrough && i < sizeof own_account / sizeof *own_account; i++) {
+        if (text_equal_nocase(name, text_of(own_account[i])))
+            return false;
+    }
+    return true;
+}
+
+/* A header named in Connection belongs to that hop, too. */
+static bool named_in_connection(const struct request *request, struct text name)
+{
+    struct text list = request_header(request, "Connection");
+    while (list.at != NULL) {
+        if (text_equal_nocase(text_trim(text_split(&list, ',')), name))
+            return true;
+    }
+    return false;
+}
+
+static void dress(struct call *call, const struct request *request)
+{
+    const struct upstream *upstream = request->upstream;
+    bool passthrough = request->worker->house->admission.mode == ADMISSION_PASSTHROUGH;
+    size_t most = request->header_count + upstream->header_count + 4;
+    struct text *lines = arena_new(&call->arena, most * sizeof *lines);
+    size_t count = 0;
+    /* Plain answers: they are metered, and often changed. No 100-continue either. */
+    lines[count++] = TEXT("Accept-Encoding: identity");
+    lines[count++] = TEXT("Expect:");
+    struct text key = passthrough ? request->credential : upstream->key;
+    if (key.size > 0)
+        lines[count++] = upstream_credential(upstream, key, &call->arena);
+    if (request_header(request, "X-Client-Request-Id").size == 0)
+        lines[count++] = arena_printf(&call->arena, "X-Client-Request-Id: %s", request->name);
+    for (size_t i = 0; i < request->header_count; i++) {
+        const struct request_header *header = &request->headers[i];
+        if (header_forwarded(header->name, passthrough) &&
+            !named_in_connection(request, header->name))
+            lines[count++] =
+                arena_printf(&call->arena, header->value.size > 0 ? "%.*s: %.*s" : "%.*s;%.*s",
+                             TEXT_ARG(header->name), TEXT_ARG(header->value));
+    }
+    for (size_t i = 0; i < upstream->header_count; i++)
+        lines[count++] = upstream->headers[i];
+    ASSERT(count <= most);
+    call->ask.headers = lines;
+    call->ask.header_count = count;
+}
+
+static bool must_send_max(const struct request *request)
+{
+    bool thinks = request->model != NULL && request->model->reasoning;
+    bool named = request->body.max_output != BODY_ABSENT;
+    if (request->endpoint == ENDPOINT_EMBEDDINGS)
+        return false;
+    return request->held.send_max || (thinks && !named && request->held.max_output != INT64_MAX);
+}
+
+static void shape_body(struct call *call, struct request *request)
+{
+    static const struct text paths[ENDPOINT_COUNT] = {
+        [ENDPOINT_CHAT] = {"/chat/completions", 17},
+        [ENDPOINT_COMPLETIONS] = {"/completions", 12},
+        [ENDPOINT_EMBEDDINGS] = {"/embeddings", 11},
+    };
+    const struct upstream *upstream = request->upstream;
+    const struct body *body = &request->body;
+    bool chat = body->endpoint == ENDPOINT_CHAT;
+    const struct body_changes changes = {
+        .model = text_equal(request->model_sent, body->model) ? TEXT_NONE : request->model_sent,
+        .max_output = must_send_max(request) ? request->held.max_output : BODY_ABSENT,
+        .max_field = chat ? upstream->max_tokens_field : TEXT("max_tokens"),
+        .include_usage = body->stream && !body->usage_asked && upstream->stream_usage &&
+                         body->endpoint != ENDPOINT_EMBEDDINGS,
+    };
+    struct text *pieces = arena_new(&call->arena, BODY_MAX_PIECES * sizeof *pieces);
+    call->bytes = request->bytes; /* the pieces point into it */
+    request->bytes = (struct buffer){0};
+    call->ask.pieces = pieces;
+    call->ask.piece_count = body_forward(body, &changes, &call->arena, pieces);
+    call->ask.url =
+        upstream_url(upstream, paths[body->endpoint], request->model_sent, &call->arena);
+}
+
+/* ---- what the books get ---- */
+
+static void describe(struct call *call, const struct request *request)
+{
+    struct arena *arena = &call->arena;
+    const struct subject *subject = &request->subject;
+    struct text *tags = arena_new(arena, subject->tag_count * sizeof *tags);
+    for (size_t i = 0; i < subject->tag_count; i++)
+        tags[i] = arena_copy(arena, subject->tags[i]);
+    size_t size = request->held.charge_count * sizeof *request->held.charges;
+    struct charge *charges = arena_new(arena, size);
+    if (size > 0)
+        memcpy(charges, request->held.charges, size);
+    call->held = request->held;
+    call->held.charges = charges;
+    struct text name = arena_copy(arena, text_of(request->name));
+    call->entry = (struct entry){
+        .request_id = name,
+        .call = arena_printf(arena, "%.*s.1", TEXT_ARG(name)),
+        .attempt = 1,
+        .model = arena_copy(arena, request->model_booked),
+        .model_requested = arena_copy(arena, request->body.model),
+        .endpoint = text_of(endpoint_name(request->endpoint)),
+        .service = request->upstream->name,
+        .upstream = request->upstream->name,
+        .key = arena_copy(arena, request->key->id),
+        .user = arena_copy(arena, subject->id[SCOPE_USER]),
+        .team = subject->id[SCOPE_TEAM],
+        .session = arena_copy(arena, request->session),
+        .label = arena_copy(arena, request->label),
+        .tags = tags,
+        .tag_count = subject->tag_count,
+        .hold = call->held.amount,
+        .price_version = catalog_version(request->worker->house->catalog),
+        .ttft_ms = -1,
+        .duration_ms = -1,
+    };
+}
+
+static void announce(struct call *call)
+{
+    struct entry line = call->entry;
+    line.kind = ENTRY_RESERVE;
+    line.wall_us = loop_wall_us(call->worker->loop);
+    line.charges = call->held.charges;
+    line.charge_count = call->held.charge_count;
+    ledger_note(call->worker->batch, &line);
+    call->announced = true;
+    *call->worker->to_start_end = call;
+    call->worker->to_start_end = &call->next_to_start;
+}
+
+static void time_is_up(void *context)
+{
+    call_cut(context, "timeout");
+}
+
+void call_open(struct request *request)
+{
+    struct worker *worker = request->worker;
+    ASSERT(request->call == NULL);
+    struct call *call = memory_new(sizeof *call);
+    call->worker = worker;
+    call->id = roster_add(&worker->calls, call);
+    call->request = request;
+    request->call = call;
+    call->began_us = request->began_us;
+    call->upstream = request->upstream;
+    call->model = request->model;
+    call->usage_asked = request->body.usage_asked;
+    call->timer.due = time_is_up;
+    call->timer.context = call;
+    shape_body(call, request);
+    dress(call, request);
+    describe(call, request);
+    if (worker->house->admission.mode == ADMISSION_PASSTHROUGH)
+        call->guest = call->entry.key;
+    call->ask.upstream = call->upstream;
+    call->ask.progress = forward_progress;
+    call->ask.context = call;
+    announce(call);
+}
+
+/* ---- start ---- */
+
+static void start(struct call *call)
+{
+    struct worker *worker = call->worker;
+    call->announced = false;
+    call->started = true;
+    call->transfer = transfer_start(worker->transport, &call->ask);
+    loop_timer_set(worker->loop, &call->timer, worker->house->request_ms * 1000);
+}
+
+/* The hold was announced nowhere: it is taken back without a trace but in the log. */
+static void give_up(struct call *call)
+{
+    bool withdrawn = ledger_withdraw(call->worker->batch, call->entry.call);
+    ASSERT(withdrawn);
+    if (call->held.hold != 0)
+        gate_settle(call->worker->house->gate, call->held.hold, &(struct spend){{0}}, NULL);
+    struct request *request = call->request;
+    if (request != NULL) {
+        request->call = NULL;
+        refuse(request, REFUSAL_LEDGER, NULL,
+               "purser cannot write its ledger (disk full or failing), and no call is made without "
+               "a line in it. The operator finds the reason in the log.");
+    }
+    call_close(call);
+    if (request != NULL)
+        pipeline_awake(request);
+}
+
+void calls_start(struct worker *worker, bool committed)
+{
+    struct call *call = worker->to_start;
+    worker->to_start = NULL;
+    worker->to_start_end = &worker->to_start;
+    while (call != NULL) {
+        struct call *next = call->next_to_start;
+        if (!committed)
+            give_up(call);
+        else if (call->cancelled)
+            forward_over(call);
+        else
+            start(call);
+        call = next;
+    }
+}
+
+/* ---- end ---- */
+
+static bool draining_is_better(const struct call *call)
+{
+    bool hidden = call->model != NULL && call->model->reasoning && !call->visible;
+    return !call->upstream->cancel_saves || hidden;
+}
+
+void call_abandon(struct call *call)
+{
+    call->request->call = NULL;
+    call->request = NULL;
+    call->stop_reason = "client";
+    call->status = 499;
+    if (!call->started) {
+        call->cancelled = true; /* calls_start finds it so */
+        return;
+    }
+    transfer_hold(call->transfer, false);
+    if (draining_is_better(call))
+        return;
+    call->cancelled = true;
+    forward_over(call);
+}
+
+void call_cut(struct call *call, const char *stop_reason)
+{
+    if (!call->started) {
+        call->cancelled = true;
+        call->stop_reason = stop_reason;
+        return;
+    }
+    call->cancelled = true;
+    call->stop_reason = stop_reason;
+    forward_over(call);
+}
+
+static void release(void *thing)
+{
+    struct call *call = thing;
+    buffer_close(&call->bytes);
+    buffer_close(&call->answer);
+    sse_close(&call->sse);
+    answer_scan_close(&call->scan);
+    arena_close(&call->arena);
+    free(call);
+}
+
+void call_close(struct call *call)
+{
+    ASSERT(call->request == NULL || call->request->call == NULL);
+    loop_timer_cancel(call->worker->loop, &call->timer);
+    transfer_close(call->transfer);
+    call->transfer = NULL;
+    roster_remove(&call->worker->calls, call->id);
+    loop_defer(call->worker->loop, release, call);
+}

@@ -1,0 +1,317 @@
+/*
+ * forward: send, meter, relay.
+ *
+ * The transfer tells us from the loop that there is news. We look at what came, pass it on to the
+ * client if there still is one, and keep what the meter needs. A client whose backlog grows holds
+ * the upstream (reply.h); a call whose client is gone is only metered.
+ */
+#include "base/json.h"
+#include "base/log.h"
+#include "pipeline/pipeline.h"
+#include "pipeline/refusal.h"
+
+enum next forward_request(struct request *request)
+{
+    call_open(request);
+    return GO_WAIT;
+}
+
+/* Woken when the call is over (or was refused by the ledger): the reply is decided. */
+enum next forward_awake(struct request *request)
+{
+    (void)request;
+    return GO_BOOKS;
+}
+
+/* ---- the head ---- */
+
+static bool header_passes(struct text name)
+{
+    static const char *const never[] = {
+        "connection",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "content-length",
+        "content-encoding",
+        "set-cookie",
+        "openai-organization",
+        "alt-svc",
+        "strict-transport-security",
+    };
+    if (text_starts_nocase(name, TEXT("x-purser-")))
+        return false;
+    for (size_t i = 0; i < sizeof never / sizeof *never; i++) {
+        if (text_equal_nocase(name, text_of(never[i])))
+            return false;
+    }
+    return true;
+}
+
+static void pass_headers(struct call *call)
+{
+    struct request *request = call->request;
+    size_t at = 0;
+    struct text name, value;
+    while (transfer_next_header(call->transfer, &at, &name, &value)) {
+        if (header_passes(name))
+            reply_header(&request->reply, arena_copy(&request->arena, name).at,
+                         arena_copy(&request->arena, value).at);
+    }
+}
+
+static void client_drained(void *context)
+{
+    struct call *call = ((struct request *)context)->call;
+    if (call != NULL && call->transfer != NULL)
+        transfer_hold(call->transfer, false);
+}
+
+static void begin_stream(struct call *call)
+{
+    struct request *request = call->request;
+    if (request == NULL)
+        return;
+    pass_headers(call);
+    settle_headers(call);
+    request->reply.on_drained = client_drained;
+    request->reply.drained_context = request;
+    reply_begin(&request->reply, transfer_status(call->transfer));
+}
+
+static void take_head(struct call *call)
+{
+    int status = transfer_status(call->transfer);
+    if (status == 0 || call->mode != CALL_WAITING)
+        return;
+    call->status = call->request != NULL ? status : call->status;
+    struct text type = transfer_header(call->transfer, TEXT("Content-Type"));
+    if (status < 400 && text_starts_nocase(type, TEXT("text/event-stream"))) {
+        call->mode = CALL_EVENTS;
+        begin_stream(call);
+    } else {
+        call->mode = CALL_WHOLE;
+    }
+    if (call->guest.size > 0 && status < 300)
+        house_accept_guest(call->worker->house, call->guest);
+}
+
+/* ---- events ---- */
+
+/* The exact cost goes into the usage chunk that the client asked for: `usage.cost`. */
+static bool put_with_cost(struct call *call, const struct sse_event *event)
+{
+    struct json_value data, usage;
+    bool one_line = event->data.at >= event->raw.at &&
+                    event->data.at + event->data.size <= event->raw.at + event->raw.size;
+    if (call->model == NULL || !one_line || json_parse(event->data, &data, NULL) != JSON_OK ||
+        !json_member(data, TEXT("usage"), &usage) || usage.kind != JSON_OBJECT)
+        return false;
+    struct json_value cost;
+    if (json_member(usage, TEXT("cost"), &cost)) /* the upstream names its own */
+        return false;
+    size_t brace = (size_t)(usage.raw.at - event->raw.at) + usage.raw.size - 1;
+    struct text before = text_slice(event->raw, 0, brace);
+    struct buffer amount = {0};
+    money_put(&amount, meter_cost(call->model, &call->usage));
+    reply_put(&call->request->reply, before);
+    reply_put(&call->request->reply, TEXT(",\"cost\":"));
+    reply_put(&call->request->reply, buffer_text(&amount));
+    reply_put(&call->request->reply, text_from(event->raw, brace));
+    buffer_close(&amount);
+    return true;
+}
+
+static void take_event(struct call *call, const struct sse_event *event)
+{
+    struct chunk chunk;
+    chunk_read(event->data, !call->visible, &chunk);
+    call->visible = call->visible || chunk.visible;
+    call->done = call->done || chunk.done;
+    bool usage_chunk = false;
+    if (chunk.usage_result != USAGE_ABSENT) {
+        call->usage_result = chunk.usage_result;
+        call->usage = chunk.usage;
+        call->usage_final = chunk.choices_empty;
+        usage_chunk = chunk.choices_empty && chunk.usage_result == USAGE_FOUND;
+    }
+    if (call->request == NULL || (usage_chunk && !call->usage_asked))
+        return;
+    if (!usage_chunk || !put_with_cost(call, event))
+        reply_put(&call->request->reply, event->raw);
+}
+
+static void take_events(struct call *call, struct text bytes)
+{
+    struct sse_event event;
+    enum sse_result result;
+    sse_feed(&call->sse, bytes);
+    while ((result = sse_next(&call->sse, &event)) == SSE_EVENT)
+        take_event(call, &event);
+    if (result == SSE_TOO_LARGE) {
+        log_warn("%.*s: an event of upstream %.*s is over %d bytes", TEXT_ARG(call->entry.call),
+                 TEXT_ARG(call->upstream->name), SSE_MAX_EVENT);
+        call->cancelled = true;
+        call->stop_reason = "upstream";
+    }
+}
+
+/* ---- bodies ---- */
+
+static void take_answer(struct call *call, struct text bytes)
+{
+    answer_scan_feed(&call->scan, bytes);
+    if (call->mode == CALL_RELAY) {
+        if (call->request != NULL)
+            reply_put(&call->request->reply, bytes);
+        return;
+    }
+    if (call->request == NULL)
+        return;
+    buffer_put(&call->answer, bytes);
+    if (call->answer.size <= CALL_ANSWER_MOST)
+        return;
+    call->mode = CALL_RELAY;
+    begin_stream(call);
+    reply_put(&call->request->reply, buffer_text(&call->answer));
+    buffer_close(&call->answer);
+}
+
+static void take_body(struct call *call)
+{
+    struct text bytes = transfer_body(call->transfer);
+    if (bytes.size == 0 || call->mode == CALL_WAITING)
+        return;
+    if (call->first_byte_us == 0)
+        call->first_byte_us = loop_steady_us(call->worker->loop);
+    if (call->mode == CALL_EVENTS)
+        take_events(call, bytes);
+    else
+        take_answer(call, bytes);
+    struct request *request = call->request;
+    if (request != NULL && request->reply.full)
+        transfer_hold(call->transfer, true);
+    transfer_taken(call->transfer);
+    if (request != NULL && request->reply.streamed)
+        reply_flush(&request->reply);
+}
+
+/* ---- the end ---- */
+
+static void finish_stream(struct call *call)
+{
+    struct reply *reply = &call->request->reply;
+    struct sse_event event;
+    if (call->mode == CALL_EVENTS && sse_last(&call->sse, &event))
+        take_event(call, &event);
+    bool whole = !call->cancelled && transfer_ended(call->transfer) == TRANSFER_COMPLETE;
+    if (whole || call->done)
+        reply_end(reply);
+    else
+        reply_break(reply);
+}
+
+static bool looks_like_json(struct text body)
+{
+    body = text_trim(body);
+    return body.size > 0 && (body.at[0] == '{' || body.at[0] == '[');
+}
+
+static void refuse_failed(struct call *call)
+{
+    struct request *request = call->request;
+    struct text name = call->upstream->name;
+    const char *why = transfer_why(call->transfer);
+    switch (transfer_ended(call->transfer)) {
+    case TRANSFER_NOT_SENT:
+        refuse(request, REFUSAL_UPSTREAM_UNREACHABLE, NULL,
+               "Upstream '%.*s' cannot be reached (%s). Nothing was sent and nothing is charged.",
+               TEXT_ARG(name), why);
+        return;
+    case TRANSFER_LATE:
+    case TRANSFER_RUNNING: /* request_seconds passed, or shutdown */
+        refuse(request, REFUSAL_UPSTREAM_TIMEOUT, NULL,
+               "Upstream '%.*s' did not answer in time. What it may have billed stays charged.",
+               TEXT_ARG(name));
+        return;
+    default:
+        refuse(request, REFUSAL_UPSTREAM_UNANSWERED, NULL,
+               "Upstream '%.*s' closed the connection without a complete answer (%s). What it may "
+               "have billed stays charged.",
+               TEXT_ARG(name), why);
+        return;
+    }
+}
+
+static void finish_answer(struct call *call)
+{
+    struct request *request = call->request;
+    int status = transfer_status(call->transfer);
+    bool passthrough = call->worker->house->admission.mode == ADMISSION_PASSTHROUGH;
+    if (call->cancelled || transfer_ended(call->transfer) != TRANSFER_COMPLETE) {
+        refuse_failed(call);
+    } else if ((status == 401 || status == 403) && !passthrough) {
+        log_error("upstream %.*s refuses its api_key with status %d",
+                  TEXT_ARG(call->upstream->name), status);
+        refuse(request, REFUSAL_UPSTREAM_AUTH, NULL,
+               "Upstream '%.*s' refused purser's own key (status %d). The operator has to check "
+               "its api_key.",
+               TEXT_ARG(call->upstream->name), status);
+    } else if (status < 300 && !looks_like_json(buffer_text(&call->answer))) {
+        refuse(
+            request, REFUSAL_UPSTREAM_BAD_ANSWER, NULL,
+            "Upstream '%.*s' answered %d with something that is not JSON. Is its base_url right?",
+            TEXT_ARG(call->upstream->name), status);
+    } else {
+        pass_headers(call);
+        reply_whole_take(&request->reply, status, &call->answer);
+    }
+}
+
+/* A running usage count is the whole call's once the stream has come to its own end. */
+static void judge_usage(struct call *call)
+{
+    bool whole = !call->cancelled && call->transfer != NULL &&
+                 transfer_ended(call->transfer) == TRANSFER_COMPLETE;
+    if (call->mode == CALL_EVENTS) {
+        call->usage_final = call->usage_final || whole || call->done;
+        return;
+    }
+    call->usage_final = whole;
+    if (whole)
+        call->usage_result = answer_scan_usage(&call->scan, &call->usage);
+}
+
+void forward_over(struct call *call)
+{
+    struct request *request = call->request;
+    loop_timer_cancel(call->worker->loop, &call->timer);
+    if (request != NULL && request->reply.streamed)
+        finish_stream(call);
+    else if (request != NULL && call->started)
+        finish_answer(call);
+    else if (request != NULL)
+        refuse(request, REFUSAL_SHUTTING_DOWN, NULL, "purser is shutting down.");
+    judge_usage(call);
+    if (request != NULL) {
+        call->status = request->reply.status;
+        pipeline_awake(request);
+    } else {
+        settle_call(call);
+        record_call(call);
+        call_close(call);
+    }
+}
+
+void forward_progress(void *context)
+{
+    struct call *call = context;
+    take_head(call);
+    take_body(call);
+    if (transfer_ended(call->transfer) != TRANSFER_RUNNING || call->cancelled)
+        forward_over(call);
+}

@@ -1,0 +1,104 @@
+/*
+ * The chain. What happens to a request, and in which order, is this table and this driver; nothing
+ * else moves a request from one step to another.
+ *
+ *     admit → route → reserve → forward → settle → record
+ *
+ * A step goes on, waits, or sends the request to its books. Every exit passes settle and record:
+ * money has one way out.
+ */
+#include "pipeline/pipeline.h"
+
+#include <stdlib.h>
+
+#include "pipeline/refusal.h"
+
+struct step_row {
+    const char *name;
+    enum next (*run)(struct request *request);
+    enum next (*awake)(struct request *request); /* of a step that waits */
+};
+
+static const struct step_row chain[STEP_COUNT] = {
+    [STEP_ADMIT] = {"admit", admit_request, NULL},
+    [STEP_ROUTE] = {"route", route_request, NULL},
+    [STEP_RESERVE] = {"reserve", reserve_request, reserve_awake},
+    [STEP_FORWARD] = {"forward", forward_request, forward_awake},
+    [STEP_SETTLE] = {"settle", settle_request, NULL},
+    [STEP_RECORD] = {"record", record_request, NULL},
+};
+
+/* The one place where a request changes its step. */
+static void set_step(struct request *request, enum step step)
+{
+    ASSERT(step > request->step || request->step == STEP_OVER);
+    loop_timer_cancel(request->worker->loop, &request->timer);
+    request->step = step;
+    assert_trace(request->name, step == STEP_OVER ? "over" : chain[step].name);
+}
+
+static void drive(struct request *request, enum next next)
+{
+    while (next != GO_WAIT) {
+        if (next == GO_DONE) {
+            ASSERT(request->step == STEP_RECORD);
+            set_step(request, STEP_OVER);
+            return;
+        }
+        set_step(request, next == GO_BOOKS ? STEP_SETTLE : request->step + 1);
+        next = chain[request->step].run(request);
+    }
+}
+
+void pipeline_start(struct request *request)
+{
+    ASSERT(request->step == STEP_OVER);
+    set_step(request, STEP_ADMIT);
+    drive(request, chain[STEP_ADMIT].run(request));
+}
+
+void pipeline_awake(struct request *request)
+{
+    ASSERT(request->step < STEP_OVER);
+    ASSERT(chain[request->step].awake != NULL);
+    drive(request, chain[request->step].awake(request));
+}
+
+void pipeline_client_gone(struct request *request)
+{
+    if (request->step == STEP_OVER || request->client_gone)
+        return;
+    request->client_gone = true;
+    if (request->step == STEP_FORWARD) {
+        /* The call has its own way to the books, now or after draining. */
+        struct call *call = request->call;
+        set_step(request, STEP_SETTLE);
+        set_step(request, STEP_RECORD);
+        set_step(request, STEP_OVER);
+        call_abandon(call);
+        return;
+    }
+    ASSERT(request->step == STEP_RESERVE);
+    /* If the grant is on its way already, the letter finds nobody and its hold is settled. */
+    gate_leave(request->worker->house->gate, request->waiter);
+    request->waiter = 0;
+    refuse(request, REFUSAL_CLIENT_GONE, NULL,
+           "The client hung up while it waited for its budget.");
+    drive(request, GO_BOOKS);
+}
+
+bool pipeline_letter(struct worker *worker, struct letter *letter)
+{
+    if (letter->kind != GATE_LETTER_GRANT)
+        return false;
+    struct request *request = roster_find(&worker->requests, letter->to);
+    struct grant *grant = letter->body;
+    if (request != NULL && request->step == STEP_RESERVE && request->waiter != 0) {
+        reserve_take(request, grant);
+        pipeline_awake(request);
+    } else if (grant->verdict == VERDICT_GRANTED && grant->hold != 0) {
+        gate_settle(worker->house->gate, grant->hold, &(struct spend){{0}}, NULL);
+    }
+    letter_free(letter);
+    return true;
+}

@@ -1,0 +1,108 @@
+/*
+ * record: the ledger line and the access log. Refusals of callers that purser knows are recorded,
+ * too; those of strangers only in the log, so that nobody without a key can fill the disk.
+ */
+#include "base/log.h"
+#include "pipeline/pipeline.h"
+
+static const char *stop_reason_of(const struct call *call)
+{
+    if (call->stop_reason != NULL)
+        return call->stop_reason;
+    if (!call->started)
+        return "cancelled";
+    if (transfer_ended(call->transfer) != TRANSFER_COMPLETE)
+        return "upstream";
+    return transfer_status(call->transfer) < 400 ? "stop" : "error";
+}
+
+static void log_call(const struct call *call)
+{
+    const struct entry *entry = &call->entry;
+    char cost[MONEY_STRING_SIZE];
+    static const char *const source[] = {
+        [USAGE_NONE] = "none",
+        [USAGE_REPORTED] = "reported",
+        [USAGE_COUNTED] = "counted",
+        [USAGE_BOUND] = "bound",
+    };
+    if (!call->worker->house->log_access)
+        return;
+    log_info("%.*s %d %.*s key=%.*s model=%.*s upstream=%.*s tokens=%lld+%lld cost=%s usage=%s "
+             "stop=%.*s %lldms",
+             TEXT_ARG(entry->request_id), entry->status, TEXT_ARG(entry->endpoint),
+             TEXT_ARG(entry->key), TEXT_ARG(entry->model), TEXT_ARG(entry->upstream),
+             (long long)entry->prompt_tokens, (long long)entry->completion_tokens,
+             money_string(entry->cost, cost), source[entry->usage_source],
+             TEXT_ARG(entry->stop_reason), (long long)entry->duration_ms);
+}
+
+void record_call(struct call *call)
+{
+    struct entry *entry = &call->entry;
+    int64_t now_us = loop_steady_us(call->worker->loop);
+    entry->kind = ENTRY_SETTLE;
+    entry->wall_us = loop_wall_us(call->worker->loop);
+    entry->status = call->status;
+    entry->stop_reason = text_of(stop_reason_of(call));
+    entry->duration_ms = (now_us - call->began_us) / 1000;
+    if (call->first_byte_us != 0)
+        entry->ttft_ms = (call->first_byte_us - call->began_us) / 1000;
+    entry->hold = MONEY_ZERO;
+    ledger_note(call->worker->batch, entry);
+    log_call(call);
+}
+
+static void log_refusal(const struct request *request)
+{
+    if (!request->worker->house->log_access)
+        return;
+    struct text key = request->key != NULL ? request->key->id : TEXT("-");
+    log_info("%s %d %.*s key=%.*s model=%.*s refused: %s", request->name, request->reply.status,
+             TEXT_ARG(text_of(endpoint_name(request->endpoint))), TEXT_ARG(key),
+             TEXT_ARG(text_slice(request->body.model, 0, 100)), request->outcome.error);
+}
+
+static void record_refusal(struct request *request)
+{
+    struct worker *worker = request->worker;
+    log_refusal(request);
+    if (request->key == NULL)
+        return;
+    const struct subject *subject = &request->subject;
+    struct entry entry = {
+        .kind = ENTRY_REFUSE,
+        .wall_us = loop_wall_us(worker->loop),
+        .request_id = text_of(request->name),
+        .model = text_slice(request->model_booked, 0, SUBJECT_MAX_ID),
+        .model_requested = text_slice(request->body.model, 0, SUBJECT_MAX_ID),
+        .endpoint = text_of(endpoint_name(request->endpoint)),
+        .upstream = request->upstream != NULL ? request->upstream->name : TEXT_NONE,
+        .key = request->key->id,
+        .user = subject->id[SCOPE_USER],
+        .team = subject->id[SCOPE_TEAM],
+        .session = request->session,
+        .label = request->label,
+        .tags = subject->tags,
+        .tag_count = subject->tag_count,
+        .error = text_of(request->outcome.error),
+        .status = request->reply.status,
+        .ttft_ms = -1,
+        .duration_ms = (loop_steady_us(worker->loop) - request->began_us) / 1000,
+    };
+    ledger_note(worker->batch, &entry);
+}
+
+enum next record_request(struct request *request)
+{
+    struct call *call = request->call;
+    if (call == NULL) {
+        record_refusal(request);
+        return GO_DONE;
+    }
+    call->entry.error = text_of(request->outcome.error);
+    record_call(call);
+    request->call = NULL;
+    call_close(call);
+    return GO_DONE;
+}

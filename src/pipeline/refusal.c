@@ -1,0 +1,288 @@
+/*
+ * Refusals. SDKs retry 408, 409, 429 and 5xx unless `x-should-retry: false` says that it is
+ * useless; so every row says what to do.
+ */
+#include "pipeline/refusal.h"
+
+#include <stdio.h>
+
+#include "base/json.h"
+
+enum retry { RETRY_BY_STATUS, RETRY_NO, RETRY_SOON, RETRY_LATER };
+
+struct refusal_row {
+    int status;
+    const char *type, *code;
+    enum retry retry;
+};
+
+static const struct refusal_row table[REFUSAL_COUNT] = {
+    [REFUSAL_BUDGET_EXCEEDED] = {429, "insufficient_quota", "budget_exceeded", RETRY_NO},
+    [REFUSAL_BUDGET_CONTENTION] = {429, "rate_limit_error", "budget_contention", RETRY_SOON},
+    [REFUSAL_NEVER_FITS] = {400, "invalid_request_error", "request_cost_exceeds_limit", RETRY_NO},
+    [REFUSAL_NOT_PRICED] = {400, "invalid_request_error", "model_not_priced", RETRY_NO},
+    [REFUSAL_UNBOUNDED] = {400, "invalid_request_error", "unbounded_tool", RETRY_NO},
+    [REFUSAL_ACCOUNTS_FULL] = {503, "server_error", "budget_accounts_full", RETRY_NO},
+    [REFUSAL_MODEL_NOT_FOUND] = {404, "invalid_request_error", "model_not_found", RETRY_NO},
+    [REFUSAL_UNKNOWN_PATH] = {404, "invalid_request_error", "unknown_path", RETRY_NO},
+    [REFUSAL_METHOD] = {405, "invalid_request_error", "method_not_allowed", RETRY_NO},
+    [REFUSAL_INVALID_KEY] = {401, "authentication_error", "invalid_api_key", RETRY_NO},
+    [REFUSAL_MODEL_NOT_ALLOWED] = {403, "permission_error", "model_not_allowed", RETRY_NO},
+    [REFUSAL_SESSION_REQUIRED] = {400, "invalid_request_error", "session_required", RETRY_NO},
+    [REFUSAL_BAD_REQUEST] = {400, "invalid_request_error", "invalid_request", RETRY_NO},
+    [REFUSAL_TOO_LARGE] = {413, "invalid_request_error", "body_too_large", RETRY_NO},
+    [REFUSAL_CONTENT_TYPE] = {400, "invalid_request_error", "invalid_content_type", RETRY_NO},
+    [REFUSAL_ORIGIN] = {403, "permission_error", "origin_not_allowed", RETRY_NO},
+    [REFUSAL_HOST] = {403, "permission_error", "host_not_allowed", RETRY_NO},
+    [REFUSAL_NOT_FOUND] = {404, "invalid_request_error", "not_found", RETRY_NO},
+    [REFUSAL_BOOKS_BUSY] = {503, "server_error", "overloaded", RETRY_SOON},
+    [REFUSAL_LEDGER] = {503, "server_error", "ledger_unavailable", RETRY_LATER},
+    [REFUSAL_SHUTTING_DOWN] = {503, "server_error", "shutting_down", RETRY_LATER},
+    [REFUSAL_UPSTREAM_UNREACHABLE] = {502, "upstream_error", "upstream_unreachable",
+                                      RETRY_BY_STATUS},
+    [REFUSAL_UPSTREAM_UNANSWERED] = {502, "upstream_error", "upstream_no_answer", RETRY_BY_STATUS},
+    [REFUSAL_UPSTREAM_TIMEOUT] = {504, "upstream_error", "upstream_timeout", RETRY_BY_STATUS},
+    [REFUSAL_UPSTREAM_AUTH] = {502, "upstream_error", "upstream_auth_failed", RETRY_NO},
+    [REFUSAL_UPSTREAM_BAD_ANSWER] = {502, "upstream_error", "upstream_bad_answer", RETRY_BY_STATUS},
+    [REFUSAL_CLIENT_GONE] = {499, "invalid_request_error", "client_gone", RETRY_NO},
+};
+
+static void put_retry_headers(struct reply *reply, enum retry retry)
+{
+    static const char *const after[] = {[RETRY_SOON] = "1", [RETRY_LATER] = "2"};
+    if (retry == RETRY_BY_STATUS)
+        return;
+    reply_header(reply, "x-should-retry", retry == RETRY_NO ? "false" : "true");
+    if (retry != RETRY_NO)
+        reply_header(reply, "Retry-After", after[retry]);
+}
+
+/* `extra` is further members of the error object, each with a comma before it. */
+static void decide(struct request *request, const struct refusal_row *row, const char *param,
+                   const char *message, struct text extra)
+{
+    struct buffer body = {0};
+    buffer_put(&body, TEXT("{\"error\":{"));
+    json_put_text_member(&body, TEXT("message"), text_of(message));
+    json_put_text_member(&body, TEXT("type"), text_of(row->type));
+    if (param == NULL)
+        json_put_raw_member(&body, TEXT("param"), TEXT("null"));
+    else
+        json_put_text_member(&body, TEXT("param"), text_of(param));
+    json_put_text_member(&body, TEXT("code"), text_of(row->code));
+    buffer_put(&body, extra);
+    buffer_put(&body, TEXT("}}\n"));
+    struct reply *reply = &request->reply;
+    reply_header(reply, "Content-Type", "application/json");
+    reply_header_text(reply, &request->arena, "x-purser-error", text_of(row->code));
+    put_retry_headers(reply, row->retry);
+    request->outcome.error = arena_copy(&request->arena, text_of(row->code)).at;
+    reply_whole_take(reply, row->status, &body);
+}
+
+void refuse(struct request *request, enum refusal refusal, const char *param, const char *format,
+            ...)
+{
+    char message[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    decide(request, &table[refusal], param, message, TEXT_NONE);
+}
+
+void refuse_body(struct request *request, const struct body_error *error)
+{
+    struct refusal_row row = table[REFUSAL_BAD_REQUEST];
+    row.status = error->status;
+    row.code = error->code;
+    const char *param = error->param.size > 0 ? arena_copy(&request->arena, error->param).at : NULL;
+    decide(request, &row, param, error->message, TEXT_NONE);
+}
+
+/* ---- budgets ---- */
+
+static void put_amount(struct buffer *out, enum unit unit, int64_t amount)
+{
+    if (unit == UNIT_USD)
+        money_put(out, (struct money){amount});
+    else
+        buffer_put_int(out, amount);
+}
+
+static void put_amount_member(struct buffer *out, struct text name, enum unit unit, int64_t amount)
+{
+    json_put_name(out, name);
+    put_amount(out, unit, amount);
+}
+
+static void put_reset(struct buffer *out, const struct window *window)
+{
+    char stamp[CLOCK_STAMP_SIZE];
+    if (window->end_s == WINDOW_FOREVER) {
+        json_put_raw_member(out, TEXT("resets_at"), TEXT("null"));
+        return;
+    }
+    clock_stamp(window->end_s * 1000000, stamp);
+    json_put_text_member(out, TEXT("resets_at"), text_of(stamp));
+}
+
+static void put_budget(struct buffer *out, const struct account_view *view, bool hide)
+{
+    json_put_name(out, TEXT("budget"));
+    buffer_put_byte(out, '{');
+    json_put_text_member(out, TEXT("name"), view->budget);
+    json_put_text_member(out, TEXT("scope"), text_of(scope_name(view->scope)));
+    json_put_text_member(out, TEXT("id"), text_of(view->id));
+    json_put_text_member(out, TEXT("unit"), text_of(unit_name(view->unit)));
+    if (!hide) {
+        put_amount_member(out, TEXT("limit"), view->unit, view->limit);
+        put_amount_member(out, TEXT("spent"), view->unit, view->spent);
+        put_amount_member(out, TEXT("reserved"), view->unit, view->held);
+    }
+    put_reset(out, &view->window);
+    buffer_put_byte(out, '}');
+}
+
+/* "team-month" (team research, usd per month) */
+static void put_budget_name(struct buffer *out, const struct account_view *view)
+{
+    buffer_printf(out, "\"%.*s\" (%s", TEXT_ARG(view->budget), scope_name(view->scope));
+    if (view->scope != SCOPE_GLOBAL && view->scope != SCOPE_REQUEST)
+        buffer_printf(out, " %s", view->id);
+    buffer_printf(out, ", %s", unit_name(view->unit));
+    if (view->scope != SCOPE_REQUEST)
+        buffer_printf(out, ", %s", window_name(view->window.kind));
+    buffer_put_byte(out, ')');
+}
+
+static void put_figures(struct buffer *out, const struct account_view *view, bool hide)
+{
+    static const char *const sign[] = {[UNIT_USD] = "$", [UNIT_TOKENS] = "", [UNIT_REQUESTS] = ""};
+    if (hide)
+        return;
+    const char *mark = sign[view->unit];
+    buffer_printf(out, ": limit %s", mark);
+    put_amount(out, view->unit, view->limit);
+    if (view->scope == SCOPE_REQUEST)
+        return;
+    buffer_printf(out, ", spent %s", mark);
+    put_amount(out, view->unit, view->spent);
+    buffer_printf(out, ", reserved %s", mark);
+    put_amount(out, view->unit, view->held);
+}
+
+static void say_exceeded(struct buffer *out, const struct account_view *view, bool hide)
+{
+    buffer_put(out, TEXT("Budget has been exceeded! Budget "));
+    put_budget_name(out, view);
+    put_figures(out, view, hide);
+    if (view->window.end_s == WINDOW_FOREVER) {
+        buffer_put(out, TEXT(". It does not reset: ask its owner to raise it."));
+        return;
+    }
+    char stamp[CLOCK_STAMP_SIZE];
+    clock_stamp(view->window.end_s * 1000000, stamp);
+    buffer_printf(out,
+                  ". It resets at %s; until then ask for less (a lower max_tokens, a cheaper "
+                  "model) or ask its owner to raise it.",
+                  stamp);
+}
+
+static void say_contention(struct buffer *out, const struct account_view *view, bool hide)
+{
+    buffer_put(out, TEXT("Budget "));
+    put_budget_name(out, view);
+    buffer_put(out, TEXT(" has enough left, but other requests in flight hold it for the moment"));
+    put_figures(out, view, hide);
+    buffer_put(out, TEXT(". Try again in a second."));
+}
+
+static void say_never_fits(struct buffer *out, const struct grant *grant, bool hide)
+{
+    buffer_put(out, TEXT("This request can never fit budget "));
+    put_budget_name(out, &grant->blocking);
+    put_figures(out, &grant->blocking, hide);
+    if (grant->affordable_max_output > 0)
+        buffer_printf(out, ". With max_tokens at most %lld it would.",
+                      (long long)grant->affordable_max_output);
+    else
+        buffer_put(out, TEXT(". Its input alone is too large: shorten the prompt."));
+}
+
+static void refuse_by_budget(struct request *request, enum refusal refusal,
+                             const struct grant *grant)
+{
+    const struct house *house = request->worker->house;
+    struct refusal_row row = table[refusal];
+    struct buffer message = {0}, extra = {0};
+    if (refusal == REFUSAL_BUDGET_EXCEEDED) {
+        row.status = house->budget_status;
+        say_exceeded(&message, &grant->blocking, house->hide_amounts);
+    } else if (refusal == REFUSAL_BUDGET_CONTENTION) {
+        say_contention(&message, &grant->blocking, house->hide_amounts);
+    } else {
+        say_never_fits(&message, grant, house->hide_amounts);
+        json_put_int_member(&extra, TEXT("affordable_max_tokens"),
+                            grant->affordable_max_output > 0 ? grant->affordable_max_output : 0);
+    }
+    put_budget(&extra, &grant->blocking, house->hide_amounts);
+    struct buffer members = {0};
+    buffer_put_byte(&members, ',');
+    size_t skip = extra.size > 0 && extra.at[0] == ',' ? 1 : 0;
+    buffer_put(&members, text_from(buffer_text(&extra), skip));
+    decide(request, &row, refusal == REFUSAL_NEVER_FITS ? "max_tokens" : NULL,
+           buffer_string(&message), buffer_text(&members));
+    buffer_close(&message);
+    buffer_close(&extra);
+    buffer_close(&members);
+}
+
+static void refuse_unbounded(struct request *request)
+{
+    const struct body *body = &request->body;
+    if (body->unbounded_param.size > 0) {
+        const char *param = arena_copy(&request->arena, body->unbounded_param).at;
+        refuse(request, REFUSAL_UNBOUNDED, param, "%s", body->unbounded_why);
+    } else {
+        refuse(request, REFUSAL_UNBOUNDED, "messages",
+               "Under a budget the cost of this request cannot be bounded: it has images, audio or "
+               "files, or no maximum, and the catalog knows no limits of model '%.*s'. Add "
+               "`context` and `max_output` for it to `models` in the configuration.",
+               TEXT_ARG(body->model));
+    }
+}
+
+void refuse_verdict(struct request *request, const struct grant *grant)
+{
+    switch (grant->verdict) {
+    case VERDICT_EXHAUSTED:
+        refuse_by_budget(request, REFUSAL_BUDGET_EXCEEDED, grant);
+        return;
+    case VERDICT_CONTENTION:
+        refuse_by_budget(request, REFUSAL_BUDGET_CONTENTION, grant);
+        return;
+    case VERDICT_NEVER_FITS:
+        refuse_by_budget(request, REFUSAL_NEVER_FITS, grant);
+        return;
+    case VERDICT_UNPRICED:
+        refuse(request, REFUSAL_NOT_PRICED, "model",
+               "Model '%.*s' has no price, and a budget in USD applies. Add it to `models` in the "
+               "configuration (input and output in USD per 1M tokens; 0 if it is free).",
+               TEXT_ARG(request->body.model));
+        return;
+    case VERDICT_UNBOUNDED:
+        refuse_unbounded(request);
+        return;
+    case VERDICT_CROWDED:
+        refuse(request, REFUSAL_ACCOUNTS_FULL, NULL,
+               "Too many budget accounts are in use; no new session, user or tag can be opened. "
+               "Raise limits.accounts in the configuration.");
+        return;
+    case VERDICT_GRANTED:
+    case VERDICT_WAIT:
+        break;
+    }
+    ASSERT(grant->verdict != VERDICT_GRANTED);
+    ASSERT(grant->verdict != VERDICT_WAIT);
+}

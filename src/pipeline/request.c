@@ -1,0 +1,59 @@
+/* Requests: birth, headers, death. */
+#include "pipeline/request.h"
+
+#include <stdlib.h>
+
+#include "pipeline/pipeline.h"
+
+static void timer_due(void *context)
+{
+    pipeline_awake(context);
+}
+
+struct request *request_open(struct worker *worker)
+{
+    struct request *request = memory_new(sizeof *request);
+    request->worker = worker;
+    request->id = roster_add(&worker->requests, request);
+    request->began_us = loop_steady_us(worker->loop);
+    request->began_wall_us = loop_wall_us(worker->loop);
+    request->step = STEP_OVER; /* until pipeline_start */
+    request->timer.due = timer_due;
+    request->timer.context = request;
+    worker_request_id(worker, request->name);
+    reply_header(&request->reply, "x-purser-request-id", request->name);
+    return request;
+}
+
+static void release(void *thing)
+{
+    struct request *request = thing;
+    buffer_close(&request->bytes);
+    reply_close(&request->reply);
+    arena_close(&request->arena);
+    free(request);
+}
+
+void request_close(struct request *request)
+{
+    if (request == NULL)
+        return;
+    request->reply.on_ready = NULL;
+    request->reply.on_drained = NULL;
+    pipeline_client_gone(request);
+    ASSERT(request->step == STEP_OVER);
+    ASSERT(request->call == NULL);
+    loop_timer_cancel(request->worker->loop, &request->timer);
+    roster_remove(&request->worker->requests, request->id);
+    loop_defer(request->worker->loop, release, request);
+}
+
+struct text request_header(const struct request *request, const char *name)
+{
+    struct text wanted = text_of(name);
+    for (size_t i = 0; i < request->header_count; i++) {
+        if (text_equal_nocase(request->headers[i].name, wanted))
+            return request->headers[i].value;
+    }
+    return TEXT_NONE;
+}

@@ -1,0 +1,114 @@
+/*
+ * reserve: hold the worst the call can cost in every scope, or in none; wait or clamp as
+ * budget/core.h says.
+ */
+#include "pipeline/pipeline.h"
+#include "pipeline/refusal.h"
+
+/* Bytes bound tokens (wire/body.h); what the model can take bounds both. */
+static int64_t input_bound(const struct request *request)
+{
+    int64_t bytes = request->body.input_bound;
+    int64_t most = request->model != NULL ? request->model->max_input_tokens : 0;
+    if (most == 0)
+        return bytes;
+    /* Each prompt of a list is taken up to the model's limit. */
+    int64_t all =
+        request->body.prompts > BODY_MOST / most ? BODY_MOST : most * request->body.prompts;
+    return bytes < all ? bytes : all;
+}
+
+static int64_t wanted_output(const struct request *request)
+{
+    if (request->body.max_output != BODY_ABSENT)
+        return request->body.max_output;
+    int64_t most = request->model != NULL ? request->model->max_output_tokens : 0;
+    return most > 0 ? most : INT64_MAX;
+}
+
+static void fill_ask(struct request *request)
+{
+    const struct body *body = &request->body;
+    request->ask = (struct ask){
+        .subject = &request->subject,
+        .price = request->model != NULL ? &request->model->price : NULL,
+        .bound = {.input_tokens = input_bound(request),
+                  .choices = body->choices,
+                  .extra_output = body->extra_output,
+                  .audio = body->audio,
+                  .output_free = body->endpoint == ENDPOINT_EMBEDDINGS},
+        .wanted_output = wanted_output(request),
+        .named = body->max_output != BODY_ABSENT,
+        .unbounded = body->unbounded_param.size > 0,
+        .now_s = loop_wall_us(request->worker->loop) / 1000000,
+    };
+}
+
+/* What is booked if nobody ever tells what the call used. Without a budget a request may have no
+ * bound at all: then what is known counts, the input alone or nothing. */
+static void worst_case(const struct request *request, struct held *held)
+{
+    const struct bound *bound = &request->ask.bound;
+    if (bound->input_tokens == INT64_MAX)
+        return;
+    int64_t output = held->max_output == INT64_MAX ? 0 : held->max_output;
+    held->input_tokens = bound->input_tokens;
+    held->output_tokens = bound_tokens(bound, output) - bound->input_tokens;
+    if (request->ask.price != NULL)
+        held->amount = price_bound(request->ask.price, bound, output);
+}
+
+static enum next decide(struct request *request, const struct grant *grant)
+{
+    request->waiter = 0;
+    if (grant->verdict != VERDICT_GRANTED) {
+        refuse_verdict(request, grant);
+        return GO_BOOKS;
+    }
+    size_t size = grant->charge_count * sizeof *grant->charges;
+    struct charge *charges = arena_new(&request->arena, size);
+    if (size > 0)
+        memcpy(charges, grant->charges, size);
+    request->held = (struct held){
+        .hold = grant->hold,
+        .max_output = grant->max_output,
+        .send_max = grant->send_max,
+        .clamped = grant->clamped,
+        .charges = charges,
+        .charge_count = grant->charge_count,
+    };
+    worst_case(request, &request->held);
+    return GO_ON;
+}
+
+enum next reserve_request(struct request *request)
+{
+    struct worker *worker = request->worker;
+    struct grant grant;
+    fill_ask(request);
+    gate_reserve(worker->house->gate, &request->ask, worker->mailbox, request->id, &grant);
+    if (grant.verdict != VERDICT_WAIT)
+        return decide(request, &grant);
+    request->waiter = grant.waiter;
+    loop_timer_set(worker->loop, &request->timer, worker->house->wait_ms * 1000);
+    return GO_WAIT;
+}
+
+void reserve_take(struct request *request, const struct grant *grant)
+{
+    ASSERT(request->step == STEP_RESERVE);
+    request->granted = arena_new(&request->arena, sizeof *grant);
+    *request->granted = *grant;
+}
+
+enum next reserve_awake(struct request *request)
+{
+    struct worker *worker = request->worker;
+    if (request->granted != NULL)
+        return decide(request, request->granted);
+    struct grant grant;
+    int64_t now_s = loop_wall_us(worker->loop) / 1000000;
+    if (!gate_time_is_up(worker->house->gate, request->waiter, now_s, &grant))
+        return GO_WAIT; /* the grant's letter is on its way */
+    return decide(request, &grant);
+}

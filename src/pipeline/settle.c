@@ -1,0 +1,169 @@
+/*
+ * settle: book what was used, release the rest. One function decides what a call costs, whatever
+ * ended it; the rows are those of the design's "What ends a call".
+ */
+#include "base/log.h"
+#include "pipeline/pipeline.h"
+
+enum ending {
+    ENDING_REPORTED, /* the upstream said what it used */
+    ENDING_FREE,     /* it cannot have cost anything */
+    ENDING_HOLD,     /* unknown: the hold is booked, so that nothing is missed */
+};
+
+static struct usage_buckets buckets_of(const struct usage *usage)
+{
+    struct usage_buckets buckets = {{0}};
+    buckets.tokens[BUCKET_CACHED_INPUT] = usage->cached;
+    buckets.tokens[BUCKET_CACHE_WRITE] = usage->cache_write;
+    buckets.tokens[BUCKET_AUDIO_INPUT] = usage->audio_input;
+    buckets.tokens[BUCKET_INPUT] =
+        usage->prompt - usage->cached - usage->cache_write - usage->audio_input;
+    buckets.tokens[BUCKET_AUDIO_OUTPUT] = usage->audio_output;
+    buckets.tokens[BUCKET_OUTPUT] = usage->completion - usage->audio_output;
+    return buckets;
+}
+
+struct money meter_cost(const struct model *model, const struct usage *usage)
+{
+    if (model == NULL)
+        return MONEY_ZERO;
+    struct usage_buckets buckets = buckets_of(usage);
+    return price_cost(&model->price, &buckets);
+}
+
+/* Statuses of gateways and of requests that may have been worked on all the same. */
+static bool status_is_ambiguous(int status)
+{
+    return status == 408 || status == 499 || status == 502 || status == 504 ||
+           (status >= 520 && status <= 527);
+}
+
+static enum ending ending_of(const struct call *call)
+{
+    if (call->usage_result == USAGE_FOUND && call->usage_final)
+        return ENDING_REPORTED;
+    if (!call->started)
+        return ENDING_FREE;
+    if (call->cancelled)
+        return ENDING_HOLD;
+    enum transfer_end end = transfer_ended(call->transfer);
+    int status = transfer_status(call->transfer);
+    if (end == TRANSFER_NOT_SENT)
+        return ENDING_FREE;
+    if (end != TRANSFER_COMPLETE || status < 300 || status_is_ambiguous(status))
+        return ENDING_HOLD;
+    return status < 500 || call->scan.is_error ? ENDING_FREE : ENDING_HOLD;
+}
+
+static void take_usage(struct entry *entry, const struct usage *usage)
+{
+    entry->prompt_tokens = usage->prompt;
+    entry->cached_tokens = usage->cached;
+    entry->cache_write_tokens = usage->cache_write;
+    entry->completion_tokens = usage->completion;
+    entry->reasoning_tokens = usage->reasoning;
+    entry->usage_source = USAGE_REPORTED;
+}
+
+static void take_hold(struct entry *entry, const struct held *held)
+{
+    entry->prompt_tokens = held->input_tokens;
+    entry->completion_tokens = held->output_tokens;
+    entry->cost = held->amount;
+    entry->usage_source = USAGE_BOUND;
+}
+
+static void book(struct call *call)
+{
+    struct entry *entry = &call->entry;
+    struct spend used = {{
+        [UNIT_USD] = entry->cost.nano,
+        [UNIT_TOKENS] = entry->prompt_tokens + entry->completion_tokens,
+        [UNIT_REQUESTS] = 1,
+    }};
+    struct charge *charges = (struct charge *)(uintptr_t)call->held.charges;
+    for (size_t i = 0; i < call->held.charge_count; i++)
+        charges[i].amount = used.amount[charges[i].unit];
+    entry->charges = charges;
+    entry->charge_count = call->held.charge_count;
+    if (call->held.hold == 0)
+        return;
+    struct money over = MONEY_ZERO;
+    gate_settle(call->worker->house->gate, call->held.hold, &used, &over);
+    if (over.nano > 0) {
+        char amount[MONEY_STRING_SIZE];
+        log_error("%.*s: upstream %.*s billed %s more than its bound; booked as a fact",
+                  TEXT_ARG(entry->call), TEXT_ARG(call->upstream->name),
+                  money_string(over, amount));
+    }
+}
+
+void settle_call(struct call *call)
+{
+    struct entry *entry = &call->entry;
+    switch (ending_of(call)) {
+    case ENDING_REPORTED:
+        take_usage(entry, &call->usage);
+        entry->cost = meter_cost(call->model, &call->usage);
+        break;
+    case ENDING_HOLD:
+        take_hold(entry, &call->held);
+        break;
+    case ENDING_FREE:
+        break;
+    }
+    book(call);
+}
+
+/* ---- what the client is told ---- */
+
+static void put_money_header(struct request *request, const char *name, struct money amount)
+{
+    struct buffer text = {0};
+    money_put(&text, amount);
+    reply_header_text(&request->reply, &request->arena, name, buffer_text(&text));
+    buffer_close(&text);
+}
+
+static void put_remaining(struct request *request)
+{
+    struct worker *worker = request->worker;
+    struct account_view view;
+    int64_t now_s = loop_wall_us(worker->loop) / 1000000;
+    if (worker->house->hide_amounts ||
+        !gate_tightest(worker->house->gate, &request->subject, now_s, &view))
+        return;
+    int64_t left = view.limit - view.spent - view.held;
+    put_money_header(request, "x-purser-budget-remaining-usd", (struct money){left > 0 ? left : 0});
+}
+
+void settle_headers(struct call *call)
+{
+    struct request *request = call->request;
+    struct reply *reply = &request->reply;
+    reply_header_text(reply, &request->arena, "x-purser-model", request->model_booked);
+    reply_header_text(reply, &request->arena, "x-purser-upstream", request->upstream->name);
+    if (request->held.clamped)
+        reply_header_text(
+            reply, &request->arena, "x-purser-clamped-max-tokens",
+            arena_printf(&request->arena, "%lld", (long long)request->held.max_output));
+    put_remaining(request);
+    if (reply->status == 0) { /* a stream begins: its cost is not known yet */
+        put_money_header(request, "x-purser-hold-usd", request->held.amount);
+        return;
+    }
+    put_money_header(request, "x-purser-cost-usd", call->entry.cost);
+    put_money_header(request, "x-litellm-response-cost", call->entry.cost);
+}
+
+enum next settle_request(struct request *request)
+{
+    struct call *call = request->call;
+    if (call == NULL)
+        return GO_ON;
+    settle_call(call);
+    if (!request->reply.streamed)
+        settle_headers(call);
+    return GO_ON;
+}

@@ -1,0 +1,110 @@
+/* Workers: what one thread owns, and the end of its turns. */
+#include "pipeline/worker.h"
+
+#include <stdio.h>
+#include <sys/random.h>
+
+#include "base/log.h"
+#include "pipeline/pipeline.h"
+
+/* Lines first, then the calls they announce. */
+static void commit(struct worker *worker)
+{
+    struct fault fault;
+    bool committed = ledger_batch_empty(worker->batch) || ledger_commit(worker->batch, &fault);
+    if (!committed)
+        log_error("the ledger cannot be written: %s; new calls are refused until it can",
+                  fault.message);
+    calls_start(worker, committed);
+}
+
+#define ROUNDS_MOST 4 /* of a turn's end: a call that fails at once leads to another line */
+
+static bool turn_end(void *context)
+{
+    struct worker *worker = context;
+    for (int round = 0; round < ROUNDS_MOST; round++) {
+        if (worker->to_start != NULL || !ledger_batch_empty(worker->batch))
+            commit(worker);
+        if (!transport_pending(worker->transport))
+            break;
+        transport_kick(worker->transport);
+    }
+    return worker_has_work(worker);
+}
+
+bool worker_has_work(const struct worker *worker)
+{
+    return worker->to_start != NULL || transport_pending(worker->transport) ||
+           (!ledger_batch_empty(worker->batch) && !ledger_failing(worker->house->ledger));
+}
+
+static void deliver(void *context, struct letter *letter)
+{
+    struct worker *worker = context;
+    if (!pipeline_letter(worker, letter))
+        worker->on_letter(worker->letter_context, letter);
+}
+
+void worker_open(struct worker *worker, struct house *house, const struct clock *clock)
+{
+    worker->house = house;
+    worker->clock = clock;
+    worker->loop = loop_open(clock);
+    worker->mailbox = mailbox_open(worker->loop, deliver, worker);
+    worker->batch = ledger_batch_open(house->ledger);
+    worker->hasher = hasher_open();
+    worker->to_start_end = &worker->to_start;
+    ssize_t got = getrandom(&worker->random, sizeof worker->random, 0);
+    ASSERT(got == (ssize_t)sizeof worker->random);
+    loop_at_turn_end(worker->loop, turn_end, worker);
+    worker->transport = transport_open(worker->loop);
+}
+
+void worker_close(struct worker *worker)
+{
+    ASSERT(worker->requests.count == 0);
+    ASSERT(worker->calls.count == 0);
+    loop_turn(worker->loop, 0); /* frees what was deferred, commits the last lines */
+    transport_close(worker->transport);
+    struct fault fault;
+    if (!ledger_batch_empty(worker->batch) && !ledger_commit(worker->batch, &fault))
+        log_error("the last ledger lines are lost: %s", fault.message);
+    ledger_batch_close(worker->batch);
+    mailbox_close(worker->mailbox);
+    hasher_close(worker->hasher);
+    roster_close(&worker->requests);
+    roster_close(&worker->calls);
+    loop_close(worker->loop);
+}
+
+/* splitmix64 (Steele, Lea, Flood 2014): ids need to be distinct, not secret. */
+static uint64_t random_next(struct worker *worker)
+{
+    uint64_t z = (worker->random += 0x9e3779b97f4a7c15u);
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return z ^ (z >> 31);
+}
+
+void worker_request_id(struct worker *worker, char out[REQUEST_ID_SIZE])
+{
+    uint64_t ms = (uint64_t)loop_wall_us(worker->loop) / 1000;
+    uint64_t random = random_next(worker) & 0xffffffffffffu;
+    snprintf(out, REQUEST_ID_SIZE, "req_%012llx%012llx", (unsigned long long)ms & 0xffffffffffffu,
+             (unsigned long long)random);
+}
+
+void worker_end_all(struct worker *worker)
+{
+    struct call *call;
+    size_t at = 0;
+    while ((call = roster_next(&worker->calls, &at)) != NULL)
+        call_cut(call, "shutdown");
+    struct request *request;
+    at = 0;
+    while ((request = roster_next(&worker->requests, &at)) != NULL) {
+        if (request->step == STEP_RESERVE)
+            pipeline_client_gone(request);
+    }
+}
