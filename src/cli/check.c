@@ -1,0 +1,113 @@
+/*
+ * `purser check`: tells everything that is wrong with a configuration, at once.
+ */
+#include "cli/check.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "config/config.h"
+
+struct check_options {
+    bool print, reference;
+    const char *path; /* NULL: the environment */
+};
+
+static bool parse_arguments(int argc, char **argv, struct check_options *options)
+{
+    *options = (struct check_options){0};
+    for (int i = 1; i < argc; i++) {
+        struct text argument = text_of(argv[i]);
+        if (text_equal(argument, TEXT("--print")))
+            options->print = true;
+        else if (text_equal(argument, TEXT("--reference")))
+            options->reference = true;
+        else if (text_starts(argument, TEXT("-")) || options->path != NULL)
+            return false;
+        else
+            options->path = argv[i];
+    }
+    return true;
+}
+
+static void flush(struct buffer *buffer, FILE *file)
+{
+    if (buffer->size > 0)
+        (void)fwrite(buffer->at, 1, buffer->size, file);
+    buffer_close(buffer);
+}
+
+static const char *look_up(const char *name)
+{
+    return getenv(name);
+}
+
+/* The operator's own catalogs; the built-in one is checked where it is at hand, by `serve`. */
+static void check_catalogs(const struct config *config, struct findings *findings)
+{
+    struct fault fault;
+    struct catalog *catalog = catalog_open();
+    bool good = config->prices.count > 0;
+    for (size_t i = 0; i < config->prices.count; i++)
+        if (!catalog_load(catalog, config->prices.at[i].at, &fault)) {
+            findings_add(findings, FINDING_ERROR, 0, "prices: %s", fault.message);
+            good = false;
+        }
+    catalog_seal(catalog);
+    if (good)
+        config_check_prices(config, catalog, findings);
+    catalog_close(catalog);
+}
+
+static void put_count(struct buffer *out, const char *before, size_t count, const char *what)
+{
+    buffer_printf(out, "%s%zu %s%s", before, count, what, count == 1 ? "" : "s");
+}
+
+static void put_summary(struct buffer *out, const struct config *config,
+                        const struct findings *findings)
+{
+    bool file = config->path.size > 0;
+    buffer_printf(out, "%.*s: ", TEXT_ARG(file ? config->path : TEXT("the environment")));
+    put_count(out, "OK: ", config->upstream_count, "upstream");
+    put_count(out, ", ", config->key_count, "key");
+    put_count(out, ", ", config->budget_count, "budget");
+    put_count(out, "; ", findings->count + findings->dropped - findings->errors, "warning");
+    buffer_put_byte(out, '\n');
+}
+
+static int check(const struct check_options *options)
+{
+    struct findings findings = {0};
+    struct buffer told = {0}, out = {0};
+    struct config *config = config_load(options->path, look_up, &findings);
+    if (config != NULL)
+        check_catalogs(config, &findings);
+    findings_print(&findings, text_of(options->path), &told);
+    flush(&told, stderr);
+    bool good = findings.errors == 0;
+    if (good && options->print)
+        config_print(config, &out);
+    else if (good)
+        put_summary(&out, config, &findings);
+    flush(&out, stdout);
+    config_close(config);
+    findings_close(&findings);
+    return good ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int cli_check(int argc, char **argv)
+{
+    struct check_options options;
+    if (!parse_arguments(argc, argv, &options)) {
+        (void)fprintf(stderr, "usage: purser check [--print] [FILE]\n"
+                              "       purser check --reference\n");
+        return 2;
+    }
+    if (!options.reference)
+        return check(&options);
+    struct buffer out = {0};
+    config_print_reference(&out);
+    flush(&out, stdout);
+    return EXIT_SUCCESS;
+}

@@ -1,0 +1,317 @@
+/*
+ * The table of options: the single definition of everything that can be configured.
+ *
+ * It loads, checks, prints and documents. A new option is a member in config.h and a row here.
+ */
+#include "config/option.h"
+
+#include "config/config.h"
+
+#define MINUTE_MS 60000
+
+#define ROOT(member)     .offset = offsetof(struct config, member)
+#define KEY(member)      .offset = offsetof(struct config_key, member)
+#define UPSTREAM(member) .offset = offsetof(struct config_upstream, member)
+#define MODEL(member)    .offset = offsetof(struct config_model, member)
+#define BUDGET(member)   .offset = offsetof(struct budget, member)
+
+static const struct option_choice LEVELS[] = {
+    {"debug", LOG_DEBUG}, {"info", LOG_INFO}, {"warn", LOG_WARN}, {"error", LOG_ERROR}, {0}};
+static const struct option_choice FORMATS[] = {{"text", LOG_TEXT}, {"json", LOG_JSON}, {0}};
+static const struct option_choice MODES[] = {
+    {"keys", AUTH_KEYS}, {"open", AUTH_OPEN}, {"passthrough", AUTH_PASSTHROUGH}, {0}};
+static const struct option_choice MAY_SET[] = {{"session", MAY_SET_SESSION},
+                                               {"label", MAY_SET_LABEL},
+                                               {"tags", MAY_SET_TAGS},
+                                               {"user", MAY_SET_USER},
+                                               {0}};
+static const struct option_choice SESSION_RULES[] = {
+    {"optional", SESSION_OPTIONAL}, {"required", SESSION_REQUIRED}, {"bound", SESSION_BOUND}, {0}};
+static const struct option_choice DIALECTS[] = {{"openai", DIALECT_OPENAI}, {0}};
+static const struct option_choice AUTH_HEADERS[] = {{"bearer", AUTH_HEADER_BEARER},
+                                                    {"api-key", AUTH_HEADER_API_KEY},
+                                                    {"x-api-key", AUTH_HEADER_X_API_KEY},
+                                                    {0}};
+static const struct option_choice MAX_TOKENS_FIELDS[] = {
+    {"auto", 0}, {"max_completion_tokens", 0}, {"max_tokens", 0}, {0}};
+static const struct option_choice TRIS[] = {
+    {"auto", TRI_AUTO}, {"yes", TRI_YES}, {"no", TRI_NO}, {0}};
+static const struct option_choice SCOPES[] = {{"global", SCOPE_GLOBAL},
+                                              {"key", SCOPE_KEY},
+                                              {"user", SCOPE_USER},
+                                              {"team", SCOPE_TEAM},
+                                              {"session", SCOPE_SESSION},
+                                              {"tag", SCOPE_TAG},
+                                              {"model", SCOPE_MODEL},
+                                              {"upstream", SCOPE_UPSTREAM},
+                                              {"service", SCOPE_SERVICE},
+                                              {"request", SCOPE_REQUEST},
+                                              {0}};
+static const struct option_choice WINDOWS[] = {{"hour", WINDOW_HOUR},   {"day", WINDOW_DAY},
+                                               {"week", WINDOW_WEEK},   {"month", WINDOW_MONTH},
+                                               {"total", WINDOW_TOTAL}, {0}};
+static const struct option_choice CLAMPS[] = {
+    {"always", CLAMP_RULE_ALWAYS}, {"absent", CLAMP_RULE_ABSENT}, {"never", CLAMP_RULE_NEVER}, {0}};
+static const struct option_choice STATUSES[] = {
+    {"429", 429}, {"402", 402}, {"403", 403}, {"400", 400}, {0}};
+
+static const struct option LOG_OPTIONS[] = {
+    {"level", &kind_choice, ROOT(log_level), .choices = LEVELS, .fallback = "info",
+     .help = "the least that is logged"},
+    {"format", &kind_choice, ROOT(log_format), .choices = FORMATS, .fallback = "text",
+     .help = "of a line"},
+    {"access", &kind_flag, ROOT(log_access), .fallback = "true",
+     .help = "one line per request, with its cost"},
+    {0},
+};
+static const struct option_table LOG_TABLE = {.options = LOG_OPTIONS};
+
+static const struct option LIMIT_OPTIONS[] = {
+    {"body_mb", &kind_mebibytes, ROOT(body_bytes), .fallback = "32", .least = 1, .most = 1024,
+     .help = "the largest request body"},
+    {"connections", &kind_whole, ROOT(connections), .fallback = "10000", .least = 1,
+     .most = 1000000, .help = "clients at a time; more get 503"},
+    {"request_seconds", &kind_whole, ROOT(request_seconds), .fallback = "3600", .least = 1,
+     .most = 86400, .help = "the longest life of a request"},
+    {"drain_seconds", &kind_whole, ROOT(drain_seconds), .fallback = "30", .least = 0, .most = 3600,
+     .help = "how long running requests may take to finish at a stop"},
+    {"accounts", &kind_whole, ROOT(accounts), .fallback = "100000", .least = 100, .most = 10000000,
+     .help = "counters of budgets in memory; at the bound new ids are refused"},
+    {0},
+};
+static const struct option_table LIMIT_TABLE = {.options = LIMIT_OPTIONS};
+
+static const struct option AUTH_OPTIONS[] = {
+    {"mode", &kind_choice, ROOT(auth_mode), .choices = MODES, .fallback = "keys",
+     .help = "open: for anybody, on loopback or a unix socket only; passthrough: the client's own "
+             "provider key is forwarded"},
+    {"admin_token", &kind_text, ROOT(admin_token), .most = 256, .fallback = "\"\"",
+     .example = "${PURSER_ADMIN_TOKEN:-}", .flags = OPTION_SECRET,
+     .help = "sees everything; empty: nobody does"},
+    {0},
+};
+static const struct option_table AUTH_TABLE = {.options = AUTH_OPTIONS};
+
+static const struct option KEY_OPTIONS[] = {
+    {"id", &kind_id, KEY(id), .most = 64, .flags = OPTION_REQUIRED, .example = "alice",
+     .help = "its name in budgets, books and logs"},
+    {"key", &kind_key, KEY(sha256), .most = 512, .flags = OPTION_SECRET, .example = "${ALICE_KEY}",
+     .help = "what the caller sends; or else its hash:"},
+    {"hash", &kind_hash, KEY(sha256), .flags = OPTION_SECRET | OPTION_COMMENTED,
+     .example = "sha256:...", .help = "64 hex digits, made by: printf %s \"$KEY\" | sha256sum"},
+    {"user", &kind_id, KEY(user), .most = 64, .fallback = "\"\"", .example = "alice",
+     .help = "whose calls these are"},
+    {"team", &kind_id, KEY(team), .most = 64, .fallback = "\"\"", .example = "research",
+     .help = "which team pays"},
+    {"tags", &kind_ids, KEY(tags), .most = SUBJECT_MAX_TAGS, .fallback = "[]",
+     .help = "put on every call of this key"},
+    {"models", &kind_texts, KEY(models), .most = 256, .fallback = "[]", .example = "[gpt-*]",
+     .help = "what it may ask for, * stands for anything; empty: all"},
+    {"may_set", &kind_may_set, KEY(may_set), .choices = MAY_SET, .most = 4,
+     .fallback = "[session, label, tags]", .help = "what the caller may name itself; also: user"},
+    {"session", &kind_choice, KEY(session), .choices = SESSION_RULES, .fallback = "optional",
+     .help = "bound: the session is the key itself"},
+    {0},
+};
+static const struct option_table KEY_TABLE = {.options = KEY_OPTIONS,
+                                              .size = sizeof(struct config_key)};
+
+static const struct option TIMEOUT_OPTIONS[] = {
+    {"connect_ms", &kind_whole, UPSTREAM(connect_ms), .fallback = "5000", .least = 1,
+     .most = 10 * MINUTE_MS, .help = "to resolve, connect and greet"},
+    {"first_byte_ms", &kind_whole, UPSTREAM(first_byte_ms), .fallback = "600000", .least = 1,
+     .most = 1440 * MINUTE_MS, .help = "from the request to the first byte of the answer"},
+    {"idle_ms", &kind_whole, UPSTREAM(idle_ms), .fallback = "300000", .least = 1,
+     .most = 1440 * MINUTE_MS, .help = "between two pieces of an answer"},
+    {0},
+};
+static const struct option_table TIMEOUT_TABLE = {.options = TIMEOUT_OPTIONS};
+
+static const struct option UPSTREAM_OPTIONS[] = {
+    {"name", &kind_id, UPSTREAM(name), .most = 64, .flags = OPTION_REQUIRED, .example = "openai",
+     .help = "in budgets, books and logs"},
+    {"base_url", &kind_base_url, UPSTREAM(base_url), .most = 1024, .flags = OPTION_REQUIRED,
+     .example = "https://api.openai.com/v1", .help = "paths like /chat/completions follow it"},
+    {"api_key", &kind_text, UPSTREAM(api_key), .most = 4096, .fallback = "\"\"",
+     .example = "${OPENAI_API_KEY}", .flags = OPTION_SECRET,
+     .help = "sent instead of the caller's; empty: none"},
+    {"dialect", &kind_choice, UPSTREAM(dialect), .choices = DIALECTS, .fallback = "openai",
+     .help = "the API it speaks"},
+    {"provider", &kind_id, UPSTREAM(provider), .most = 64, .fallback = "\"\"",
+     .help = "whose prices apply; empty: by the host of base_url"},
+    {"auth_header", &kind_choice, UPSTREAM(auth_header), .choices = AUTH_HEADERS,
+     .fallback = "bearer", .help = "where the api_key goes; Azure: api-key"},
+    {"headers", &kind_headers, UPSTREAM(headers), .most = 32, .fallback = "{}",
+     .flags = OPTION_SECRET, .help = "added to each call"},
+    {"query", &kind_pairs, UPSTREAM(query), .most = 32, .fallback = "{}", .flags = OPTION_SECRET,
+     .help = "added to each URL, such as Azure's {api-version: \"2024-10-21\"}"},
+    {"ca", &kind_text, UPSTREAM(ca), .most = 4096, .fallback = "\"\"",
+     .help = "a file of certificates to trust instead of the system's"},
+    {"proxy", &kind_proxy_url, UPSTREAM(proxy), .most = 1024, .fallback = "\"\"",
+     .flags = OPTION_SECRET, .help = "a URL: http, https, socks5 or socks5h"},
+    {"models", &kind_texts, UPSTREAM(models), .most = 1024, .fallback = "[]",
+     .example = "[gpt-*, o*, text-embedding-*]", .help = "what it serves; empty: everything"},
+    {"aliases", &kind_pairs, UPSTREAM(aliases), .most = 1024, .fallback = "{}",
+     .help = "name asked for: name (or deployment) sent"},
+    {"max_tokens_field", &kind_word, UPSTREAM(max_tokens_field), .choices = MAX_TOKENS_FIELDS,
+     .fallback = "auto", .help = "which member of a chat request bounds its answer"},
+    {"cancel_saves", &kind_choice, UPSTREAM(cancel_saves), .choices = TRIS, .fallback = "auto",
+     .help = "does closing a stream stop the bill? auto knows the large providers"},
+    {"stream_usage", &kind_flag, UPSTREAM(stream_usage), .fallback = "true",
+     .help = "it understands stream_options.include_usage"},
+    {"timeouts", &kind_section, .table = &TIMEOUT_TABLE, .help = "in milliseconds"},
+    {0},
+};
+static const char *const UPSTREAM_LATER[] = {"api_keys", "retries", "fallback", NULL};
+static const struct option_table UPSTREAM_TABLE = {
+    .options = UPSTREAM_OPTIONS,
+    .later = UPSTREAM_LATER,
+    .size = sizeof(struct config_upstream),
+    .line_offset = offsetof(struct config_upstream, line),
+};
+
+static const struct option MODEL_OPTIONS[] = {
+    {"name", &kind_text, MODEL(name), .most = SUBJECT_MAX_ID, .flags = OPTION_REQUIRED,
+     .example = "my-llama", .help = "as callers name it"},
+    {"upstream", &kind_id, MODEL(upstream), .most = 64, .fallback = "\"\"",
+     .help = "the name of one; empty: the price holds for every upstream"},
+    {"input", &kind_price, MODEL(input), .flags = OPTION_REQUIRED, .example = "0.10",
+     .help = "USD per 1M tokens"},
+    {"cached_input", &kind_price, MODEL(cached_input), .example = "0.05", .flags = OPTION_COMMENTED,
+     .help = "for input from the provider's own cache; left out: as input"},
+    {"output", &kind_price, MODEL(output), .flags = OPTION_REQUIRED, .example = "0.40",
+     .help = "USD per 1M tokens"},
+    {"context", &kind_whole, MODEL(context), .fallback = "0", .example = "8192", .least = 0,
+     .most = 1000000000, .help = "the most tokens it takes in; 0: unknown"},
+    {"max_output", &kind_whole, MODEL(max_output), .fallback = "0", .example = "2048", .least = 0,
+     .most = 1000000000, .help = "the most tokens it gives; 0: unknown"},
+    {"reasoning", &kind_flag, MODEL(reasoning), .fallback = "false",
+     .help = "may think, unseen and billed, before its first visible token"},
+    {0},
+};
+static const char *const MODEL_LATER[] = {"encoding", "quality", "speed", NULL};
+static const struct config_model MODEL_BLANK = {.cached_input = -1};
+static const struct option_table MODEL_TABLE = {
+    .options = MODEL_OPTIONS,
+    .later = MODEL_LATER,
+    .size = sizeof(struct config_model),
+    .blank = &MODEL_BLANK,
+    .line_offset = offsetof(struct config_model, line),
+};
+
+static const struct option BUDGET_OPTIONS[] = {
+    {"name", &kind_id, BUDGET(name), .most = 63, .flags = OPTION_REQUIRED, .example = "org-daily",
+     .help = "in messages and books"},
+    {"scope", &kind_choice, BUDGET(scope), .choices = SCOPES, .flags = OPTION_REQUIRED,
+     .example = "global",
+     .help = "each id of it, such as each team, has the whole budget for itself"},
+    {"match", &kind_match, .most = 8, .fallback = "{}",
+     .help = "only calls like these, e.g. {key: alice, model: \"gpt-5*\"}; empty: all"},
+    {"window", &kind_choice, BUDGET(window), .choices = WINDOWS, .example = "day",
+     .help = "after which it begins anew; a week begins on Monday"},
+    {"timezone", &kind_text, BUDGET(timezone), .most = 64, .fallback = "UTC",
+     .help = "whose midnight, e.g. Europe/Madrid"},
+    {"usd", &kind_usd, BUDGET(limit[UNIT_USD]), .example = "50",
+     .help = "dollars, up to 9 decimals"},
+    {"tokens", &kind_count, BUDGET(limit[UNIT_TOKENS]), .example = "2000000",
+     .flags = OPTION_COMMENTED, .help = "input and output together"},
+    {"requests", &kind_count, BUDGET(limit[UNIT_REQUESTS]), .example = "1000",
+     .flags = OPTION_COMMENTED, .help = "admitted calls"},
+    {"buffer", &kind_percent, BUDGET(buffer_bp), .fallback = "0%", .example = "10%",
+     .help = "taken off the limits that are enforced"},
+    {"overrides", &kind_overrides, .most = 10000, .fallback = "{}",
+     .help =
+         "other limits for single ids, e.g. {research: 2000} or {research: {usd: 9, tokens: 5}}"},
+    {"idle", &kind_duration, BUDGET(idle_s), .example = "24h", .flags = OPTION_COMMENTED,
+     .help = "session budgets: forgotten after so long without a call; left out: 30d"},
+    {0},
+};
+static const char *const BUDGET_LATER[] = {"alerts", "on_exhausted", "on_store_away", NULL};
+static const struct budget BUDGET_BLANK = {.limit = {LIMIT_NONE, LIMIT_NONE, LIMIT_NONE},
+                                           .idle_s = -1};
+static const struct option_table BUDGET_TABLE = {
+    .options = BUDGET_OPTIONS,
+    .later = BUDGET_LATER,
+    .size = sizeof(struct budget),
+    .blank = &BUDGET_BLANK,
+};
+
+static const struct option ADMISSION_OPTIONS[] = {
+    {"clamp", &kind_choice, ROOT(clamp), .choices = CLAMPS, .fallback = "always",
+     .help = "lower an answer's maximum to what is left; absent: only where none was named"},
+    {"min_output_tokens", &kind_whole, ROOT(min_output_tokens), .fallback = "64", .least = 1,
+     .most = 1000000, .help = "a shorter answer than this is refused instead"},
+    {"default_max_output", &kind_whole, ROOT(default_max_output), .fallback = "0", .least = 0,
+     .most = 1000000000, .help = "for requests that name none; 0: the model's own"},
+    {"wait_ms", &kind_whole, ROOT(wait_ms), .fallback = "5000", .least = 0, .most = 10 * MINUTE_MS,
+     .help = "for other requests to give back what they hold"},
+    {"max_waiting", &kind_whole, ROOT(max_waiting), .fallback = "1000", .least = 0, .most = 1000000,
+     .help = "requests that wait at a time"},
+    {0},
+};
+static const char *const ADMISSION_LATER[] = {"slice_tokens", "early_stop", NULL};
+static const struct option_table ADMISSION_TABLE = {.options = ADMISSION_OPTIONS,
+                                                    .later = ADMISSION_LATER};
+
+static const struct option LEDGER_OPTIONS[] = {
+    {"dir", &kind_text, ROOT(ledger_dir), .most = 4096, .fallback = "ledger",
+     .help = "within data_dir"},
+    {"fsync_ms", &kind_whole, ROOT(fsync_ms), .fallback = "50", .least = 0, .most = MINUTE_MS,
+     .help = "the longest time until a line is on disk"},
+    {"rotate_mb", &kind_mebibytes, ROOT(rotate_bytes), .fallback = "256", .least = 1, .most = 65536,
+     .help = "the largest file; each day begins a new one"},
+    {0},
+};
+static const char *const LEDGER_LATER[] = {"retain_days", "compress_after_days", NULL};
+static const struct option_table LEDGER_TABLE = {.options = LEDGER_OPTIONS, .later = LEDGER_LATER};
+
+static const struct option ROOT_OPTIONS[] = {
+    {"listen", &kind_listen, ROOT(listen), .most = 256, .fallback = "127.0.0.1:8080",
+     .help = "host:port or unix:/path"},
+    {"allowed_origins", &kind_texts, ROOT(allowed_origins), .most = 64, .fallback = "[]",
+     .help = "web pages that may call, e.g. [\"https://chat.example.com\"]"},
+    {"workers", &kind_whole, ROOT(workers), .fallback = "0", .least = 0, .most = 256,
+     .help = "0: one per core, or the container's CPU quota"},
+    {"node", &kind_id, ROOT(node), .most = 64, .fallback = "\"\"",
+     .help = "a label for this instance; empty: the host's name"},
+    {"data_dir", &kind_text, ROOT(data_dir), .most = 4096, .fallback = "data",
+     .help = "where the ledger lives; relative to this file"},
+    {"log", &kind_section, .table = &LOG_TABLE, .help = "on standard error"},
+    {"limits", &kind_section, .table = &LIMIT_TABLE, .help = "of this process"},
+    {"auth", &kind_section, .table = &AUTH_TABLE, .help = "who may call"},
+    {"keys", &kind_list, ROOT(keys), .count_offset = offsetof(struct config, key_count),
+     .most = 10000, .table = &KEY_TABLE, .help = "one entry for each caller"},
+    {"upstreams", &kind_list, ROOT(upstreams),
+     .count_offset = offsetof(struct config, upstream_count), .most = 64, .table = &UPSTREAM_TABLE,
+     .help = "where calls go: the first whose models match"},
+    {"prices", &kind_texts, ROOT(prices), .most = 16, .fallback = "[]",
+     .help = "catalog files, later ones win; empty: the built-in catalog"},
+    {"models", &kind_list, ROOT(models), .count_offset = offsetof(struct config, model_count),
+     .most = 10000, .table = &MODEL_TABLE, .help = "your own models, and prices that differ"},
+    {"budgets", &kind_list, ROOT(budgets), .count_offset = offsetof(struct config, budget_count),
+     .most = 32, .table = &BUDGET_TABLE, .help = "what may be spent: a call must fit into all"},
+    {"admission", &kind_section, .table = &ADMISSION_TABLE,
+     .help = "what happens to a call that does not fit"},
+    {"budget_status", &kind_status, ROOT(budget_status), .choices = STATUSES, .fallback = "429",
+     .help = "the answer to a call over a budget"},
+    {"hide_amounts", &kind_flag, ROOT(hide_amounts), .fallback = "false",
+     .help = "keep figures out of messages to callers"},
+    {"show_shared", &kind_flag, ROOT(show_shared), .fallback = "false",
+     .help = "show callers the amounts of budgets they share with others"},
+    {"ledger", &kind_section, .table = &LEDGER_TABLE, .help = "the books"},
+    {0},
+};
+static const char *const ROOT_LATER[] = {
+    "admin_listen",    "unpriced", "rate_limits", "cache",           "router",
+    "optimizer",       "store",    "alerts",      "unmetered_paths", "stream_cost_comment",
+    "retry_ambiguous", NULL};
+
+const struct option_table options_root = {.options = ROOT_OPTIONS, .later = ROOT_LATER};
+
+const struct option *option_find(const struct option_table *table, struct text name)
+{
+    for (const struct option *option = table->options; option->name != NULL; option++)
+        if (text_equal(name, text_of(option->name)))
+            return option;
+    return NULL;
+}
