@@ -3,7 +3,7 @@
 
 #include "wire/find.h"
 
-#define KEPT_ROOM (64 * 1024) /* a kept buffer larger than this is given back when it is empty */
+#define MOST_ROOM (64 * 1024) /* a buffer larger than this is given back when it is empty */
 
 void sse_close(struct sse *sse)
 {
@@ -18,18 +18,26 @@ static bool piece_is_kept(const struct sse *sse)
            sse->piece.at < sse->kept.at + sse->kept.size;
 }
 
+static void empty(struct buffer *buffer)
+{
+    buffer_clear(buffer);
+    if (buffer->room > MOST_ROOM) {
+        buffer_close(buffer);
+    }
+}
+
 void sse_feed(struct sse *sse, struct text piece)
 {
     if (sse->piece.size == 0) {
-        buffer_clear(&sse->kept);
-        if (sse->kept.room > KEPT_ROOM) {
-            buffer_close(&sse->kept);
-        }
+        empty(&sse->kept);
         sse->piece = piece;
         return;
     }
     ASSERT(piece_is_kept(sse));
-    buffer_drop(&sse->kept, (size_t)(sse->piece.at - sse->kept.at));
+    size_t read = (size_t)(sse->piece.at - sse->kept.at);
+    if (read > 0) { /* else an event that comes byte by byte would be moved as often */
+        buffer_drop(&sse->kept, read);
+    }
     buffer_put(&sse->kept, piece);
     sse->piece = buffer_text(&sse->kept);
 }
@@ -113,7 +121,7 @@ static struct sse_event read_event(struct sse *sse, struct text raw)
     struct sse_event event = {.raw = raw, .name = TEXT(""), .data = TEXT_NONE};
     struct text rest = raw;
 
-    buffer_clear(&sse->joined);
+    empty(&sse->joined);
     if (!sse->begun && text_starts(rest, TEXT("\xEF\xBB\xBF"))) {
         rest = text_from(rest, 3);
     }
