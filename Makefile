@@ -71,7 +71,7 @@ packages: ## install the packages a build needs (Debian, Ubuntu)
 	@tests/packages build
 
 $(OUT)/purser: $(OUT)/src/main.o $(OUT)/libpurser.a
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	@echo "  ld $@"; $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(OUT)/libpurser.a: $(OBJECTS)
 	@rm -f $@
@@ -88,6 +88,6 @@ $(OUT)/tests/bench/load: $(OUT)/tests/bench/load.o
 
 $(OUT)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	@echo "  cc $<"; $(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 -include $(shell find $(OUT) -name '*.d' 2>/dev/null)

@@ -31,6 +31,8 @@ void catalog_close(struct catalog *catalog);
 /* Adds a file's records. A record that cannot be understood (negative or absurd prices, missing
  * members) fails the whole file with its name and what is wrong; nothing of it is added. */
 MUST_USE bool catalog_load(struct catalog *catalog, const char *path, struct fault *fault);
+/* The same from the file's bytes. */
+MUST_USE bool catalog_load_text(struct catalog *catalog, struct text json, struct fault *fault);
 
 /* Adds or replaces one model (the same provider and name); everything is copied. `aliases` are
  * further names for it; a replaced model keeps those it had. A name taken before by another model

@@ -16,7 +16,7 @@
 #include "upstream/upstream.h"
 
 enum admission_mode { ADMISSION_KEYS, ADMISSION_OPEN, ADMISSION_PASSTHROUGH };
-enum session_rule { SESSION_FREE, SESSION_MUST_BE_NAMED, SESSION_IS_THE_KEY };
+enum session_naming { SESSION_FREE, SESSION_MUST_BE_NAMED, SESSION_IS_THE_KEY };
 
 /* What a caller may name itself. */
 enum naming { NAMING_SESSION = 1, NAMING_LABEL = 2, NAMING_TAGS = 4, NAMING_USER = 8 };
@@ -30,7 +30,7 @@ struct key {
     const struct text *models; /* patterns; none: all */
     size_t model_count;
     unsigned may_set;
-    enum session_rule session;
+    enum session_naming session;
 };
 
 struct admission_options {

@@ -34,7 +34,7 @@ struct member {
     unsigned kinds;     /* bit per enum json_kind; null is always allowed and means absent */
     bool required;
     /* One of the two: given the value, or going through it by reader->skim. False after
-     * reader_refuse. */
+     * body_refuse. */
     bool (*read)(struct reader *reader, const struct member *member, struct json_value value);
     bool (*go_through)(struct reader *reader, const struct member *member);
     size_t field;        /* of struct reader: where the value goes, if the row says so */
@@ -64,7 +64,7 @@ bool content_read_functions(struct reader *reader, const struct member *member,
 /* ---- common ---- */
 
 /* Fills the error and returns false. `code` is a literal, `param` lives as long as the body. */
-bool reader_refuse(struct reader *reader, const char *code, struct text param, const char *format,
+bool body_refuse(struct reader *reader, const char *code, struct text param, const char *format,
                    ...) __attribute__((format(printf, 4, 5)));
 
 /* Notes a member without a bound; the first one counts. */

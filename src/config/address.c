@@ -76,7 +76,7 @@ bool address_from_listen(struct text listen, struct address *address, struct fau
     if (!split_host(listen, &parts, fault))
         return false;
     if (parts.port.size == 0)
-        return fault_set(fault, "must name a port too: write %.*s:8080", TEXT_ARG(parts.host));
+        return fault_set(fault, "must name a port too: write 127.0.0.1:8080");
     *address = parts;
     return true;
 }

@@ -26,7 +26,7 @@ static void check_mode(struct reader *reader)
                       "auth.mode: open on %.*s lets anybody on the network spend: listen on "
                       "127.0.0.1:8080 or unix:/path, or write mode: keys",
                       TEXT_ARG(config->listen));
-    if (config->auth_mode == AUTH_KEYS && config->key_count == 0)
+    if (config->auth_mode == AUTH_KEYS && !reader_wrote(reader, "keys", 0, NULL))
         reader_report(reader, FINDING_ERROR, reader_line(reader, "keys", 0, NULL),
                       "nobody may call: write keys: [{id: me, key: \"${MY_KEY}\"}], or auth: "
                       "{mode: open} for this machine alone");
@@ -170,7 +170,7 @@ void check_upstreams(struct reader *reader)
 {
     const struct config *config = reader->config;
     struct table names = {0};
-    if (config->upstream_count == 0)
+    if (!reader_wrote(reader, "upstreams", 0, NULL))
         reader_report(reader, FINDING_ERROR, reader_line(reader, "upstreams", 0, NULL),
                       "there is nowhere to send calls: write upstreams: [{name: openai, base_url: "
                       "\"https://api.openai.com/v1\", api_key: \"${OPENAI_API_KEY}\"}]");

@@ -244,7 +244,7 @@ void check_budgets(struct reader *reader)
         check_others(reader, i);
         check_matches(reader, i);
     }
-    if (config->budget_count == 0)
+    if (!reader_wrote(reader, "budgets", 0, NULL))
         reader_report(reader, FINDING_WARNING, reader_line(reader, "budgets", 0, NULL), "%s",
                       reader->has_lines
                           ? "NO BUDGET: nothing is capped: write budgets: [{name: daily, scope: "

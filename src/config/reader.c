@@ -384,6 +384,8 @@ static int find(const struct reader *reader, const char *list, size_t index, con
     if (node == 0)
         return 0;
     *nearest = node;
+    if (node_is_null(reader->document, node))
+        return 0;
     if (node_type(reader->document, node) == YAML_SEQUENCE_NODE) {
         if (index >= node_size(reader->document, node))
             return 0;

@@ -120,6 +120,13 @@ void catalog_add(struct catalog *catalog, const struct model *model, const struc
     }
 }
 
+static void add_all(struct catalog *catalog, const struct catalog_record *records, size_t count)
+{
+    for (size_t at = 0; at < count; at++) {
+        catalog_add(catalog, &records[at].model, records[at].aliases, records[at].alias_count);
+    }
+}
+
 bool catalog_load(struct catalog *catalog, const char *path, struct fault *fault)
 {
     ASSERT(!catalog->sealed);
@@ -127,9 +134,19 @@ bool catalog_load(struct catalog *catalog, const char *path, struct fault *fault
     const struct catalog_record *records = NULL;
     size_t count = 0;
     bool read = catalog_file_read(path, &arena, &records, &count, fault);
-    for (size_t at = 0; at < count; at++) {
-        catalog_add(catalog, &records[at].model, records[at].aliases, records[at].alias_count);
-    }
+    add_all(catalog, records, count);
+    arena_close(&arena);
+    return read;
+}
+
+bool catalog_load_text(struct catalog *catalog, struct text json, struct fault *fault)
+{
+    ASSERT(!catalog->sealed);
+    struct arena arena = {0};
+    const struct catalog_record *records = NULL;
+    size_t count = 0;
+    bool read = catalog_file_parse(json, &arena, &records, &count, fault);
+    add_all(catalog, records, count);
     arena_close(&arena);
     return read;
 }

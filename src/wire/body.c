@@ -22,7 +22,7 @@ const char *endpoint_name(enum endpoint endpoint)
 
 /* ---- common to all readers ---- */
 
-bool reader_refuse(struct reader *reader, const char *code, struct text param, const char *format,
+bool body_refuse(struct reader *reader, const char *code, struct text param, const char *format,
                    ...)
 {
     struct body_error *error = reader->error;
@@ -99,7 +99,7 @@ bool reader_bool(struct reader *reader, struct text param, struct json_value val
         return true;
     }
     if (value.kind != JSON_TRUE && value.kind != JSON_FALSE) {
-        return reader_refuse(reader, "invalid_type", param, "'%.*s' must be true or false.",
+        return body_refuse(reader, "invalid_type", param, "'%.*s' must be true or false.",
                              TEXT_ARG(param));
     }
     *flag = value.kind == JSON_TRUE;
@@ -132,13 +132,13 @@ static bool refuse_kind(struct reader *reader, const struct member *member)
     char kinds[64];
 
     name_kinds(member->kinds, kinds, sizeof(kinds));
-    return reader_refuse(reader, "invalid_type", member->name, "'%.*s' must be %s.",
+    return body_refuse(reader, "invalid_type", member->name, "'%.*s' must be %s.",
                          TEXT_ARG(member->name), kinds);
 }
 
 static bool refuse_missing(struct reader *reader, const struct member *member)
 {
-    return reader_refuse(reader, "missing_member", member->name, "'%.*s' is missing.",
+    return body_refuse(reader, "missing_member", member->name, "'%.*s' is missing.",
                          TEXT_ARG(member->name));
 }
 
@@ -175,13 +175,13 @@ static bool read_member(struct reader *reader, struct text raw_name)
         return true;
     }
     if (!exact) {
-        return reader_refuse(reader, "misspelt_member", member->name,
+        return body_refuse(reader, "misspelt_member", member->name,
                              "'%.*s' must be written '%.*s': some providers ignore upper and "
                              "lower case.",
                              TEXT_ARG(raw_name), TEXT_ARG(member->name));
     }
     if ((reader->seen >> row & 1) != 0) {
-        return reader_refuse(reader, "duplicate_member", member->name,
+        return body_refuse(reader, "duplicate_member", member->name,
                              "'%.*s' stands twice in the request; send it once.",
                              TEXT_ARG(member->name));
     }
@@ -214,11 +214,11 @@ static bool parse(struct reader *reader, struct json_value *whole)
     enum json_error fault = json_parse(reader->body.raw, whole, &where);
 
     if (fault != JSON_OK) {
-        return reader_refuse(reader, "invalid_json", TEXT_NONE, "The request body %s at byte %zu.",
+        return body_refuse(reader, "invalid_json", TEXT_NONE, "The request body %s at byte %zu.",
                              faults[fault], where);
     }
     if (whole->kind != JSON_OBJECT) {
-        return reader_refuse(reader, "invalid_json", TEXT_NONE,
+        return body_refuse(reader, "invalid_json", TEXT_NONE,
                              "The request body must be a JSON object.");
     }
     return true;

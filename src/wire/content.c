@@ -124,7 +124,7 @@ bool content_read_messages(struct reader *reader, const struct member *member)
     skim_enter(&reader->skim);
     while (skim_element(&reader->skim)) {
         if (skim_peek(&reader->skim) != JSON_OBJECT) {
-            return reader_refuse(reader, "invalid_type", member->name,
+            return body_refuse(reader, "invalid_type", member->name,
                                  "'messages' must be an array of objects.");
         }
         read_message(reader);
@@ -186,11 +186,11 @@ bool content_read_prompts(struct reader *reader, const struct member *member,
     int64_t prompts = count_prompts(value);
 
     if (prompts == 0) {
-        return reader_refuse(reader, "invalid_value", member->name, "'%.*s' is empty.",
+        return body_refuse(reader, "invalid_value", member->name, "'%.*s' is empty.",
                              TEXT_ARG(member->name));
     }
     if (prompts == PROMPTS_MIXED) {
-        return reader_refuse(reader, "invalid_type", member->name,
+        return body_refuse(reader, "invalid_type", member->name,
                              "'%.*s' must be a string, token ids, or a list of strings or of lists "
                              "of token ids.",
                              TEXT_ARG(member->name));

@@ -20,7 +20,7 @@ static bool read_model(struct reader *reader, const struct member *member, struc
     struct text model = json_string(reader->arena, value);
 
     if (model.size == 0) {
-        return reader_refuse(reader, "invalid_value", member->name, "'model' is empty.");
+        return body_refuse(reader, "invalid_value", member->name, "'model' is empty.");
     }
     reader->body.model = model;
     return true;
@@ -42,7 +42,7 @@ static bool read_count(struct reader *reader, const struct member *member, struc
     int64_t count;
 
     if (!json_int(value, &count) || count < member->least || count > member->most) {
-        return reader_refuse(reader, "invalid_value", member->name,
+        return body_refuse(reader, "invalid_value", member->name,
                              "'%.*s' must be a whole number from %" PRId64 " to %" PRId64 ".",
                              TEXT_ARG(member->name), member->least, member->most);
     }
@@ -66,11 +66,11 @@ static bool read_stream_options(struct reader *reader, const struct member *memb
             continue;
         }
         if (!json_name_equal(name, include_usage)) {
-            return reader_refuse(reader, "misspelt_member", param,
+            return body_refuse(reader, "misspelt_member", param,
                                  "'%.*s' must be written 'include_usage'.", TEXT_ARG(name));
         }
         if (seen) {
-            return reader_refuse(reader, "duplicate_member", param,
+            return body_refuse(reader, "duplicate_member", param,
                                  "'stream_options.include_usage' stands twice; send it once.");
         }
         seen = true;
@@ -92,7 +92,7 @@ static bool add_tag(struct reader *reader, struct text tag)
         return true;
     }
     if (body->tag_count == BODY_MAX_TAGS) {
-        return reader_refuse(reader, "invalid_value", TEXT("metadata.tags"),
+        return body_refuse(reader, "invalid_value", TEXT("metadata.tags"),
                              "'metadata.tags' has more than %d tags.", BODY_MAX_TAGS);
     }
     body->tags[body->tag_count++] = tag;
@@ -107,7 +107,7 @@ static bool read_tags(struct reader *reader, struct json_value value)
     bool good = true;
 
     if (value.kind != JSON_ARRAY && value.kind != JSON_STRING) {
-        return reader_refuse(reader, "invalid_type", TEXT("metadata.tags"),
+        return body_refuse(reader, "invalid_type", TEXT("metadata.tags"),
                              "'metadata.tags' must be an array of strings, or one with commas.");
     }
     while (good && rest.size > 0) {
@@ -116,7 +116,7 @@ static bool read_tags(struct reader *reader, struct json_value value)
     while (good && json_next(&walk, NULL, &tag)) {
         good = tag.kind == JSON_STRING
                    ? add_tag(reader, json_string(reader->arena, tag))
-                   : reader_refuse(reader, "invalid_type", TEXT("metadata.tags"),
+                   : body_refuse(reader, "invalid_type", TEXT("metadata.tags"),
                                    "'metadata.tags' must hold strings only.");
     }
     return good;
@@ -126,7 +126,7 @@ static bool read_metadata_text(struct reader *reader, struct text param, struct 
                                struct text *field)
 {
     if (value.kind != JSON_STRING) {
-        return reader_refuse(reader, "invalid_type", param, "'%.*s' must be a string.",
+        return body_refuse(reader, "invalid_type", param, "'%.*s' must be a string.",
                              TEXT_ARG(param));
     }
     *field = json_string(reader->arena, value);
@@ -173,7 +173,7 @@ static bool read_metadata(struct reader *reader, const struct member *member,
     while (json_next(&walk, &name, &entry)) {
         int which = metadata_called(name);
         if ((seen & which) != 0) {
-            return reader_refuse(reader, "duplicate_member", member->name,
+            return body_refuse(reader, "duplicate_member", member->name,
                                  "'metadata.%.*s' stands twice; send it once.", TEXT_ARG(name));
         }
         seen |= which;

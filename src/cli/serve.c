@@ -1,0 +1,307 @@
+/* `purser serve`: builds the house, runs it, shuts it down. */
+#include "cli/serve.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "cli/cores.h"
+#include "cli/house.h"
+#include "front/listener.h"
+
+#define LETTER_STOP     100             /* finish what runs */
+#define LETTER_STOP_NOW 101             /* end what runs */
+#define LAST_WORDS_US   (2 * 1000000ll) /* for cut replies to leave */
+
+/* A worker, its listener and its thread. */
+struct station {
+    struct worker worker;
+    struct listener *listener;
+    pthread_t thread;
+    struct loop_timer drain;
+    bool stopping, cut;
+};
+
+struct stations {
+    struct station *at;
+    size_t count;
+};
+
+/* ---- stopping a worker, on its own thread ---- */
+
+static void end_what_runs(void *context)
+{
+    struct station *station = context;
+    struct worker *worker = &station->worker;
+    if (station->cut) {
+        listener_cut(station->listener);
+        return;
+    }
+    station->cut = true;
+    if (worker->calls.count > 0)
+        log_warn("%zu calls are still running: ended, and booked", worker->calls.count);
+    worker_end_all(worker);
+    loop_timer_set(worker->loop, &station->drain, LAST_WORDS_US);
+}
+
+static void take_letter(void *context, struct letter *letter)
+{
+    struct station *station = context;
+    if (letter->kind == LETTER_STOP && !station->stopping) {
+        station->stopping = true;
+        listener_stop_taking(station->listener);
+        loop_timer_set(station->worker.loop, &station->drain,
+                       station->worker.house->drain_ms * 1000);
+        letter_free(letter);
+    } else if (letter->kind == LETTER_STOP_NOW) {
+        if (!station->cut)
+            end_what_runs(station);
+        letter_free(letter);
+    } else if (letter->kind == LETTER_STOP) {
+        letter_free(letter);
+    } else {
+        desk_letter(&station->worker, letter);
+    }
+}
+
+/* The last hook of a turn: a stopping worker without work leaves its loop. */
+static bool leave_when_idle(void *context)
+{
+    struct station *station = context;
+    const struct worker *worker = &station->worker;
+    if (station->stopping && worker->requests.count == 0 && worker->calls.count == 0 &&
+        !worker_has_work(worker))
+        loop_stop(worker->loop);
+    return false;
+}
+
+static void *run_station(void *context)
+{
+    struct station *station = context;
+    loop_run(station->worker.loop);
+    return NULL;
+}
+
+/* ---- the whole ---- */
+
+static void open_stations(struct stations *stations, struct house *house,
+                          const struct listener_options *options)
+{
+    for (size_t i = 0; i < stations->count; i++) {
+        struct station *station = &stations->at[i];
+        worker_open(&station->worker, house, clock_real());
+        station->worker.on_letter = take_letter;
+        station->worker.letter_context = station;
+        station->drain.due = end_what_runs;
+        station->drain.context = station;
+        station->listener = listener_open(&station->worker, options);
+        loop_at_turn_end(station->worker.loop, leave_when_idle, station);
+    }
+    for (size_t i = 0; i < stations->count; i++) {
+        int problem = pthread_create(&stations->at[i].thread, NULL, run_station, &stations->at[i]);
+        ASSERT(problem == 0);
+    }
+}
+
+static void tell_all(struct stations *stations, int kind)
+{
+    for (size_t i = 0; i < stations->count; i++)
+        mailbox_post(stations->at[i].worker.mailbox, letter_new(0, kind));
+}
+
+/* Everybody has left the loops before anybody's mailbox closes: letters still fly between. */
+static void close_stations(struct stations *stations)
+{
+    for (size_t i = 0; i < stations->count; i++) {
+        struct station *station = &stations->at[i];
+        loop_timer_cancel(station->worker.loop, &station->drain);
+        listener_close(station->listener);
+    }
+    for (size_t i = 0; i < stations->count; i++)
+        worker_close(&stations->at[i].worker);
+}
+
+static int block_signals(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGPIPE);
+    sigaddset(&set, SIGXFSZ);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    sigdelset(&set, SIGPIPE);
+    sigdelset(&set, SIGXFSZ);
+    int fd = signalfd(-1, &set, SFD_CLOEXEC);
+    ASSERT(fd >= 0);
+    return fd;
+}
+
+static void wait_for_stop(int signals)
+{
+    struct signalfd_siginfo info;
+    do {
+        ssize_t got = read(signals, &info, sizeof info);
+        if (got < 0 && errno == EINTR)
+            continue;
+        ASSERT(got == (ssize_t)sizeof info);
+        if (info.ssi_signo == SIGHUP)
+            log_warn("SIGHUP: reloading is not supported; restart to change the configuration");
+    } while (info.ssi_signo == SIGHUP);
+}
+
+struct second_signal {
+    int signals;
+    struct stations *stations;
+};
+
+/* Lives until the process ends; a second SIGTERM or SIGINT ends the drain. */
+static void *hurry(void *context)
+{
+    struct second_signal *second = context;
+    wait_for_stop(second->signals);
+    tell_all(second->stations, LETTER_STOP_NOW);
+    return NULL;
+}
+
+static void await_stations(struct stations *stations, int signals)
+{
+    struct second_signal second = {signals, stations};
+    pthread_t hurrier;
+    bool waits = pthread_create(&hurrier, NULL, hurry, &second) == 0;
+    for (size_t i = 0; i < stations->count; i++)
+        pthread_join(stations->at[i].thread, NULL);
+    if (waits) {
+        pthread_cancel(hurrier);
+        pthread_join(hurrier, NULL);
+    }
+}
+
+static void run(struct estate *estate, int socket, int signals)
+{
+    const struct config *config = estate->config;
+    atomic_size_t connections = 0;
+    const struct listener_options options = {
+        .socket = socket,
+        .connections_most = (size_t)config->connections,
+        .connections = &connections,
+    };
+    struct stations stations = {
+        .count = config->workers > 0 ? (size_t)config->workers : cores_available(),
+    };
+    stations.at = memory_new(stations.count * sizeof *stations.at);
+    ledger_start(estate->house.ledger);
+    open_stations(&stations, &estate->house, &options);
+    log_info("purser " PURSER_VERSION " listens on %.*s with %zu worker%s",
+             TEXT_ARG(config->listen), stations.count, stations.count == 1 ? "" : "s");
+    wait_for_stop(signals);
+    log_info("stopping: requests in flight may finish for %lld s",
+             (long long)config->drain_seconds);
+    atomic_store(&estate->house.stopping, true);
+    tell_all(&stations, LETTER_STOP);
+    await_stations(&stations, signals);
+    close_stations(&stations);
+    free(stations.at);
+}
+
+static void raise_file_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+static void print_findings(const struct findings *findings, const char *path)
+{
+    struct buffer out = {0};
+    findings_print(findings, path == NULL ? TEXT_NONE : text_of(path), &out);
+    fprintf(stderr, "%s", buffer_string(&out));
+    buffer_close(&out);
+}
+
+static const char *environment(const char *name)
+{
+    return getenv(name);
+}
+
+/* The configuration, its catalog and all findings about both; NULL if something is wrong. */
+static struct config *load(const char *path, struct catalog **catalog)
+{
+    struct findings findings = {0};
+    struct fault fault;
+    struct config *config = config_load(path, environment, &findings);
+    if (config != NULL) {
+        *catalog = estate_catalog(config, &fault);
+        if (*catalog == NULL)
+            findings_add(&findings, FINDING_ERROR, 0, "%s", fault.message);
+        else
+            config_check_prices(config, *catalog, &findings);
+    }
+    print_findings(&findings, path);
+    bool fine = config != NULL && findings.errors == 0;
+    findings_close(&findings);
+    if (fine)
+        return config;
+    catalog_close(*catalog);
+    config_close(config);
+    return NULL;
+}
+
+static int serve(const char *path)
+{
+    int signals = block_signals();
+    struct catalog *catalog = NULL;
+    struct config *config = load(path, &catalog);
+    if (config == NULL)
+        return 1;
+    log_setup(config->log_level, config->log_format);
+    raise_file_limit();
+    curl_global_init(CURL_GLOBAL_ALL);
+    struct fault fault;
+    struct estate estate;
+    int socket, status = 1;
+    if (!listener_bind(config->listen, &socket, &fault)) {
+        log_error("%s", fault.message);
+    } else if (!estate_open(&estate, config, catalog, &fault)) {
+        log_error("%s", fault.message);
+        close(socket);
+    } else {
+        run(&estate, socket, signals);
+        estate_close(&estate);
+        close(socket);
+        log_info("stopped: everything is booked");
+        status = 0;
+    }
+    catalog_close(catalog);
+    config_close(config);
+    curl_global_cleanup();
+    close(signals);
+    return status;
+}
+
+int cli_serve(int argc, char **argv)
+{
+    const char *path = NULL;
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--config") == 0 && i + 1 < argc) {
+            path = argv[++i];
+        } else {
+            fprintf(stderr,
+                    "purser serve: do not understand '%s'\n"
+                    "usage: purser serve [--config FILE]\n",
+                    argv[i]);
+            return 2;
+        }
+    }
+    return serve(path);
+}

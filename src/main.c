@@ -1,0 +1,46 @@
+/* purser: reads the command line and hands over. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/check.h"
+#include "cli/serve.h"
+
+struct command {
+    const char *name, *help;
+    int (*run)(int argc, char **argv);
+};
+
+static const struct command commands[] = {
+    {"serve", "run the proxy: purser serve [--config FILE]", cli_serve},
+    {"check", "check a configuration: purser check [--print] [FILE]", cli_check},
+};
+
+#define COMMAND_COUNT (sizeof commands / sizeof *commands)
+
+static void print_help(FILE *out)
+{
+    fprintf(out, "purser %s: an HTTP proxy that enforces LLM spend limits\n\n", PURSER_VERSION);
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        fprintf(out, "  purser %-8s %s\n", commands[i].name, commands[i].help);
+    fprintf(out, "  purser --version\n");
+}
+
+int main(int argc, char **argv)
+{
+    if (argc >= 2 && strcmp(argv[1], "--version") == 0) {
+        printf("purser %s\n", PURSER_VERSION);
+        return 0;
+    }
+    if (argc >= 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)) {
+        print_help(stdout);
+        return 0;
+    }
+    for (size_t i = 0; argc >= 2 && i < COMMAND_COUNT; i++) {
+        if (strcmp(argv[1], commands[i].name) == 0)
+            return commands[i].run(argc - 1, argv + 1);
+    }
+    if (argc >= 2)
+        fprintf(stderr, "purser: there is no command '%s'\n\n", argv[1]);
+    print_help(stderr);
+    return 2;
+}
