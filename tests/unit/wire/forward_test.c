@@ -171,7 +171,8 @@ static void put_random_body(struct buffer *out)
             buffer_put(&member, TEXT("\"model\":\"gpt-\\u0034o\""));
             break;
         case 1:
-            buffer_put(&member, TEXT("\"messages\":[{\"role\":\"user\",\"content\":\"\\ud83d\\ude00\"}]"));
+            buffer_put(&member,
+                       TEXT("\"messages\":[{\"role\":\"user\",\"content\":\"\\ud83d\\ude00\"}]"));
             break;
         case 2:
             buffer_put(&member, TEXT("\"max_tokens\":"));

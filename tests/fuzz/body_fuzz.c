@@ -1,0 +1,73 @@
+/*
+ * Request bodies: nothing a client sends makes body_read step out of bounds or abort, and what it
+ * takes can be forwarded with every change: the result reads as the changes say.
+ *
+ * The first byte chooses the endpoint and the changes, the rest is the body.
+ */
+#include <stdlib.h>
+
+#include "wire/body.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void demand(bool holds)
+{
+    if (!holds)
+        abort();
+}
+
+static struct body_changes changes_of(uint8_t choice)
+{
+    return (struct body_changes){
+        .model = (choice & 4) != 0 ? TEXT("a \"new\" model") : TEXT_NONE,
+        .max_output = (choice & 8) != 0 ? 7 : BODY_ABSENT,
+        .max_field = (choice & 16) != 0 ? TEXT("max_tokens") : TEXT("max_completion_tokens"),
+        .include_usage = (choice & 32) != 0,
+    };
+}
+
+static void check_sent(const struct body *before, const struct body_changes *changes,
+                       struct text sent, struct arena *arena)
+{
+    struct body after;
+    struct body_error error;
+
+    demand(body_read(before->endpoint, sent, arena, &after, &error));
+    demand(text_equal(after.model, changes->model.at != NULL ? changes->model : before->model));
+    demand(after.choices == before->choices);
+    demand(after.stream == before->stream);
+    if (before->endpoint == ENDPOINT_EMBEDDINGS)
+        return;
+    if (changes->max_output != BODY_ABSENT)
+        demand(after.max_output >= 0 && after.max_output <= changes->max_output);
+    else
+        demand(after.max_output == before->max_output);
+    demand(after.usage_asked == (before->usage_asked || changes->include_usage));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct arena arena = {0};
+    struct body body;
+    struct body_error error;
+    struct text pieces[BODY_MAX_PIECES];
+    struct buffer sent = {0};
+
+    if (size == 0)
+        return 0;
+    enum endpoint endpoint = (enum endpoint)((data[0] & 3) % ENDPOINT_COUNT);
+    struct text raw = text_make((const char *)data + 1, size - 1);
+    if (body_read(endpoint, raw, &arena, &body, &error)) {
+        struct body_changes changes = changes_of(data[0]);
+        size_t count = body_forward(&body, &changes, &arena, pieces);
+        demand(count >= 1 && count <= BODY_MAX_PIECES);
+        for (size_t i = 0; i < count; i++)
+            buffer_put(&sent, pieces[i]);
+        check_sent(&body, &changes, buffer_text(&sent), &arena);
+    } else {
+        demand(error.status == 400 && error.code != NULL && error.message[0] != '\0');
+    }
+    buffer_close(&sent);
+    arena_close(&arena);
+    return 0;
+}

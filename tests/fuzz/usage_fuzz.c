@@ -1,0 +1,68 @@
+/*
+ * Answers and chunks: whatever an upstream sends, usage is read in bounds or not at all; the
+ * incremental scanner agrees with the parser; the fast path of chunks with the slow one.
+ *
+ * The first byte chooses the size of the pieces, the rest is the answer.
+ */
+#include <stdlib.h>
+
+#include "wire/usage.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void demand(bool holds)
+{
+    if (!holds)
+        abort();
+}
+
+static void check_bounds(const struct usage *usage)
+{
+    demand(usage->prompt >= 0 && usage->prompt <= USAGE_MOST);
+    demand(usage->completion >= 0 && usage->completion <= USAGE_MOST);
+    demand(usage->cached >= 0 && usage->cache_write >= 0 && usage->audio_input >= 0);
+    demand(usage->cached + usage->cache_write + usage->audio_input <= usage->prompt);
+    demand(usage->reasoning >= 0 && usage->audio_output >= 0);
+    demand(usage->reasoning + usage->audio_output <= usage->completion);
+}
+
+static void check_answer(struct text answer, size_t by)
+{
+    struct answer_scan scan = {0};
+    struct json_value whole, value;
+    struct usage have, want;
+
+    for (size_t at = 0; at < answer.size; at += by)
+        answer_scan_feed(&scan, text_slice(answer, at, at + by));
+    enum usage_result result = answer_scan_usage(&scan, &have);
+    if (result == USAGE_FOUND)
+        check_bounds(&have);
+    if (json_parse(answer, &whole, NULL) == JSON_OK) {
+        bool there = json_member(whole, TEXT("usage"), &value);
+        demand(result == (there ? usage_read(value, &want) : USAGE_ABSENT));
+        demand(result != USAGE_FOUND || memcmp(&have, &want, sizeof(have)) == 0);
+    }
+    answer_scan_close(&scan);
+}
+
+static void check_chunk(struct text data)
+{
+    struct chunk fast, slow;
+
+    chunk_read(data, false, &fast);
+    chunk_read(data, true, &slow);
+    demand(fast.done == slow.done);
+    if (fast.usage_result == USAGE_FOUND)
+        check_bounds(&fast.usage);
+    demand(slow.usage_result == fast.usage_result || fast.usage_result == USAGE_ABSENT);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (size == 0)
+        return 0;
+    struct text answer = text_make((const char *)data + 1, size - 1);
+    check_answer(answer, (size_t)data[0] + 1);
+    check_chunk(answer);
+    return 0;
+}
