@@ -229,24 +229,14 @@ static enum step scan_value(struct scan *scan)
     }
 }
 
+/* Of a value that is known to be valid. */
 static enum json_kind kind_of(char first)
 {
-    switch (first) {
-    case '"':
-        return JSON_STRING;
-    case '{':
-        return JSON_OBJECT;
-    case '[':
-        return JSON_ARRAY;
-    case 't':
-        return JSON_TRUE;
-    case 'f':
-        return JSON_FALSE;
-    case 'n':
-        return JSON_NULL;
-    default:
-        return JSON_NUMBER;
-    }
+    static const unsigned char kinds[256] = {
+        ['n'] = JSON_NULL,   ['f'] = JSON_FALSE,          ['t'] = JSON_TRUE,  ['-'] = JSON_NUMBER,
+        ['"'] = JSON_STRING, ['0' ... '9'] = JSON_NUMBER, ['['] = JSON_ARRAY, ['{'] = JSON_OBJECT,
+    };
+    return (enum json_kind)kinds[(unsigned char)first];
 }
 
 enum json_error json_parse(struct text whole, struct json_value *value, size_t *where)

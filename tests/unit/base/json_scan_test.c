@@ -167,6 +167,16 @@ START_TEST(sees_an_odd_byte_at_every_place_of_a_string)
 }
 END_TEST
 
+START_TEST(knows_eight_letters_behind_a_backslash)
+{
+    for (int byte = 0; byte < 256; byte++) {
+        const char whole[] = {'"', '\\', (char)byte, '"'};
+        bool known = byte != '\0' && strchr("\"\\/bfnrt", byte) != NULL;
+        ck_assert_msg((parse_exact(text_make(whole, 4), NULL) == JSON_OK) == known, "%d", byte);
+    }
+}
+END_TEST
+
 START_TEST(takes_as_many_levels_as_promised_and_no_more)
 {
     char room[2 * JSON_MAX_DEPTH + 2];
@@ -303,6 +313,7 @@ END_TEST
 
 UNIT_MAIN(accepts_every_kind_of_value, refuses_what_is_not_json_and_says_where,
           leaves_the_value_alone_when_it_refuses, sees_an_odd_byte_at_every_place_of_a_string,
-          takes_as_many_levels_as_promised_and_no_more, remembers_at_every_level_what_is_open,
-          a_text_cut_anywhere_is_a_syntax_error_at_its_end, walks_an_object, walks_an_array,
-          finds_nothing_to_walk_in_other_values, finds_the_first_member_of_a_name)
+          knows_eight_letters_behind_a_backslash, takes_as_many_levels_as_promised_and_no_more,
+          remembers_at_every_level_what_is_open, a_text_cut_anywhere_is_a_syntax_error_at_its_end,
+          walks_an_object, walks_an_array, finds_nothing_to_walk_in_other_values,
+          finds_the_first_member_of_a_name)

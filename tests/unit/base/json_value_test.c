@@ -25,6 +25,8 @@ START_TEST(resolves_escapes)
         {"\"\\ud800\"", "\xEF\xBF\xBD"},
         {"\"\\udc00x\"", "\xEF\xBF\xBDx"},
         {"\"\\ud800x\\udc00\"", "\xEF\xBF\xBDx\xEF\xBF\xBD"},
+        {"\"\\udc00\\udc00\"", "\xEF\xBF\xBD\xEF\xBF\xBD"},
+        {"\"\\ud800xudc00\"", "\xEF\xBF\xBDxudc00"},
         {"\"\\ud800\\n\"", "\xEF\xBF\xBD\n"},
         {"\"\\ud800\\u0041\"", "\xEF\xBF\xBD"
                                "A"},

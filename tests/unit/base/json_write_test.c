@@ -22,6 +22,19 @@ START_TEST(writes_members_with_commas_between_them)
 }
 END_TEST
 
+START_TEST(puts_no_comma_where_something_begins)
+{
+    struct buffer out = {0};
+    json_put_name(&out, TEXT("a"));
+    ck_assert_str_eq(buffer_string(&out), "\"a\":");
+    buffer_clear(&out);
+    buffer_put_byte(&out, '[');
+    json_put_name(&out, TEXT("a"));
+    ck_assert_str_eq(buffer_string(&out), "[\"a\":");
+    buffer_close(&out);
+}
+END_TEST
+
 START_TEST(escapes_what_must_be_escaped_and_nothing_else)
 {
     static const struct {
@@ -49,4 +62,5 @@ START_TEST(escapes_what_must_be_escaped_and_nothing_else)
 }
 END_TEST
 
-UNIT_MAIN(writes_members_with_commas_between_them, escapes_what_must_be_escaped_and_nothing_else)
+UNIT_MAIN(writes_members_with_commas_between_them, puts_no_comma_where_something_begins,
+          escapes_what_must_be_escaped_and_nothing_else)

@@ -63,9 +63,10 @@ END_TEST
 START_TEST(nobody_can_forge_a_line_or_steer_a_terminal)
 {
     int file = listen_in();
-    log_error("%s", "a\nb\r\t\033[2J\x7f\\n \xC3\xA9 \xC2\x85 \xFF \xE2\x82");
-    UNIT_TEXT(message_of(said(file)),
-              "a\\nb\\x0d\\x09\\x1b[2J\\x7f\\\\n \xC3\xA9 \\xc2\\x85 \\xff \\xe2\\x82\n");
+    log_error("%s", "a\nb\r\t\033[2J\x7f\\n \xC3\xA9\xC3\x80\xC2\xA0 \xC2\x85 \xFF \xE2\x82");
+    UNIT_TEXT(
+        message_of(said(file)),
+        "a\\nb\\x0d\\x09\\x1b[2J\\x7f\\\\n \xC3\xA9\xC3\x80\xC2\xA0 \\xc2\\x85 \\xff \\xe2\\x82\n");
 }
 END_TEST
 

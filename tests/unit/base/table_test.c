@@ -76,6 +76,18 @@ START_TEST(agrees_with_a_plain_array_through_a_long_life)
 }
 END_TEST
 
+START_TEST(a_grave_may_be_lived_in_again)
+{
+    struct table table = {0};
+    table_put(&table, TEXT("a"), &things[0]);
+    table_remove(&table, TEXT("a"));
+    ck_assert_uint_eq(table.graves, 1);
+    table_put(&table, TEXT("a"), &things[0]);
+    ck_assert_uint_eq(table.graves, 0);
+    table_close(&table);
+}
+END_TEST
+
 START_TEST(does_not_grow_when_entries_come_and_go)
 {
     struct table table = {0};
@@ -114,5 +126,5 @@ START_TEST(walks_all_and_may_remove_what_it_meets)
 END_TEST
 
 UNIT_MAIN(an_empty_table_has_nothing, replaces_and_removes, copies_its_keys,
-          agrees_with_a_plain_array_through_a_long_life, does_not_grow_when_entries_come_and_go,
-          walks_all_and_may_remove_what_it_meets)
+          agrees_with_a_plain_array_through_a_long_life, a_grave_may_be_lived_in_again,
+          does_not_grow_when_entries_come_and_go, walks_all_and_may_remove_what_it_meets)

@@ -7,7 +7,8 @@ START_TEST(compares_with_and_without_case)
     ck_assert(!text_equal(TEXT("a"), TEXT("A")));
     ck_assert(text_equal(TEXT_NONE, TEXT("")));
     ck_assert(text_equal_nocase(TEXT("Content-Type"), TEXT("content-tYPE")));
-    ck_assert(!text_equal_nocase(TEXT("[@"), TEXT("{`")));
+    ck_assert(!text_equal_nocase(TEXT("["), TEXT("{")));
+    ck_assert(!text_equal_nocase(TEXT("@"), TEXT("`")));
     ck_assert(!text_equal_nocase(TEXT("a"), TEXT("ab")));
     ck_assert(text_equal_nocase(TEXT_NONE, TEXT("")));
 }
