@@ -1,0 +1,283 @@
+"""What scenario, chaos and SDK tests share: purser and the fake provider as real processes.
+
+    with Provider() as provider, Purser(provider, budgets=[...]) as purser:
+        answer = purser.chat("hello")
+
+Everything listens on loopback, writes below a folder of its own, and is ended with the block.
+"""
+
+import contextlib
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+import httpx
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+OUT = ROOT / os.environ.get("OUT", "build/" + os.environ.get("BUILD", "release"))
+KEY = "sk-test-alice-0123456789abcdef"
+ADMIN = "admin-token-0123456789abcdef"
+NANO = 1_000_000_000
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_until(condition, seconds=10.0, what="the condition"):
+    """Polls until condition() is true and returns its value."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
+        time.sleep(0.02)
+
+
+class Process:
+    """A child that dies with the block it is used in."""
+
+    def __init__(self, command, log, env=None, cwd=None, preexec=None):
+        self.log_path = log
+        with open(log, "ab") as out:
+            self.child = subprocess.Popen(
+                [str(word) for word in command], stdout=out, stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL, env=env, cwd=cwd, preexec_fn=preexec)
+
+    @property
+    def pid(self):
+        return self.child.pid
+
+    def alive(self):
+        return self.child.poll() is None
+
+    def log(self):
+        return pathlib.Path(self.log_path).read_text(errors="replace")
+
+    def signal(self, number):
+        if self.alive():
+            self.child.send_signal(number)
+
+    def end(self, seconds=40):
+        """SIGTERM, wait; the exit status."""
+        self.signal(signal.SIGTERM)
+        try:
+            return self.child.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.child.kill()
+            self.child.wait()
+            raise AssertionError("did not stop after SIGTERM:\n" + self.log()[-3000:])
+
+    def kill(self):
+        self.signal(signal.SIGKILL)
+        self.child.wait()
+
+
+class Provider:
+    """The fake provider (tests/fakes/README.md)."""
+
+    def __init__(self, *arguments):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="purser-provider-"))
+        port_file = self.folder / "port"
+        self.process = Process(
+            [OUT / "tests/fakes/provider", "--port", 0, "--port-file", port_file,
+             "--die-with-parent", *arguments], self.folder / "log")
+        wait_until(lambda: port_file.exists() and port_file.read_text().strip(),
+                   what="the fake provider's port")
+        self.port = int(port_file.read_text())
+        self.base = f"http://127.0.0.1:{self.port}"
+        self.url = self.base + "/v1"
+
+    def bill(self, calls=True):
+        return httpx.get(f"{self.base}/fake/bill?calls={int(calls)}", timeout=30).json()
+
+    def settled_bill(self, calls=True):
+        """The bill once no call is open any more."""
+        wait_until(lambda: self.bill(False)["open"] == 0, 30, "the provider to end its calls")
+        return self.bill(calls)
+
+    def requests(self, last=1):
+        return httpx.get(f"{self.base}/fake/requests?last={last}").json()
+
+    def stats(self):
+        return httpx.get(f"{self.base}/fake/stats").json()
+
+    def reset(self):
+        httpx.post(f"{self.base}/fake/reset")
+
+    def close(self):
+        if self.process.alive():
+            self.process.end()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+def upstream_of(provider, **more):
+    return {"name": "fake", "base_url": provider.url, "api_key": "sk-upstream",
+            "provider": "openai", "cancel_saves": "yes", **more}
+
+
+class Purser:
+    """purser in front of a provider. Keyword arguments are top-level options of its
+    configuration (JSON is YAML); `config` replaces all of it."""
+
+    def __init__(self, provider=None, *, folder=None, config=None, env=None, preexec=None,
+                 wrapper=(), start=True, **options):
+        self.owned = folder is None
+        self.folder = pathlib.Path(folder or tempfile.mkdtemp(prefix="purser-test-"))
+        self.port = free_port()
+        self.base = f"http://127.0.0.1:{self.port}"
+        self.url = self.base + "/v1"
+        if config is None:
+            config = {
+                "listen": f"127.0.0.1:{self.port}",
+                "workers": 2,
+                "auth": {"mode": "keys", "admin_token": ADMIN},
+                "keys": [{"id": "alice", "key": KEY, "team": "research"}],
+                "upstreams": [upstream_of(provider)] if provider is not None else [],
+                **options,
+            }
+        self.config_path = self.folder / "purser.yaml"
+        self.config_path.write_text(json.dumps(config, indent=1))
+        self.env = {**os.environ, **(env or {})}
+        self.preexec = preexec
+        self.wrapper = wrapper
+        self.process = None
+        self.client = httpx.Client(base_url=self.base, timeout=60,
+                                   headers={"Authorization": f"Bearer {KEY}"})
+        if start:
+            self.start()
+
+    def start(self):
+        self.process = Process([*self.wrapper, OUT / "purser", "serve", "--config",
+                                self.config_path], self.folder / "log", env=self.env,
+                               preexec=self.preexec)
+        wait_until(self._up, 30, "purser to listen")
+        return self
+
+    def _up(self):
+        assert self.process.alive(), "purser ended:\n" + self.log()
+        with contextlib.suppress(OSError):
+            socket.create_connection(("127.0.0.1", self.port), 1).close()
+            return True
+        return False
+
+    def log(self):
+        return self.process.log()
+
+    def chat(self, content="hello", model="gpt-4o-mini", key=KEY, fake=None, headers=None, **body):
+        """One chat completion, not streamed unless asked; the httpx response."""
+        return self.client.post(
+            "/v1/chat/completions", headers=self._headers(key, fake, headers),
+            json={"model": model, "messages": [{"role": "user", "content": content}], **body})
+
+    def stream(self, content="hello", model="gpt-4o-mini", key=KEY, fake=None, headers=None,
+               **body):
+        """The same as a stream: a context manager of an httpx response."""
+        return self.client.stream(
+            "POST", "/v1/chat/completions", headers=self._headers(key, fake, headers),
+            json={"model": model, "stream": True,
+                  "messages": [{"role": "user", "content": content}], **body})
+
+    @staticmethod
+    def _headers(key, fake, more):
+        headers = {"Authorization": f"Bearer {key}"}
+        if fake:
+            headers["x-fake"] = fake
+        return {**headers, **(more or {})}
+
+    def budgets(self, key=ADMIN):
+        """GET /budget as {(name, id, unit): row}."""
+        answer = self.client.get("/budget", headers={"Authorization": f"Bearer {key}"})
+        assert answer.status_code == 200, answer.text
+        return {(row["name"], row["id"], row["unit"]): row for row in answer.json()["data"]}
+
+    def costs(self, key=ADMIN, **query):
+        answer = self.client.get("/costs", params=query,
+                                 headers={"Authorization": f"Bearer {key}"})
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def ledger(self):
+        """All lines of all files, in order."""
+        lines = []
+        for path in sorted((self.folder / "data/ledger").glob("*.jsonl")):
+            for line in path.read_text().splitlines():
+                lines.append(json.loads(line))
+        return sorted(lines, key=lambda line: line["seq"])
+
+    def settled(self):
+        """{request id: booked nano-dollars} from settle and forfeit lines."""
+        sums = {}
+        for line in self.ledger():
+            if line["kind"] in ("settle", "forfeit"):
+                sums[line["request_id"]] = sums.get(line["request_id"], 0) + \
+                    line.get("cost_nano_usd", 0)
+        return sums
+
+    def open_holds(self):
+        held = set()
+        for line in self.ledger():
+            if line["kind"] == "reserve":
+                held.add(line["call"])
+            elif line["kind"] in ("settle", "forfeit"):
+                held.discard(line["call"])
+        return held
+
+    def idle(self):
+        """Waits until no hold is left open."""
+        wait_until(lambda: not self.open_holds(), 30, "all holds to be settled")
+
+    def end(self):
+        status = self.process.end()
+        assert status == 0, f"exit status {status}:\n" + self.log()[-4000:]
+
+    def close(self):
+        try:
+            if self.process is not None and self.process.alive():
+                self.end()
+        finally:
+            self.client.close()
+            if self.process is not None and self.process.alive():
+                self.process.kill()
+            if self.owned:
+                shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        if kind is not None and self.process is not None:
+            print(self.log()[-4000:])
+        self.close()
+
+
+def events_of(lines):
+    """The data of server-sent events from an iterator of text lines."""
+    for line in lines:
+        if line.startswith("data: "):
+            yield line[6:]
+
+
+def usd(text):
+    """Exact nano-dollars from decimal text or a JSON number."""
+    match = re.fullmatch(r"(-?)(\d+)(?:\.(\d{1,9}))?", f"{text:.9f}" if isinstance(text, float)
+                         else str(text))
+    assert match, text
+    sign, whole, part = match.groups()
+    return (-1 if sign else 1) * (int(whole) * NANO + int((part or "").ljust(9, "0")))
