@@ -10,8 +10,8 @@
  * as its end is certain: if a piece ends inside the \r\n of the blank line, the \n comes later as
  * an event of its own without data. After SSE_TOO_LARGE only sse_close may follow.
  *
- * An event's texts are valid until the next sse_feed. Whole events inside one piece are not
- * copied; only the unfinished rest of a piece is kept. A piece must stay valid until sse_next says
+ * An event's texts are valid until the next call. Whole events inside one piece are not copied;
+ * only the unfinished rest of a piece is kept. A piece must stay valid until sse_next says
  * SSE_MORE. Zero-initialised is ready.
  */
 #ifndef PURSER_WIRE_SSE_H

@@ -14,7 +14,7 @@ void sse_close(struct sse *sse)
 
 static bool piece_is_kept(const struct sse *sse)
 {
-    return sse->piece.size > 0 && sse->piece.at >= sse->kept.at &&
+    return sse->piece.size > 0 && sse->kept.size > 0 && sse->piece.at >= sse->kept.at &&
            sse->piece.at < sse->kept.at + sse->kept.size;
 }
 
