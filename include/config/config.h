@@ -52,7 +52,6 @@ struct config_key {
 };
 
 struct config_upstream {
-    int line;             /* of the file; 0 without one */
     struct text name;     /* unique */
     struct text base_url; /* without a trailing slash */
     struct text api_key;  /* empty: none is sent (or the client's, in passthrough) */
@@ -67,14 +66,15 @@ struct config_upstream {
     enum tri cancel_saves;
     bool stream_usage;
     int64_t connect_ms, first_byte_ms, idle_ms;
+    int line; /* of the file; 0 without one */
 };
 
 struct config_model {
-    int line;                            /* of the file; 0 without one */
     struct text name, upstream;          /* upstream: "" for any */
     int64_t input, cached_input, output; /* pico-dollars per token; cached -1: as input */
     int64_t context, max_output;         /* tokens; 0: unknown */
     bool reasoning;
+    int line; /* of the file; 0 without one */
 };
 
 struct config {

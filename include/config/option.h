@@ -74,7 +74,8 @@ struct option_table {
     const char *const *later; /* names whose feature is still to come, NULL-ended; may be NULL */
     size_t size;              /* LIST: of an item */
     const void *blank;        /* LIST: what an item is before it is read; NULL: zeros */
-    size_t line_offset;       /* LIST: where an item keeps its line (int); 0: nowhere */
+    size_t line_offset;       /* LIST: where an item keeps its line (int, never first); 0:
+                            nowhere */
 };
 
 /* The options of a whole file, kept in a struct config. */

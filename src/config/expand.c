@@ -76,7 +76,7 @@ bool expand_text(struct arena *arena, config_env *env, struct text written, stru
     bool good = put_expanded(arena, env, written, &out, fault);
     if (good && has_control(buffer_text(&out)))
         good = fault_set(fault, "the value has a line break or another control character in it "
-                                "(a secret read from a file often ends in one): take it out");
+                                "(one read from a file often ends so): take it out");
     if (good)
         *expanded = arena_copy(arena, buffer_text(&out));
     buffer_close(&out);
