@@ -14,7 +14,11 @@
 #include "base/log.h"
 #include "books/ledger_state.h"
 
-enum { PROBE_MS = 1000, SWEEP_MS = 3600 * 1000 };
+enum {
+    PROBE_MS = 1000,
+    SWEEP_MS = 3600 * 1000,
+    PATIENCE_MS = 60 * 1000, /* between syncs while they fail: each begins another file */
+};
 
 static int64_t steady_ms(void)
 {
@@ -106,9 +110,18 @@ static void probe(struct ledger *ledger)
         log_info("ledger: writing works again");
 }
 
+/* Lines wait so long for their sync: longer each time while syncs fail. */
+static int64_t next_nap_ms(const struct ledger *ledger, int64_t nap_ms)
+{
+    if (!atomic_load(&ledger->sync_failing))
+        return ledger->fsync_ms;
+    return 2 * nap_ms < PATIENCE_MS ? 2 * nap_ms : PATIENCE_MS;
+}
+
 void *ledger_bookkeeper(void *context)
 {
     struct ledger *ledger = context;
+    int64_t nap_ms = ledger->fsync_ms;
     int64_t sweep_at_ms = steady_ms() + SWEEP_MS;
     pthread_mutex_lock(&ledger->lock);
     while (!ledger->stopping) {
@@ -121,10 +134,11 @@ void *ledger_bookkeeper(void *context)
             balances_sweep(ledger->balances, clock_wall_us(ledger->clock) / 1000000);
             sweep_at_ms = steady_ms() + SWEEP_MS;
         }
-        int64_t sync_at_ms = steady_ms() + ledger->fsync_ms;
+        int64_t sync_at_ms = steady_ms() + nap_ms;
         while (ledger->dirty && !ledger->stopping && steady_ms() < sync_at_ms)
             wait_until(ledger, sync_at_ms);
         ledger_sync_round(ledger);
+        nap_ms = next_nap_ms(ledger, nap_ms);
     }
     pthread_mutex_unlock(&ledger->lock);
     return NULL;
