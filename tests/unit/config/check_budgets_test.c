@@ -1,0 +1,119 @@
+/* Budgets that limit nothing, are the same, or can match nothing. */
+#include "fixture.h"
+
+/* One budget of more, at line 7. */
+#define WITH(budget) KEYS UPSTREAMS "budgets:\n  - {name: x, " budget "}\n"
+/* Two, at lines 7 and 8. */
+#define BOTH(one, other) WITH(one) "  - {name: y, " other "}\n"
+
+#define TAGGED                                                                                     \
+    "keys:\n  - {id: a, key: 0123456789abcdef, tags: [batch], may_set: [session]}\n" UPSTREAMS     \
+    "budgets:\n"
+
+START_TEST(says_loudly_that_nothing_is_capped)
+{
+    WARNS(KEYS UPSTREAMS, 0, "NO BUDGET: nothing is capped: write budgets:");
+    WARNS(KEYS UPSTREAMS "budgets: []\n", 6, "NO BUDGET");
+}
+END_TEST
+
+START_TEST(wants_a_limit_and_a_window)
+{
+    REFUSES(WITH("scope: global, window: day"), 7, "budgets[0]: limits nothing: write usd: 50");
+    REFUSES(WITH("scope: global, usd: 1"), 7, "budgets[0].window: is missing: write window: day");
+    REFUSES(WITH("scope: request, window: day, usd: 1"), 7, "a budget of scope request has none");
+    REFUSES(WITH("scope: request, requests: 1"), 7, "a single request is always one");
+    REFUSES(WITH("scope: key, window: day, usd: 1, idle: 1h"), 7, "only session budgets");
+    REFUSES(WITH("scope: key, window: day, usd: 1, timezone: Mars/Olympus"), 7,
+            "write a name like UTC or Europe/Madrid");
+    REFUSES(WITH("scope: key, window: day, usd: 1, timezone: ../../etc/passwd"), 7, "timezone");
+}
+END_TEST
+
+START_TEST(refuses_two_budgets_of_one_name)
+{
+    REFUSES(
+        BOTH(
+            "scope: key, window: day, usd: 1",
+            "scope: team, window: day, usd: 1") "  - {name: x, scope: user, window: day, usd: 1}\n",
+        9, "\"x\" is the name of budgets[0] too");
+}
+END_TEST
+
+START_TEST(refuses_two_budgets_that_count_the_same)
+{
+    REFUSES(BOTH("scope: key, window: day, usd: 1", "scope: key, window: day, usd: 2"), 8,
+            "budgets[1]: counts the same as budgets[0]");
+    REFUSES(BOTH("scope: session, window: day, usd: 1, match: {key: bob, model: m}",
+                 "scope: session, window: day, usd: 1, tokens: 1, match: {model: m, key: bob}"),
+            8, "counts the same");
+    REFUSES(BOTH("scope: request, usd: 1", "scope: request, timezone: Europe/Madrid, usd: 1"), 8,
+            "counts the same");
+    ACCEPTS(BOTH("scope: key, window: day, usd: 1", "scope: key, window: day, tokens: 2"));
+    ACCEPTS(BOTH("scope: key, window: day, usd: 1", "scope: key, window: week, usd: 2"));
+    ACCEPTS(BOTH("scope: key, window: day, usd: 1", "scope: key, window: day, usd: 2, "
+                                                    "timezone: Europe/Madrid"));
+    ACCEPTS(BOTH("scope: key, window: day, usd: 1",
+                 "scope: key, window: day, usd: 2, match: {key: bob}"));
+}
+END_TEST
+
+START_TEST(refuses_ids_that_no_key_has)
+{
+    REFUSES(WITH("scope: key, window: day, usd: 1, match: {key: alise}"), 7,
+            "budgets[0].match: matches nothing, as no key \"alise\" is among the keys: did you "
+            "mean \"alice\"?");
+    REFUSES(WITH("scope: team, window: day, usd: 1, overrides: {reserch: 2}"), 7,
+            "did you mean \"research\"?");
+    REFUSES(WITH("scope: team, window: day, usd: 1, match: {user: carol}"), 7,
+            "no user \"carol\" is among the keys: name one there, or take this out");
+    REFUSES(WITH("scope: upstream, window: day, usd: 1, overrides: {opneai: 2}"), 7,
+            "no upstream \"opneai\" is among the upstreams: did you mean \"openai\"?");
+    REFUSES(WITH("scope: key, window: day, usd: 1, match: {service: vector-db}"), 7, "service");
+    ACCEPTS(WITH("scope: key, window: day, usd: 1, match: {key: \"al*\", upstream: openai}"));
+    ACCEPTS(WITH("scope: tag, window: day, usd: 1, match: {tag: anything, session: any}"));
+}
+END_TEST
+
+START_TEST(refuses_what_no_single_key_can_be)
+{
+    REFUSES(WITH("scope: key, window: day, usd: 1, match: {key: alice, team: sales}"), 7,
+            "matches nothing, as no key is all of this at once");
+    ACCEPTS(WITH("scope: key, window: day, usd: 1, match: {key: alice, team: research}"));
+    REFUSES("keys: [{id: a, key: 0123456789abcdef}]\n" UPSTREAMS
+            "budgets: [{name: b, scope: team, window: day, usd: 1}]\n",
+            4, "budgets[0].scope: matches nothing, as no key has a team: write team: NAME");
+}
+END_TEST
+
+START_TEST(knows_what_callers_may_name_themselves)
+{
+    ACCEPTS("keys: [{id: a, key: 0123456789abcdef, may_set: [user]}]\n" UPSTREAMS
+            "budgets: [{name: b, scope: user, window: day, usd: 1, match: {user: anybody}}]\n");
+    ACCEPTS(TAGGED "  - {name: b, scope: tag, window: day, usd: 1, match: {tag: \"b*\"}}\n");
+    REFUSES(TAGGED "  - {name: b, scope: tag, window: day, usd: 1, match: {tag: live}}\n", 6,
+            "no tag \"live\" is among the keys");
+}
+END_TEST
+
+START_TEST(does_not_judge_callers_that_it_does_not_know)
+{
+    ACCEPTS("auth: {mode: open}\n" UPSTREAMS
+            "budgets: [{name: b, scope: user, window: day, usd: 1, overrides: {carol: 2}}]\n");
+}
+END_TEST
+
+START_TEST(refuses_overrides_where_there_are_no_ids)
+{
+    REFUSES(WITH("scope: global, window: day, usd: 1, overrides: {all: 2}"), 7,
+            "scope global has no ids to except");
+    REFUSES(WITH("scope: session, window: day, usd: 1, overrides: {\"\": 2}"), 7,
+            "an id must have 1 to 256 bytes");
+}
+END_TEST
+
+UNIT_MAIN(says_loudly_that_nothing_is_capped, wants_a_limit_and_a_window,
+          refuses_two_budgets_of_one_name, refuses_two_budgets_that_count_the_same,
+          refuses_ids_that_no_key_has, refuses_what_no_single_key_can_be,
+          knows_what_callers_may_name_themselves, does_not_judge_callers_that_it_does_not_know,
+          refuses_overrides_where_there_are_no_ids)
