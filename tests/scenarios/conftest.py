@@ -5,6 +5,13 @@ import pytest
 from harness import Provider, Purser
 
 
+@pytest.fixture(scope="module")
+def shared_provider():
+    """One provider for a file: for tests that look at their own calls only."""
+    with Provider() as running:
+        yield running
+
+
 @pytest.fixture
 def provider():
     with Provider() as running:
@@ -12,12 +19,13 @@ def provider():
 
 
 @pytest.fixture
-def start(provider):
+def start(request):
     """start(**options) starts purser in front of the provider; ended after the test."""
     started = []
 
     def begin(*arguments, **options):
-        purser = Purser(*(arguments or (provider,)), **options)
+        arguments = arguments or (request.getfixturevalue("provider"),)
+        purser = Purser(*arguments, **options)
         started.append(purser)
         return purser
 

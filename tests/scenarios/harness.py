@@ -16,6 +16,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 
 import httpx
@@ -239,6 +240,37 @@ class Purser:
                 held.discard(line["call"])
         return held
 
+    def lines_of(self, answer):
+        """The ledger lines of an answer's request, once its last one is there."""
+        name = answer if isinstance(answer, str) else answer.headers["x-purser-request-id"]
+
+        def lines():
+            found = [line for line in self.ledger() if line["request_id"] == name]
+            return found if found and found[-1]["kind"] in ("settle", "refuse") else None
+        return wait_until(lines, what=f"the lines of {name}")
+
+    def booked(self, answer):
+        """The settle line of an answer's request."""
+        return self.lines_of(answer)[-1]
+
+    def request(self, data, seconds=10.0):
+        """Sends bytes on a connection of their own; what comes until the other side closes."""
+        with socket.create_connection(("127.0.0.1", self.port), seconds) as connection:
+            with contextlib.suppress(OSError):
+                connection.sendall(data)
+            received = b""
+            with contextlib.suppress(ConnectionError):
+                while piece := connection.recv(65536):
+                    received += piece
+        return received
+
+    def descriptors(self):
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+    def resident_kb(self):
+        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+)", status).group(1))
+
     def idle(self):
         """Waits until no hold is left open."""
         wait_until(lambda: not self.open_holds(), 30, "all holds to be settled")
@@ -265,6 +297,88 @@ class Purser:
         if kind is not None and self.process is not None:
             print(self.log()[-4000:])
         self.close()
+
+
+class Upstream:
+    """An upstream for what the fake provider cannot do: answer(connection, head, body) is called
+    for each request, on a thread of its own; the connection is closed after it."""
+
+    def __init__(self, answer, tls=None):
+        self.answer = answer
+        self.tls = tls
+        self.asked = []
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.port = self.listener.getsockname()[1]
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}/v1"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection):
+        with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
+            stack.callback(connection.close)
+            connection.settimeout(30)
+            if self.tls:
+                connection = stack.enter_context(
+                    self.tls.wrap_socket(connection, server_side=True))
+            head, body = read_message(connection)
+            if head:
+                self.asked.append((head, body))
+                self.answer(connection, head, body)
+
+    def close(self):
+        with contextlib.suppress(OSError):
+            self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+def read_message(connection):
+    """Head and body (by its Content-Length) of one HTTP message; empty if there is none."""
+    data = b""
+    while b"\r\n\r\n" not in data:
+        piece = connection.recv(65536)
+        if not piece:
+            return b"", b""
+        data += piece
+    head, _, body = data.partition(b"\r\n\r\n")
+    length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
+    while length and len(body) < int(length.group(1)):
+        piece = connection.recv(65536)
+        if not piece:
+            break
+        body += piece
+    return head, body
+
+
+def plain_answer(body, status="200 OK", content_type="application/json", more=""):
+    """An HTTP answer as bytes."""
+    body = body if isinstance(body, bytes) else body.encode()
+    return (f"HTTP/1.1 {status}\r\nContent-Type: {content_type}\r\n"
+            f"Content-Length: {len(body)}\r\n{more}\r\n").encode() + body
+
+
+def error_of(answer, status, code):
+    """Checks that the answer is a refusal of purser in OpenAI's shape; its error object."""
+    assert answer.status_code == status, f"{answer.status_code} {answer.text}"
+    error = answer.json()["error"]
+    assert error["code"] == code, error
+    assert answer.headers["x-purser-error"] == code
+    assert answer.headers["x-purser-request-id"].startswith("req_")
+    assert isinstance(error["message"], str) and error["message"]
+    assert isinstance(error["type"], str) and "param" in error
+    return error
 
 
 def events_of(lines):
