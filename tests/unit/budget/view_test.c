@@ -1,0 +1,191 @@
+/*
+ * What is shown of the accounts: GET /budget and the tightest one.
+ */
+#include "fixture.h"
+
+static size_t view_all(const struct fixture *f, struct account_view *views)
+{
+    return core_view(f->core, NULL, true, f->now_s, views, 16);
+}
+
+START_TEST(shows_a_subject_its_accounts_in_the_order_of_the_budgets)
+{
+    struct fixture f = fixture_new();
+    fixture_budget(&f, "team", SCOPE_TEAM, UNIT_USD, 100)->limit[UNIT_REQUESTS] = 5;
+    fixture_budget(&f, "user", SCOPE_USER, UNIT_USD, 100);
+    fixture_budget(&f, "org", SCOPE_GLOBAL, UNIT_USD, 200);
+    fixture_start(&f);
+    fixture_hold(&f, 20);
+    struct account_view views[16];
+    ck_assert_uint_eq(core_view(f.core, &f.subject, false, f.now_s, views, 16), 3);
+    UNIT_TEXT(views[0].budget, "team");
+    ck_assert_int_eq(views[0].unit, UNIT_USD);
+    ck_assert_int_eq(views[0].held, 40);
+    ck_assert_str_eq(views[0].id, "research");
+    ck_assert_int_eq(views[1].unit, UNIT_REQUESTS);
+    ck_assert_int_eq(views[1].held, 1);
+    UNIT_TEXT(views[2].budget, "org");
+    ck_assert_int_eq(views[2].window.end_s, NOON_S + DAY_S / 2);
+    ck_assert_uint_eq(core_view(f.core, &f.subject, false, f.now_s, views, 2), 2);
+    fixture_end(&f);
+}
+END_TEST
+
+START_TEST(shows_unused_accounts_with_their_limit_and_creates_none)
+{
+    struct fixture f = fixture_new();
+    fixture_budget(&f, "team", SCOPE_TEAM, UNIT_USD, 100);
+    fixture_start(&f);
+    ck_assert_int_eq(fixture_view(&f, 0).limit, 100);
+    ck_assert_int_eq(fixture_view(&f, 0).spent, 0);
+    struct account_view views[16];
+    ck_assert_uint_eq(view_all(&f, views), 0);
+    fixture_end(&f);
+}
+END_TEST
+
+START_TEST(shows_others_nothing_of_a_subjects_accounts)
+{
+    struct fixture f = fixture_new();
+    fixture_budget(&f, "key", SCOPE_KEY, UNIT_USD, 100);
+    fixture_start(&f);
+    fixture_hold(&f, 20);
+    f.subject.id[SCOPE_KEY] = TEXT("bob");
+    ck_assert_int_eq(fixture_view(&f, 0).held, 0);
+    ck_assert_str_eq(fixture_view(&f, 0).id, "bob");
+    fixture_end(&f);
+}
+END_TEST
+
+START_TEST(shows_each_model_in_use_to_whom_its_budget_applies)
+{
+    struct fixture f = fixture_new();
+    struct budget *budget = fixture_budget(&f, "models", SCOPE_MODEL, UNIT_USD, 100);
+    struct budget_match match = {SCOPE_KEY, TEXT("alice")};
+    budget->match = &match;
+    budget->match_count = 1;
+    fixture_start(&f);
+    f.subject.id[SCOPE_MODEL] = TEXT("large");
+    fixture_hold(&f, 20);
+    f.subject.id[SCOPE_MODEL] = TEXT("small");
+    fixture_hold(&f, 10);
+    f.subject.id[SCOPE_MODEL] = TEXT_NONE;
+    struct account_view views[16];
+    ck_assert_uint_eq(core_view(f.core, &f.subject, false, f.now_s, views, 16), 2);
+    ck_assert_str_eq(views[0].id, "large");
+    ck_assert_str_eq(views[1].id, "small");
+    f.subject.id[SCOPE_KEY] = TEXT("bob");
+    ck_assert_uint_eq(core_view(f.core, &f.subject, false, f.now_s, views, 16), 0);
+    fixture_end(&f);
+}
+END_TEST
+
+START_TEST(everything_is_what_is_in_use_and_the_global_budgets)
+{
+    struct fixture f = fixture_new();
+    fixture_budget(&f, "team", SCOPE_TEAM, UNIT_USD, 100);
+    fixture_budget(&f, "org", SCOPE_GLOBAL, UNIT_REQUESTS, 100);
+    fixture_budget(&f, "one-call", SCOPE_REQUEST, UNIT_USD, 50);
+    fixture_start(&f);
+    struct account_view views[16];
+    ck_assert_uint_eq(view_all(&f, views), 2);
+    ck_assert_str_eq(views[0].id, "all");
+    UNIT_TEXT(views[1].budget, "one-call");
+    ck_assert_int_eq(views[1].limit, 50);
+    fixture_hold(&f, 5);
+    f.subject.id[SCOPE_TEAM] = TEXT("sales");
+    fixture_hold(&f, 5);
+    ck_assert_uint_eq(view_all(&f, views), 4);
+    ck_assert_str_eq(views[1].id, "sales");
+    ck_assert_int_eq(views[2].held, 2);
+    fixture_end(&f);
+}
+END_TEST
+
+START_TEST(an_earlier_window_is_shown_as_long_as_it_holds_something)
+{
+    struct fixture f = fixture_new();
+    fixture_budget(&f, "org", SCOPE_GLOBAL, UNIT_USD, 100);
+    fixture_budget(&f, "team", SCOPE_TEAM, UNIT_USD, 100);
+    fixture_start(&f);
+    uint64_t hold = fixture_hold(&f, 20);
+    f.now_s += DAY_S;
+    struct account_view views[16];
+    ck_assert_uint_eq(view_all(&f, views), 3);
+    ck_assert_str_eq(views[0].window.id, "2026-11-22");
+    ck_assert_str_eq(views[1].window.id, "2026-11-21");
+    ck_assert_str_eq(views[2].window.id, "2026-11-21");
+    fixture_settle(&f, hold, 20);
+    ck_assert_uint_eq(view_all(&f, views), 1);
+    fixture_end(&f);
+}
+END_TEST
+
+START_TEST(everything_shows_what_was_restored_before_anybody_calls)
+{
+    struct fixture f = fixture_new();
+    fixture_budget(&f, "team", SCOPE_TEAM, UNIT_USD, 100);
+    fixture_start(&f);
+    fixture_hold(&f, 5);
+    struct charge charge = f.grant.charges[0];
+    charge.id = TEXT("research");
+    charge.amount = 33;
+    core_close(f.core);
+    fixture_start(&f);
+    core_restore(f.core, &charge);
+    struct account_view views[16];
+    ck_assert_uint_eq(view_all(&f, views), 1);
+    ck_assert_str_eq(views[0].id, "research");
+    ck_assert_int_eq(views[0].spent, 33);
+    fixture_hold(&f, 5);
+    ck_assert_uint_eq(view_all(&f, views), 1);
+    ck_assert_int_eq(views[0].held, 10);
+    f.now_s += DAY_S;
+    ck_assert_uint_eq(view_all(&f, views), 1); /* the hold's */
+    fixture_end(&f);
+}
+END_TEST
+
+START_TEST(the_tightest_account_is_the_one_with_the_least_left)
+{
+    struct fixture f = fixture_new();
+    fixture_budget(&f, "org", SCOPE_GLOBAL, UNIT_USD, 200);
+    fixture_budget(&f, "team", SCOPE_TEAM, UNIT_USD, 150);
+    fixture_budget(&f, "calls", SCOPE_KEY, UNIT_REQUESTS, 1);
+    fixture_start(&f);
+    struct account_view view;
+    ck_assert(core_any_usd(f.core));
+    ck_assert(core_tightest(f.core, &f.subject, f.now_s, &view));
+    UNIT_TEXT(view.budget, "team");
+    ck_assert_int_eq(view.spent, 0);
+    f.subject.id[SCOPE_TEAM] = TEXT_NONE;
+    fixture_hold(&f, 60);
+    f.subject.id[SCOPE_TEAM] = TEXT("research");
+    ck_assert(core_tightest(f.core, &f.subject, f.now_s, &view));
+    UNIT_TEXT(view.budget, "org");
+    ck_assert_int_eq(view.held, 120);
+    fixture_end(&f);
+}
+END_TEST
+
+START_TEST(there_is_no_tightest_account_without_a_budget_in_usd)
+{
+    struct fixture f = fixture_new();
+    fixture_budget(&f, "calls", SCOPE_KEY, UNIT_REQUESTS, 1);
+    fixture_budget(&f, "user", SCOPE_USER, UNIT_USD, 1);
+    fixture_start(&f);
+    struct account_view view;
+    ck_assert(!core_tightest(f.core, &f.subject, f.now_s, &view));
+    fixture_end(&f);
+}
+END_TEST
+
+UNIT_MAIN(shows_a_subject_its_accounts_in_the_order_of_the_budgets,
+          shows_unused_accounts_with_their_limit_and_creates_none,
+          shows_others_nothing_of_a_subjects_accounts,
+          shows_each_model_in_use_to_whom_its_budget_applies,
+          everything_is_what_is_in_use_and_the_global_budgets,
+          an_earlier_window_is_shown_as_long_as_it_holds_something,
+          everything_shows_what_was_restored_before_anybody_calls,
+          the_tightest_account_is_the_one_with_the_least_left,
+          there_is_no_tightest_account_without_a_budget_in_usd)
