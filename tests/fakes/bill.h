@@ -18,7 +18,7 @@ struct bill_entry {
     uint64_t number; /* counts from 1; also in the id */
     char id[40];     /* "chatcmpl-…": the answer's id and x-request-id */
     char model[128];
-    char purser_id[64]; /* x-purser-request-id as received, or empty */
+    char purser_id[64]; /* x-client-request-id as received, or empty */
     int64_t prompt_tokens;
     int64_t cached_tokens; /* of prompt_tokens */
     int64_t completion_tokens;

@@ -148,7 +148,7 @@ struct call *call_open(struct bill *bill, const struct ask *ask, const struct ht
     call->started_ns = now_ns;
     plan(call, request, api_key);
     call->due_ns = now_ns + wish_or(call->wish.delay_ms, 0) * ns_per_ms;
-    http_header(request->headers, TEXT("x-purser-request-id"), &purser_id);
+    http_header(request->headers, TEXT("x-client-request-id"), &purser_id);
     text_copy(call->entry.purser_id, sizeof call->entry.purser_id, purser_id);
     text_copy(call->entry.model, sizeof call->entry.model, text_of(call->ask.model));
     call->entry.status = call->status;

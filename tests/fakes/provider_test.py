@@ -380,7 +380,7 @@ class Bills(Fake):
         self.assertNotIn("calls", self.fake.json("/fake/bill?calls=0"))
 
     def test_keeps_pursers_request_id(self):
-        self.chat(headers={"x-purser-request-id": "req_7"})
+        self.chat(headers={"x-client-request-id": "req_7"})
         self.assertEqual(self.bill()["calls"][0]["purser_request_id"], "req_7")
 
     def test_bills_a_cut_stream_for_what_it_had_generated(self):
