@@ -15,4 +15,7 @@
 MUST_USE bool expand_text(struct arena *arena, config_env *env, struct text written,
                           struct text *expanded, struct fault *fault);
 
+/* True if the value has a control character (of ASCII), a line break for one. */
+bool expand_has_control(struct text value);
+
 #endif

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "cli/house.h"
 #include "config/config.h"
 
 struct check_options {
@@ -42,19 +43,13 @@ static const char *look_up(const char *name)
     return getenv(name);
 }
 
-/* The operator's own catalogs; the built-in one is checked where it is at hand, by `serve`. */
-static void check_catalogs(const struct config *config, struct findings *findings)
+static void check_prices(const struct config *config, struct findings *findings)
 {
     struct fault fault;
-    struct catalog *catalog = catalog_open();
-    bool good = config->prices.count > 0;
-    for (size_t i = 0; i < config->prices.count; i++)
-        if (!catalog_load(catalog, config->prices.at[i].at, &fault)) {
-            findings_add(findings, FINDING_ERROR, 0, "prices: %s", fault.message);
-            good = false;
-        }
-    catalog_seal(catalog);
-    if (good)
+    struct catalog *catalog = estate_catalog(config, &fault);
+    if (catalog == NULL)
+        findings_add(findings, FINDING_ERROR, 0, "prices: %s", fault.message);
+    else
         config_check_prices(config, catalog, findings);
     catalog_close(catalog);
 }
@@ -82,7 +77,7 @@ static int check(const struct check_options *options)
     struct buffer told = {0}, out = {0};
     struct config *config = config_load(options->path, look_up, &findings);
     if (config != NULL)
-        check_catalogs(config, &findings);
+        check_prices(config, &findings);
     findings_print(&findings, text_of(options->path), &told);
     flush(&told, stderr);
     bool good = findings.errors == 0;

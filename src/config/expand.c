@@ -61,7 +61,7 @@ static bool put_expanded(struct arena *arena, config_env *env, struct text rest,
     }
 }
 
-static bool has_control(struct text value)
+bool expand_has_control(struct text value)
 {
     for (size_t i = 0; i < value.size; i++)
         if ((unsigned char)value.at[i] < 0x20 || value.at[i] == 0x7f)
@@ -74,7 +74,7 @@ bool expand_text(struct arena *arena, config_env *env, struct text written, stru
 {
     struct buffer out = {0};
     bool good = put_expanded(arena, env, written, &out, fault);
-    if (good && has_control(buffer_text(&out)))
+    if (good && expand_has_control(buffer_text(&out)))
         good = fault_set(fault, "the value has a line break or another control character in it "
                                 "(one read from a file often ends so): take it out");
     if (good)

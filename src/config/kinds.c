@@ -131,7 +131,17 @@ static void read_proxy_url(struct reader *reader, const struct option *option,
         reader_refuse(reader, option, scalar,
                       "must begin with http://, https://, socks5:// or socks5h://");
 }
-const struct option_kind kind_proxy_url = {SHAPE_ONE, NULL, read_proxy_url, put_text};
+
+/* Its host is worth showing; its user and password are not. */
+static void put_proxy_url(struct buffer *out, const struct option *option, const void *target)
+{
+    const struct text *value = target;
+    bool secret = text_find(*value, TEXT("@"), 0) != SIZE_MAX;
+    struct option shown = *option;
+    shown.flags = secret ? option->flags : 0;
+    put_text(out, &shown, target);
+}
+const struct option_kind kind_proxy_url = {SHAPE_ONE, NULL, read_proxy_url, put_proxy_url};
 
 /* ---- choices ---- */
 

@@ -224,7 +224,22 @@ static void put_duration(struct buffer *out, const struct option *option, const 
 }
 const struct option_kind kind_duration = {SHAPE_ONE, NULL, read_duration, put_duration};
 
-/* ---- who and with what limit ---- */
+/* ---- who, when and with what limit ---- */
+
+static void read_window(struct reader *reader, const struct option *option,
+                        const struct scalar *scalar, void *target)
+{
+    kind_choice.read(reader, option, scalar, &((struct budget *)target)->window);
+}
+
+/* A single request has no window, whatever the struct says. */
+static void put_window(struct buffer *out, const struct option *option, const void *target)
+{
+    const struct budget *budget = target;
+    if (budget->scope != SCOPE_REQUEST)
+        kind_choice.put(out, option, &budget->window);
+}
+const struct option_kind kind_window = {SHAPE_ONE, NULL, read_window, put_window};
 
 static void begin_match(struct reader *reader, size_t count, void *target)
 {

@@ -207,7 +207,7 @@ static const struct option BUDGET_OPTIONS[] = {
      .help = "each id of it, such as each team, has the whole budget for itself"},
     {"match", &kind_match, .most = 8, .fallback = "{}",
      .help = "only calls like these, e.g. {key: alice, model: \"gpt-5*\"}; empty: all"},
-    {"window", &kind_choice, BUDGET(window), .choices = WINDOWS, .example = "day",
+    {"window", &kind_window, .choices = WINDOWS, .example = "day",
      .help = "after which it begins anew; a week begins on Monday"},
     {"timezone", &kind_text, BUDGET(timezone), .most = 64, .fallback = "UTC",
      .help = "whose midnight, e.g. Europe/Madrid"},

@@ -146,12 +146,13 @@ static void read_many(struct reader *reader, const struct option *option, int no
         read_one(reader, option, node_item(reader->document, node, i), target);
 }
 
-/* The name on the left of a pair; an error if it is not a single value. */
+/* The name on the left of a pair; an error if it is not a single line. */
 static bool take_name(struct reader *reader, int node, struct text *name)
 {
-    if (node_type(reader->document, node) != YAML_SCALAR_NODE) {
+    if (node_type(reader->document, node) != YAML_SCALAR_NODE ||
+        expand_has_control(node_text(reader->document, node))) {
         report_here(reader, node_line(reader->document, node),
-                    "a name must be a single value, not %s",
+                    "a name must be a single value without line breaks, not %s",
                     node_type_name(reader->document, node));
         return false;
     }

@@ -87,6 +87,7 @@ END_TEST
     "     cancel_saves: no}\n"                                                                     \
     "models: [{name: m, input: 0.000001, cached_input: 12.5, output: 3}]\n"                        \
     "budgets:\n"                                                                                   \
+    "  - {name: r, scope: request, usd: 1}\n"                                                      \
     "  - {name: b, scope: session, window: total, usd: 0.000000001, tokens: 9, idle: 36h,\n"       \
     "     buffer: 0.05%, match: {key: a, model: \"*\"}, overrides: {x: {usd: 3}, \"y z\": {usd: "  \
     "1, "                                                                                          \
@@ -149,6 +150,7 @@ START_TEST(hides_secrets)
     config_print(fixture.config, &out);
     ck_assert_ptr_null(strstr(buffer_string(&out), "top-secret"));
     ck_assert_ptr_nonnull(strstr(buffer_string(&out), "headers: {X-Api: (hidden)}\n"));
+    ck_assert_ptr_nonnull(strstr(buffer_string(&out), "proxy: (hidden)\n"));
     buffer_close(&out);
     fixture_close(&fixture);
 }

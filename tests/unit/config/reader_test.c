@@ -7,6 +7,7 @@ START_TEST(suggests_the_nearest_name_for_an_unknown_option)
 {
     REFUSES("lisen: x\n" GOOD, 1, "there is no option \"lisen\": did you mean \"listen\"?");
     REFUSES("log:\n  levle: info\n" GOOD, 2, "log: there is no option \"levle\": did you mean");
+    REFUSES("\"a\\nb\": x\n" GOOD, 1, "a name must be a single value without line breaks");
     REFUSES("quux: x\n" GOOD, 1, "`purser check --reference` lists all");
     REFUSES("keys:\n  - id: a\n    kee: b\n" UPSTREAMS BUDGETS, 3,
             "keys[0]: there is no option \"kee\": did you mean \"key\"?");

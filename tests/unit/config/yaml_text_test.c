@@ -6,27 +6,52 @@
 #include "config/yaml_text.h"
 
 static const char *const VALUES[] = {
-    "",         "a",
-    "a b",      "https://x:80/v1?a=b",
-    "gpt-*",    "*",
-    "a:",       "a: b",
-    "null",     "~",
-    "true",     "10%",
-    "%x",       "-",
-    "- a",      "@a",
-    "#a",       "a#",
-    "a,b",      "{a}",
-    "\"q\"",    "it's",
-    "\\",       "\xc3\xa4",
-    "...",      "(hidden)",
-    "NULL",     "a\tb",
-    "unix:/x",  "127.0.0.1:8080",
-    "!x",       "&x",
-    "|",        ">",
-    "`",        " a ",
-    "sha256:0", "=",
-    "<<",       "?",
+    "",
+    "a",
+    "a b",
+    "https://x:80/v1?a=b",
+    "gpt-*",
+    "*",
+    "a:",
+    "a: b",
+    "null",
+    "~",
+    "true",
+    "10%",
+    "%x",
+    "-",
+    "- a",
+    "@a",
+    "#a",
+    "a#",
+    "a,b",
+    "{a}",
+    "\"q\"",
+    "it's",
+    "\\",
+    "\xc3\xa4",
+    "...",
+    "(hidden)",
+    "NULL",
+    "a\tb",
+    "unix:/x",
+    "127.0.0.1:8080",
+    "!x",
+    "&x",
+    "|",
+    ">",
+    "`",
+    " a ",
+    "sha256:0",
+    "=",
+    "<<",
+    "?",
     "a\nb",
+    "\xc2\x80",
+    "\xc2\x85",
+    "\xe2\x80\xa8",
+    "\xef\xbb\xbf",
+    "\xf0\x9f\x92\xb0",
 };
 
 static void check_read_back(const char *before, const char *value, const char *after)
@@ -57,6 +82,15 @@ START_TEST(is_read_back_as_it_was)
 }
 END_TEST
 
+START_TEST(writes_bytes_that_are_no_text_as_something_harmless)
+{
+    struct buffer out = {0};
+    yaml_put_text(&out, TEXT("a\xff\xc3"));
+    UNIT_TEXT(buffer_text(&out), "\"a\\u00ff\\u00c3\"");
+    buffer_close(&out);
+}
+END_TEST
+
 START_TEST(is_plain_where_that_is_safe)
 {
     struct buffer out = {0};
@@ -67,4 +101,5 @@ START_TEST(is_plain_where_that_is_safe)
 }
 END_TEST
 
-UNIT_MAIN(is_read_back_as_it_was, is_plain_where_that_is_safe)
+UNIT_MAIN(is_read_back_as_it_was, writes_bytes_that_are_no_text_as_something_harmless,
+          is_plain_where_that_is_safe)
