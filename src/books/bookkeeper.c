@@ -5,6 +5,13 @@
  * A failed sync is never repeated on the same descriptor: the kernel may have dropped the pages and
  * would then report success. The file is left instead; the next one's `open` line carries all
  * balances, the lost lines included.
+ *
+ * The lock is free during a sync, but a write may still wait in the kernel for one: on ext4 a write
+ * that makes the file longer needs the file system's journal, which stands still while it commits.
+ * Measured there (Linux 6.18, virtual disk, two busy cores, 120,000 commits per run): half of the
+ * commits took under 4 µs and 999 of 1,000 under 4.5 ms, with a sync every 1 ms, every 50 ms and
+ * with none, so that this is the scheduler's; but the longest was 8 to 172 ms with syncs and 12 ms
+ * without. So a sync costs a rare stall, not a rate.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -91,9 +91,12 @@ static bool read_source(struct json_value value, enum usage_source *source, stru
 
 static bool read_stamp(struct json_value value, int64_t *wall_us, struct fault *fault)
 {
+    /* Behind the last year that can be written an offset may still lead. */
+    int64_t most_us = clock_days_from_civil(9999, 12, 31) * INT64_C(86400000000);
     int64_t time_us = 0;
     if (value.kind != JSON_STRING ||
-        !clock_parse(text_slice(value.raw, 1, value.raw.size - 1), &time_us) || time_us < 0)
+        !clock_parse(text_slice(value.raw, 1, value.raw.size - 1), &time_us) || time_us < 0 ||
+        time_us > most_us)
         return fault_set(fault, "the member \"timestamp\" is no time");
     *wall_us = time_us;
     return true;
@@ -270,6 +273,12 @@ static size_t member_find(struct text name, size_t from)
     return ENTRY_MEMBER_COUNT;
 }
 
+static bool is_consistent(const struct entry *entry)
+{
+    return entry->kind == ENTRY_SETTLE || entry->kind == ENTRY_FORFEIT ||
+           (entry->cost.nano == 0 && entry->prompt_tokens + entry->completion_tokens == 0);
+}
+
 static bool read_members(struct json_value line, struct arena *arena, struct entry *entry,
                          struct fault *fault)
 {
@@ -304,6 +313,9 @@ bool entry_read(struct text line, struct arena *arena, struct entry *entry, stru
     struct entry read = {.ttft_ms = -1, .duration_ms = -1};
     if (!read_members(value, arena, &read, fault))
         return false;
+    if (!is_consistent(&read))
+        return fault_set(fault, "a line of kind \"%s\" books a cost or tokens",
+                         entry_kind_name(read.kind));
     *entry = read;
     return true;
 }

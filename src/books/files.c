@@ -47,7 +47,7 @@ static bool take_apart(struct text stem, struct text *day, struct text *node, st
     size_t dot = stem.size;
     while (dot > 0 && stem.at[dot - 1] != '.')
         dot--;
-    if (dot < DAY_SIZE + 2 || stem.at[DAY_SIZE] != '.')
+    if (dot < DAY_SIZE + 3 || stem.at[DAY_SIZE] != '.')
         return false;
     *day = text_slice(stem, 0, DAY_SIZE);
     *node = text_slice(stem, DAY_SIZE + 1, dot - 1);

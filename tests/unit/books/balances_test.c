@@ -1,0 +1,204 @@
+/* Balances: the fold of ledger entries, and its text in open lines. */
+#include "books/balances.h"
+
+#include "sample.h"
+
+static bool apply(struct balances *balances, enum entry_kind kind, const char *call,
+                  const struct charge *charge)
+{
+    struct entry entry = sample_entry(kind, call, charge);
+    return balances_apply(balances, &entry);
+}
+
+static int64_t spent_on(const struct balances *balances, uint64_t account)
+{
+    struct charge charge;
+    for (size_t at = 0; balances_next(balances, &at, &charge);)
+        if (charge.account == account)
+            return charge.amount;
+    return -1;
+}
+
+START_TEST(a_settlement_ends_its_hold_and_adds_up)
+{
+    struct balances *balances = balances_open();
+    struct charge hold = sample_charge(1, 50);
+    struct charge used = sample_charge(1, 20);
+    ck_assert(apply(balances, ENTRY_RESERVE, "a", &hold));
+    ck_assert_int_eq(spent_on(balances, 1), -1);
+    ck_assert(apply(balances, ENTRY_SETTLE, "a", &used));
+    ck_assert_int_eq(spent_on(balances, 1), 20);
+    ck_assert(!apply(balances, ENTRY_SETTLE, "a", &used));
+    ck_assert(!apply(balances, ENTRY_FORFEIT, "a", &used));
+    ck_assert_int_eq(spent_on(balances, 1), 20);
+    ck_assert_uint_eq(balances_open_holds(balances), 0);
+    balances_close(balances);
+}
+END_TEST
+
+START_TEST(a_call_is_held_once)
+{
+    struct balances *balances = balances_open();
+    struct charge hold = sample_charge(1, 50);
+    struct charge other = sample_charge(1, 99);
+    ck_assert(apply(balances, ENTRY_RESERVE, "a", &hold));
+    ck_assert(!apply(balances, ENTRY_RESERVE, "a", &other));
+    const struct entry *entry = NULL;
+    size_t at = 0;
+    ck_assert(balances_next_hold(balances, &at, &entry));
+    ck_assert_int_eq(entry->hold.nano, 50);
+    ck_assert(!balances_next_hold(balances, &at, &entry));
+    balances_close(balances);
+}
+END_TEST
+
+START_TEST(other_lines_change_nothing)
+{
+    struct balances *balances = balances_open();
+    struct charge charge = sample_charge(1, 50);
+    ck_assert(apply(balances, ENTRY_REFUSE, "a", &charge));
+    ck_assert(apply(balances, ENTRY_CLOSE, "b", &charge));
+    ck_assert(apply(balances, ENTRY_OPEN, "c", &charge));
+    ck_assert_int_eq(spent_on(balances, 1), -1);
+    ck_assert_uint_eq(balances_open_holds(balances), 0);
+    balances_close(balances);
+}
+END_TEST
+
+/* Against an array: holds come and go in an order that mixes all ways of the table. */
+START_TEST(many_holds_come_and_go)
+{
+    enum { CALLS = 500, STEPS = 20000 };
+    struct balances *balances = balances_open();
+    bool open[CALLS] = {false};
+    int64_t spent = 0;
+    size_t count = 0;
+    unsigned random = 1;
+    for (int i = 0; i < STEPS; i++) {
+        char call[16];
+        struct charge charge = sample_charge(1, i);
+        random = random * 1103515245U + 12345U;
+        unsigned which = (random >> 8) % CALLS;
+        (void)snprintf(call, sizeof(call), "call-%u", which);
+        ck_assert_int_eq(apply(balances, ENTRY_SETTLE, call, &charge), open[which]);
+        spent += open[which] ? i : 0;
+        if (!open[which])
+            ck_assert(apply(balances, ENTRY_RESERVE, call, &charge));
+        count = open[which] ? count - 1 : count + 1;
+        open[which] = !open[which];
+        ck_assert_uint_eq(balances_open_holds(balances), count);
+    }
+    ck_assert_int_eq(spent_on(balances, 1), spent);
+    balances_close(balances);
+}
+END_TEST
+
+START_TEST(sums_stop_at_the_end_of_their_range)
+{
+    struct balances *balances = balances_open();
+    struct charge most = sample_charge(1, INT64_MAX);
+    struct charge least = sample_charge(2, INT64_MIN);
+    most.unit = least.unit = UNIT_TOKENS;
+    struct entry entry = sample_entry(ENTRY_SETTLE, "a", NULL);
+    struct charge both[] = {most, least};
+    entry.charges = both;
+    entry.charge_count = 2;
+    for (int i = 0; i < 2; i++) {
+        ck_assert(apply(balances, ENTRY_RESERVE, "a", NULL));
+        ck_assert(balances_apply(balances, &entry));
+    }
+    ck_assert_int_eq(spent_on(balances, 1), INT64_MAX);
+    ck_assert_int_eq(spent_on(balances, 2), INT64_MIN);
+    balances_close(balances);
+}
+END_TEST
+
+static void book(struct balances *balances, uint64_t account, int64_t until_s)
+{
+    struct charge charge = sample_charge(account, 5);
+    charge.until_s = until_s;
+    ck_assert(apply(balances, ENTRY_RESERVE, "a", &charge));
+    ck_assert(apply(balances, ENTRY_SETTLE, "a", &charge));
+}
+
+START_TEST(forgets_accounts_whose_time_is_over)
+{
+    struct balances *balances = balances_open();
+    book(balances, 1, 100);
+    book(balances, 2, 101);
+    book(balances, 3, WINDOW_FOREVER);
+    book(balances, 4, 50);
+    book(balances, 4, 500); /* used again: remembered longer */
+    book(balances, 4, 60);
+    balances_sweep(balances, 100);
+    ck_assert_int_eq(spent_on(balances, 1), -1);
+    ck_assert_int_eq(spent_on(balances, 2), 5);
+    ck_assert_int_eq(spent_on(balances, 3), 5);
+    ck_assert_int_eq(spent_on(balances, 4), 15);
+    balances_close(balances);
+}
+END_TEST
+
+static struct buffer text_of_balances(const struct balances *balances)
+{
+    struct buffer text = {0};
+    buffer_put_byte(&text, '{');
+    balances_put(&text, balances);
+    buffer_put_byte(&text, '}');
+    return text;
+}
+
+START_TEST(an_open_line_says_all_of_them)
+{
+    struct balances *balances = balances_open();
+    struct charge charge = sample_charge(2, 50);
+    book(balances, 1, WINDOW_FOREVER);
+    ck_assert(apply(balances, ENTRY_RESERVE, "b", &charge));
+    struct buffer text = text_of_balances(balances);
+    struct json_value value;
+    ck_assert_int_eq(json_parse(buffer_text(&text), &value, NULL), JSON_OK);
+
+    struct balances *again = balances_open();
+    book(again, 7, WINDOW_FOREVER); /* gone afterwards */
+    ck_assert(balances_read(again, value, NULL));
+    struct buffer text_again = text_of_balances(again);
+    ck_assert(text_equal(buffer_text(&text), buffer_text(&text_again)));
+    ck_assert(apply(again, ENTRY_SETTLE, "b", &charge));
+    ck_assert_int_eq(spent_on(again, 2), 50);
+    buffer_close(&text);
+    buffer_close(&text_again);
+    balances_close(again);
+    balances_close(balances);
+}
+END_TEST
+
+START_TEST(a_bad_open_line_changes_nothing)
+{
+    static const char *const bad[] = {
+        "{}",
+        "{\"balances\":[]}",
+        "{\"balances\":{},\"holds\":[]}",
+        "{\"balances\":[1],\"holds\":[]}",
+        "{\"balances\":[],\"holds\":[1]}",
+        "{\"balances\":[],\"holds\":[{\"timestamp\":\"2026-11-21\",\"kind\":\"close\","
+        "\"request_id\":\"\",\"model\":\"\",\"prompt_tokens\":0,\"completion_tokens\":0,"
+        "\"total_tokens\":0,\"cost_usd\":0}]}",
+    };
+    struct balances *balances = balances_open();
+    book(balances, 1, WINDOW_FOREVER);
+    for (size_t i = 0; i < UNIT_COUNT(bad); i++) {
+        struct json_value value;
+        struct fault fault = {""};
+        ck_assert_int_eq(json_parse(text_of(bad[i]), &value, NULL), JSON_OK);
+        ck_assert_msg(!balances_read(balances, value, &fault), "reads %s", bad[i]);
+        ck_assert_int_ne(fault.message[0], '\0');
+        ck_assert_int_eq(spent_on(balances, 1), 5);
+    }
+    balances_close(balances);
+}
+END_TEST
+
+UNIT_MAIN(a_settlement_ends_its_hold_and_adds_up, a_call_is_held_once, other_lines_change_nothing,
+          many_holds_come_and_go, sums_stop_at_the_end_of_their_range,
+          forgets_accounts_whose_time_is_over, an_open_line_says_all_of_them,
+          a_bad_open_line_changes_nothing)
