@@ -1,10 +1,10 @@
-/* Reading a request body: one walk over its top level. See wire/body.h and wire/reader.h. */
+/* Reading a request body: one walk over its top level. See wire/body.h and wire/body_reader.h. */
 #include "wire/body.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "wire/reader.h"
+#include "wire/body_reader.h"
 
 #define PRIMING 3 /* tokens that begin the answer and count as input; wire/body.h */
 
@@ -22,8 +22,8 @@ const char *endpoint_name(enum endpoint endpoint)
 
 /* ---- common to all readers ---- */
 
-bool body_refuse(struct reader *reader, const char *code, struct text param, const char *format,
-                   ...)
+bool body_refuse(struct body_reader *reader, const char *code, struct text param,
+                 const char *format, ...)
 {
     struct body_error *error = reader->error;
     va_list arguments;
@@ -35,7 +35,7 @@ bool body_refuse(struct reader *reader, const char *code, struct text param, con
     return false;
 }
 
-void reader_unbounded(struct reader *reader, const struct member *member)
+void body_note_unbounded(struct body_reader *reader, const struct member *member)
 {
     if (reader->body.unbounded_param.at == NULL) {
         reader->body.unbounded_param = member->name;
@@ -65,18 +65,18 @@ static char fold_letter(struct text plain, size_t *size)
     return first;
 }
 
-struct text reader_fold(struct reader *reader, struct text raw_name)
+struct text body_fold_name(struct body_reader *reader, struct text raw_name)
 {
     struct json_value string = {JSON_STRING, text_make(raw_name.at - 1, raw_name.size + 2)};
     size_t size = 0;
 
-    if (raw_name.size > 6 * READER_MOST_NAME) {
+    if (raw_name.size > 6 * BODY_MOST_NAME) {
         return TEXT("");
     }
     struct text plain = json_string(reader->arena, string);
     while (plain.size > 0) {
         size_t taken;
-        if (size == READER_MOST_NAME) {
+        if (size == BODY_MOST_NAME) {
             return TEXT("");
         }
         reader->folded[size++] = fold_letter(plain, &taken);
@@ -85,22 +85,23 @@ struct text reader_fold(struct reader *reader, struct text raw_name)
     return text_make(reader->folded, size);
 }
 
-bool reader_name_is(struct reader *reader, struct text raw_name, struct text plain)
+bool body_name_is(struct body_reader *reader, struct text raw_name, struct text plain)
 {
     if (raw_name.size <= plain.size) {
         return text_equal_nocase(raw_name, plain);
     }
-    return text_equal(reader_fold(reader, raw_name), plain);
+    return text_equal(body_fold_name(reader, raw_name), plain);
 }
 
-bool reader_bool(struct reader *reader, struct text param, struct json_value value, bool *flag)
+bool body_read_flag(struct body_reader *reader, struct text param, struct json_value value,
+                    bool *flag)
 {
     if (value.kind == JSON_NULL) {
         return true;
     }
     if (value.kind != JSON_TRUE && value.kind != JSON_FALSE) {
         return body_refuse(reader, "invalid_type", param, "'%.*s' must be true or false.",
-                             TEXT_ARG(param));
+                           TEXT_ARG(param));
     }
     *flag = value.kind == JSON_TRUE;
     return true;
@@ -127,24 +128,24 @@ static void name_kinds(unsigned kinds, char *out, size_t room)
     }
 }
 
-static bool refuse_kind(struct reader *reader, const struct member *member)
+static bool refuse_kind(struct body_reader *reader, const struct member *member)
 {
     char kinds[64];
 
     name_kinds(member->kinds, kinds, sizeof(kinds));
     return body_refuse(reader, "invalid_type", member->name, "'%.*s' must be %s.",
-                         TEXT_ARG(member->name), kinds);
+                       TEXT_ARG(member->name), kinds);
 }
 
-static bool refuse_missing(struct reader *reader, const struct member *member)
+static bool refuse_missing(struct body_reader *reader, const struct member *member)
 {
     return body_refuse(reader, "missing_member", member->name, "'%.*s' is missing.",
-                         TEXT_ARG(member->name));
+                       TEXT_ARG(member->name));
 }
 
 /* ---- the walk ---- */
 
-static bool read_value(struct reader *reader, const struct member *member)
+static bool read_value(struct body_reader *reader, const struct member *member)
 {
     enum json_kind kind = skim_peek(&reader->skim);
 
@@ -164,7 +165,7 @@ static bool read_value(struct reader *reader, const struct member *member)
     return member->read(reader, member, value);
 }
 
-static bool read_member(struct reader *reader, struct text raw_name)
+static bool read_member(struct body_reader *reader, struct text raw_name)
 {
     unsigned row;
     bool exact;
@@ -176,20 +177,20 @@ static bool read_member(struct reader *reader, struct text raw_name)
     }
     if (!exact) {
         return body_refuse(reader, "misspelt_member", member->name,
-                             "'%.*s' must be written '%.*s': some providers ignore upper and "
-                             "lower case.",
-                             TEXT_ARG(raw_name), TEXT_ARG(member->name));
+                           "'%.*s' must be written '%.*s': some providers ignore upper and "
+                           "lower case.",
+                           TEXT_ARG(raw_name), TEXT_ARG(member->name));
     }
     if ((reader->seen >> row & 1) != 0) {
         return body_refuse(reader, "duplicate_member", member->name,
-                             "'%.*s' stands twice in the request; send it once.",
-                             TEXT_ARG(member->name));
+                           "'%.*s' stands twice in the request; send it once.",
+                           TEXT_ARG(member->name));
     }
     reader->seen |= UINT64_C(1) << row;
     return read_value(reader, member);
 }
 
-static bool read_members(struct reader *reader, struct json_value whole)
+static bool read_members(struct body_reader *reader, struct json_value whole)
 {
     struct text name;
 
@@ -203,7 +204,7 @@ static bool read_members(struct reader *reader, struct json_value whole)
     return true;
 }
 
-static bool parse(struct reader *reader, struct json_value *whole)
+static bool parse(struct body_reader *reader, struct json_value *whole)
 {
     static const char *const faults[] = {
         [JSON_SYNTAX] = "is not valid JSON: it goes wrong",
@@ -215,16 +216,16 @@ static bool parse(struct reader *reader, struct json_value *whole)
 
     if (fault != JSON_OK) {
         return body_refuse(reader, "invalid_json", TEXT_NONE, "The request body %s at byte %zu.",
-                             faults[fault], where);
+                           faults[fault], where);
     }
     if (whole->kind != JSON_OBJECT) {
         return body_refuse(reader, "invalid_json", TEXT_NONE,
-                             "The request body must be a JSON object.");
+                           "The request body must be a JSON object.");
     }
     return true;
 }
 
-static bool check_complete(struct reader *reader)
+static bool check_complete(struct body_reader *reader)
 {
     const struct member *missing = member_missing(reader);
 
@@ -236,7 +237,7 @@ static int64_t larger(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-static void add_up(struct reader *reader)
+static void add_up(struct body_reader *reader)
 {
     struct body *body = &reader->body;
 
@@ -251,7 +252,7 @@ static void add_up(struct reader *reader)
 bool body_read(enum endpoint endpoint, struct text raw, struct arena *arena, struct body *body,
                struct body_error *error)
 {
-    struct reader reader = {
+    struct body_reader reader = {
         .body = {.endpoint = endpoint, .raw = raw, .prompts = 1},
         .error = error,
         .arena = arena,

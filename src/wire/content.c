@@ -1,10 +1,10 @@
 /*
  * Looking into the content of a request, only as far as its cost depends on it: parts that are not
- * text, how many prompts there are, what the tools add. See wire/reader.h.
+ * text, how many prompts there are, what the tools add. See wire/body_reader.h.
  */
 #include <string.h>
 
-#include "wire/reader.h"
+#include "wire/body_reader.h"
 
 #define TOOLS_TOKENS    32 /* wire/body.h */
 #define FUNCTION_TOKENS 16
@@ -31,7 +31,7 @@ static bool is_one_of(struct json_value value, const struct text *wanted)
 
 /* Passes an object. True if it has a `type` and every member that a parser may take for its type
  * is one of `wanted`. */
-static bool has_type(struct reader *reader, const struct text *wanted)
+static bool has_type(struct body_reader *reader, const struct text *wanted)
 {
     struct skim *skim = &reader->skim;
     struct text name;
@@ -45,7 +45,7 @@ static bool has_type(struct reader *reader, const struct text *wanted)
     skim_enter(skim);
     while (skim_member(skim, &name)) {
         struct json_value value = skim_value(skim);
-        if (reader_name_is(reader, name, TEXT("type"))) {
+        if (body_name_is(reader, name, TEXT("type"))) {
             typed = true;
             other = other || !is_one_of(value, wanted);
         }
@@ -56,7 +56,7 @@ static bool has_type(struct reader *reader, const struct text *wanted)
 /* ---- messages ---- */
 
 /* What is not text: its tokens are not bounded by its bytes. Any of it may be audio. */
-static void read_part(struct reader *reader)
+static void read_part(struct body_reader *reader)
 {
     static const struct text plain[] = {TEXT("text"), TEXT("refusal"), TEXT("output_text"),
                                         TEXT_NONE};
@@ -76,7 +76,7 @@ static void read_part(struct reader *reader)
     reader->input_unbounded = true;
 }
 
-static void read_content(struct reader *reader)
+static void read_content(struct body_reader *reader)
 {
     enum json_kind kind = skim_peek(&reader->skim);
 
@@ -95,7 +95,7 @@ static void read_content(struct reader *reader)
 }
 
 /* An earlier answer's audio, named by its id. */
-static void read_earlier_audio(struct reader *reader)
+static void read_earlier_audio(struct body_reader *reader)
 {
     if (skim_value(&reader->skim).kind != JSON_NULL) {
         reader->input_unbounded = true;
@@ -103,15 +103,15 @@ static void read_earlier_audio(struct reader *reader)
     }
 }
 
-static void read_message(struct reader *reader)
+static void read_message(struct body_reader *reader)
 {
     struct text name;
 
     skim_enter(&reader->skim);
     while (skim_member(&reader->skim, &name)) {
-        if (reader_name_is(reader, name, TEXT("content"))) {
+        if (body_name_is(reader, name, TEXT("content"))) {
             read_content(reader);
-        } else if (reader_name_is(reader, name, TEXT("audio"))) {
+        } else if (body_name_is(reader, name, TEXT("audio"))) {
             read_earlier_audio(reader);
         } else {
             (void)skim_value(&reader->skim);
@@ -119,13 +119,13 @@ static void read_message(struct reader *reader)
     }
 }
 
-bool content_read_messages(struct reader *reader, const struct member *member)
+bool content_read_messages(struct body_reader *reader, const struct member *member)
 {
     skim_enter(&reader->skim);
     while (skim_element(&reader->skim)) {
         if (skim_peek(&reader->skim) != JSON_OBJECT) {
             return body_refuse(reader, "invalid_type", member->name,
-                                 "'messages' must be an array of objects.");
+                               "'messages' must be an array of objects.");
         }
         read_message(reader);
     }
@@ -180,20 +180,20 @@ static int64_t count_prompts(struct json_value value)
     return first.kind == JSON_NUMBER && flat ? 1 : PROMPTS_MIXED;
 }
 
-bool content_read_prompts(struct reader *reader, const struct member *member,
+bool content_read_prompts(struct body_reader *reader, const struct member *member,
                           struct json_value value)
 {
     int64_t prompts = count_prompts(value);
 
     if (prompts == 0) {
         return body_refuse(reader, "invalid_value", member->name, "'%.*s' is empty.",
-                             TEXT_ARG(member->name));
+                           TEXT_ARG(member->name));
     }
     if (prompts == PROMPTS_MIXED) {
         return body_refuse(reader, "invalid_type", member->name,
-                             "'%.*s' must be a string, token ids, or a list of strings or of lists "
-                             "of token ids.",
-                             TEXT_ARG(member->name));
+                           "'%.*s' must be a string, token ids, or a list of strings or of lists "
+                           "of token ids.",
+                           TEXT_ARG(member->name));
     }
     reader->body.prompts = prompts;
     return true;
@@ -201,13 +201,13 @@ bool content_read_prompts(struct reader *reader, const struct member *member,
 
 /* ---- tools ---- */
 
-static void add_tools(struct reader *reader, int64_t functions, struct json_value tools)
+static void add_tools(struct body_reader *reader, int64_t functions, struct json_value tools)
 {
     reader->hidden_tokens += TOOLS_TOKENS + FUNCTION_TOKENS * functions;
     reader->hidden_tokens += PROPERTY_TOKENS * skim_count_members_of(tools, TEXT("properties"));
 }
 
-bool content_read_tools(struct reader *reader, const struct member *member)
+bool content_read_tools(struct body_reader *reader, const struct member *member)
 {
     static const struct text run_by_client[] = {TEXT("function"), TEXT("custom"), TEXT_NONE};
     const char *start = reader->skim.at;
@@ -216,7 +216,7 @@ bool content_read_tools(struct reader *reader, const struct member *member)
     skim_enter(&reader->skim);
     for (; skim_element(&reader->skim); functions++) {
         if (!has_type(reader, run_by_client)) {
-            reader_unbounded(reader, member);
+            body_note_unbounded(reader, member);
         }
     }
     struct text raw = text_make(start, (size_t)(reader->skim.at - start));
@@ -224,7 +224,7 @@ bool content_read_tools(struct reader *reader, const struct member *member)
     return true;
 }
 
-bool content_read_functions(struct reader *reader, const struct member *member,
+bool content_read_functions(struct body_reader *reader, const struct member *member,
                             struct json_value value)
 {
     struct json_walk walk = json_walk(value);

@@ -1,21 +1,22 @@
 /*
  * The table of the members that matter in a request: for cost, for the route, for the scopes that
- * pay. See wire/reader.h for how it is used.
+ * pay. See wire/body_reader.h for how it is used.
  */
 #include <inttypes.h>
 #include <stddef.h>
 
-#include "wire/reader.h"
+#include "wire/body_reader.h"
 
 #define MOST_CHOICES  128 /* of n and best_of: OpenAI's own limit */
 #define SCHEMA_TOKENS 64  /* wire/body.h */
 
-static void *field_of(struct reader *reader, const struct member *member)
+static void *field_of(struct body_reader *reader, const struct member *member)
 {
     return (char *)reader + member->field;
 }
 
-static bool read_model(struct reader *reader, const struct member *member, struct json_value value)
+static bool read_model(struct body_reader *reader, const struct member *member,
+                       struct json_value value)
 {
     struct text model = json_string(reader->arena, value);
 
@@ -26,31 +27,34 @@ static bool read_model(struct reader *reader, const struct member *member, struc
     return true;
 }
 
-static bool read_text(struct reader *reader, const struct member *member, struct json_value value)
+static bool read_text(struct body_reader *reader, const struct member *member,
+                      struct json_value value)
 {
     *(struct text *)field_of(reader, member) = json_string(reader->arena, value);
     return true;
 }
 
-static bool read_flag(struct reader *reader, const struct member *member, struct json_value value)
+static bool read_flag(struct body_reader *reader, const struct member *member,
+                      struct json_value value)
 {
-    return reader_bool(reader, member->name, value, field_of(reader, member));
+    return body_read_flag(reader, member->name, value, field_of(reader, member));
 }
 
-static bool read_count(struct reader *reader, const struct member *member, struct json_value value)
+static bool read_count(struct body_reader *reader, const struct member *member,
+                       struct json_value value)
 {
     int64_t count;
 
     if (!json_int(value, &count) || count < member->least || count > member->most) {
         return body_refuse(reader, "invalid_value", member->name,
-                             "'%.*s' must be a whole number from %" PRId64 " to %" PRId64 ".",
-                             TEXT_ARG(member->name), member->least, member->most);
+                           "'%.*s' must be a whole number from %" PRId64 " to %" PRId64 ".",
+                           TEXT_ARG(member->name), member->least, member->most);
     }
     *(int64_t *)field_of(reader, member) = count;
     return true;
 }
 
-static bool read_stream_options(struct reader *reader, const struct member *member,
+static bool read_stream_options(struct body_reader *reader, const struct member *member,
                                 struct json_value value)
 {
     const struct text include_usage = TEXT("include_usage");
@@ -62,19 +66,19 @@ static bool read_stream_options(struct reader *reader, const struct member *memb
 
     (void)member;
     while (json_next(&walk, &name, &option)) {
-        if (!reader_name_is(reader, name, include_usage)) {
+        if (!body_name_is(reader, name, include_usage)) {
             continue;
         }
         if (!json_name_equal(name, include_usage)) {
             return body_refuse(reader, "misspelt_member", param,
-                                 "'%.*s' must be written 'include_usage'.", TEXT_ARG(name));
+                               "'%.*s' must be written 'include_usage'.", TEXT_ARG(name));
         }
         if (seen) {
             return body_refuse(reader, "duplicate_member", param,
-                                 "'stream_options.include_usage' stands twice; send it once.");
+                               "'stream_options.include_usage' stands twice; send it once.");
         }
         seen = true;
-        if (!reader_bool(reader, param, option, &reader->body.usage_asked)) {
+        if (!body_read_flag(reader, param, option, &reader->body.usage_asked)) {
             return false;
         }
     }
@@ -83,7 +87,7 @@ static bool read_stream_options(struct reader *reader, const struct member *memb
 
 /* ---- who pays ---- */
 
-static bool add_tag(struct reader *reader, struct text tag)
+static bool add_tag(struct body_reader *reader, struct text tag)
 {
     struct body *body = &reader->body;
 
@@ -93,13 +97,13 @@ static bool add_tag(struct reader *reader, struct text tag)
     }
     if (body->tag_count == BODY_MAX_TAGS) {
         return body_refuse(reader, "invalid_value", TEXT("metadata.tags"),
-                             "'metadata.tags' has more than %d tags.", BODY_MAX_TAGS);
+                           "'metadata.tags' has more than %d tags.", BODY_MAX_TAGS);
     }
     body->tags[body->tag_count++] = tag;
     return true;
 }
 
-static bool read_tags(struct reader *reader, struct json_value value)
+static bool read_tags(struct body_reader *reader, struct json_value value)
 {
     struct json_walk walk = json_walk(value);
     struct text rest = json_string(reader->arena, value);
@@ -108,26 +112,25 @@ static bool read_tags(struct reader *reader, struct json_value value)
 
     if (value.kind != JSON_ARRAY && value.kind != JSON_STRING) {
         return body_refuse(reader, "invalid_type", TEXT("metadata.tags"),
-                             "'metadata.tags' must be an array of strings, or one with commas.");
+                           "'metadata.tags' must be an array of strings, or one with commas.");
     }
     while (good && rest.size > 0) {
         good = add_tag(reader, text_split(&rest, ','));
     }
     while (good && json_next(&walk, NULL, &tag)) {
-        good = tag.kind == JSON_STRING
-                   ? add_tag(reader, json_string(reader->arena, tag))
-                   : body_refuse(reader, "invalid_type", TEXT("metadata.tags"),
-                                   "'metadata.tags' must hold strings only.");
+        good = tag.kind == JSON_STRING ? add_tag(reader, json_string(reader->arena, tag))
+                                       : body_refuse(reader, "invalid_type", TEXT("metadata.tags"),
+                                                     "'metadata.tags' must hold strings only.");
     }
     return good;
 }
 
-static bool read_metadata_text(struct reader *reader, struct text param, struct json_value value,
-                               struct text *field)
+static bool read_metadata_text(struct body_reader *reader, struct text param,
+                               struct json_value value, struct text *field)
 {
     if (value.kind != JSON_STRING) {
         return body_refuse(reader, "invalid_type", param, "'%.*s' must be a string.",
-                             TEXT_ARG(param));
+                           TEXT_ARG(param));
     }
     *field = json_string(reader->arena, value);
     return true;
@@ -146,7 +149,7 @@ static int metadata_called(struct text name)
     return json_name_equal(name, TEXT("tags")) ? SEEN_TAGS : 0;
 }
 
-static bool read_metadata_member(struct reader *reader, int which, struct json_value value)
+static bool read_metadata_member(struct body_reader *reader, int which, struct json_value value)
 {
     struct body *body = &reader->body;
 
@@ -162,7 +165,7 @@ static bool read_metadata_member(struct reader *reader, int which, struct json_v
     }
 }
 
-static bool read_metadata(struct reader *reader, const struct member *member,
+static bool read_metadata(struct body_reader *reader, const struct member *member,
                           struct json_value value)
 {
     struct json_walk walk = json_walk(value);
@@ -174,7 +177,7 @@ static bool read_metadata(struct reader *reader, const struct member *member,
         int which = metadata_called(name);
         if ((seen & which) != 0) {
             return body_refuse(reader, "duplicate_member", member->name,
-                                 "'metadata.%.*s' stands twice; send it once.", TEXT_ARG(name));
+                               "'metadata.%.*s' stands twice; send it once.", TEXT_ARG(name));
         }
         seen |= which;
         if (entry.kind != JSON_NULL && !read_metadata_member(reader, which, entry)) {
@@ -186,16 +189,16 @@ static bool read_metadata(struct reader *reader, const struct member *member,
 
 /* ---- what costs more than the text says ---- */
 
-static bool read_unbounded(struct reader *reader, const struct member *member,
+static bool read_unbounded(struct body_reader *reader, const struct member *member,
                            struct json_value value)
 {
     if (value.kind != JSON_FALSE) {
-        reader_unbounded(reader, member);
+        body_note_unbounded(reader, member);
     }
     return true;
 }
 
-static bool read_service_tier(struct reader *reader, const struct member *member,
+static bool read_service_tier(struct body_reader *reader, const struct member *member,
                               struct json_value value)
 {
     static const struct text cheap[] = {TEXT("auto"), TEXT("default"), TEXT("flex")};
@@ -206,12 +209,12 @@ static bool read_service_tier(struct reader *reader, const struct member *member
             return true;
         }
     }
-    reader_unbounded(reader, member);
+    body_note_unbounded(reader, member);
     return true;
 }
 
 /* Text and audio have prices; images as output have other ones. */
-static bool read_modalities(struct reader *reader, const struct member *member,
+static bool read_modalities(struct body_reader *reader, const struct member *member,
                             struct json_value value)
 {
     struct json_walk walk = json_walk(value);
@@ -222,13 +225,14 @@ static bool read_modalities(struct reader *reader, const struct member *member,
         if (text_equal(name, TEXT("audio"))) {
             reader->body.audio = true;
         } else if (!text_equal(name, TEXT("text"))) {
-            reader_unbounded(reader, member);
+            body_note_unbounded(reader, member);
         }
     }
     return true;
 }
 
-static bool read_audio(struct reader *reader, const struct member *member, struct json_value value)
+static bool read_audio(struct body_reader *reader, const struct member *member,
+                       struct json_value value)
 {
     (void)member;
     (void)value;
@@ -236,7 +240,7 @@ static bool read_audio(struct reader *reader, const struct member *member, struc
     return true;
 }
 
-static bool read_prediction(struct reader *reader, const struct member *member,
+static bool read_prediction(struct body_reader *reader, const struct member *member,
                             struct json_value value)
 {
     (void)member;
@@ -244,7 +248,7 @@ static bool read_prediction(struct reader *reader, const struct member *member,
     return true;
 }
 
-static bool read_response_format(struct reader *reader, const struct member *member,
+static bool read_response_format(struct body_reader *reader, const struct member *member,
                                  struct json_value value)
 {
     (void)member;
@@ -253,7 +257,7 @@ static bool read_response_format(struct reader *reader, const struct member *mem
     return true;
 }
 
-static bool read_far_input(struct reader *reader, const struct member *member,
+static bool read_far_input(struct body_reader *reader, const struct member *member,
                            struct json_value value)
 {
     (void)member;
@@ -277,7 +281,7 @@ static bool read_far_input(struct reader *reader, const struct member *member,
 #define OBJECT (1u << JSON_OBJECT)
 #define ANY    (BOOL | NUMBER | STRING | ARRAY | OBJECT)
 
-#define AT(member) offsetof(struct reader, member)
+#define AT(member) offsetof(struct body_reader, member)
 
 #define ROW(text, where, what, how)                                                                \
     .name = TEXT(text), .endpoints = (where), .kinds = (what), .read = (how)
@@ -349,10 +353,10 @@ static bool matters_at(const struct member *member, enum endpoint endpoint)
     return (member->endpoints >> endpoint & 1) != 0;
 }
 
-const struct member *member_find(struct reader *reader, struct text raw_name, bool *exact,
+const struct member *member_find(struct body_reader *reader, struct text raw_name, bool *exact,
                                  unsigned *row)
 {
-    struct text name = reader_fold(reader, raw_name);
+    struct text name = body_fold_name(reader, raw_name);
 
     for (unsigned i = 0; i < MEMBERS; i++) {
         if (!text_equal(members[i].name, name) || !matters_at(&members[i], reader->body.endpoint)) {
@@ -365,7 +369,7 @@ const struct member *member_find(struct reader *reader, struct text raw_name, bo
     return NULL;
 }
 
-const struct member *member_missing(const struct reader *reader)
+const struct member *member_missing(const struct body_reader *reader)
 {
     for (unsigned i = 0; i < MEMBERS; i++) {
         if (members[i].required && matters_at(&members[i], reader->body.endpoint) &&

@@ -90,8 +90,8 @@ START_TEST(what_is_absent_or_null_is_absent)
         "\"max_completion_tokens\":null,\"metadata\":null,\"tools\":null,\"audio\":null,"
         "\"service_tier\":null,\"web_search_options\":null,\"plugins\":null,\"prediction\":null,"
         "\"response_format\":null,\"modalities\":null,\"cached_content\":null",
-        "\"metadata\":{\"session_id\":null,\"tags\":null},\"stream_options\":{"
-        "\"include_usage\":null},\"enable_search\":false",
+        "\"metadata\":{\"tags\":null},\"stream_options\":{\"include_usage\":null}",
+        "\"metadata\":{\"session_id\":null},\"enable_search\":false",
     };
     for (size_t i = 0; i < UNIT_COUNT(bodies); i++) {
         chat(bodies[i]);

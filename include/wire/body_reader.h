@@ -6,15 +6,15 @@
  * once, looks each member up and lets its row read the value; whatever has no row passes
  * untouched.
  */
-#ifndef PURSER_WIRE_READER_H
-#define PURSER_WIRE_READER_H
+#ifndef PURSER_WIRE_BODY_READER_H
+#define PURSER_WIRE_BODY_READER_H
 
 #include "wire/body.h"
 #include "wire/skim.h"
 
-#define READER_MOST_NAME 32 /* bytes of a name that may match one of ours */
+#define BODY_MOST_NAME 32 /* bytes of a name that may match one of ours */
 
-struct reader {
+struct body_reader {
     struct body body;
     struct body_error *error;
     struct arena *arena;
@@ -24,7 +24,7 @@ struct reader {
     int64_t max_tokens, max_completion_tokens; /* BODY_ABSENT if absent */
     int64_t hidden_tokens; /* input that the providers add for tools and schemas */
     bool input_unbounded;  /* input that no byte of the body bounds */
-    char folded[READER_MOST_NAME];
+    char folded[BODY_MOST_NAME];
 };
 
 /* A row: a member, where it matters, what may stand there and who reads it. */
@@ -35,10 +35,10 @@ struct member {
     bool required;
     /* One of the two: given the value, or going through it by reader->skim. False after
      * body_refuse. */
-    bool (*read)(struct reader *reader, const struct member *member, struct json_value value);
-    bool (*go_through)(struct reader *reader, const struct member *member);
-    size_t field;        /* of struct reader: where the value goes, if the row says so */
-    size_t raw;          /* of struct reader: where its bytes go; 0: nowhere */
+    bool (*read)(struct body_reader *reader, const struct member *member, struct json_value value);
+    bool (*go_through)(struct body_reader *reader, const struct member *member);
+    size_t field;        /* of struct body_reader: where the value goes, if the row says so */
+    size_t raw;          /* of struct body_reader: where its bytes go; 0: nowhere */
     int64_t least, most; /* counts */
     const char *why;     /* members without a bound: the sentence */
 };
@@ -46,38 +46,39 @@ struct member {
 /* The row of a member by its name in any spelling that some parser would take for it: unescaped
  * and without regard to case. NULL: the member does not matter. `*exact` tells whether it is
  * written as it should be. `*row` is its number. */
-const struct member *member_find(struct reader *reader, struct text raw_name, bool *exact,
+const struct member *member_find(struct body_reader *reader, struct text raw_name, bool *exact,
                                  unsigned *row);
 
 /* The first row that is required at the body's endpoint and was not seen; NULL if none. */
-const struct member *member_missing(const struct reader *reader);
+const struct member *member_missing(const struct body_reader *reader);
 
 /* ---- rows' readers that look into content (wire/content.c) ---- */
 
-bool content_read_messages(struct reader *reader, const struct member *member);
-bool content_read_tools(struct reader *reader, const struct member *member);
-bool content_read_prompts(struct reader *reader, const struct member *member,
+bool content_read_messages(struct body_reader *reader, const struct member *member);
+bool content_read_tools(struct body_reader *reader, const struct member *member);
+bool content_read_prompts(struct body_reader *reader, const struct member *member,
                           struct json_value value);
-bool content_read_functions(struct reader *reader, const struct member *member,
+bool content_read_functions(struct body_reader *reader, const struct member *member,
                             struct json_value value);
 
 /* ---- common ---- */
 
 /* Fills the error and returns false. `code` is a literal, `param` lives as long as the body. */
-bool body_refuse(struct reader *reader, const char *code, struct text param, const char *format,
-                   ...) __attribute__((format(printf, 4, 5)));
+bool body_refuse(struct body_reader *reader, const char *code, struct text param,
+                 const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 /* Notes a member without a bound; the first one counts. */
-void reader_unbounded(struct reader *reader, const struct member *member);
+void body_note_unbounded(struct body_reader *reader, const struct member *member);
 
 /* A raw name unescaped and folded as the widest of case-insensitive parsers does; empty if longer
- * than READER_MOST_NAME. Valid until the next call. */
-struct text reader_fold(struct reader *reader, struct text raw_name);
+ * than BODY_MOST_NAME. Valid until the next call. */
+struct text body_fold_name(struct body_reader *reader, struct text raw_name);
 
 /* True if any parser would take the raw name for `plain` (in lower case). */
-bool reader_name_is(struct reader *reader, struct text raw_name, struct text plain);
+bool body_name_is(struct body_reader *reader, struct text raw_name, struct text plain);
 
 /* Reads `value` as true, false or null (no change); else refuses with `param`. */
-bool reader_bool(struct reader *reader, struct text param, struct json_value value, bool *flag);
+bool body_read_flag(struct body_reader *reader, struct text param, struct json_value value,
+                    bool *flag);
 
 #endif
