@@ -52,6 +52,10 @@ START_TEST(accepts_what_has_a_price)
     expect_nothing(SERVING("models: [\"gpt-*\", gpt-4o-2024-11-20]") BUDGETS);
     expect_nothing(SERVING("models: [my-llama], aliases: {x: my-llama, gpt-4o: dep1}") BUDGETS OWN);
     expect_nothing(SERVING("models: [x], aliases: {x: gpt-4o}") BUDGETS);
+    expect_nothing(
+        "keys: [{id: a, key: 0123456789abcdef, models: [\"my-*\", fast, gpt-4o-2024-11-20]}]\n"
+        "upstreams: [{name: o, base_url: \"https://x/v1\", api_key: k, aliases: {fast: "
+        "gpt-4o}}]\n" BUDGETS OWN);
 }
 END_TEST
 

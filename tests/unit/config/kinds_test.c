@@ -46,6 +46,11 @@ static const struct {
     {"keys: [{id: a, key: k, may_set: [all]}]\n" UPSTREAMS BUDGETS, "session, label, tags or user"},
     {"keys: [{id: a, key: k, tags: [a, \"b,c\"]}]\n" UPSTREAMS BUDGETS, "keys[0].tags: must cons"},
     {"keys: [{id: a, key: k, tags: [1,2,3,4,5,6,7,8,9]}]\n" UPSTREAMS BUDGETS, "at most 8"},
+    {"keys: [{id: a, key: k, tags: "
+     "[\"0123456789012345678901234567890123456789012345678901234567890123x\"]}]\n" UPSTREAMS
+         BUDGETS,
+     "an entry must have at most 64 bytes"},
+    {"upstreams: [{name: a, query: {\"\": c}}]\n" KEYS BUDGETS, "a name must not be empty"},
     {"keys: {alice: x}\n" UPSTREAMS BUDGETS, "must be a list"},
     {"upstreams: [{name: a, base_url: ftp://x}]\n" KEYS BUDGETS, "http:// or https://"},
     {"upstreams: [{name: a, base_url: x}]\n" KEYS BUDGETS, "http:// or https://"},
