@@ -20,14 +20,25 @@ static void pass_white(struct skim *skim)
     }
 }
 
-/* At the opening quote. */
+/* True if the byte at `at` has an odd number of backslashes before it. */
+static bool is_escaped(struct text string, size_t at)
+{
+    size_t before = at;
+
+    while (string.at[before - 1] == '\\') { /* the opening quote ends it at the latest */
+        before--;
+    }
+    return (at - before) % 2 == 1;
+}
+
+/* At the opening quote. Only quotes are looked at: most escapes are line ends. */
 static void pass_string(struct skim *skim)
 {
     struct text rest = text_make(skim->at, (size_t)(skim->end - skim->at));
-    size_t at = find_either(rest, 1, '"', '\\');
+    size_t at = find_either(rest, 1, '"', '"');
 
-    while (at < rest.size && rest.at[at] == '\\') {
-        at = find_either(rest, at + 2, '"', '\\');
+    while (at < rest.size && is_escaped(rest, at)) {
+        at = find_either(rest, at + 1, '"', '"');
     }
     ASSERT(at < rest.size);
     skim->at += at + 1;
