@@ -114,7 +114,8 @@ struct grant {
 struct core;
 
 /* Asserts that no two budgets share accounts (same scope, window, zone and matches, and a unit that
- * both limit): the configuration refuses that. */
+ * both limit) and that no limit is above MONEY_MOST.nano, in any unit: the configuration refuses
+ * both. */
 struct core *core_open(const struct core_options *options);
 void core_close(struct core *core); /* forgets holds and waiters; NULL-safe */
 

@@ -69,6 +69,7 @@ static struct text number_key(const uint64_t *number)
 
 static bool may_limit(const struct budget *budget, enum unit unit)
 {
+    ASSERT(budget->limit[unit] <= MONEY_MOST.nano);
     if (budget->limit[unit] != LIMIT_NONE)
         return true;
     for (size_t at = 0; at < budget->override_count; at++) {

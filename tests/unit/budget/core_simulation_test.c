@@ -482,10 +482,11 @@ static void step_time_is_up(struct world *world)
     size_t at = (size_t)below(world, (int64_t)world->waiter_count);
     struct model_ask ask = world->waiters[at].ask;
     world->told_s = world->now_s;
-    if (!core_time_is_up(world->core, world->waiters[at].id, world->now_s, &world->grant)) {
-        EXPECT(world, !"a waiter was decided and its wake did not come");
+    bool undecided =
+        core_time_is_up(world->core, world->waiters[at].id, world->now_s, &world->grant);
+    EXPECT(world, undecided); /* or its wake did not come */
+    if (!undecided)
         return;
-    }
     bool before = has_one_before(world, at);
     remove_waiter(world, at);
     struct model_demand demand = model_assess(&world->model, &ask);
