@@ -67,6 +67,13 @@ bool ledger_batch_empty(const struct ledger_batch *batch)
     return batch->count == 0;
 }
 
+/* So that a batch of which nothing is left is empty. */
+static void drop_withdrawn_end(struct ledger_batch *batch)
+{
+    while (batch->count > 0 && batch->notes[batch->count - 1].withdrawn)
+        batch->text.size = batch->notes[--batch->count].start;
+}
+
 bool ledger_withdraw(struct ledger_batch *batch, struct text call)
 {
     for (size_t i = 0; i < batch->count; i++) {
@@ -75,6 +82,7 @@ bool ledger_withdraw(struct ledger_batch *batch, struct text call)
             !text_equal(note->copy.entry.call, call))
             continue;
         note->withdrawn = true;
+        drop_withdrawn_end(batch);
         return true;
     }
     return false;
@@ -112,8 +120,6 @@ static bool commit_locked(struct ledger *ledger, const struct ledger_batch *batc
         return false;
     struct chain_place before = ledger->chain.place;
     seal_all(ledger, batch);
-    if (ledger->out.size == 0)
-        return true;
     if (!ledger_append(ledger, before, fault))
         return false;
     fold_all(ledger, batch);

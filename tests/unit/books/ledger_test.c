@@ -107,6 +107,25 @@ START_TEST(a_withdrawn_reserve_is_never_written)
 }
 END_TEST
 
+START_TEST(a_batch_of_which_all_is_withdrawn_is_empty)
+{
+    struct desk desk = desk_make();
+    char room[48];
+    desk_open(&desk);
+    for (int call = 1; call <= 3; call++)
+        desk_note(&desk, ENTRY_RESERVE, call, 30);
+    ck_assert(ledger_withdraw(desk.batch, text_of(sample_call(2, room))));
+    ck_assert(ledger_withdraw(desk.batch, text_of(sample_call(3, room))));
+    ck_assert(!ledger_batch_empty(desk.batch));
+    ck_assert(ledger_withdraw(desk.batch, text_of(sample_call(1, room))));
+    ck_assert(ledger_batch_empty(desk.batch));
+    desk_call(&desk, 4, 5);
+    desk_close(&desk);
+    ck_assert(desk_chain_holds(&desk));
+    desk_end(&desk);
+}
+END_TEST
+
 START_TEST(a_second_process_is_told_who_was_first)
 {
     struct desk desk = desk_make();
@@ -372,9 +391,9 @@ END_TEST
 
 UNIT_MAIN(begins_a_directory_with_an_open_line, files_are_the_owners_alone,
           commits_a_batch_in_its_order, a_second_settlement_changes_nothing,
-          a_withdrawn_reserve_is_never_written, a_second_process_is_told_who_was_first,
-          a_directory_that_cannot_be_made_is_named, rotates_by_size_and_carries_the_balances,
-          a_file_of_balances_alone_is_not_left_at_once,
+          a_withdrawn_reserve_is_never_written, a_batch_of_which_all_is_withdrawn_is_empty,
+          a_second_process_is_told_who_was_first, a_directory_that_cannot_be_made_is_named,
+          rotates_by_size_and_carries_the_balances, a_file_of_balances_alone_is_not_left_at_once,
           begins_a_file_each_day_and_forgets_what_is_over,
           a_clock_set_back_keeps_the_order_of_files,
           a_failed_write_is_cut_off_and_tried_again_later,
