@@ -61,6 +61,7 @@ START_TEST(enters_every_container_and_passes_every_value)
 {
     check("1", "1");
     check("\"a\\\"b\\\\\"", "\"a\\\"b\\\\\"");
+    check("[\"\\\\\",\"\\\\\\\"\",\"\\\"\\\"\"]", "[\"\\\\\";\"\\\\\\\"\";\"\\\"\\\"\";]");
     check("{}", "{}");
     check("[ ]", "[]");
     check("{ \"a\" : 1 , \"b\":[true , null,\"x\" ] }", "{\"a\":1;\"b\":[true;null;\"x\";];}");
