@@ -24,6 +24,9 @@ MUST_USE struct catalog *estate_catalog(const struct config *config, struct faul
  * and outlive it. False: nothing is left open. */
 MUST_USE bool estate_open(struct estate *estate, const struct config *config,
                           struct catalog *catalog, struct fault *fault);
+/* Ends the clerk, who posts to the workers' mailboxes: between their leaving the loops and their
+ * being closed. */
+void estate_dismiss_clerk(struct estate *estate);
 void estate_close(struct estate *estate); /* all workers are closed before */
 
 #endif

@@ -311,10 +311,16 @@ bool estate_open(struct estate *estate, const struct config *config, struct cata
     return false;
 }
 
+void estate_dismiss_clerk(struct estate *estate)
+{
+    clerk_close(estate->house.clerk);
+    estate->house.clerk = NULL;
+}
+
 void estate_close(struct estate *estate)
 {
     struct house *house = &estate->house;
-    clerk_close(house->clerk);
+    estate_dismiss_clerk(estate);
     if (house->gate != NULL)
         ASSERT(gate_open_holds(house->gate) == 0);
     gate_close(house->gate);

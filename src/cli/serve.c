@@ -208,6 +208,7 @@ static void run(struct estate *estate, int socket, int signals)
     atomic_store(&estate->house.stopping, true);
     tell_all(&stations, LETTER_STOP);
     await_stations(&stations, signals);
+    estate_dismiss_clerk(estate);
     close_stations(&stations);
     free(stations.at);
 }

@@ -7,8 +7,6 @@ import dataclasses
 import json
 import os
 
-import httpx
-
 from harness import KEY, events_of, usd, wait_until
 
 # A sanitizer makes everything several times slower: the same with fewer clients.
@@ -19,12 +17,16 @@ def size(full, small):
     return small if SMALL else full
 
 
+class Broken(Exception):
+    """The connection ended before the answer did."""
+
+
 @dataclasses.dataclass
 class Outcome:
-    code: str  # "ok", the error's code, or "broken"
+    code: str  # "ok", or the error's code
     status: int = 0
     attempts: int = 1
-    headers: httpx.Headers = None
+    headers: dict = None
     finish: str = None
 
 
@@ -38,49 +40,93 @@ class Ask:
     session: str = ""
     body: dict = dataclasses.field(default_factory=dict)
 
-    def headers(self):
-        headers = {"Authorization": f"Bearer {self.key}", "x-fake": self.fake}
-        return {**headers, "x-purser-session": self.session} if self.session else headers
-
-    def json(self):
-        return {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "hello"}],
-                "stream": self.stream, **self.body}
-
-
-async def _stream(response):
-    outcome = Outcome("broken", response.status_code, headers=response.headers)
-    async for event in _events(response):
-        if event == "[DONE]":
-            outcome.code = "ok"
-            continue
-        for choice in json.loads(event).get("choices", []):
-            outcome.finish = choice.get("finish_reason") or outcome.finish
-    return outcome
+    def request(self):
+        """The bytes of the HTTP request."""
+        body = json.dumps({"model": "gpt-4o-mini", "stream": self.stream,
+                           "messages": [{"role": "user", "content": "hello"}], **self.body},
+                          separators=(",", ":"))
+        session = f"x-purser-session: {self.session}\r\n" if self.session else ""
+        return (f"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\n{session}"
+                f"Authorization: Bearer {self.key}\r\nx-fake: {self.fake}\r\n"
+                f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+                f"{body}").encode()
 
 
-async def _events(response):
-    async for line in response.aiter_lines():
-        for event in events_of([line]):
-            yield event
+# A client of 40 lines, because the pools of real ones take quadratic time with 200 connections.
+class Connection:
+    def __init__(self, reader, writer):
+        self.reader, self.writer = reader, writer
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def to(cls, purser):
+        try:
+            reader, writer = await asyncio.open_connection("127.0.0.1", purser.port, limit=1 << 24)
+        except OSError as error:
+            raise Broken("cannot connect") from error
+        try:
+            yield cls(reader, writer)
+        except (OSError, asyncio.IncompleteReadError) as error:
+            raise Broken(str(error)) from error
+        finally:
+            writer.close()
+
+    async def send(self, ask):
+        """Sends it and reads the head of its answer: status and headers."""
+        self.writer.write(ask.request())
+        head = (await self.reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+        headers = dict(line.lower().split(": ", 1) for line in head[1:] if line)
+        return int(head[0].split()[1]), headers
+
+    async def pieces(self, headers):
+        """The body as it comes."""
+        if "content-length" in headers:
+            yield await self.reader.readexactly(int(headers["content-length"]))
+            return
+        assert headers.get("transfer-encoding") == "chunked", headers
+        while size := int(await self.reader.readuntil(b"\r\n"), 16):
+            yield (await self.reader.readexactly(size + 2))[:-2]
+        await self.reader.readexactly(2)
+
+    async def events(self, headers):
+        """The data of each server-sent event."""
+        rest = b""
+        async for piece in self.pieces(headers):
+            *lines, rest = (rest + piece).split(b"\n")
+            for event in events_of(line.decode() for line in lines):
+                yield event
 
 
-async def attempt(client, ask):
-    """One HTTP request. Raises httpx.TransportError when the connection breaks."""
-    async with client.stream("POST", "/v1/chat/completions", headers=ask.headers(),
-                             json=ask.json()) as response:
-        if response.status_code == 200 and ask.stream:
-            return await _stream(response)
-        answer = json.loads(await response.aread())
-        if response.status_code == 200:
-            return Outcome("ok", 200, headers=response.headers,
-                           finish=answer["choices"][0]["finish_reason"])
-        return Outcome(answer["error"]["code"], response.status_code, headers=response.headers)
+async def attempt(purser, ask):
+    """One HTTP request, on a connection of its own."""
+    async with Connection.to(purser) as connection:
+        status, headers = await connection.send(ask)
+        outcome = Outcome("ok", status, headers=headers)
+        if headers["content-type"].startswith("text/event-stream"):
+            outcome.code = "no [DONE]"
+            async for event in connection.events(headers):
+                take_event(outcome, event)
+            return outcome
+        answer = json.loads(b"".join([piece async for piece in connection.pieces(headers)]))
+        if status == 200:
+            outcome.finish = answer["choices"][0]["finish_reason"]
+        else:
+            outcome.code = answer["error"]["code"]
+        return outcome
 
 
-async def persist(client, ask, tries=200):
+def take_event(outcome, event):
+    if event == "[DONE]":
+        outcome.code = "ok"
+        return
+    for choice in json.loads(event).get("choices", []):
+        outcome.finish = choice.get("finish_reason") or outcome.finish
+
+
+async def persist(purser, ask, tries=200):
     """Tries again for as long as purser says that it makes sense, after the time it names."""
     for number in range(1, tries + 1):
-        outcome = await attempt(client, ask)
+        outcome = await attempt(purser, ask)
         outcome.attempts = number
         if outcome.headers.get("x-should-retry") != "true":
             return outcome
@@ -89,16 +135,10 @@ async def persist(client, ask, tries=200):
     raise AssertionError(f"no end after {tries} tries")
 
 
-def client_of(purser):
-    return httpx.AsyncClient(base_url=purser.base, timeout=120,
-                             limits=httpx.Limits(max_connections=None))
-
-
 def all_at_once(purser, asks):
     """Each ask by a client of its own, all at the same time; their outcomes in order."""
     async def run():
-        async with client_of(purser) as client:
-            return await asyncio.gather(*(persist(client, ask) for ask in asks))
+        return await asyncio.gather(*(persist(purser, ask) for ask in asks))
     return asyncio.run(run())
 
 

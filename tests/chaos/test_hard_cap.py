@@ -22,11 +22,11 @@ MIXES = {
     "all_streamed": lambda i: True,
     "none_streamed": lambda i: False,
 }
-FIXED = {"fake": f"output={OUTPUT},delay_ms=20", "body": {"max_tokens": OUTPUT}}
+FIXED = {"fake": f"output={OUTPUT},delay_ms=150", "body": {"max_tokens": OUTPUT}}
 
 
 def admission(**more):
-    return {"clamp": "never", "wait_ms": 200, **more}
+    return {"clamp": "never", "wait_ms": 100, **more}
 
 
 def usd_text(nano):
