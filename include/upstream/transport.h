@@ -1,6 +1,6 @@
 /*
- * The transport: calls to upstreams over libcurl, one multi handle per worker on the worker's
- * loop. Nothing is retried here, and nothing is ever sent twice.
+ * The transport: calls to upstreams, in HTTP/1.1 over connections that libcurl makes
+ * (connection.h). Nothing is retried here, and nothing is ever sent twice.
  *
  * A transfer is fed from the loop and read by its owner: `progress` is called (never from inside
  * transfer_start or another call of this module) whenever there is something new: the head has
@@ -39,8 +39,8 @@ struct transfer;
 struct transport *transport_open(struct loop *loop);
 void transport_close(struct transport *transport); /* no transfer may be left */
 
-/* Lets curl act on what was started or resumed since; for the end of a turn. Afterwards it may be
- * pending again. */
+/* Tells owners what could not be told at once; for the end of a turn. Afterwards it may be pending
+ * again. */
 void transport_kick(struct transport *transport);
 bool transport_pending(const struct transport *transport);
 
@@ -59,6 +59,9 @@ struct text transfer_header(const struct transfer *transfer, struct text name);
 /* Walks all response header lines as name and value; start with *at = 0; false at the end. */
 bool transfer_next_header(const struct transfer *transfer, size_t *at, struct text *name,
                           struct text *value);
+
+/* True if the body was compressed and is handed out undone. */
+bool transfer_decoded(const struct transfer *transfer);
 
 /* Decoded body bytes not yet taken. transfer_taken drops them all. Above 256 KiB untaken the
  * transfer pauses by itself and goes on when they are taken. */

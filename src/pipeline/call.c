@@ -70,9 +70,8 @@ static void dress(struct call *call, const struct request *request)
     size_t most = request->header_count + upstream->header_count + 4;
     struct text *lines = arena_new(&call->arena, most * sizeof *lines);
     size_t count = 0;
-    /* Plain answers: they are metered, and often changed. No 100-continue either. */
+    /* Plain answers: they are metered, and often changed. */
     lines[count++] = TEXT("Accept-Encoding: identity");
-    lines[count++] = TEXT("Expect:");
     struct text key = passthrough ? request->credential : upstream->key;
     if (key.size > 0)
         lines[count++] = upstream_credential(upstream, key, &call->arena);
@@ -82,9 +81,8 @@ static void dress(struct call *call, const struct request *request)
         const struct request_header *header = &request->headers[i];
         if (header_forwarded(header->name, passthrough) &&
             !named_in_connection(request, header->name))
-            lines[count++] =
-                arena_printf(&call->arena, header->value.size > 0 ? "%.*s: %.*s" : "%.*s;%.*s",
-                             TEXT_ARG(header->name), TEXT_ARG(header->value));
+            lines[count++] = arena_printf(&call->arena, "%.*s: %.*s", TEXT_ARG(header->name),
+                                          TEXT_ARG(header->value));
     }
     for (size_t i = 0; i < upstream->header_count; i++)
         lines[count++] = upstream->headers[i];
@@ -141,6 +139,9 @@ static void describe(struct call *call, const struct request *request)
     struct charge *charges = arena_new(arena, size);
     if (size > 0)
         memcpy(charges, request->held.charges, size);
+    /* The ledger line is written after the hold's end, when the account may be gone. */
+    for (size_t i = 0; i < request->held.charge_count; i++)
+        charges[i].id = arena_copy(arena, charges[i].id);
     call->held = request->held;
     call->held.charges = charges;
     struct text name = arena_copy(arena, text_of(request->name));

@@ -37,7 +37,6 @@ static bool header_passes(struct text name)
         "transfer-encoding",
         "upgrade",
         "content-length",
-        "content-encoding",
         "set-cookie",
         "openai-organization",
         "alt-svc",
@@ -58,7 +57,9 @@ static void pass_headers(struct call *call)
     size_t at = 0;
     struct text name, value;
     while (transfer_next_header(call->transfer, &at, &name, &value)) {
-        if (header_passes(name))
+        bool undone =
+            transfer_decoded(call->transfer) && text_equal_nocase(name, TEXT("content-encoding"));
+        if (header_passes(name) && !undone)
             reply_header(&request->reply, arena_copy(&request->arena, name).at,
                          arena_copy(&request->arena, value).at);
     }
@@ -312,6 +313,7 @@ void forward_progress(void *context)
     struct call *call = context;
     take_head(call);
     take_body(call);
-    if (transfer_ended(call->transfer) != TRANSFER_RUNNING || call->cancelled)
+    bool ended = transfer_ended(call->transfer) != TRANSFER_RUNNING;
+    if (call->cancelled || (ended && transfer_body(call->transfer).size == 0))
         forward_over(call);
 }
