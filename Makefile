@@ -2,10 +2,16 @@
 # Everything lands below build/$(BUILD); a flavour never disturbs another.
 BUILD   ?= release
 OUT     ?= build/$(BUILD)
-CC      ?= cc
+ifeq ($(BUILD),fuzz)
+CC      := clang
+endif
 VERSION := 0.1.0
 
-LIBS    := libmicrohttpd libcurl sqlite3 yaml-0.1 libcrypto
+LIBS    := libmicrohttpd libcurl sqlite3 yaml-0.1 libcrypto zlib
+# Packages come first: make begins anew once it has made this file.
+ifneq ($(filter-out help clean,$(or $(MAKECMDGOALS),all)),)
+include build/packages.mk
+endif
 WARN    := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror
 
 FLAGS_release := -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
@@ -13,19 +19,21 @@ FLAGS_debug   := -O0 -g3
 FLAGS_asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 FLAGS_tsan    := -O1 -g -fsanitize=thread
 FLAGS_cover   := -O0 -g --coverage
+FLAGS_fuzz    := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 
 CFLAGS  += -std=gnu11 -pthread $(WARN) $(FLAGS_$(BUILD))
-CPPFLAGS += -Iinclude -D_GNU_SOURCE -DPURSER_VERSION='"$(VERSION)"' $(shell pkg-config --cflags $(LIBS) 2>/dev/null)
-LDLIBS  := $(shell pkg-config --libs $(LIBS) 2>/dev/null) -lm
+CPPFLAGS += -Iinclude -D_GNU_SOURCE -DPURSER_VERSION='"$(VERSION)"' $(LIB_CFLAGS)
+LDLIBS  := $(LIB_LIBS) -lm
 
 MODULES := $(filter-out src/main.c,$(sort $(wildcard src/*/*.c)))
 OBJECTS := $(MODULES:%.c=$(OUT)/%.o)
 UNITS   := $(patsubst %.c,$(OUT)/%,$(sort $(wildcard tests/unit/*/*_test.c)))
+FUZZERS := $(patsubst %.c,$(OUT)/%,$(sort $(wildcard tests/fuzz/*_fuzz.c)))
 FAKES   := $(patsubst %.c,$(OUT)/%.o,$(sort $(wildcard tests/fakes/*.c)))
 
 .DEFAULT_GOAL := all
 .SECONDARY:
-.PHONY: all help run test unit tidy bench fuzz scenarios chaos clean packages test-packages tools format
+.PHONY: all help run test unit units tidy bench fuzz fuzzers scenarios sdk chaos clean packages tools format
 
 all: $(OUT)/purser ## build build/release/purser (installs the packages it needs)
 
@@ -33,33 +41,30 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 	@echo "  BUILD=debug|release|asan|tsan|cover chooses a flavour (now: $(BUILD))"
 
-run: all $(OUT)/tests/fakes/provider ## build and start purser; without OPENAI_API_KEY in front of a fake provider
+run: all tools ## build and start purser; without OPENAI_API_KEY in front of a fake provider
 	@OUT=$(OUT) tests/fakes/run
 
-test: all tools ## install what tests need and run all of them
+test: ## install what tests need and run all of them
 	@tests/run all
 
+tidy: ## format, layers, headers, options, function length
 unit: ## unit tests under ASan and UBSan
-	@tests/run unit
-
-scenarios: all tools ## scenario tests against the fake provider
-	@tests/run scenarios
-
-chaos: all tools ## kill -9 loop, sleeping disk, drain
-	@tests/run chaos
-
-fuzz: ## fuzz every parser of outside bytes (SECONDS_EACH=60)
-	@tests/run fuzz
+scenarios: ## purser as a process in front of the fake provider
+sdk: ## OpenAI's own SDKs for Python and Node through purser
+chaos: ## kill -9 loop, sleeping disk, drain
+fuzz: ## every parser of outside bytes (SECONDS_EACH=60)
+tidy unit scenarios sdk chaos fuzz:
+	@tests/run $@
 
 bench: all tools ## measure against nginx in the same run, write tests/bench/RESULTS.md
+	@tests/packages test
 	@python3 tests/bench/bench.py --write
-
-tidy: all ## format, layers, headers, options, function length
-	@tests/tidy/tidy
 
 tools: $(OUT)/tests/fakes/provider $(OUT)/tests/bench/load
 
 units: $(UNITS)
+
+fuzzers: $(FUZZERS)
 
 format: ## rewrite the sources in the house's format
 	clang-format -i $(wildcard src/*.c src/*/*.c include/*/*.h tests/*/*.c tests/*/*.h tests/unit/*/*.c)
@@ -67,8 +72,14 @@ format: ## rewrite the sources in the house's format
 clean: ## remove build/
 	rm -rf build
 
-packages: ## install the packages a build needs (Debian, Ubuntu)
+packages: ## install the packages that build and tests need (Debian, Ubuntu)
+	@tests/packages test
+
+build/packages.mk: tests/packages Makefile
 	@tests/packages build
+	@mkdir -p $(@D)
+	@echo "LIB_CFLAGS := $$(pkg-config --cflags $(LIBS))" >$@
+	@echo "LIB_LIBS := $$(pkg-config --libs $(LIBS))" >>$@
 
 $(OUT)/purser: $(OUT)/src/main.o $(OUT)/libpurser.a
 	@echo "  ld $@"; $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
@@ -79,6 +90,9 @@ $(OUT)/libpurser.a: $(OBJECTS)
 
 $(OUT)/tests/unit/%: $(OUT)/tests/unit/%.o $(OUT)/libpurser.a
 	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs check libcjson) $(LDLIBS)
+
+$(OUT)/tests/fuzz/%: $(OUT)/tests/fuzz/%.o $(OUT)/libpurser.a
+	@$(CC) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
 
 $(OUT)/tests/fakes/provider: $(FAKES)
 	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lz
