@@ -22,6 +22,10 @@ struct connection_user {
     void *context;
 };
 
+/* Once in a process: before its threads, and after them. */
+void connections_prepare(void);
+void connections_forget(void);
+
 struct pool *pool_open(struct loop *loop);
 void pool_close(struct pool *pool); /* idle connections are closed; none may be in use */
 

@@ -1,7 +1,6 @@
 /* `purser serve`: builds the house, runs it, shuts it down. */
 #include "cli/serve.h"
 
-#include <curl/curl.h>
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -15,6 +14,7 @@
 #include "cli/cores.h"
 #include "cli/house.h"
 #include "front/listener.h"
+#include "upstream/connection.h"
 
 #define LETTER_STOP     100             /* finish what runs */
 #define LETTER_STOP_NOW 101             /* end what runs */
@@ -267,7 +267,7 @@ static int serve(const char *path)
         return 1;
     log_setup(config->log_level, config->log_format);
     raise_file_limit();
-    curl_global_init(CURL_GLOBAL_ALL);
+    connections_prepare();
     struct fault fault;
     struct estate estate;
     int socket, status = 1;
@@ -285,7 +285,7 @@ static int serve(const char *path)
     }
     catalog_close(catalog);
     config_close(config);
-    curl_global_cleanup();
+    connections_forget();
     close(signals);
     return status;
 }

@@ -412,6 +412,16 @@ void connection_close(struct connection *connection)
     loop_defer(pool->loop, free, connection);
 }
 
+void connections_prepare(void)
+{
+    curl_global_init(CURL_GLOBAL_ALL);
+}
+
+void connections_forget(void)
+{
+    curl_global_cleanup();
+}
+
 struct pool *pool_open(struct loop *loop)
 {
     struct pool *pool = memory_new(sizeof *pool);
