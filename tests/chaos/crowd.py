@@ -192,6 +192,12 @@ def books_agree_to_the_nano_dollar(purser, provider):
     return booked
 
 
+def restart(purser):
+    """Starts it again and waits until it serves: it listens before its ledger is replayed."""
+    purser.start()
+    assert purser.client.get("/readyz").status_code == 200
+
+
 @contextlib.contextmanager
 def unquiet(message):
     """Says what a failing comparison was about (a seed, a round)."""

@@ -1,0 +1,72 @@
+"""A disk whose syncs take long, or never end, delays no request (slow_sync.c)."""
+
+import os
+import pathlib
+import signal
+import subprocess
+
+import pytest
+from crowd import Ask, all_at_once, books_agree_to_the_nano_dollar, count, size
+from harness import wait_until
+
+SOURCE = pathlib.Path(__file__).with_name("slow_sync.c")
+CLIENTS = size(200, 60)
+BUDGETS = [{"name": "cap", "scope": "global", "window": "total", "usd": 1}]
+
+pytestmark = pytest.mark.skipif(os.environ.get("BUILD") == "tsan",
+                                reason="TSan's own runtime stands in front of a preloaded one")
+
+
+@pytest.fixture(scope="module")
+def shim(tmp_path_factory):
+    library = tmp_path_factory.mktemp("shim") / "slow_sync.so"
+    subprocess.run([os.environ.get("CC", "cc"), "-shared", "-fPIC", "-O1", "-o", library, SOURCE,
+                    "-ldl"], check=True)
+    return library
+
+
+def preload(shim, **more):
+    # ASan wants to be first in the list of libraries; this one may stand before it.
+    return {"LD_PRELOAD": str(shim), "ASAN_OPTIONS": "verify_asan_link_order=0", **more}
+
+
+def asks():
+    return [Ask(stream=i % 2 == 0, fake="output=10,chunks=3,gap_ms=1") for i in range(CLIENTS)]
+
+
+def test_requests_finish_while_a_sync_never_does(provider, start, shim, tmp_path):
+    """No clock is looked at: all of it happens while the first sync stands still."""
+    gate = tmp_path / "gate"
+    reached = tmp_path / "gate.reached"
+    purser = start(budgets=BUDGETS, env=preload(shim, SLOW_SYNC_GATE=str(gate)))
+    assert purser.chat(fake="output=10").status_code == 200
+    gate.touch()
+    assert purser.chat(fake="output=10").status_code == 200
+    wait_until(reached.exists, what="the first sync to begin")
+    assert count(all_at_once(purser, asks())) == {"ok": CLIENTS}
+    purser.idle()
+    gate.unlink()
+    books_agree_to_the_nano_dollar(purser, provider)
+    purser.end()
+
+
+def test_requests_finish_with_half_a_second_per_sync(provider, start, shim):
+    purser = start(budgets=BUDGETS, env=preload(shim, SLOW_SYNC_MS="500"))
+    assert count(all_at_once(purser, asks())) == {"ok": CLIENTS}
+    books_agree_to_the_nano_dollar(purser, provider)
+    purser.end()
+
+
+def test_a_stop_waits_for_the_disk(provider, start, shim, tmp_path):
+    """What is said to be booked is on the disk: the process does not end before."""
+    gate = tmp_path / "gate"
+    purser = start(budgets=BUDGETS, env=preload(shim, SLOW_SYNC_GATE=str(gate)))
+    assert count(all_at_once(purser, asks()[:10])) == {"ok": 10}
+    gate.touch()
+    purser.process.signal(signal.SIGTERM)
+    wait_until((tmp_path / "gate.reached").exists, what="a sync to begin")
+    assert purser.process.alive() and "everything is booked" not in purser.log()
+    gate.unlink()
+    purser.end()
+    booked = sum(purser.settled().values())
+    assert booked == provider.settled_bill()["cost_nano_usd"]
