@@ -19,6 +19,9 @@ void *arena_new(struct arena *arena, size_t size);
 /* A copy with a terminating zero behind it (not counted in size). */
 struct text arena_copy(struct arena *arena, struct text original);
 
+/* The parts, one after the other, with a terminating zero behind them. */
+struct text arena_join(struct arena *arena, const struct text *parts, size_t count);
+
 struct text arena_printf(struct arena *arena, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

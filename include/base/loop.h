@@ -41,6 +41,9 @@ struct loop_watch *loop_watch(struct loop *loop, int fd, uint32_t events, loop_r
 void loop_rewatch(struct loop *loop, struct loop_watch *watch, uint32_t events);
 /* After this `ready` is never called again, not even for events already fetched. NULL-safe. */
 void loop_unwatch(struct loop *loop, struct loop_watch *watch);
+/* The same where a library may have closed the descriptor already. Its number must not have been
+ * watched again since. */
+void loop_unwatch_closed(struct loop *loop, struct loop_watch *watch);
 
 /* ---- timers ---- */
 

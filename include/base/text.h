@@ -93,9 +93,30 @@ struct buffer {
 };
 
 void buffer_close(struct buffer *buffer);
-void buffer_reserve(struct buffer *buffer, size_t more); /* room for `more` further bytes */
-void buffer_put(struct buffer *buffer, struct text bytes);
-void buffer_put_byte(struct buffer *buffer, char byte);
+void buffer_grow(struct buffer *buffer, size_t more); /* what buffer_reserve calls if it must */
+
+/* Makes room for `more` further bytes. */
+static inline void buffer_reserve(struct buffer *buffer, size_t more)
+{
+    if (buffer->room - buffer->size < more)
+        buffer_grow(buffer, more);
+}
+
+static inline void buffer_put(struct buffer *buffer, struct text bytes)
+{
+    if (bytes.size == 0)
+        return;
+    buffer_reserve(buffer, bytes.size);
+    memcpy(buffer->at + buffer->size, bytes.at, bytes.size);
+    buffer->size += bytes.size;
+}
+
+static inline void buffer_put_byte(struct buffer *buffer, char byte)
+{
+    buffer_reserve(buffer, 1);
+    buffer->at[buffer->size++] = byte;
+}
+
 void buffer_put_int(struct buffer *buffer, int64_t value);
 void buffer_printf(struct buffer *buffer, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -34,9 +34,13 @@ enum usage_result usage_read(struct json_value value, struct usage *usage);
 
 /* ---- whole answers ---- */
 
-/* Finds the top-level `usage` and `model` of a JSON answer of any length while it passes by, in
- * constant memory. Of members standing twice the first counts. Values over 64 KiB are cut (such a
- * usage is invalid). What is not a JSON object holds nothing. Zero-initialised is ready. */
+/* The usage of a whole JSON answer; `*is_error` tells of a top-level `error` that is not null. */
+enum usage_result answer_read(struct text whole, struct usage *usage, bool *is_error);
+
+/* The same for an answer of any length that passes by in pieces: finds the top-level `usage` and
+ * `model` in constant memory. Of members standing twice the first counts. Values over 64 KiB are
+ * cut (such a usage is invalid). What is not a JSON object holds nothing. Zero-initialised is
+ * ready. */
 #define ANSWER_MOST_KEPT (64 * 1024)
 
 struct answer_scan {

@@ -102,6 +102,21 @@ static struct text print_long(struct arena *arena, size_t size, const char *form
     return text_make(printed, size);
 }
 
+struct text arena_join(struct arena *arena, const struct text *parts, size_t count)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < count; i++)
+        size += parts[i].size;
+    char *joined = arena_new(arena, size + 1);
+    size_t at = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (parts[i].size > 0)
+            memcpy(joined + at, parts[i].at, parts[i].size);
+        at += parts[i].size;
+    }
+    return text_make(joined, size);
+}
+
 struct text arena_printf(struct arena *arena, const char *format, ...)
 {
     char guess[256];

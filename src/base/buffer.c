@@ -14,7 +14,7 @@ void buffer_close(struct buffer *buffer)
     *buffer = (struct buffer){0};
 }
 
-static void buffer_grow(struct buffer *buffer, size_t more)
+void buffer_grow(struct buffer *buffer, size_t more)
 {
     ASSERT(more <= SIZE_MAX / 4);
     ASSERT(buffer->size <= SIZE_MAX / 4);
@@ -23,27 +23,6 @@ static void buffer_grow(struct buffer *buffer, size_t more)
         room *= 2;
     buffer->at = memory_resize(buffer->at, room);
     buffer->room = room;
-}
-
-void buffer_reserve(struct buffer *buffer, size_t more)
-{
-    if (buffer->room - buffer->size < more)
-        buffer_grow(buffer, more);
-}
-
-void buffer_put(struct buffer *buffer, struct text bytes)
-{
-    if (bytes.size == 0)
-        return;
-    buffer_reserve(buffer, bytes.size);
-    memcpy(buffer->at + buffer->size, bytes.at, bytes.size);
-    buffer->size += bytes.size;
-}
-
-void buffer_put_byte(struct buffer *buffer, char byte)
-{
-    buffer_reserve(buffer, 1);
-    buffer->at[buffer->size++] = byte;
 }
 
 void buffer_put_int(struct buffer *buffer, int64_t value)

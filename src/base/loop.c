@@ -158,15 +158,31 @@ void loop_rewatch(struct loop *loop, struct loop_watch *watch, uint32_t events)
     control(loop, EPOLL_CTL_MOD, watch, events);
 }
 
+static void retire(struct loop *loop, struct loop_watch *watch)
+{
+    watch->ready = NULL;
+    loop->watches--;
+    loop_defer(loop, free, watch);
+}
+
 void loop_unwatch(struct loop *loop, struct loop_watch *watch)
 {
     if (watch == NULL)
         return;
     ASSERT(watch->ready != NULL);
     control(loop, EPOLL_CTL_DEL, watch, 0);
-    watch->ready = NULL;
-    loop->watches--;
-    loop_defer(loop, free, watch);
+    retire(loop, watch);
+}
+
+/* The kernel takes a closed descriptor out by itself; its number may belong to another thread's by
+ * now, which is not in our set. */
+void loop_unwatch_closed(struct loop *loop, struct loop_watch *watch)
+{
+    ASSERT(watch->ready != NULL);
+    int result = epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, watch->fd, NULL);
+    if (result != 0)
+        ASSERT(errno == EBADF || errno == ENOENT);
+    retire(loop, watch);
 }
 
 /* ---- timers ---- */

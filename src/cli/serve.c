@@ -122,6 +122,7 @@ static void close_stations(struct stations *stations)
     for (size_t i = 0; i < stations->count; i++) {
         struct station *station = &stations->at[i];
         loop_timer_cancel(station->worker.loop, &station->drain);
+        station->cut = true; /* a late LETTER_STOP_NOW finds nothing to end */
         listener_close(station->listener);
     }
     for (size_t i = 0; i < stations->count; i++)

@@ -157,8 +157,18 @@ bool money_parse(struct text dollars, struct money *amount)
 /* Exact decimal dollars without a sign, with at least `least_decimals`. At most 20 characters. */
 static int print_dollars(uint64_t nano, int least_decimals, char out[MONEY_STRING_SIZE])
 {
-    int size = snprintf(out, MONEY_STRING_SIZE, "%" PRIu64 ".%09" PRIu64, nano / NANO_PER_USD,
-                        nano % NANO_PER_USD);
+    char digits[MONEY_STRING_SIZE];
+    int at = MONEY_STRING_SIZE;
+    uint64_t whole = nano / NANO_PER_USD, part = nano % NANO_PER_USD;
+    for (int i = 0; i < NANO_DECIMALS; i++, part /= 10)
+        digits[--at] = (char)('0' + part % 10);
+    digits[--at] = '.';
+    do {
+        digits[--at] = (char)('0' + whole % 10);
+        whole /= 10;
+    } while (whole > 0);
+    int size = MONEY_STRING_SIZE - at;
+    memcpy(out, digits + at, (size_t)size);
     int shortest = size - NANO_DECIMALS + least_decimals;
     while (size > shortest && out[size - 1] == '0') {
         size--;

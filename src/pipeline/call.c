@@ -76,7 +76,9 @@ static void dress(struct call *call, const struct request *request)
     if (key.size > 0)
         lines[count++] = upstream_credential(upstream, key, &call->arena);
     if (request_header(request, "X-Client-Request-Id").size == 0)
-        lines[count++] = arena_printf(&call->arena, "X-Client-Request-Id: %s", request->name);
+        lines[count++] =
+            arena_join(&call->arena,
+                       (struct text[]){TEXT("X-Client-Request-Id: "), text_of(request->name)}, 2);
     for (size_t i = 0; i < request->header_count; i++) {
         const struct request_header *header = &request->headers[i];
         if (header_forwarded(header->name, passthrough) &&
@@ -147,7 +149,7 @@ static void describe(struct call *call, const struct request *request)
     struct text name = arena_copy(arena, text_of(request->name));
     call->entry = (struct entry){
         .request_id = name,
-        .call = arena_printf(arena, "%.*s.1", TEXT_ARG(name)),
+        .call = arena_join(arena, (struct text[]){name, TEXT(".1")}, 2),
         .attempt = 1,
         .model = arena_copy(arena, request->model_booked),
         .model_requested = arena_copy(arena, request->body.model),

@@ -157,6 +157,7 @@ static void take_events(struct call *call, struct text bytes)
         log_warn("%.*s: an event of upstream %.*s is over %d bytes", TEXT_ARG(call->entry.call),
                  TEXT_ARG(call->upstream->name), SSE_MAX_EVENT);
         call->cancelled = true;
+        call->too_large = true;
         call->stop_reason = "upstream";
     }
 }
@@ -165,20 +166,20 @@ static void take_events(struct call *call, struct text bytes)
 
 static void take_answer(struct call *call, struct text bytes)
 {
-    answer_scan_feed(&call->scan, bytes);
     if (call->mode == CALL_RELAY) {
+        answer_scan_feed(&call->scan, bytes);
         if (call->request != NULL)
             reply_put(&call->request->reply, bytes);
         return;
     }
-    if (call->request == NULL)
-        return;
     buffer_put(&call->answer, bytes);
     if (call->answer.size <= CALL_ANSWER_MOST)
         return;
     call->mode = CALL_RELAY;
+    answer_scan_feed(&call->scan, buffer_text(&call->answer));
     begin_stream(call);
-    reply_put(&call->request->reply, buffer_text(&call->answer));
+    if (call->request != NULL)
+        reply_put(&call->request->reply, buffer_text(&call->answer));
     buffer_close(&call->answer);
 }
 
@@ -203,17 +204,20 @@ static void take_body(struct call *call)
 
 /* ---- the end ---- */
 
+static void take_last_event(struct call *call)
+{
+    struct sse_event event;
+    if (!call->too_large && sse_last(&call->sse, &event))
+        take_event(call, &event);
+}
+
 static void finish_stream(struct call *call)
 {
-    struct reply *reply = &call->request->reply;
-    struct sse_event event;
-    if (call->mode == CALL_EVENTS && sse_last(&call->sse, &event))
-        take_event(call, &event);
     bool whole = !call->cancelled && transfer_ended(call->transfer) == TRANSFER_COMPLETE;
     if (whole || call->done)
-        reply_end(reply);
+        reply_end(&call->request->reply);
     else
-        reply_break(reply);
+        reply_break(&call->request->reply);
 }
 
 static bool looks_like_json(struct text body)
@@ -273,7 +277,8 @@ static void finish_answer(struct call *call)
     }
 }
 
-/* A running usage count is the whole call's once the stream has come to its own end. */
+/* Reads the usage of a plain answer; a running count in events is the whole call's once the stream
+ * has come to its own end. */
 static void judge_usage(struct call *call)
 {
     bool whole = !call->cancelled && call->transfer != NULL &&
@@ -282,22 +287,27 @@ static void judge_usage(struct call *call)
         call->usage_final = call->usage_final || whole || call->done;
         return;
     }
-    call->usage_final = whole;
-    if (whole)
+    if (call->mode == CALL_WHOLE)
+        call->usage_result = answer_read(buffer_text(&call->answer), &call->usage, &call->is_error);
+    else if (call->mode == CALL_RELAY)
         call->usage_result = answer_scan_usage(&call->scan, &call->usage);
+    call->is_error = call->is_error || call->scan.is_error;
+    call->usage_final = whole;
 }
 
 void forward_over(struct call *call)
 {
     struct request *request = call->request;
     loop_timer_cancel(call->worker->loop, &call->timer);
+    if (call->mode == CALL_EVENTS)
+        take_last_event(call);
+    judge_usage(call);
     if (request != NULL && request->reply.streamed)
         finish_stream(call);
     else if (request != NULL && call->started)
         finish_answer(call);
     else if (request != NULL)
         refuse(request, REFUSAL_SHUTTING_DOWN, NULL, "purser is shutting down.");
-    judge_usage(call);
     if (request != NULL) {
         call->status = request->reply.status;
         pipeline_awake(request);

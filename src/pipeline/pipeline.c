@@ -64,6 +64,16 @@ void pipeline_awake(struct request *request)
     drive(request, chain[request->step].awake(request));
 }
 
+static void stop_waiting(struct request *request, enum refusal refusal, const char *why)
+{
+    ASSERT(request->step == STEP_RESERVE);
+    /* If the grant is on its way already, the letter finds nobody and its hold is settled. */
+    gate_leave(request->worker->house->gate, request->waiter);
+    request->waiter = 0;
+    refuse(request, refusal, NULL, "%s", why);
+    drive(request, GO_BOOKS);
+}
+
 void pipeline_client_gone(struct request *request)
 {
     if (request->step == STEP_OVER || request->client_gone)
@@ -78,13 +88,14 @@ void pipeline_client_gone(struct request *request)
         call_abandon(call);
         return;
     }
-    ASSERT(request->step == STEP_RESERVE);
-    /* If the grant is on its way already, the letter finds nobody and its hold is settled. */
-    gate_leave(request->worker->house->gate, request->waiter);
-    request->waiter = 0;
-    refuse(request, REFUSAL_CLIENT_GONE, NULL,
-           "The client hung up while it waited for its budget.");
-    drive(request, GO_BOOKS);
+    stop_waiting(request, REFUSAL_CLIENT_GONE,
+                 "The client hung up while it waited for its budget.");
+}
+
+void pipeline_send_away(struct request *request)
+{
+    if (request->step == STEP_RESERVE)
+        stop_waiting(request, REFUSAL_SHUTTING_DOWN, "purser is shutting down.");
 }
 
 bool pipeline_letter(struct worker *worker, struct letter *letter)

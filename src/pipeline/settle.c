@@ -53,7 +53,7 @@ static enum ending ending_of(const struct call *call)
         return ENDING_FREE;
     if (end != TRANSFER_COMPLETE || status < 300 || status_is_ambiguous(status))
         return ENDING_HOLD;
-    return status < 500 || call->scan.is_error ? ENDING_FREE : ENDING_HOLD;
+    return status < 500 || call->is_error ? ENDING_FREE : ENDING_HOLD;
 }
 
 static void take_usage(struct entry *entry, const struct usage *usage)

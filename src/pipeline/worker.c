@@ -1,7 +1,6 @@
 /* Workers: what one thread owns, and the end of its turns. */
 #include "pipeline/worker.h"
 
-#include <stdio.h>
 #include <sys/random.h>
 
 #include "base/log.h"
@@ -87,12 +86,18 @@ static uint64_t random_next(struct worker *worker)
     return z ^ (z >> 31);
 }
 
+static void put_hex(uint64_t value, char *out, int digits)
+{
+    for (int i = digits - 1; i >= 0; i--, value >>= 4)
+        out[i] = "0123456789abcdef"[value & 15];
+}
+
 void worker_request_id(struct worker *worker, char out[REQUEST_ID_SIZE])
 {
-    uint64_t ms = (uint64_t)loop_wall_us(worker->loop) / 1000;
-    uint64_t random = random_next(worker) & 0xffffffffffffu;
-    snprintf(out, REQUEST_ID_SIZE, "req_%012llx%012llx", (unsigned long long)ms & 0xffffffffffffu,
-             (unsigned long long)random);
+    memcpy(out, "req_", 4);
+    put_hex((uint64_t)loop_wall_us(worker->loop) / 1000, out + 4, 12);
+    put_hex(random_next(worker), out + 16, 12);
+    out[REQUEST_ID_SIZE - 1] = '\0';
 }
 
 void worker_end_all(struct worker *worker)
@@ -103,8 +108,6 @@ void worker_end_all(struct worker *worker)
         call_cut(call, "shutdown");
     struct request *request;
     at = 0;
-    while ((request = roster_next(&worker->requests, &at)) != NULL) {
-        if (request->step == STEP_RESERVE)
-            pipeline_client_gone(request);
-    }
+    while ((request = roster_next(&worker->requests, &at)) != NULL)
+        pipeline_send_away(request);
 }

@@ -101,7 +101,7 @@ static int on_socket(CURL *easy, curl_socket_t socket, int what, void *context, 
     struct socket_watch *watched = mine;
     if (what == CURL_POLL_REMOVE) {
         if (watched != NULL) {
-            loop_unwatch(pool->loop, watched->watch);
+            loop_unwatch_closed(pool->loop, watched->watch); /* curl may have closed it */
             loop_defer(pool->loop, free, watched);
             curl_multi_assign(pool->multi, socket, NULL);
         }

@@ -50,34 +50,35 @@ struct text upstream_url(const struct upstream *upstream, struct text path, stru
                          struct arena *arena)
 {
     const struct text mark = TEXT("{model}");
+    struct text question = upstream->query.size > 0 ? TEXT("?") : TEXT("");
     size_t at = text_find(upstream->base_url, mark, 0);
-    struct buffer url = {0};
-    if (at == SIZE_MAX) {
-        buffer_put(&url, upstream->base_url);
-    } else {
-        buffer_put(&url, text_slice(upstream->base_url, 0, at));
-        put_encoded(&url, model);
-        buffer_put(&url, text_from(upstream->base_url, at + mark.size));
-    }
-    buffer_put(&url, path);
-    if (upstream->query.size > 0) {
-        buffer_put_byte(&url, '?');
-        buffer_put(&url, upstream->query);
-    }
-    struct text result = arena_copy(arena, buffer_text(&url));
-    buffer_close(&url);
-    return result;
+    if (at == SIZE_MAX)
+        return arena_join(arena,
+                          (struct text[]){upstream->base_url, path, question, upstream->query}, 4);
+    struct buffer encoded = {0};
+    put_encoded(&encoded, model);
+    const struct text parts[] = {
+        text_slice(upstream->base_url, 0, at),
+        buffer_text(&encoded),
+        text_from(upstream->base_url, at + mark.size),
+        path,
+        question,
+        upstream->query,
+    };
+    struct text url = arena_join(arena, parts, sizeof parts / sizeof *parts);
+    buffer_close(&encoded);
+    return url;
 }
 
 struct text upstream_credential(const struct upstream *upstream, struct text key,
                                 struct arena *arena)
 {
-    static const char *const prefix[] = {
-        [CREDENTIAL_BEARER] = "Authorization: Bearer ",
-        [CREDENTIAL_API_KEY] = "api-key: ",
-        [CREDENTIAL_X_API_KEY] = "x-api-key: ",
+    static const struct text prefix[] = {
+        [CREDENTIAL_BEARER] = TEXT("Authorization: Bearer "),
+        [CREDENTIAL_API_KEY] = TEXT("api-key: "),
+        [CREDENTIAL_X_API_KEY] = TEXT("x-api-key: "),
     };
-    return arena_printf(arena, "%s%.*s", prefix[upstream->credential], TEXT_ARG(key));
+    return arena_join(arena, (struct text[]){prefix[upstream->credential], key}, 2);
 }
 
 static struct text host_of(struct text url)

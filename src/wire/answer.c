@@ -219,3 +219,24 @@ void answer_scan_close(struct answer_scan *scan)
     buffer_close(&scan->name);
     *scan = (struct answer_scan){0};
 }
+
+enum usage_result answer_read(struct text whole, struct usage *usage, bool *is_error)
+{
+    struct json_value answer, value;
+    struct text name;
+    bool seen = false;
+    enum usage_result result = USAGE_ABSENT;
+    *is_error = false;
+    if (json_parse(whole, &answer, NULL) != JSON_OK)
+        return USAGE_ABSENT;
+    struct json_walk walk = json_walk(answer);
+    while (json_next(&walk, &name, &value)) {
+        if (json_name_equal(name, TEXT("error")))
+            *is_error = *is_error || value.kind != JSON_NULL;
+        if (seen || !json_name_equal(name, TEXT("usage")))
+            continue;
+        seen = true;
+        result = usage_read(value, usage);
+    }
+    return result;
+}
