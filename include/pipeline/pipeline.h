@@ -21,6 +21,8 @@ void pipeline_awake(struct request *request);
 
 /* The client hung up. The request goes to its books at once; a call may go on without it. */
 void pipeline_client_gone(struct request *request);
+/* The time to stop has come: a request that still waits for its budget is refused. */
+void pipeline_send_away(struct request *request);
 
 /* Resolves who is calling without running the chain, for purser's own endpoints; false: the
  * request is refused. */

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -207,6 +208,7 @@ static void run(struct estate *estate, int socket, int signals)
     log_info("stopping: requests in flight may finish for %lld s",
              (long long)config->drain_seconds);
     atomic_store(&estate->house.stopping, true);
+    shutdown(socket, SHUT_RDWR); /* newcomers are refused at once, not left to wait in a queue */
     tell_all(&stations, LETTER_STOP);
     await_stations(&stations, signals);
     estate_dismiss_clerk(estate);
