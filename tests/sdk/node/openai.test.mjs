@@ -1,0 +1,204 @@
+// The openai package for Node through purser: it must not notice, until the money is gone.
+// Started by test_node.py, which says in the environment where purser and the provider are.
+import assert from "node:assert/strict";
+import { createRequire } from "node:module";
+import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+
+const { PACKAGES, PURSER_URL, PROVIDER_URL } = process.env;
+const keys = JSON.parse(process.env.KEYS);
+const { OpenAI } = createRequire(PACKAGES)("openai");
+
+const MODEL = "gpt-4o-mini";
+const messages = [{ role: "user", content: "Say hello" }];
+
+function clientOf(name = "alice", { path = "/v1", ...options } = {}) {
+    const attempts = { count: 0 };
+    const counting = (...request) => {
+        attempts.count++;
+        return fetch(...request);
+    };
+    const client = new OpenAI({ apiKey: keys[name] ?? name, baseURL: PURSER_URL + path,
+        fetch: counting, timeout: 30000, ...options });
+    return { client, attempts };
+}
+
+const { client } = clientOf();
+
+const fake = (wishes) => ({
+    headers: { "x-fake": Object.entries(wishes).map((wish) => wish.join("=")).join(",") },
+});
+
+async function json(url, key) {
+    return (await fetch(url, { headers: key ? { authorization: `Bearer ${key}` } : {} })).json();
+}
+
+async function until(condition, what) {
+    for (const end = Date.now() + 10000; Date.now() < end; await sleep(20))
+        if (await condition()) return;
+    assert.fail(`waited for ${what}`);
+}
+
+async function held(name) {
+    const { data } = await json(`${PURSER_URL}/budget`, keys[name]);
+    return data.some((row) => row.reserved > 0);
+}
+
+async function refusal(promise, kind) {
+    const error = await promise.then(() => assert.fail("it was not refused"), (reason) => reason);
+    assert.ok(error instanceof kind, `${error.constructor.name}: ${error.message}`);
+    return error;
+}
+
+// ---- what works as before ----
+
+test("a chat is answered and its cost is told", async () => {
+    const { data, response } = await client.chat.completions
+        .create({ model: MODEL, messages }, fake({ prompt: 9, output: 12 })).withResponse();
+    assert.equal(data.choices[0].message.content.split(" ").length, 12);
+    assert.equal(data.usage.total_tokens, 21);
+    assert.equal(response.headers.get("x-purser-cost-usd"), "0.00000855");
+});
+
+test("a stream arrives whole and without a chunk nobody asked for", async () => {
+    const stream = await client.chat.completions
+        .create({ model: MODEL, messages, stream: true }, fake({ output: 12 }));
+    let text = "", last;
+    for await (const chunk of stream) {
+        text += chunk.choices[0].delta.content ?? "";
+        last = chunk;
+        assert.equal(chunk.usage ?? null, null);
+    }
+    assert.equal(text.trim().split(/\s+/).length, 12);
+    assert.equal(last.choices[0].finish_reason, "stop");
+});
+
+test("a stream carries usage when asked", async () => {
+    const stream = await client.chat.completions.create(
+        { model: MODEL, messages, stream: true, stream_options: { include_usage: true } },
+        fake({ prompt: 9, output: 12 }));
+    let last;
+    for await (const chunk of stream) last = chunk;
+    assert.deepEqual(last.choices, []);
+    assert.equal(last.usage.total_tokens, 21);
+});
+
+test("a stream left in the middle is closed upstream and settled", async () => {
+    const stream = await client.chat.completions.create(
+        { model: MODEL, messages, stream: true, max_tokens: 2000 },
+        fake({ output: 2000, gap_ms: 20 }));
+    let count = 0;
+    for await (const chunk of stream) if (chunk && ++count === 5) break;
+    await until(async () => (await json(`${PROVIDER_URL}/fake/bill?calls=0`)).open === 0,
+        "the upstream to be closed");
+    await until(async () => !(await held("alice")), "the hold to be settled");
+    const call = (await json(`${PROVIDER_URL}/fake/bill`)).calls.at(-1);
+    assert.equal(call.state, "client_gone");
+    assert.ok(call.completion_tokens < 100);
+});
+
+test("an aborted call that is not streamed leaves nothing held", async () => {
+    const controller = new AbortController();
+    const call = client.chat.completions.create({ model: MODEL, messages },
+        { signal: controller.signal, ...fake({ delay_ms: 5000 }) });
+    setTimeout(() => controller.abort(), 300);
+    await refusal(call, OpenAI.APIUserAbortError);
+    await until(async () => !(await held("alice")), "the hold to be settled");
+});
+
+test("a request with tools arrives as it was sent", async () => {
+    const tools = [{ type: "function", function: { name: "weather",
+        parameters: { type: "object", properties: { city: { type: "string" } } } } }];
+    await client.chat.completions.create({ model: MODEL, messages, tools, tool_choice: "auto" });
+    const { requests } = await json(`${PROVIDER_URL}/fake/requests?last=1`);
+    const body = JSON.parse(Buffer.from(requests.at(-1).body, "base64"));
+    assert.deepEqual(body.tools, tools);
+    assert.deepEqual(body.messages, messages);
+});
+
+test("completions, embeddings and models work", async () => {
+    const text = await client.completions.create(
+        { model: "gpt-3.5-turbo-instruct", prompt: "Once", max_tokens: 5 });
+    assert.equal(text.choices[0].text.trim().split(/\s+/).length, 5);
+    const found = await client.embeddings.create(
+        { model: "text-embedding-3-small", input: ["one", "two"] });
+    assert.equal(found.data.length, 2);
+    assert.ok(found.data[0].embedding.length > 0);
+    const models = await client.models.list();
+    assert.ok(models.data.some((model) => model.id === MODEL));
+});
+
+test("many calls at a time are all answered", async () => {
+    const answers = await Promise.all(Array.from({ length: 40 }, (_, index) =>
+        client.chat.completions.create({ model: MODEL, messages },
+            fake({ output: index + 1, delay_ms: 50 }))));
+    assert.deepEqual(answers.map((answer) => answer.usage.completion_tokens),
+        Array.from({ length: 40 }, (_, index) => index + 1));
+});
+
+test("the session may stand in the base URL", async () => {
+    const { client: agent } = clientOf("alice", { path: "/s/node-7/v1" });
+    const { response } = await agent.chat.completions.create({ model: MODEL, messages })
+        .withResponse();
+    const id = response.headers.get("x-purser-request-id");
+    let lines;
+    await until(async () => {
+        lines = JSON.stringify(await json(`${PURSER_URL}/costs/${id}`, keys.alice));
+        return lines.includes("settle");
+    }, "the books to show the call");
+    assert.ok(lines.includes("node-7"), lines);
+});
+
+// ---- refusals ----
+
+test("a spent budget is a rate limit error and is not tried again", async () => {
+    for (const stream of [false, true]) {
+        const { client: spent, attempts } = clientOf("spent", { maxRetries: 3 });
+        const error = await refusal(spent.chat.completions.create(
+            { model: MODEL, messages, max_tokens: 100, stream }), OpenAI.RateLimitError);
+        assert.match(error.message, /^429 Budget has been exceeded!/);
+        assert.equal(error.code, "budget_exceeded");
+        assert.equal(error.type, "insufficient_quota");
+        assert.equal(attempts.count, 1);
+    }
+});
+
+test("other requests' holds are waited for by trying again", async () => {
+    const { client: narrow, attempts } = clientOf("narrow", { maxRetries: 5 });
+    const first = clientOf("narrow").client.chat.completions.create(
+        { model: MODEL, messages, max_tokens: 10000 }, fake({ output: 1, delay_ms: 700 }));
+    await until(() => held("narrow"), "the first call's hold");
+    const second = await narrow.chat.completions.create(
+        { model: MODEL, messages, max_tokens: 10000 });
+    assert.ok(second.choices[0].message.content);
+    assert.ok(attempts.count >= 2);
+    await first;
+});
+
+test("a call that can never fit is a bad request", async () => {
+    const { client: narrow, attempts } = clientOf("narrow");
+    const error = await refusal(narrow.chat.completions.create(
+        { model: MODEL, messages, max_tokens: 16000, n: 4 }), OpenAI.BadRequestError);
+    assert.equal(error.code, "request_cost_exceeds_limit");
+    assert.equal(attempts.count, 1);
+});
+
+test("a wrong key, a model for others and an unknown path have their own errors", async () => {
+    const wrong = await refusal(clientOf("sk-wrong").client.chat.completions.create(
+        { model: MODEL, messages }), OpenAI.AuthenticationError);
+    assert.equal(wrong.code, "invalid_api_key");
+    const denied = await refusal(client.chat.completions.create({ model: "o3", messages }),
+        OpenAI.PermissionDeniedError);
+    assert.equal(denied.code, "model_not_allowed");
+    const lost = await refusal(client.post("/no/such/path", { body: {} }), OpenAI.NotFoundError);
+    assert.equal(lost.code, "unknown_path");
+});
+
+test("an upstream that dies in mid-stream is an error, not a short answer", async () => {
+    const stream = await client.chat.completions.create(
+        { model: MODEL, messages, stream: true }, fake({ output: 50, die_after: 5 }));
+    await assert.rejects(async () => {
+        for await (const chunk of stream) assert.ok(chunk);
+    });
+    await until(async () => !(await held("alice")), "the hold to be settled");
+});
