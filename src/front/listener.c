@@ -27,6 +27,7 @@
 #define HEAD_US          (60 * 1000000ll)
 #define BODY_US          (120 * 1000000ll)
 #define IDLE_US          (120 * 1000000ll)
+#define GRACE_US         (1000000ll) /* for what a client sent before it hung up, or we stop */
 #define ACCEPT_PAUSE_US  (100 * 1000ll)
 #define DISCARD_MOST     (1024ll * 1024 * 1024) /* of a body that is too large */
 
@@ -50,6 +51,7 @@ struct client {
     struct loop_watch *watch;   /* for its hanging up */
     struct loop_timer deadline; /* for the head, the body, the next request */
     struct exchange *exchange;  /* the request being answered; NULL between two */
+    bool hung_up;               /* it will send no more */
 };
 
 enum phase {
@@ -68,9 +70,18 @@ struct exchange {
     bool in_ready;
     enum phase phase;
     bool suspended;
-    bool gone; /* the client hung up */
+    bool gone;        /* the client hung up */
+    bool two_lengths; /* its head tells more than one length of the body */
     int64_t discarded;
 };
+
+static void set_deadline(struct client *client, int64_t delay_us)
+{
+    const struct listener *listener = client->listener;
+    if ((client->hung_up || listener->stopping) && delay_us > GRACE_US)
+        delay_us = GRACE_US;
+    loop_timer_set(listener->worker->loop, &client->deadline, delay_us);
+}
 
 /* ---- readiness ---- */
 
@@ -205,18 +216,32 @@ static void *begin_exchange(void *context, const char *uri, struct MHD_Connectio
     return exchange;
 }
 
+/* Two parsers may disagree about which one counts: the rest of the body would be a request of its
+ * own to one of them. */
+static bool tells_two_lengths(const struct request *request)
+{
+    size_t lengths = 0;
+    for (size_t i = 0; i < request->header_count; i++) {
+        struct text name = request->headers[i].name;
+        if (text_equal_nocase(name, TEXT("Content-Length")) ||
+            text_equal_nocase(name, TEXT("Transfer-Encoding")))
+            lengths++;
+    }
+    return lengths > 1;
+}
+
 static void begin_body(struct exchange *exchange, const char *method)
 {
     struct request *request = exchange->request;
-    struct listener *listener = exchange->client->listener;
     exchange->phase = PHASE_BODY;
     request->method = arena_copy(&request->arena, text_of(method));
     MHD_get_connection_values(exchange->connection, MHD_HEADER_KIND, take_header, request);
+    exchange->two_lengths = tells_two_lengths(request);
     int64_t length;
     if (text_to_int(request_header(request, "Content-Length"), &length) && length > 0 &&
-        (size_t)length <= listener->worker->house->body_most)
+        (size_t)length <= request->worker->house->body_most)
         buffer_reserve(&request->bytes, (size_t)length);
-    loop_timer_set(listener->worker->loop, &exchange->client->deadline, BODY_US);
+    set_deadline(exchange->client, BODY_US);
 }
 
 /* False if the client sends without end. */
@@ -232,23 +257,44 @@ static bool take_body(struct exchange *exchange, const char *bytes, size_t size)
     return true;
 }
 
+static void go_away(struct exchange *exchange)
+{
+    exchange->gone = true;
+    pipeline_client_gone(exchange->request);
+    note_ready(exchange);
+}
+
+static void decide(struct exchange *exchange)
+{
+    struct request *request = exchange->request;
+    if (exchange->two_lengths) {
+        reply_header(&request->reply, "Connection", "close");
+        refuse(request, REFUSAL_BAD_REQUEST, NULL,
+               "The head tells more than one length of the body (Content-Length, "
+               "Transfer-Encoding).");
+    } else if (exchange->discarded > 0) {
+        refuse(request, REFUSAL_TOO_LARGE, NULL,
+               "The body is larger than %zu MB. An operator raises it with limits.body_mb.",
+               request->worker->house->body_most / (1024 * 1024));
+    } else {
+        desk_take(request);
+    }
+}
+
 static enum MHD_Result take_request(struct exchange *exchange)
 {
     struct request *request = exchange->request;
     loop_timer_cancel(request->worker->loop, &exchange->client->deadline);
     exchange->phase = PHASE_WAITING;
-    if (exchange->discarded > 0)
-        refuse(request, REFUSAL_TOO_LARGE, NULL,
-               "The body is larger than %zu MB. An operator raises it with limits.body_mb.",
-               request->worker->house->body_most / (1024 * 1024));
-    else
-        desk_take(request);
+    decide(exchange);
     if (request->reply.status != 0) {
         forget_ready(exchange);
         exchange->in_ready = false;
         return send_reply(exchange) ? MHD_YES : MHD_NO;
     }
     suspend(exchange);
+    if (exchange->client->hung_up)
+        go_away(exchange);
     return MHD_YES;
 }
 
@@ -286,7 +332,7 @@ static void end_exchange(void *context, struct MHD_Connection *connection, void 
     struct client *client = exchange->client;
     forget_ready(exchange);
     client->exchange = NULL;
-    loop_timer_set(listener->worker->loop, &client->deadline, IDLE_US);
+    set_deadline(client, IDLE_US);
     request_close(exchange->request);
     *mine = NULL;
     loop_defer(listener->worker->loop, free, exchange);
@@ -296,16 +342,18 @@ static void end_exchange(void *context, struct MHD_Connection *connection, void 
 
 /* ---- connections ---- */
 
+/* While it reads, the library notices it by itself, but not if the end came together with the last
+ * bytes: hence the grace. */
 static void hung_up(void *context, uint32_t events)
 {
     (void)events;
     struct client *client = context;
     struct exchange *exchange = client->exchange;
-    if (exchange == NULL || exchange->gone || exchange->phase < PHASE_WAITING)
-        return; /* the library sees it by itself */
-    exchange->gone = true;
-    pipeline_client_gone(exchange->request);
-    note_ready(exchange);
+    client->hung_up = true;
+    if (exchange == NULL || exchange->phase < PHASE_WAITING)
+        set_deadline(client, GRACE_US);
+    else if (!exchange->gone)
+        go_away(exchange);
 }
 
 static void too_slow(void *context)
@@ -323,7 +371,7 @@ static void open_client(struct listener *listener, struct MHD_Connection *connec
     client->watch = loop_watch(loop, client->fd, EPOLLRDHUP | EPOLLET, hung_up, client);
     client->deadline.due = too_slow;
     client->deadline.context = client;
-    loop_timer_set(loop, &client->deadline, HEAD_US);
+    set_deadline(client, HEAD_US);
     client->next = listener->clients;
     client->previous = &listener->clients;
     if (client->next != NULL)
@@ -513,6 +561,8 @@ void listener_stop_taking(struct listener *listener)
     for (struct client *client = listener->clients; client != NULL; client = client->next) {
         if (client->exchange == NULL)
             shutdown(client->fd, SHUT_RD);
+        else if (client->exchange->phase < PHASE_WAITING)
+            set_deadline(client, GRACE_US);
     }
 }
 
