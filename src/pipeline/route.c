@@ -29,6 +29,11 @@ enum next route_request(struct request *request)
 {
     const struct house *house = request->worker->house;
     struct text asked = request->body.model;
+    if (asked.size > SUBJECT_MAX_ID) { /* books and logs could not name it */
+        refuse(request, REFUSAL_MODEL_NOT_FOUND, "model", "No model has a name of over %d bytes.",
+               SUBJECT_MAX_ID);
+        return GO_BOOKS;
+    }
     for (size_t i = 0; i < house->upstream_count; i++) {
         const struct upstream *upstream = &house->upstreams[i];
         if (!upstream_serves(upstream, asked, &request->model_sent))
