@@ -46,7 +46,7 @@ static enum ending ending_of(const struct call *call)
     if (!call->started)
         return ENDING_FREE;
     if (call->cancelled)
-        return ENDING_HOLD;
+        return transfer_all_sent(call->transfer) ? ENDING_HOLD : ENDING_FREE;
     enum transfer_end end = transfer_ended(call->transfer);
     int status = transfer_status(call->transfer);
     if (end == TRANSFER_NOT_SENT)

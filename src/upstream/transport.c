@@ -464,6 +464,11 @@ enum transfer_end transfer_ended(const struct transfer *transfer)
     return transfer->end;
 }
 
+bool transfer_all_sent(const struct transfer *transfer)
+{
+    return transfer->sent == transfer->size;
+}
+
 const char *transfer_why(const struct transfer *transfer)
 {
     return transfer->why;
