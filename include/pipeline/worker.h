@@ -21,6 +21,7 @@ struct worker {
     struct roster requests; /* clients waiting for an answer */
     struct roster calls;    /* calls at upstreams; some have outlived their request */
     struct call *to_start, **to_start_end; /* announced in the batch, started after its commit */
+    struct loop_timer retry;               /* of lines that could not be written */
     uint64_t random;                       /* state of the request ids */
     void (*on_letter)(void *context,
                       struct letter *letter); /* letters that are not the pipeline's */

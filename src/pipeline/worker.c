@@ -6,15 +6,31 @@
 #include "base/log.h"
 #include "pipeline/pipeline.h"
 
+#define COMPLAINT_US (1000000ll) /* a full disk is told, and tried again, once a second */
+
+static void complain(struct worker *worker, const struct fault *fault)
+{
+    if (worker->retry.at_us != 0)
+        return;
+    log_error("the ledger cannot be written: %s; new calls are refused until it can",
+              fault->message);
+    loop_timer_set(worker->loop, &worker->retry, COMPLAINT_US);
+}
+
 /* Lines first, then the calls they announce. */
 static void commit(struct worker *worker)
 {
     struct fault fault;
     bool committed = ledger_batch_empty(worker->batch) || ledger_commit(worker->batch, &fault);
     if (!committed)
-        log_error("the ledger cannot be written: %s; new calls are refused until it can",
-                  fault.message);
+        complain(worker, &fault);
     calls_start(worker, committed);
+}
+
+/* Any turn tries again what could not be written; this one sees that there is a turn. */
+static void retry_due(void *context)
+{
+    (void)context;
 }
 
 #define ROUNDS_MOST 4 /* of a turn's end: a call that fails at once leads to another line */
@@ -54,6 +70,7 @@ void worker_open(struct worker *worker, struct house *house, const struct clock 
     worker->batch = ledger_batch_open(house->ledger);
     worker->hasher = hasher_open();
     worker->to_start_end = &worker->to_start;
+    worker->retry.due = retry_due;
     ssize_t got = getrandom(&worker->random, sizeof worker->random, 0);
     ASSERT(got == (ssize_t)sizeof worker->random);
     loop_at_turn_end(worker->loop, turn_end, worker);
@@ -70,6 +87,7 @@ void worker_close(struct worker *worker)
     if (!ledger_batch_empty(worker->batch) && !ledger_commit(worker->batch, &fault))
         log_error("the last ledger lines are lost: %s", fault.message);
     ledger_batch_close(worker->batch);
+    loop_timer_cancel(worker->loop, &worker->retry);
     mailbox_close(worker->mailbox);
     hasher_close(worker->hasher);
     roster_close(&worker->requests);
