@@ -120,34 +120,37 @@ void catalog_add(struct catalog *catalog, const struct model *model, const struc
     }
 }
 
-static void add_all(struct catalog *catalog, const struct catalog_record *records, size_t count)
+/* A file's records on their way into the catalog. */
+struct delivery {
+    struct arena arena;
+    const struct catalog_record *records;
+    size_t count;
+};
+
+static void take_delivery(struct catalog *catalog, struct delivery *delivery)
 {
-    for (size_t at = 0; at < count; at++) {
-        catalog_add(catalog, &records[at].model, records[at].aliases, records[at].alias_count);
+    for (size_t at = 0; at < delivery->count; at++) {
+        const struct catalog_record *record = &delivery->records[at];
+        catalog_add(catalog, &record->model, record->aliases, record->alias_count);
     }
+    arena_close(&delivery->arena);
 }
 
 bool catalog_load(struct catalog *catalog, const char *path, struct fault *fault)
 {
+    struct delivery new = {0};
     ASSERT(!catalog->sealed);
-    struct arena arena = {0};
-    const struct catalog_record *records = NULL;
-    size_t count = 0;
-    bool read = catalog_file_read(path, &arena, &records, &count, fault);
-    add_all(catalog, records, count);
-    arena_close(&arena);
+    bool read = catalog_file_read(path, &new.arena, &new.records, &new.count, fault);
+    take_delivery(catalog, &new);
     return read;
 }
 
 bool catalog_load_text(struct catalog *catalog, struct text json, struct fault *fault)
 {
+    struct delivery new = {0};
     ASSERT(!catalog->sealed);
-    struct arena arena = {0};
-    const struct catalog_record *records = NULL;
-    size_t count = 0;
-    bool read = catalog_file_parse(json, &arena, &records, &count, fault);
-    add_all(catalog, records, count);
-    arena_close(&arena);
+    bool read = catalog_file_parse(json, &new.arena, &new.records, &new.count, fault);
+    take_delivery(catalog, &new);
     return read;
 }
 
