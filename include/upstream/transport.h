@@ -73,6 +73,8 @@ void transfer_taken(struct transfer *transfer);
 void transfer_hold(struct transfer *transfer, bool held);
 
 enum transfer_end transfer_ended(const struct transfer *transfer);
+/* The answer's body ends with its connection: a complete one and one that was cut look alike. */
+bool transfer_until_close(const struct transfer *transfer);
 /* The whole request is on its way. Before that the upstream cannot have worked on it. */
 bool transfer_all_sent(const struct transfer *transfer);
 /* Why, for people: "Connection refused"; valid with the transfer. */

@@ -211,13 +211,26 @@ static void take_last_event(struct call *call)
         take_event(call, &event);
 }
 
+/* It came to its own end: by its length, or else by the [DONE] of a stream. */
+static bool is_whole(const struct call *call)
+{
+    if (call->done)
+        return true;
+    if (call->cancelled || call->transfer == NULL ||
+        transfer_ended(call->transfer) != TRANSFER_COMPLETE)
+        return false;
+    return call->mode != CALL_EVENTS || !transfer_until_close(call->transfer);
+}
+
 static void finish_stream(struct call *call)
 {
-    bool whole = !call->cancelled && transfer_ended(call->transfer) == TRANSFER_COMPLETE;
-    if (whole || call->done)
+    if (is_whole(call)) {
         reply_end(&call->request->reply);
-    else
-        reply_break(&call->request->reply);
+        return;
+    }
+    reply_break(&call->request->reply);
+    if (call->stop_reason == NULL)
+        call->stop_reason = "upstream";
 }
 
 static bool looks_like_json(struct text body)
@@ -281,10 +294,8 @@ static void finish_answer(struct call *call)
  * has come to its own end. */
 static void judge_usage(struct call *call)
 {
-    bool whole = !call->cancelled && call->transfer != NULL &&
-                 transfer_ended(call->transfer) == TRANSFER_COMPLETE;
     if (call->mode == CALL_EVENTS) {
-        call->usage_final = call->usage_final || whole || call->done;
+        call->usage_final = call->usage_final || is_whole(call);
         return;
     }
     if (call->mode == CALL_WHOLE)
@@ -292,7 +303,7 @@ static void judge_usage(struct call *call)
     else if (call->mode == CALL_RELAY)
         call->usage_result = answer_scan_usage(&call->scan, &call->usage);
     call->is_error = call->is_error || call->scan.is_error;
-    call->usage_final = whole;
+    call->usage_final = is_whole(call);
 }
 
 void forward_over(struct call *call)

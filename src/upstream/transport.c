@@ -464,6 +464,11 @@ enum transfer_end transfer_ended(const struct transfer *transfer)
     return transfer->end;
 }
 
+bool transfer_until_close(const struct transfer *transfer)
+{
+    return transfer->answer.until_close;
+}
+
 bool transfer_all_sent(const struct transfer *transfer)
 {
     return transfer->sent == transfer->size;
