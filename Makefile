@@ -42,7 +42,7 @@ help: ## this list
 	@echo "  BUILD=debug|release|asan|tsan|cover chooses a flavour (now: $(BUILD))"
 
 run: all tools ## build and start purser; without OPENAI_API_KEY in front of a fake provider
-	@OUT=$(OUT) tests/fakes/run
+	@tests/fakes/run $(OUT)
 
 test: ## install what tests need and run all of them
 	@tests/run all
