@@ -5,6 +5,11 @@
  * hung up: so each client's descriptor is also in our own epoll, for EPOLLRDHUP alone. And nothing
  * wakes the daemon after a resume: so replies that became ready are queued and resumed together at
  * the end of a turn, followed by one MHD_run.
+ *
+ * And one thing is easy to miss. When a reply's end is an error, the library (0.9.75, with epoll)
+ * marks the connection closed, but takes it apart only at its next event, which a client that is
+ * gone already will not cause. It does look at connections with a timeout of their own in every
+ * run: so those get one.
  */
 #include "front/listener.h"
 
@@ -29,6 +34,7 @@
 #define IDLE_US          (120 * 1000000ll)
 #define GRACE_US         (1000000ll) /* for what a client sent before it hung up, or we stop */
 #define ACCEPT_PAUSE_US  (100 * 1000ll)
+#define OWN_TIMEOUT_S    10u
 #define DISCARD_MOST     (1024ll * 1024 * 1024) /* of a body that is too large */
 
 struct listener {
@@ -491,6 +497,9 @@ static bool send_ready(struct listener *listener)
         if (exchange->phase == PHASE_WAITING && !exchange->gone &&
             exchange->request->reply.status != 0)
             send_reply(exchange);
+        if (exchange->gone || exchange->request->reply.broken)
+            MHD_set_connection_option(exchange->connection, MHD_CONNECTION_OPTION_TIMEOUT,
+                                      OWN_TIMEOUT_S);
         if (exchange->phase >= PHASE_WAITING)
             resume(exchange);
         exchange = next;
