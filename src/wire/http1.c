@@ -22,8 +22,8 @@ static bool read_status(struct http1 *answer, struct text line)
 {
     int64_t status;
     bool known = text_starts(line, TEXT("HTTP/1.1 ")) || text_starts(line, TEXT("HTTP/1.0 "));
-    if (!known || line.size < 12 || !text_to_int(text_slice(line, 9, 12), &status) ||
-        status < 100 || status > 599)
+    if (!known || line.size < 12 || (line.size > 12 && line.at[12] != ' ') ||
+        !text_to_int(text_slice(line, 9, 12), &status) || status < 100 || status > 599)
         return false;
     answer->status = (int)status;
     answer->keep_alive = line.at[7] == '1';
@@ -46,24 +46,39 @@ static void read_connection(struct http1 *answer, struct text value)
     }
 }
 
+/* What two readers might understand differently is how answers are smuggled: folded lines, a space
+ * before the colon, line ends of half a kind. */
+static bool header_is_sound(struct text name, struct text value)
+{
+    for (size_t i = 0; i < name.size; i++) {
+        unsigned char c = (unsigned char)name.at[i];
+        if (c <= ' ' || c >= 0x7f || strchr("\"(),/:;<=>?@[\\]{}", c) != NULL)
+            return false;
+    }
+    return name.size > 0 && value.at != NULL && memchr(value.at, '\r', value.size) == NULL &&
+           memchr(value.at, '\0', value.size) == NULL;
+}
+
 static bool read_header(struct http1 *answer, struct text name, struct text value,
                         struct framing *framing)
 {
+    if (!header_is_sound(name, value))
+        return false;
     if (text_equal_nocase(name, TEXT("content-length"))) {
         int64_t length;
-        if (!text_to_int(value, &length) || length < 0 ||
+        if (text_starts(value, TEXT("-")) || !text_to_int(value, &length) ||
             (framing->has_length && framing->length != length))
             return false;
         framing->has_length = true;
         framing->length = length;
     } else if (text_equal_nocase(name, TEXT("transfer-encoding"))) {
-        bool chunked = text_equal_nocase(value, TEXT("chunked"));
+        bool chunked = text_equal_nocase(value, TEXT("chunked")) && !framing->chunked;
         framing->chunked = framing->chunked || chunked;
         framing->other_coding = framing->other_coding || !chunked;
     } else if (text_equal_nocase(name, TEXT("connection"))) {
         read_connection(answer, value);
     }
-    return name.size > 0;
+    return true;
 }
 
 /* How long the body is: RFC 9112, 6.3. Both lengths at once is how answers are smuggled. */
@@ -79,6 +94,8 @@ static bool frame_body(struct http1 *answer)
     if (framing.other_coding || (framing.chunked && framing.has_length))
         return false;
     answer->chunked = framing.chunked;
+    if (framing.chunked && answer->head.at[7] == '0') /* HTTP/1.0 has no chunks: 6.1 */
+        answer->keep_alive = false;
     answer->left = framing.has_length ? (uint64_t)framing.length : 0;
     bool bodyless = answer->status == 204 || answer->status == 304;
     if (bodyless || (framing.has_length && framing.length == 0)) {
@@ -181,8 +198,7 @@ static int next_phase(struct http1 *answer, char byte)
         digit = hex_value(byte);
         if (digit >= 0 && answer->left <= CHUNK_MOST) {
             answer->left = answer->left * 16 + (uint64_t)digit;
-            answer->line++;
-            return PHASE_CHUNK_SIZE;
+            return ++answer->line > HTTP1_HEAD_MOST ? PHASE_BROKEN : PHASE_CHUNK_SIZE;
         }
         if (answer->line == 0 || digit >= 0)
             return PHASE_BROKEN;
@@ -201,13 +217,15 @@ static int next_phase(struct http1 *answer, char byte)
         }
         return byte == '\r' ? PHASE_CHUNK_END : PHASE_BROKEN;
     default: /* PHASE_TRAILER; `left` counts its bytes */
+        if (++answer->left > HTTP1_HEAD_MOST)
+            return PHASE_BROKEN;
         if (byte == '\n') {
             bool empty = answer->line == 0;
             answer->line = 0;
             return empty ? PHASE_END : PHASE_TRAILER;
         }
         answer->line += byte != '\r';
-        return ++answer->left > HTTP1_HEAD_MOST ? PHASE_BROKEN : PHASE_TRAILER;
+        return PHASE_TRAILER;
     }
     answer->line = 0;
     return answer->left > 0 ? PHASE_CHUNK_DATA : PHASE_TRAILER;
