@@ -21,7 +21,7 @@ from crowd import (Ask, Broken, attempt, billed_by_id, booked_sum, count, lines_
                    no_hold_is_left, restart, size, spent, unquiet)
 from harness import wait_until
 
-ROUNDS = int(os.environ.get("KILL_ROUNDS", size(6, 4)))
+ROUNDS = int(os.environ.get("KILL_ROUNDS", size(30, 6)))
 SEED = int(os.environ.get("KILL_SEED", random.SystemRandom().randrange(1 << 32)))
 CLIENTS = size(40, 20)
 CALL_COST = 5 * 150 + 100 * 600
@@ -123,7 +123,8 @@ def one_round(provider, purser, dice, number):
 def test_nothing_is_lost_by_kill_9(provider, start):
     print(f"KILL_SEED={SEED} KILL_ROUNDS={ROUNDS}")
     dice = random.Random(SEED)
-    purser = start(budgets=BUDGETS, admission={"clamp": "never", "wait_ms": 50})
+    purser = start(budgets=BUDGETS, admission={"clamp": "never", "wait_ms": 50},
+                   ledger={"rotate_mb": 1})
     for number in range(ROUNDS):
         codes = one_round(provider, purser, dice, number)
         bill = provider.settled_bill()
