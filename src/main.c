@@ -1,4 +1,5 @@
 /* purser: reads the command line and hands over. */
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -25,13 +26,19 @@ static void print_help(FILE *out)
     fprintf(out, "  purser --version\n");
 }
 
+static bool asks_for_help(const char *argument)
+{
+    return strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0 ||
+           strcmp(argument, "help") == 0;
+}
+
 int main(int argc, char **argv)
 {
     if (argc >= 2 && strcmp(argv[1], "--version") == 0) {
         printf("purser %s\n", PURSER_VERSION);
         return 0;
     }
-    if (argc >= 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)) {
+    if (argc >= 2 && asks_for_help(argv[1])) {
         print_help(stdout);
         return 0;
     }

@@ -24,7 +24,7 @@ static void put_upstream(struct buffer *out, config_env *env, struct findings *f
                      ? "ANTHROPIC_API_KEY alone is not supported yet: set OPENAI_API_KEY, or "
                        "write a configuration file"
                      : "there is no upstream: set OPENAI_API_KEY, or write a configuration file "
-                       "and name it");
+                       "and name it with --config FILE");
 }
 
 static void put_budget(struct buffer *out, config_env *env, struct findings *findings)
