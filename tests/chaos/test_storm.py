@@ -7,10 +7,13 @@ STORM_SEED comes from the environment.
 
 import asyncio
 import collections
+import contextlib
 import os
 import random
 import signal
+import threading
 
+import httpx
 import pytest
 from crowd import (Ask, Broken, attempt, billed_by_id, booked_sum, lines_of, no_hold_is_left,
                    restart, size, spent, unquiet)
@@ -75,14 +78,37 @@ async def client(purser, number, tally):
             tally["no answer of ours"] += 1
 
 
+def ask_about_the_books(purser, over):
+    """An operator who looks at everything all the time, until purser is gone or all is over."""
+    with contextlib.suppress(httpx.TransportError):
+        while not over.is_set():
+            purser.budgets()
+            purser.costs(group_by="day,model,key")
+            for line in lines_of_now(purser)[-3:]:
+                purser.client.get(f"/costs/{line['request_id']}")
+            purser.client.get("/v1/models")
+            assert purser.client.get("/readyz").status_code in (200, 503)
+
+
+def lines_of_now(purser):
+    """Of a ledger that is being written: its last line may not be whole."""
+    with contextlib.suppress(ValueError):
+        return lines_of(purser, "settle")
+    return []
+
+
 def storm(purser, after=None):
     """All clients; `after(tally)` runs beside them."""
     tally = collections.Counter()
+    over = threading.Event()
 
     async def run():
         clients = [client(purser, number, tally) for number in range(CLIENTS)]
         beside = [asyncio.to_thread(after, tally)] if after is not None else []
+        asker = asyncio.create_task(asyncio.to_thread(ask_about_the_books, purser, over))
         await asyncio.gather(*clients, *beside)
+        over.set()
+        await asker
 
     asyncio.run(run())
     print(f"STORM_SEED={SEED}: {dict(tally)}")
