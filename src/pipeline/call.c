@@ -8,6 +8,20 @@
 
 /* ---- what the upstream gets ---- */
 
+/* RFC 9110, 5.6.2. What is none might be another header to a lenient upstream: a space before the
+ * colon is enough for "Transfer-Encoding" to be two requests. */
+static bool is_token(struct text name)
+{
+    for (size_t i = 0; i < name.size; i++) {
+        unsigned char c = (unsigned char)name.at[i];
+        bool alphanumeric =
+            (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z' && c < 0x80);
+        if (!alphanumeric && (c == '\0' || c >= 0x80 || strchr("!#$%&'*+-.^_`|~", c) == NULL))
+            return false;
+    }
+    return name.size > 0;
+}
+
 /* Not forwarded: what concerns one hop, the caller's credentials, and what purser sets itself.
  * Account headers of the caller would contradict the upstream's own key. */
 static bool header_forwarded(struct text name, bool passthrough)
@@ -52,6 +66,17 @@ static bool header_forwarded(struct text name, bool passthrough)
     return true;
 }
 
+/* What the operator sends to this upstream is not the client's to say. */
+static bool is_the_operators(const struct upstream *upstream, struct text name)
+{
+    for (size_t i = 0; i < upstream->header_count; i++) {
+        struct text line = upstream->headers[i];
+        if (text_equal_nocase(text_split(&line, ':'), name))
+            return true;
+    }
+    return false;
+}
+
 /* A header named in Connection belongs to that hop, too. */
 static bool named_in_connection(const struct request *request, struct text name)
 {
@@ -81,7 +106,8 @@ static void dress(struct call *call, const struct request *request)
                        (struct text[]){TEXT("X-Client-Request-Id: "), text_of(request->name)}, 2);
     for (size_t i = 0; i < request->header_count; i++) {
         const struct request_header *header = &request->headers[i];
-        if (header_forwarded(header->name, passthrough) &&
+        if (is_token(header->name) && header_forwarded(header->name, passthrough) &&
+            !is_the_operators(upstream, header->name) &&
             !named_in_connection(request, header->name))
             lines[count++] = arena_printf(&call->arena, "%.*s: %.*s", TEXT_ARG(header->name),
                                           TEXT_ARG(header->value));
