@@ -279,6 +279,29 @@ static bool name_label(struct request *request)
 
 /* ---- what it asks ---- */
 
+/* Who sends one of these counts on it: a call made all the same would spend what was to be saved.
+ */
+static bool check_promises(struct request *request)
+{
+    static const char *const unkept[] = {
+        "x-purser-dry-run",
+        "x-purser-max-cost-usd",
+        "x-purser-max-tokens",
+    };
+    for (size_t i = 0; i < sizeof unkept / sizeof *unkept; i++) {
+        if (request_header(request, unkept[i]).at == NULL)
+            continue;
+        struct body_error error = {
+            .status = 400, .code = "unsupported_header", .param = text_of(unkept[i])};
+        snprintf(error.message, sizeof error.message,
+                 "This version of purser does not know %s, and makes no call that counts on it.",
+                 unkept[i]);
+        refuse_body(request, &error);
+        return false;
+    }
+    return true;
+}
+
 static bool model_allowed(const struct request *request)
 {
     const struct key *key = request->key;
@@ -289,11 +312,38 @@ static bool model_allowed(const struct request *request)
     return key->model_count == 0;
 }
 
+static bool is_utf8(struct text parameter)
+{
+    struct text name = text_split(&parameter, '=');
+    struct text value = text_trim(parameter);
+    if (value.size >= 2 && value.at[0] == '"' && value.at[value.size - 1] == '"')
+        value = text_slice(value, 1, value.size - 1);
+    return text_equal_nocase(text_trim(name), TEXT("charset")) &&
+           text_equal_nocase(value, TEXT("utf-8"));
+}
+
+/* Once, and in no other encoding: an upstream that believed in UTF-7 would read another body than
+ * we did. */
+static bool is_json(const struct request *request)
+{
+    size_t types = 0;
+    for (size_t i = 0; i < request->header_count; i++)
+        types += text_equal_nocase(request->headers[i].name, TEXT("Content-Type")) ? 1 : 0;
+    struct text rest = request_header(request, "Content-Type");
+    bool json = text_equal_nocase(text_trim(text_split(&rest, ';')), TEXT("application/json"));
+    while (json && rest.at != NULL) {
+        struct text parameter = text_trim(text_split(&rest, ';'));
+        json = parameter.size == 0 || is_utf8(parameter);
+    }
+    return json && types == 1;
+}
+
 static bool read_body(struct request *request)
 {
-    if (!text_starts_nocase(request_header(request, "Content-Type"), TEXT("application/json"))) {
+    if (!is_json(request)) {
         refuse(request, REFUSAL_CONTENT_TYPE, NULL,
-               "Send the body as JSON, with the header 'Content-Type: application/json'.");
+               "Send the body as JSON in UTF-8, with the header 'Content-Type: application/json' "
+               "once.");
         return false;
     }
     struct body_error error;
@@ -323,7 +373,7 @@ enum next admit_request(struct request *request)
                "The admin token cannot make model calls; use a caller's key.");
         return GO_BOOKS;
     }
-    bool fine = read_body(request) && pipeline_name_session(request) && name_user(request) &&
-                name_tags(request) && name_label(request);
+    bool fine = check_promises(request) && read_body(request) && pipeline_name_session(request) &&
+                name_user(request) && name_tags(request) && name_label(request);
     return fine ? GO_ON : GO_BOOKS;
 }
