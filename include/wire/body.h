@@ -81,11 +81,12 @@ MUST_USE bool body_read(enum endpoint endpoint, struct text raw, struct arena *a
 struct body_changes {
     struct text model;     /* the name to send; TEXT_NONE: as it is */
     int64_t max_output;    /* every maximum field is lowered to this; BODY_ABSENT: as it is */
-    struct text max_field; /* the field to add when the client named none */
+    struct text max_field; /* the field to add when the client named none; if it is max_tokens, a
+                              max_completion_tokens that stands alone is renamed to it */
     bool include_usage;    /* ask for the usage chunk (a stream whose client did not) */
 };
 
-#define BODY_MAX_PIECES 16
+#define BODY_MAX_PIECES 20
 
 /* The body to send, as pieces in order (most of them the client's own bytes, nothing is copied).
  * With no change that is one piece: the raw body. Returns the number of pieces. */

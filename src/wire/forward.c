@@ -6,7 +6,7 @@
 
 #include "wire/body.h"
 
-#define MOST_SPLICES 6
+#define MOST_SPLICES 8
 
 /* `replaced` is a part of the raw body, empty to insert before its place. */
 struct splice {
@@ -63,6 +63,42 @@ static void lower(struct text raw, int64_t most, struct arena *arena, struct spl
         return;
     }
     add_splice(splices, raw, arena_printf(arena, "%" PRId64, most));
+}
+
+/* The place of the name, with its quotes, of the member whose raw value this is. The name has no
+ * quote inside. */
+static struct text name_before(struct text body, struct text value)
+{
+    size_t end = (size_t)(value.at - body.at);
+
+    while (body.at[end - 1] != '"') {
+        end--;
+    }
+    size_t start = end - 1;
+    while (body.at[start - 1] != '"') {
+        start--;
+    }
+    return text_slice(body, start - 1, end);
+}
+
+/* An upstream that knows max_tokens alone would pay no heed to a maximum of the newer name, and
+ * the hold would bound nothing. (One that knows the newer name knows the older one, too, or says
+ * that it does not.) */
+static void rename_max(const struct body *body, const struct body_changes *changes,
+                       struct splices *splices)
+{
+    struct text older = body->max_tokens_raw;
+    struct text newer = body->max_completion_tokens_raw;
+    bool has_newer = newer.size > 0 && !is_null(newer);
+
+    if (!text_equal(changes->max_field, TEXT("max_tokens")) || !has_newer ||
+        (older.size > 0 && !is_null(older))) {
+        return;
+    }
+    if (older.size > 0) { /* null: it may not stand twice */
+        add_splice(splices, name_before(body->raw, older), TEXT("\"max_completion_tokens\""));
+    }
+    add_splice(splices, name_before(body->raw, newer), TEXT("\"max_tokens\""));
 }
 
 /* Where the field to add stands as null in the body, if it does. */
@@ -181,6 +217,7 @@ size_t body_forward(const struct body *body, const struct body_changes *changes,
     change_model(body, changes, arena, &splices);
     change_max(body, changes, arena, &splices);
     change_usage(body, changes, &splices);
+    rename_max(body, changes, &splices); /* last: what is inserted at its place comes before it */
     sort(&splices);
     return cut(body->raw, &splices, pieces);
 }

@@ -288,6 +288,10 @@ static bool read_far_input(struct body_reader *reader, const struct member *memb
 #define COUNT(text, where, how_many, into)                                                         \
     ROW(text, where, NUMBER, read_count), .least = 1, .most = (how_many), .field = AT(into)
 #define UNBOUNDED(text, sentence) ROW(text, GENERATING, ANY, read_unbounded), .why = (sentence)
+#define STRANGE(text, where)                                                                       \
+    ROW(text, where, ANY, read_unbounded),                                                         \
+        .why = "Some providers obey it beside the members that bound this request's cost: leave "  \
+               "it out."
 
 #define SEARCH "Searching the web adds fees and input that no budget can foresee."
 
@@ -342,6 +346,18 @@ static const struct member members[] = {
     {UNBOUNDED("data_sources", "Data sources add input that no budget can foresee.")}, /* Azure */
     {UNBOUNDED("mcp_servers", "Remote tools add calls and input that no budget can foresee.")},
     {UNBOUNDED("compound_custom", "A compound system calls other models and tools.")}, /* Groq */
+
+    /* Other dialects' maxima, counts and inputs, which lenient servers take as well. */
+    {STRANGE("n_predict", GENERATING)}, /* llama.cpp */
+    {STRANGE("num_predict", GENERATING)},
+    {STRANGE("max_new_tokens", GENERATING)},
+    {STRANGE("max_output_tokens", GENERATING)},
+    {STRANGE("max_tokens_to_sample", GENERATING)},
+    {STRANGE("candidate_count", GENERATING)},
+    {STRANGE("num_return_sequences", GENERATING)},
+    {STRANGE("num_generations", GENERATING)},
+    {STRANGE("prompt", CHAT)}, /* OpenRouter takes either at both endpoints */
+    {STRANGE("messages", COMPLETIONS)},
 };
 /* clang-format on */
 

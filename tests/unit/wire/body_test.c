@@ -409,6 +409,8 @@ START_TEST(names_what_adds_cost_without_a_bound)
         {"\"tools\":[{\"type\":\"function\",\"type\":\"mcp\"}]", "tools"},
         {"\"tools\":[{\"type\":\"function\",\"TYPE\":\"mcp\"}]", "tools"},
         {"\"tools\":[\"web_search\"]", "tools"},
+        {"\"n_predict\":9", "n_predict"},
+        {"\"prompt\":[\"a\",\"b\"]", "prompt"},
     };
     for (size_t i = 0; i < UNIT_COUNT(cases); i++) {
         chat(cases[i].more);

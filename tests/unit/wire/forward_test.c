@@ -84,6 +84,22 @@ START_TEST(adds_a_maximum_where_there_is_none)
 }
 END_TEST
 
+START_TEST(renames_a_maximum_to_the_name_the_upstream_knows)
+{
+    struct body_changes older = {.max_output = BODY_ABSENT, .max_field = TEXT("max_tokens")};
+    struct body_changes lower = {.max_output = 5, .max_field = TEXT("max_tokens")};
+    check("{\"model\":\"m\",\"messages\":[],\"max_completion_\\u0074okens\" : 9}", &older,
+          "{\"model\":\"m\",\"messages\":[],\"max_tokens\" : 9}");
+    check("{\"max_completion_tokens\":9,\"model\":\"m\",\"max_tokens\":null,\"messages\":[]}",
+          &lower,
+          "{\"max_tokens\":5,\"model\":\"m\",\"max_completion_tokens\":null,\"messages\":[]}");
+    check("{\"max_completion_tokens\":9,\"model\":\"m\",\"max_tokens\":8,\"messages\":[]}", &older,
+          "{\"max_completion_tokens\":9,\"model\":\"m\",\"max_tokens\":8,\"messages\":[]}");
+    check("{\"max_completion_tokens\":null,\"model\":\"m\",\"messages\":[]}", &older,
+          "{\"max_completion_tokens\":null,\"model\":\"m\",\"messages\":[]}");
+}
+END_TEST
+
 START_TEST(asks_for_usage)
 {
     struct body_changes changes = {.max_output = BODY_ABSENT, .include_usage = true};
@@ -220,11 +236,27 @@ static bool lower(cJSON *object, const char *name, double most)
     return true;
 }
 
+static void rename_max(cJSON *object, bool to_older)
+{
+    cJSON *older = cJSON_GetObjectItemCaseSensitive(object, "max_tokens");
+    cJSON *newer = cJSON_GetObjectItemCaseSensitive(object, "max_completion_tokens");
+    bool renames = to_older && newer != NULL && !cJSON_IsNull(newer);
+    if (!renames || (older != NULL && !cJSON_IsNull(older)))
+        return;
+    double most = newer->valuedouble;
+    if (older != NULL)
+        set(object, "max_completion_tokens", cJSON_CreateNull());
+    else
+        cJSON_DeleteItemFromObjectCaseSensitive(object, "max_completion_tokens");
+    set(object, "max_tokens", cJSON_CreateNumber(most));
+}
+
 /* What body_changes say, done the plain way. */
 static void apply(cJSON *object, const struct body_changes *changes)
 {
     if (changes->model.at != NULL)
         set(object, "model", cJSON_CreateString("new \"name\""));
+    rename_max(object, changes->max_field.size == 10);
     if (changes->max_output != BODY_ABSENT) {
         double most = (double)changes->max_output;
         bool tokens = lower(object, "max_tokens", most);
@@ -257,7 +289,7 @@ static void check_pieces(struct text raw)
         kept += pieces[i].size;
     }
     ck_assert_ptr_eq(at, raw.at + raw.size);
-    ck_assert_uint_ge(kept + 80, raw.size); /* the four replaced values together are shorter */
+    ck_assert_uint_ge(kept + 120, raw.size); /* what was replaced is shorter in all */
 }
 
 START_TEST(the_body_sent_is_the_original_with_the_changes_applied)
@@ -293,5 +325,5 @@ END_TEST
 
 UNIT_MAIN(without_a_change_it_is_the_raw_body, replaces_the_model_with_escapes,
           lowers_every_maximum_that_is_larger_and_no_other, adds_a_maximum_where_there_is_none,
-          asks_for_usage, makes_all_changes_at_once,
-          the_body_sent_is_the_original_with_the_changes_applied)
+          renames_a_maximum_to_the_name_the_upstream_knows, asks_for_usage,
+          makes_all_changes_at_once, the_body_sent_is_the_original_with_the_changes_applied)
