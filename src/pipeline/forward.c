@@ -39,10 +39,13 @@ static bool header_passes(struct text name)
         "content-length",
         "set-cookie",
         "openai-organization",
+        "openai-project",
         "alt-svc",
         "strict-transport-security",
     };
-    if (text_starts_nocase(name, TEXT("x-purser-")))
+    /* Which web pages may read an answer is for purser to say. */
+    if (text_starts_nocase(name, TEXT("x-purser-")) ||
+        text_starts_nocase(name, TEXT("access-control-")))
         return false;
     for (size_t i = 0; i < sizeof never / sizeof *never; i++) {
         if (text_equal_nocase(name, text_of(never[i])))
@@ -139,6 +142,8 @@ static void take_event(struct call *call, const struct sse_event *event)
         call->usage = chunk.usage;
         call->usage_final = chunk.choices_empty;
         usage_chunk = chunk.choices_empty && chunk.usage_result == USAGE_FOUND;
+    } else if (event->data.size > 0 && !chunk.done) {
+        call->usage_final = false; /* it was a running count: output follows it */
     }
     if (call->request == NULL || (usage_chunk && !call->usage_asked))
         return;
