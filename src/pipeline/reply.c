@@ -91,6 +91,9 @@ void reply_passed_on(struct reply *reply, size_t size)
     if (reply->sent == reply->bytes.size) {
         buffer_clear(&reply->bytes);
         reply->sent = 0;
+    } else if (reply->sent > REPLY_HIGH) { /* a backlog that never ends must not grow for ever */
+        buffer_drop(&reply->bytes, reply->sent);
+        reply->sent = 0;
     }
     if (reply->full && reply->bytes.size - reply->sent < REPLY_LOW) {
         reply->full = false;

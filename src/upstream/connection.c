@@ -253,7 +253,10 @@ static void want(struct connection *connection, uint32_t events, bool wanted)
     if (all == connection->events)
         return;
     connection->events = all;
-    loop_rewatch(connection->pool->loop, connection->watch, all);
+    /* A reset is told whether one wants to know it or not, over and over: once will do, until
+     * somebody reads or writes again. */
+    bool idle = (all & (EPOLLIN | EPOLLOUT)) == 0;
+    loop_rewatch(connection->pool->loop, connection->watch, idle ? all | EPOLLET : all);
 }
 
 void connection_want_write(struct connection *connection, bool wanted)
