@@ -1,0 +1,78 @@
+"""What the tests of budgets share: two callers, amounts, the hold that a call must take."""
+
+import base64
+import contextlib
+import json
+import threading
+
+import httpx
+
+from harness import KEY, NANO
+
+BOB = "sk-test-bob-0123456789abcdef"
+KEYS = [{"id": "alice", "key": KEY, "user": "ann", "team": "research", "tags": ["batch"]},
+        {"id": "bob", "key": BOB, "user": "ben", "team": "sales",
+         "may_set": ["session", "label", "tags", "user"]}]
+INPUT, OUTPUT = 150, 600  # nano-dollars per token of gpt-4o-mini
+
+
+def budget(**more):
+    return {"name": "one", "scope": "global", "window": "total", **more}
+
+
+def dollars(nano):
+    return f"{nano // NANO}.{nano % NANO:09d}"
+
+
+def amount(nano):
+    """As a YAML number that loses nothing."""
+    return json.loads(dollars(nano))
+
+
+def sent(provider):
+    last = provider.requests()
+    last = (last["requests"] if isinstance(last, dict) else last)[-1]
+    return json.loads(base64.b64decode(last["body"]))
+
+
+def size_of(content, **body):
+    """Bytes of the request body that purser.chat sends, and so the bound of its input tokens."""
+    request = httpx.Request("POST", "http://x", json={
+        "model": "gpt-4o-mini", "messages": [{"role": "user", "content": content}], **body})
+    return len(request.content) + 3
+
+
+def bound_of(content="hello", **body):
+    """The hold of such a call in nano-dollars."""
+    return size_of(content, **body) * INPUT + body["max_tokens"] * OUTPUT
+
+
+class Calls:
+    """Calls on threads of their own."""
+
+    def __init__(self, purser):
+        self.purser = purser
+        self.answers = {}
+        self.threads = []
+
+    def add(self, name, **how):
+        def run():
+            with contextlib.suppress(httpx.HTTPError), \
+                    httpx.Client(base_url=self.purser.base, timeout=60) as client:
+                self.answers[name] = client.post(
+                    "/v1/chat/completions",
+                    headers={"Authorization": f"Bearer {KEY}", "x-purser-label": name,
+                             "x-fake": how.pop("fake", "output=1")},
+                    json={"model": "gpt-4o-mini", "max_tokens": 100,
+                          "messages": [{"role": "user", "content": "hello"}], **how})
+        self.threads.append(threading.Thread(target=run))
+        self.threads[-1].start()
+
+    def all(self):
+        for thread in self.threads:
+            thread.join()
+        return self.answers
+
+
+def reserved(purser):
+    return purser.budgets()[("one", "all", "usd")]["reserved"]
