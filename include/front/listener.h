@@ -2,9 +2,9 @@
  * The listener: libmicrohttpd, driven by a worker's loop. Takes connections from the process's one
  * listening socket, gathers requests, hands them to the front desk and sends replies.
  *
- * Limits that are its own: 60 s for a request's head, 120 s for its body, 120 s of idleness; a body
- * over the limit is read to its end (bounded) and refused. A client that closes its sending side is
- * taken to be gone, as proxies do.
+ * Limits that are its own: 60 s for a request's head, 120 s for its body, 120 s of idleness, 300 s
+ * to take what was made ready for it; a body over the limit is read to its end (bounded) and
+ * refused. A client that closes its sending side is taken to be gone, as proxies do.
  */
 #ifndef PURSER_FRONT_LISTENER_H
 #define PURSER_FRONT_LISTENER_H
@@ -30,5 +30,8 @@ void listener_close(struct listener *listener);
 
 /* Opens the socket of "host:port" or "unix:/path" (a stale socket file is replaced). */
 MUST_USE bool listener_bind(struct text address, int *socket, struct fault *fault);
+
+/* Answers a connection that is one too many with 503, as far as that goes at once; closes it. */
+void listener_turn_away(int fd);
 
 #endif

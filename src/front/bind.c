@@ -1,4 +1,4 @@
-/* Opening the listening socket: TCP or unix. */
+/* Opening the listening socket, TCP or unix; and turning away who is one too many. */
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -100,4 +100,21 @@ bool listener_bind(struct text address, int *socket, struct fault *fault)
     if (text_starts(address, TEXT("unix:")))
         return bind_unix(text_from(address, 5), socket, fault);
     return bind_tcp(address, socket, fault);
+}
+
+void listener_turn_away(int fd)
+{
+    static const char body[] =
+        "{\"error\":{\"message\":\"Too many connections; see limits.connections in the "
+        "configuration.\",\"type\":\"server_error\",\"param\":null,\"code\":\"overloaded\"}}\n";
+    char answer[512];
+    int size = snprintf(answer, sizeof answer,
+                        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n"
+                        "Retry-After: 1\r\nx-purser-error: overloaded\r\nConnection: close\r\n"
+                        "Content-Length: %zu\r\n\r\n%s",
+                        sizeof body - 1, body);
+    ASSERT(size < (int)sizeof answer);
+    ssize_t sent = send(fd, answer, (size_t)size, MSG_DONTWAIT | MSG_NOSIGNAL);
+    (void)sent; /* a courtesy: nobody waits for it */
+    close(fd);
 }

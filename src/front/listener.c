@@ -32,6 +32,7 @@
 #define HEAD_US          (60 * 1000000ll)
 #define BODY_US          (120 * 1000000ll)
 #define IDLE_US          (120 * 1000000ll)
+#define TAKE_US          (300 * 1000000ll) /* for a client to take what there is for it */
 #define GRACE_US         (1000000ll) /* for what a client sent before it hung up, or we stop */
 #define ACCEPT_PAUSE_US  (100 * 1000ll)
 #define OWN_TIMEOUT_S    10u
@@ -81,10 +82,17 @@ struct exchange {
     int64_t discarded;
 };
 
+/* The exchange has more to come from the client. */
+static bool is_reading(const struct exchange *exchange)
+{
+    return exchange == NULL || exchange->phase < PHASE_WAITING;
+}
+
 static void set_deadline(struct client *client, int64_t delay_us)
 {
     const struct listener *listener = client->listener;
-    if ((client->hung_up || listener->stopping) && delay_us > GRACE_US)
+    bool hurry = client->hung_up || (listener->stopping && is_reading(client->exchange));
+    if (hurry && delay_us > GRACE_US)
         delay_us = GRACE_US;
     loop_timer_set(listener->worker->loop, &client->deadline, delay_us);
 }
@@ -144,6 +152,7 @@ static ssize_t read_stream(void *context, uint64_t position, char *out, size_t m
     if (backlog.size > 0) {
         size_t size = backlog.size < most ? backlog.size : most;
         memcpy(out, backlog.at, size);
+        set_deadline(exchange->client, TAKE_US);
         reply_passed_on(reply, size);
         return (ssize_t)size;
     }
@@ -184,6 +193,7 @@ static bool send_reply(struct exchange *exchange)
     enum MHD_Result queued = MHD_queue_response(exchange->connection, status, response);
     MHD_destroy_response(response);
     exchange->phase = PHASE_REPLYING;
+    set_deadline(exchange->client, TAKE_US);
     exchange->gone = exchange->gone || queued != MHD_YES;
     return queued == MHD_YES;
 }
@@ -356,15 +366,17 @@ static void hung_up(void *context, uint32_t events)
     struct client *client = context;
     struct exchange *exchange = client->exchange;
     client->hung_up = true;
-    if (exchange == NULL || exchange->phase < PHASE_WAITING)
+    if (exchange == NULL || exchange->phase != PHASE_WAITING)
         set_deadline(client, GRACE_US);
-    else if (!exchange->gone)
+    if (!is_reading(exchange) && !exchange->gone)
         go_away(exchange);
 }
 
 static void too_slow(void *context)
 {
     struct client *client = context;
+    if (client->exchange != NULL && client->exchange->suspended)
+        return; /* it waits for us */
     shutdown(client->fd, SHUT_RDWR);
 }
 
@@ -408,29 +420,12 @@ static void connection_changed(void *context, struct MHD_Connection *connection,
         close_client(context, *mine);
 }
 
-static void turn_away(int fd)
-{
-    static const char body[] =
-        "{\"error\":{\"message\":\"Too many connections; see limits.connections in the "
-        "configuration.\",\"type\":\"server_error\",\"param\":null,\"code\":\"overloaded\"}}\n";
-    char answer[512];
-    int size = snprintf(answer, sizeof answer,
-                        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n"
-                        "Retry-After: 1\r\nx-purser-error: overloaded\r\nConnection: close\r\n"
-                        "Content-Length: %zu\r\n\r\n%s",
-                        sizeof body - 1, body);
-    ASSERT(size < (int)sizeof answer);
-    ssize_t sent = send(fd, answer, (size_t)size, MSG_DONTWAIT | MSG_NOSIGNAL);
-    (void)sent; /* a courtesy: nobody waits for it */
-    close(fd);
-}
-
 static void take_connection(struct listener *listener, int fd, const struct sockaddr *address,
                             socklen_t size)
 {
     if (atomic_fetch_add(listener->options.connections, 1) >= listener->options.connections_most) {
         atomic_fetch_sub(listener->options.connections, 1);
-        turn_away(fd);
+        listener_turn_away(fd);
         return;
     }
     int one = 1;
@@ -570,7 +565,7 @@ void listener_stop_taking(struct listener *listener)
     for (struct client *client = listener->clients; client != NULL; client = client->next) {
         if (client->exchange == NULL)
             shutdown(client->fd, SHUT_RD);
-        else if (client->exchange->phase < PHASE_WAITING)
+        else if (is_reading(client->exchange))
             set_deadline(client, GRACE_US);
     }
 }

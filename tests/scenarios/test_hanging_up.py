@@ -90,7 +90,14 @@ def leave_half_closed(purser):
     return connection
 
 
-MOMENTS = [leave_after_connect, leave_in_head, leave_in_body, leave_after_request,
+def leave_unread(purser):
+    connection = connect(purser)
+    connection.sendall(request_of("big_mb=20,output=3", True))
+    wait_until(lambda: purser.open_holds(), what="the call")
+    return connection
+
+
+MOMENTS = [leave_unread, leave_after_connect, leave_in_head, leave_in_body, leave_after_request,
            leave_before_first_byte, leave_before_answer, leave_in_stream, leave_at_the_end,
            leave_half_closed]
 
@@ -177,3 +184,17 @@ def test_purser_ends_cleanly_while_clients_are_in_every_state(provider, start):
         connection.close()
     assert not purser.open_holds()
     assert purser.ledger()[-1]["kind"] == "close"
+
+
+def test_who_says_goodbye_and_reads_no_more_is_let_go(provider, start):
+    purser = start(provider, budgets=BUDGET)
+    purser.booked(purser.chat())  # it has opened all it needs
+    before = purser.descriptors()
+    with contextlib.ExitStack() as stack:
+        for _ in range(3):
+            connection = stack.enter_context(connect(purser))
+            connection.sendall(request_of("big_mb=20,output=3", True))
+            wait_until(purser.open_holds, what="the call")
+            connection.shutdown(socket.SHUT_WR)
+        purser.idle()
+        wait_until(lambda: purser.descriptors() <= before + 1, what="the connections to be closed")
