@@ -12,6 +12,13 @@
 #include "base/text.h"
 
 #define REPLY_MAX_HEADERS 64
+#define REPLY_OWN_HEADERS 12 /* of these are kept for purser's own */
+
+/* Bytes of a request's head and its reply's together, REPLY_HEAD_OWN of them for purser's own
+ * headers; each line costs REPLY_HEAD_LINE beside its text. The listener has room for so much. */
+#define REPLY_HEADS_MOST (15 * 1024)
+#define REPLY_HEAD_OWN   1024
+#define REPLY_HEAD_LINE  64
 
 /* Above HIGH bytes not yet sent the upstream is held; it goes on below LOW. */
 #define REPLY_HIGH (64 * 1024)

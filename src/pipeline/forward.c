@@ -54,17 +54,34 @@ static bool header_passes(struct text name)
     return true;
 }
 
+/* The client's head and the reply's share one piece of the listener's memory; if both do not fit,
+ * the client gets no answer at all. What is left of it for the upstream's headers, with room for
+ * those that purser adds: these are never pushed out. */
+static size_t room_for_headers(const struct request *request)
+{
+    size_t used = REPLY_HEAD_OWN + request->target.size;
+    for (size_t i = 0; i < request->header_count; i++)
+        used += request->headers[i].name.size + request->headers[i].value.size + REPLY_HEAD_LINE;
+    return used < REPLY_HEADS_MOST ? REPLY_HEADS_MOST - used : 0;
+}
+
 static void pass_headers(struct call *call)
 {
     struct request *request = call->request;
+    struct reply *reply = &request->reply;
+    size_t room = room_for_headers(request);
     size_t at = 0;
     struct text name, value;
     while (transfer_next_header(call->transfer, &at, &name, &value)) {
+        size_t size = name.size + value.size + REPLY_HEAD_LINE;
         bool undone =
             transfer_decoded(call->transfer) && text_equal_nocase(name, TEXT("content-encoding"));
-        if (header_passes(name) && !undone)
-            reply_header(&request->reply, arena_copy(&request->arena, name).at,
-                         arena_copy(&request->arena, value).at);
+        if (!header_passes(name) || undone || size > room ||
+            reply->header_count >= REPLY_MAX_HEADERS - REPLY_OWN_HEADERS)
+            continue;
+        room -= size;
+        reply_header(reply, arena_copy(&request->arena, name).at,
+                     arena_copy(&request->arena, value).at);
     }
 }
 
@@ -244,11 +261,23 @@ static bool looks_like_json(struct text body)
     return body.size > 0 && (body.at[0] == '{' || body.at[0] == '[');
 }
 
+static bool cut_by_shutdown(const struct call *call)
+{
+    return call->stop_reason != NULL && text_equal(text_of(call->stop_reason), TEXT("shutdown"));
+}
+
 static void refuse_failed(struct call *call)
 {
     struct request *request = call->request;
     struct text name = call->upstream->name;
     const char *why = transfer_why(call->transfer);
+    if (cut_by_shutdown(call)) {
+        refuse(request, REFUSAL_SHUTTING_DOWN, NULL,
+               "purser is shutting down, and upstream '%.*s' had not answered by then. What it may "
+               "have billed stays charged.",
+               TEXT_ARG(name));
+        return;
+    }
     switch (transfer_ended(call->transfer)) {
     case TRANSFER_NOT_SENT:
         refuse(request, REFUSAL_UPSTREAM_UNREACHABLE, NULL,
@@ -256,7 +285,7 @@ static void refuse_failed(struct call *call)
                TEXT_ARG(name), why);
         return;
     case TRANSFER_LATE:
-    case TRANSFER_RUNNING: /* request_seconds passed, or shutdown */
+    case TRANSFER_RUNNING: /* request_seconds passed */
         refuse(request, REFUSAL_UPSTREAM_TIMEOUT, NULL,
                "Upstream '%.*s' did not answer in time. What it may have billed stays charged.",
                TEXT_ARG(name));
