@@ -18,6 +18,7 @@ void unzip_feed(struct unzip *unzip, struct text piece);
 /* Appends what is undone to `out` until that holds `most` bytes. False if the data is broken. */
 MUST_USE bool unzip_step(struct unzip *unzip, struct buffer *out, size_t most);
 bool unzip_waiting(const struct unzip *unzip); /* more can be undone once `out` has room */
-bool unzip_done(const struct unzip *unzip);    /* the compressed body has come to its end */
+/* The compressed body has come to its end; one without a byte has, too. */
+bool unzip_done(const struct unzip *unzip);
 
 #endif

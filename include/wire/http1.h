@@ -26,7 +26,7 @@ struct http1 {
     struct buffer head; /* of the final answer, each line with its end; status line first */
     int phase;
     int status;       /* 0: not known yet */
-    bool head_done;   /* status and headers are complete */
+    bool head_done;   /* status and headers are complete, and sound */
     bool keep_alive;  /* after the end another request may follow */
     bool until_close; /* the body ends with the connection */
     bool chunked;

@@ -166,12 +166,24 @@ static void sweep_due(void *context)
         loop_timer_set(pool->loop, &pool->sweep, SWEEP_US);
 }
 
+/* The loop may not have told yet that the upstream has hung up: a request sent then would be lost,
+ * and nobody could say whether it was worked on. */
+static bool is_silent(const struct connection *connection)
+{
+    char byte;
+    return recv(connection->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
+}
+
 struct connection *connection_take(struct pool *pool, const struct upstream *upstream,
                                    const struct connection_user *user)
 {
     struct connection *connection = pool->idle;
-    while (connection != NULL && connection->upstream != upstream)
-        connection = connection->next;
+    while (connection != NULL && (connection->upstream != upstream || !is_silent(connection))) {
+        struct connection *next = connection->next;
+        if (connection->upstream == upstream)
+            connection_close(connection);
+        connection = next;
+    }
     if (connection == NULL)
         return NULL;
     leave_idle(connection);
@@ -230,7 +242,8 @@ static void stand(struct connection *connection)
         snprintf(connection->why, sizeof connection->why, "the connection was closed at once");
         return;
     }
-    bool secure = scheme != NULL && strcasecmp(scheme, "https") == 0;
+    bool secure = (scheme != NULL && strcasecmp(scheme, "https") == 0) ||
+                  text_starts_nocase(connection->upstream->proxy, TEXT("https:"));
     connection->fd = fcntl(socket, F_DUPFD_CLOEXEC, 0);
     if (connection->fd < 0) {
         snprintf(connection->why, sizeof connection->why, "%s", strerror(errno));

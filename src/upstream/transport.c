@@ -153,6 +153,8 @@ static void arm(struct transfer *transfer, int64_t delay_us)
 {
     if (delay_us > 0)
         loop_timer_set(transfer->transport->loop, &transfer->timer, delay_us);
+    else
+        loop_timer_cancel(transfer->transport->loop, &transfer->timer);
 }
 
 static void silence_due(void *context)
@@ -208,23 +210,24 @@ static void take_bytes(struct transfer *transfer, struct text bytes)
     bool knew_head = transfer->answer.head_done;
     struct text body;
     enum http1_result result;
-    while ((result = http1_next(&transfer->answer, &bytes, &body)) == HTTP1_BODY) {
-        if (!knew_head)
+    do {
+        result = http1_next(&transfer->answer, &bytes, &body);
+        if (!knew_head && transfer->answer.head_done)
             read_coding(transfer);
-        knew_head = true;
-        if (!take_piece(transfer, body)) {
+        knew_head = transfer->answer.head_done;
+        if (result == HTTP1_BODY && !take_piece(transfer, body)) {
             finish(transfer, TRANSFER_CUT, "its compressed answer is damaged");
             return;
         }
-    }
-    arm(transfer, transfer->answer.head_done ? transfer->idle_us : transfer->first_byte_us);
-    if (result == HTTP1_BROKEN) {
+    } while (result == HTTP1_BODY);
+    if (knew_head)
+        arm(transfer, transfer->idle_us);
+    if (result == HTTP1_END && bytes.size > 0)
+        transfer->answer.keep_alive = false; /* bytes behind the answer belong to nobody */
+    if (result == HTTP1_BROKEN)
         fail(transfer, "its answer is not HTTP/1.1");
-    } else if (result == HTTP1_END && !end_waits(transfer)) {
-        if (bytes.size > 0)
-            transfer->answer.keep_alive = false; /* bytes behind the answer belong to nobody */
+    else if (result == HTTP1_END && !end_waits(transfer))
         end_answer(transfer);
-    }
 }
 
 static bool may_read(const struct transfer *transfer)
@@ -240,12 +243,14 @@ static void set_reading(struct transfer *transfer)
     transfer->stopped = stop;
     connection_want_read(transfer->connection, !stop);
     if (!stop) {
+        arm(transfer, transfer->idle_us);
         transfer->reread = true;
         touch(transfer);
     }
 }
 
-static void receive(struct transfer *transfer)
+/* Reads what there is; `to_the_end`: nothing will ever tell us that there is more. */
+static void receive(struct transfer *transfer, bool to_the_end)
 {
     struct text bytes;
     while (transfer->end == TRANSFER_RUNNING && may_read(transfer)) {
@@ -258,7 +263,8 @@ static void receive(struct transfer *transfer)
             end_answer(transfer);
         else
             fail(transfer, connection_why(transfer->connection));
-        if (transfer->end == TRANSFER_RUNNING && connection_drained(transfer->connection, bytes))
+        if (!to_the_end && transfer->end == TRANSFER_RUNNING &&
+            connection_drained(transfer->connection, bytes))
             return;
     }
 }
@@ -266,7 +272,7 @@ static void receive(struct transfer *transfer)
 static void readable(void *context)
 {
     struct transfer *transfer = context;
-    receive(transfer);
+    receive(transfer, false);
     set_reading(transfer);
     transfer->progress(transfer->context);
 }
@@ -295,7 +301,9 @@ static void send_on(struct transfer *transfer)
     size_t sent;
     int count = remaining_parts(transfer, parts);
     if (!connection_send(transfer->connection, parts, count, &sent)) {
-        fail(transfer, connection_why(transfer->connection));
+        receive(transfer, true); /* what the upstream said before it hung up counts */
+        if (transfer->end == TRANSFER_RUNNING)
+            fail(transfer, connection_why(transfer->connection));
         touch(transfer);
         return;
     }

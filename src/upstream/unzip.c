@@ -67,5 +67,5 @@ bool unzip_waiting(const struct unzip *unzip)
 
 bool unzip_done(const struct unzip *unzip)
 {
-    return unzip->done;
+    return unzip->done || (unzip->stream.total_in == 0 && unzip->input.size == 0);
 }

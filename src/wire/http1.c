@@ -132,9 +132,9 @@ static bool end_head(struct http1 *answer)
         answer->status = 0;
         return true;
     }
-    answer->head_done = true;
     answer->line = 0; /* from here on a counter: see next_phase */
-    return frame_body(answer);
+    answer->head_done = frame_body(answer);
+    return answer->head_done;
 }
 
 /* Takes bytes up to the end of a line; false if the head is broken. */
