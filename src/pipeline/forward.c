@@ -255,10 +255,14 @@ static void finish_stream(struct call *call)
         call->stop_reason = "upstream";
 }
 
-static bool looks_like_json(struct text body)
+/* Looking at the beginning is enough, unless only the end of the JSON tells that it is whole. */
+static bool has_json(const struct call *call)
 {
-    body = text_trim(body);
-    return body.size > 0 && (body.at[0] == '{' || body.at[0] == '[');
+    struct json_value value;
+    struct text body = text_trim(buffer_text(&call->answer));
+    if (body.size == 0 || (body.at[0] != '{' && body.at[0] != '['))
+        return false;
+    return !transfer_until_close(call->transfer) || json_parse(body, &value, NULL) == JSON_OK;
 }
 
 static bool cut_by_shutdown(const struct call *call)
@@ -313,11 +317,11 @@ static void finish_answer(struct call *call)
                "Upstream '%.*s' refused purser's own key (status %d). The operator has to check "
                "its api_key.",
                TEXT_ARG(call->upstream->name), status);
-    } else if (status < 300 && !looks_like_json(buffer_text(&call->answer))) {
-        refuse(
-            request, REFUSAL_UPSTREAM_BAD_ANSWER, NULL,
-            "Upstream '%.*s' answered %d with something that is not JSON. Is its base_url right?",
-            TEXT_ARG(call->upstream->name), status);
+    } else if (status < 300 && !has_json(call)) {
+        refuse(request, REFUSAL_UPSTREAM_BAD_ANSWER, NULL,
+               "Upstream '%.*s' answered %d with something that is not JSON, or not whole. Is its "
+               "base_url right?",
+               TEXT_ARG(call->upstream->name), status);
     } else {
         pass_headers(call);
         reply_whole_take(&request->reply, status, &call->answer);

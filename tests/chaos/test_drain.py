@@ -6,8 +6,8 @@ import signal
 import socket
 
 import pytest
-from crowd import (Ask, Broken, Connection, billed_by_id, booked_sum, books_agree_to_the_nano_dollar,
-                   lines_of, no_hold_is_left, restart, size, spent)
+from crowd import (Ask, Broken, Connection, attempt, billed_by_id, booked_sum,
+                   books_agree_to_the_nano_dollar, lines_of, no_hold_is_left, restart, size, spent)
 from harness import wait_until
 
 STREAMS = size(200, 60)
@@ -151,6 +151,47 @@ def is_refused(purser):
         return False
     except ConnectionRefusedError:
         return True
+
+
+@pytest.mark.parametrize("delay_ms, code", [(500, "ok"), (3600000, "shutting_down")])
+def test_plain_calls_are_answered_too(provider, start, delay_ms, code):
+    """In time they get their answer, else an error that says why; either way they are booked."""
+    purser = start(budgets=BUDGETS, limits={"drain_seconds": 2})
+    ask = Ask(fake=f"output=100,delay_ms={delay_ms}", body={"max_tokens": 100})
+
+    async def run():
+        calls = [asyncio.create_task(attempt(purser, ask)) for _ in range(50)]
+        await asyncio.to_thread(wait_until, lambda: provider.bill(False)["requests"] == 50, 30,
+                                "the provider to have them all")
+        purser.process.signal(signal.SIGTERM)
+        return await asyncio.gather(*calls)
+
+    outcomes = asyncio.run(run())
+    ended_well(purser)
+    assert {outcome.code for outcome in outcomes} == {code}
+    if code == "ok":
+        restart(purser)
+        books_agree_to_the_nano_dollar(purser, provider)
+    else:
+        assert {outcome.status for outcome in outcomes} == {503}
+        holds_are_booked(purser, provider)
+
+
+@pytest.mark.parametrize("sent", ["half a head", "half a body", "all, and never reads"])
+def test_clients_who_stand_still_do_not_hold_up_the_stop(provider, start, sent):
+    purser = start(budgets=BUDGETS, limits={"drain_seconds": 1})
+    request = Ask(True, "output=16384,big_mb=20", body={"max_tokens": 16384}).request()
+    size_sent = {"half a head": 40, "half a body": len(request) - 10}.get(sent, len(request))
+    with contextlib.ExitStack() as stack:
+        for _ in range(20):
+            client = stack.enter_context(socket.create_connection(("127.0.0.1", purser.port)))
+            client.sendall(request[:size_sent])
+        calls = 20 if size_sent == len(request) else 0
+        wait_until(lambda: provider.bill(False)["requests"] == calls, what="the calls to begin")
+        wait_until(lambda: all_are_read(purser, 20), what="purser to read them")
+        purser.process.signal(signal.SIGTERM)
+        ended_well(purser)
+    holds_are_booked(purser, provider)
 
 
 def test_those_who_wait_for_a_budget_are_answered(provider, start):

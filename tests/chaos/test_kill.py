@@ -30,7 +30,8 @@ VERIFY = pathlib.Path(__file__).parents[1] / "unit/books/verify_chain.py"
 BUDGETS = [
     {"name": "all", "scope": "global", "window": "total", "usd": 1000},
     # Small enough to be used up within a round: refusals and waiting are killed, too.
-    {"name": "sessions", "scope": "session", "window": "total", "usd": f"{12 * CALL_COST / 1e9:.9f}"},
+    {"name": "sessions", "scope": "session", "window": "total",
+     "usd": f"{12 * CALL_COST / 1e9:.9f}"},
 ]
 
 

@@ -50,8 +50,9 @@ def budgets():
 
 def some_ask(dice):
     output = dice.choice((1, 10, 100, 1000))
-    words = [f"output={output}", f"chunks={min(output, 6)}", f"delay_ms={dice.choice((0, 0, 5, 50))}",
-             f"gap_ms={dice.choice((0, 1, 10))}", dice.choice(MISHAPS)]
+    words = [f"output={output}", f"chunks={min(output, 6)}",
+             f"delay_ms={dice.choice((0, 0, 5, 50))}", f"gap_ms={dice.choice((0, 1, 10))}",
+             dice.choice(MISHAPS)]
     maximum = dice.choice((None, None, output, 100, 2000))
     body = {} if maximum is None else {"max_tokens": maximum}
     if dice.random() < 0.2:
