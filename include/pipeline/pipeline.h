@@ -27,6 +27,9 @@ void pipeline_send_away(struct request *request);
 /* Resolves who is calling without running the chain, for purser's own endpoints; false: the
  * request is refused. */
 bool pipeline_identify(struct request *request);
+/* Whether it has the key of a caller (or needs none); decides nothing. For the listener, before the
+ * body is there. */
+bool pipeline_knows_caller(const struct request *request);
 /* The parts of it that own endpoints need alone: the web page's origin (adds CORS headers for one
  * that may call), and the session that the URL or a header names. False: refused. */
 bool pipeline_check_origin(struct request *request);
@@ -64,7 +67,9 @@ struct money meter_cost(const struct model *model, const struct usage *usage);
 
 /* GET /v1/models and /v1/models/{id}, from the catalog and the upstreams. */
 bool route_model_visible(const struct request *request, struct text name);
+/* The record in force at the time (UTC seconds) for a model that an upstream serves; NULL: no
+ * price. What `unpriced` says is not asked. */
 const struct model *route_price(const struct house *house, const struct upstream *upstream,
-                                struct text sent, struct text asked);
+                                struct text sent, struct text asked, int64_t when_s);
 
 #endif

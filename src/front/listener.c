@@ -24,7 +24,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "pipeline/refusal.h"
+#include "front/upload.h"
 
 #define POOL_SIZE        (16 * 1024) /* per connection: request head and reply head must fit */
 #define STREAM_BLOCK     (16 * 1024)
@@ -36,7 +36,6 @@
 #define GRACE_US         (1000000ll) /* for what a client sent before it hung up, or we stop */
 #define ACCEPT_PAUSE_US  (100 * 1000ll)
 #define OWN_TIMEOUT_S    10u
-#define DISCARD_MOST     (1024ll * 1024 * 1024) /* of a body that is too large */
 
 struct listener {
     struct worker *worker;
@@ -77,9 +76,8 @@ struct exchange {
     bool in_ready;
     enum phase phase;
     bool suspended;
-    bool gone;        /* the client hung up */
-    bool two_lengths; /* its head tells more than one length of the body */
-    int64_t discarded;
+    bool gone; /* the client hung up */
+    struct upload upload;
 };
 
 /* The exchange has more to come from the client. */
@@ -232,45 +230,14 @@ static void *begin_exchange(void *context, const char *uri, struct MHD_Connectio
     return exchange;
 }
 
-/* Two parsers may disagree about which one counts: the rest of the body would be a request of its
- * own to one of them. */
-static bool tells_two_lengths(const struct request *request)
-{
-    size_t lengths = 0;
-    for (size_t i = 0; i < request->header_count; i++) {
-        struct text name = request->headers[i].name;
-        if (text_equal_nocase(name, TEXT("Content-Length")) ||
-            text_equal_nocase(name, TEXT("Transfer-Encoding")))
-            lengths++;
-    }
-    return lengths > 1;
-}
-
 static void begin_body(struct exchange *exchange, const char *method)
 {
     struct request *request = exchange->request;
     exchange->phase = PHASE_BODY;
     request->method = arena_copy(&request->arena, text_of(method));
     MHD_get_connection_values(exchange->connection, MHD_HEADER_KIND, take_header, request);
-    exchange->two_lengths = tells_two_lengths(request);
-    int64_t length;
-    if (text_to_int(request_header(request, "Content-Length"), &length) && length > 0 &&
-        (size_t)length <= request->worker->house->body_most)
-        buffer_reserve(&request->bytes, (size_t)length);
+    upload_begin(&exchange->upload, request);
     set_deadline(exchange->client, BODY_US);
-}
-
-/* False if the client sends without end. */
-static bool take_body(struct exchange *exchange, const char *bytes, size_t size)
-{
-    struct request *request = exchange->request;
-    if (exchange->discarded > 0 || request->bytes.size + size > request->worker->house->body_most) {
-        exchange->discarded += (int64_t)size;
-        buffer_close(&request->bytes);
-        return exchange->discarded < DISCARD_MOST;
-    }
-    buffer_put(&request->bytes, text_make(bytes, size));
-    return true;
 }
 
 static void go_away(struct exchange *exchange)
@@ -280,29 +247,13 @@ static void go_away(struct exchange *exchange)
     note_ready(exchange);
 }
 
-static void decide(struct exchange *exchange)
-{
-    struct request *request = exchange->request;
-    if (exchange->two_lengths) {
-        reply_header(&request->reply, "Connection", "close");
-        refuse(request, REFUSAL_BAD_REQUEST, NULL,
-               "The head tells more than one length of the body (Content-Length, "
-               "Transfer-Encoding).");
-    } else if (exchange->discarded > 0) {
-        refuse(request, REFUSAL_TOO_LARGE, NULL,
-               "The body is larger than %zu MB. An operator raises it with limits.body_mb.",
-               request->worker->house->body_most / (1024 * 1024));
-    } else {
-        desk_take(request);
-    }
-}
-
 static enum MHD_Result take_request(struct exchange *exchange)
 {
     struct request *request = exchange->request;
     loop_timer_cancel(request->worker->loop, &exchange->client->deadline);
     exchange->phase = PHASE_WAITING;
-    decide(exchange);
+    if (!upload_refused(&exchange->upload))
+        desk_take(request);
     if (request->reply.status != 0) {
         forget_ready(exchange);
         exchange->in_ready = false;
@@ -331,7 +282,7 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *connection, 
         return MHD_NO; /* resumed only to be ended */
     if (*size == 0)
         return take_request(exchange);
-    bool fine = take_body(exchange, bytes, *size);
+    bool fine = upload_take(&exchange->upload, bytes, *size);
     *size = 0;
     return fine ? MHD_YES : MHD_NO;
 }

@@ -97,14 +97,31 @@ static struct key *guest_key(struct request *request, const uint8_t digest[HASH_
     return key;
 }
 
+static bool is_admin(const struct admission_options *options, struct text digest)
+{
+    struct text admin = text_make((const char *)options->admin_digest, HASH_SIZE);
+    return options->has_admin && text_equal_secret(digest, admin);
+}
+
+bool pipeline_knows_caller(const struct request *request)
+{
+    const struct admission_options *options = &request->worker->house->admission;
+    struct text credential = credential_of(request);
+    if (options->mode != ADMISSION_KEYS)
+        return options->mode == ADMISSION_OPEN || credential.size > 0;
+    uint8_t digest[HASH_SIZE];
+    hasher_digest(request->worker->hasher, &credential, 1, digest);
+    struct text seen = text_make((const char *)digest, sizeof digest);
+    return is_admin(options, seen) || table_get(&options->keys, seen) != NULL;
+}
+
 static bool identify_by_key(struct request *request)
 {
     const struct admission_options *options = &request->worker->house->admission;
     uint8_t digest[HASH_SIZE];
     hasher_digest(request->worker->hasher, &request->credential, 1, digest);
     struct text seen = text_make((const char *)digest, sizeof digest);
-    struct text admin = text_make((const char *)options->admin_digest, HASH_SIZE);
-    if (options->has_admin && text_equal_secret(seen, admin)) {
+    if (is_admin(options, seen)) {
         request->admin = true;
         return true;
     }
