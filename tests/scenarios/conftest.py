@@ -1,5 +1,8 @@
 """Fixtures of the scenario tests."""
 
+import ssl
+import subprocess
+
 import pytest
 
 from harness import Provider, Purser
@@ -32,3 +35,22 @@ def start(request):
     yield begin
     for purser in reversed(started):
         purser.close()
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory):
+    """A folder with cert.pem and key.pem of 127.0.0.1, which nobody trusts."""
+    folder = tmp_path_factory.mktemp("tls")
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+         "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1", "-addext",
+         "subjectAltName=IP:127.0.0.1", "-keyout", folder / "key.pem", "-out",
+         folder / "cert.pem"], check=True, capture_output=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tls_context(certificate):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate / "cert.pem", certificate / "key.pem")
+    return context

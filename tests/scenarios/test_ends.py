@@ -4,8 +4,6 @@ Where usage was reported books and bill agree to the nano-dollar; else the hold 
 never less than the bill."""
 
 import json
-import ssl
-import subprocess
 import time
 
 import httpx
@@ -109,34 +107,22 @@ def test_a_tls_greeting_with_a_plain_server_costs_nothing(start, shared_provider
     unreachable(start, f"https://127.0.0.1:{shared_provider.port}/v1")
 
 
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("tls")
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-         "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1", "-addext",
-         "subjectAltName=IP:127.0.0.1", "-keyout", folder / "key.pem", "-out",
-         folder / "cert.pem"], check=True, capture_output=True)
-    return folder
-
-
-def tls_upstream(certificate):
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate / "cert.pem", certificate / "key.pem")
+def tls_upstream(tls_context):
     body = json.dumps({"object": "chat.completion", "choices": [], "usage": {
         "prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}})
-    return Upstream(lambda connection, head, got: connection.sendall(plain_answer(body)), context)
+    return Upstream(lambda connection, head, got: connection.sendall(plain_answer(body)),
+                    tls_context)
 
 
-def test_an_untrusted_certificate_is_refused_and_costs_nothing(start, certificate):
-    with tls_upstream(certificate) as upstream:
+def test_an_untrusted_certificate_is_refused_and_costs_nothing(start, tls_context):
+    with tls_upstream(tls_context) as upstream:
         error = unreachable(start, upstream.url)
         assert "certificate" in error["message"]
         assert upstream.asked == []
 
 
-def test_a_certificate_named_in_ca_is_trusted(start, certificate):
-    with tls_upstream(certificate) as upstream:
+def test_a_certificate_named_in_ca_is_trusted(start, certificate, tls_context):
+    with tls_upstream(tls_context) as upstream:
         purser = start(None, upstreams=[upstream_of(upstream, ca=str(certificate / "cert.pem"))])
         assert purser.chat().status_code == 200
 
