@@ -43,7 +43,8 @@ bool connection_send(struct connection *connection, const struct iovec *parts, i
                      size_t *sent);
 
 enum receipt { RECEIPT_BYTES, RECEIPT_LATER, RECEIPT_EOF, RECEIPT_DEAD };
-/* Reads into the pool's own buffer: valid until the next call on any connection of the pool. */
+/* Reads into the pool's own buffer: valid until the next call on any connection of the pool. With
+ * TLS an end without its closing alert is RECEIPT_EOF, too: libcurl does not tell them apart. */
 enum receipt connection_receive(struct connection *connection, struct text *bytes);
 
 /* True if the bytes just received were all there were: no need to ask again before `readable`. */

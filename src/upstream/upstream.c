@@ -101,7 +101,8 @@ bool upstream_host_cancel_saves(struct text base_url)
     struct text host = host_of(base_url);
     for (size_t i = 0; i < sizeof saving / sizeof *saving; i++) {
         struct text known = text_of(saving[i]);
-        if (known.at[0] == '.' ? text_ends(host, known) : text_equal_nocase(host, known))
+        bool below = known.at[0] == '.' && host.size > known.size;
+        if (text_equal_nocase(below ? text_from(host, host.size - known.size) : host, known))
             return true;
     }
     return false;
