@@ -28,7 +28,8 @@ void listener_cut(struct listener *listener);
 /* Asserts that no request is left. */
 void listener_close(struct listener *listener);
 
-/* Opens the socket of "host:port" or "unix:/path" (a stale socket file is replaced). */
+/* Opens the socket of "host:port" or "unix:/path" (a stale socket file is replaced; the new one is
+ * for its owner and, if the umask lets it, its group). Before there are threads. */
 MUST_USE bool listener_bind(struct text address, int *socket, struct fault *fault);
 
 /* Answers a connection that is one too many with 503, as far as that goes at once; closes it. */

@@ -23,6 +23,17 @@ static bool someone_answers(const struct sockaddr_un *address)
     return answers;
 }
 
+/* In open mode whoever may write to the socket may spend: never everybody, however lax the umask.
+ */
+static bool bind_closed_to_others(int fd, const struct sockaddr_un *address)
+{
+    mode_t before = umask(S_IRWXO);
+    umask(before | S_IRWXO);
+    bool bound = bind(fd, (const struct sockaddr *)address, sizeof *address) == 0;
+    umask(before);
+    return bound;
+}
+
 static bool bind_unix(struct text path, int *out, struct fault *fault)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -38,8 +49,7 @@ static bool bind_unix(struct text path, int *out, struct fault *fault)
     if (there)
         unlink(address.sun_path);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0 &&
-        listen(fd, BACKLOG) == 0) {
+    if (fd >= 0 && bind_closed_to_others(fd, &address) && listen(fd, BACKLOG) == 0) {
         *out = fd;
         return true;
     }

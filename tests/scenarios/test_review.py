@@ -6,11 +6,12 @@ import os
 import re
 import socket
 import struct
+import threading
 import time
 
 import pytest
 
-from harness import (ADMIN, KEY, Upstream, error_of, plain_answer, upstream_of, usd, wait_until)
+from harness import KEY, Purser, Upstream, error_of, plain_answer, usd, wait_until
 
 JSON = {"content-type": "application/json"}
 ANSWER = json.dumps({"id": "x", "choices": [{"message": {"content": "hi"}}],
@@ -199,6 +200,15 @@ def test_bodies_of_strangers_are_not_kept(start, plain):
         assert clients[0].recv(100).startswith(b"HTTP/1.1 401 ")
 
 
+def test_a_unix_socket_is_closed_to_others_however_lax_the_umask(plain, tmp_path):
+    path = tmp_path / "purser.sock"
+    purser = Purser(start=False, preexec=lambda: os.umask(0), config={
+        "listen": f"unix:{path}", "auth": {"mode": "open"}, "upstreams": [upstream(plain.url)]})
+    purser._up = path.exists
+    with purser.start():
+        assert path.stat().st_mode & 0o777 == 0o770
+
+
 # ---- answers ----
 
 def test_what_purser_says_is_never_pushed_out_by_the_upstreams_headers(start):
@@ -235,9 +245,6 @@ def test_headers_too_large_for_an_answer_do_not_leave_the_client_without_one(sta
 
 
 def test_an_upstream_that_refuses_before_it_has_read_the_body_is_heard(start):
-    def early(connection, head, body):
-        pass
-
     def refuse(listener):
         connection, _ = listener.accept()
         connection.recv(1000)
@@ -247,7 +254,6 @@ def test_an_upstream_that_refuses_before_it_has_read_the_body_is_heard(start):
         time.sleep(0.5)
         connection.close()
 
-    import threading
     listener = socket.create_server(("127.0.0.1", 0))
     threading.Thread(target=refuse, args=(listener,), daemon=True).start()
     url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
