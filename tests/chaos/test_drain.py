@@ -108,6 +108,8 @@ def test_a_second_signal_hurries(provider, start):
     purser = start(budgets=BUDGETS, limits={"drain_seconds": 3600})
 
     async def second(streams):
+        # Two signals that come before the first is read are one.
+        await asyncio.to_thread(wait_until, lambda: "stopping" in purser.log(), 30, "the stop")
         await asyncio.gather(*(stream.next() for stream in streams))
         assert purser.process.alive()
         purser.process.signal(signal.SIGTERM)
