@@ -101,6 +101,7 @@ struct config {
     struct config_texts prices; /* resolved paths; empty: the built-in place */
     struct config_model *models;
     size_t model_count;
+    struct text unpriced; /* "refuse", "allow", or the model as which others are priced */
 
     struct budget *budgets; /* money/limit.h; zones are open */
     size_t budget_count;

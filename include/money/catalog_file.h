@@ -1,6 +1,6 @@
 /*
- * Reading a price file (its format: config/generate/README.md) into records. Used by the catalog
- * alone.
+ * Reading a price file into records: purser's own format (config/generate/README.md) or per-token
+ * prices (money/catalog_foreign.h). Used by the catalog alone.
  */
 #ifndef PURSER_MONEY_CATALOG_FILE_H
 #define PURSER_MONEY_CATALOG_FILE_H
@@ -8,23 +8,36 @@
 #include "base/arena.h"
 #include "money/catalog.h"
 
-#define CATALOG_FILE_MOST 67108864 /* bytes; a larger file is refused */
-#define CATALOG_NAME_MOST 256      /* bytes of a model's or provider's name; not empty */
+#define CATALOG_FILE_MOST    67108864 /* bytes; a larger file is refused */
+#define CATALOG_NAME_MOST    256      /* bytes of a model's or provider's name; not empty */
+#define CATALOG_PERIODS_MOST 16       /* records of one name in a file, each for another time */
 
 struct catalog_record {
-    struct model model;
+    struct model model; /* without a source */
     const struct text *aliases;
     size_t alias_count;
+    const struct catalog_record *earlier; /* in the file: the same model at another time */
+};
+
+struct catalog_records {
+    const struct catalog_record *at;
+    size_t count;
+    struct text note; /* what was left out and why; empty: nothing */
 };
 
 /* Reads all records of the file into the arena. The fault names the file and the record. */
 MUST_USE bool catalog_file_read(const char *path, struct arena *arena,
-                                const struct catalog_record **records, size_t *count,
-                                struct fault *fault);
+                                struct catalog_records *records, struct fault *fault);
 
 /* The same from the file's text; what catalog_file_read calls, and the fuzzer. */
 MUST_USE bool catalog_file_parse(struct text json, struct arena *arena,
-                                 const struct catalog_record **records, size_t *count,
-                                 struct fault *fault);
+                                 struct catalog_records *records, struct fault *fault);
+
+/* ---- what both formats share ---- */
+
+#define RATE_UNSET (-1)
+
+/* Buckets that are RATE_UNSET get their parent's rate (money/price.h); input and output are set. */
+void catalog_fill_rates(struct rates *rates);
 
 #endif

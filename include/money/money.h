@@ -30,6 +30,8 @@ MUST_USE bool money_parse(struct text dollars, struct money *amount);
  * `most`. money_parse is scale 9; a price in USD per 1M tokens in pico-dollars per token is scale
  * 6. Digits beyond the scale must be zero. */
 MUST_USE bool money_parse_scaled(struct text decimal, int scale, int64_t most, int64_t *value);
+/* The same, but what is finer than a unit is rounded up. */
+MUST_USE bool money_parse_scaled_up(struct text decimal, int scale, int64_t most, int64_t *value);
 
 /* Appends exact decimal dollars without needless zeros: "0", "0.005476", "-1.5", "50". This is
  * also how JSON numbers of money are written. */

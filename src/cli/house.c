@@ -13,9 +13,11 @@
 
 /* ---- prices ---- */
 
-static void add_own_model(struct catalog *catalog, const struct config_model *own)
+static void add_own_model(struct catalog *catalog, const struct config *config,
+                          const struct config_model *own)
 {
-    struct buffer provider = {0};
+    struct buffer provider = {0}, source = {0};
+    buffer_printf(&source, "%.*s:%d", TEXT_ARG(config->path), own->line);
     if (own->upstream.size > 0)
         buffer_printf(&provider, "upstream:%.*s", TEXT_ARG(own->upstream));
     else
@@ -27,6 +29,7 @@ static void add_own_model(struct catalog *catalog, const struct config_model *ow
         .max_input_tokens = own->context,
         .max_output_tokens = own->max_output,
         .reasoning = own->reasoning,
+        .source = buffer_text(&source),
     };
     int64_t cached = own->cached_input < 0 ? own->input : own->cached_input;
     model.price.tier_count = 1;
@@ -40,6 +43,31 @@ static void add_own_model(struct catalog *catalog, const struct config_model *ow
     pico[BUCKET_AUDIO_OUTPUT] = own->output;
     catalog_add(catalog, &model, NULL, 0);
     buffer_close(&provider);
+    buffer_close(&source);
+}
+
+/* What models without a price are priced as. */
+static bool add_stand_in(struct catalog *catalog, struct text unpriced, struct fault *fault)
+{
+    if (text_equal(unpriced, TEXT("refuse")))
+        return true;
+    if (text_equal(unpriced, TEXT("allow"))) {
+        const struct model free = {
+            .provider = CATALOG_STAND_IN_PROVIDER,
+            .name = CATALOG_STAND_IN_NAME,
+            .reasoning = true,
+            .source = TEXT("unpriced: allow"),
+            .price = {.tier_count = 1, .tiers = {{.above_input_tokens = -1}}},
+        };
+        catalog_add(catalog, &free, NULL, 0);
+        return true;
+    }
+    if (catalog_add_stand_in(catalog, unpriced))
+        return true;
+    return fault_set(fault,
+                     "unpriced: the model \"%.*s\" has no price itself: write refuse, allow, or a "
+                     "model that `purser prices` lists",
+                     TEXT_ARG(unpriced));
 }
 
 struct catalog *estate_catalog(const struct config *config, struct fault *fault)
@@ -47,18 +75,19 @@ struct catalog *estate_catalog(const struct config *config, struct fault *fault)
     struct catalog *catalog = catalog_open();
     bool fine = true;
     if (config->prices.count == 0)
-        fine = catalog_load_text(catalog, prices_built_in(), fault);
+        fine = catalog_load_text(catalog, TEXT("config/prices.json, built in"), prices_built_in(),
+                                 fault);
     for (size_t i = 0; fine && i < config->prices.count; i++) {
         char *path = memory_copy(config->prices.at[i]);
         fine = catalog_load(catalog, path, fault);
         free(path);
     }
-    if (!fine) {
+    for (size_t i = 0; i < config->model_count; i++)
+        add_own_model(catalog, config, &config->models[i]);
+    if (!fine || !add_stand_in(catalog, config->unpriced, fault)) {
         catalog_close(catalog);
         return NULL;
     }
-    for (size_t i = 0; i < config->model_count; i++)
-        add_own_model(catalog, &config->models[i]);
     catalog_seal(catalog);
     return catalog;
 }

@@ -4,6 +4,8 @@
  */
 #include "config/config.h"
 
+#include "base/clock.h"
+
 #define EXAMPLE_PRICE "models: [{name: %.*s, input: 1.00, output: 4.00}]"
 
 static bool is_pattern(struct text name)
@@ -30,11 +32,17 @@ static bool is_own_model(const struct config *config, const struct config_upstre
     return false;
 }
 
+static bool in_catalog(const struct catalog *catalog, struct text provider, struct text name)
+{
+    int64_t now_s = clock_wall_us(clock_real()) / 1000000;
+    return catalog_find(catalog, provider, name, now_s) != NULL;
+}
+
 static bool has_price(const struct config *config, const struct catalog *catalog,
                       const struct config_upstream *upstream, struct text name)
 {
-    return is_own_model(config, upstream, name) ||
-           catalog_find(catalog, upstream->provider, name) != NULL;
+    return is_own_model(config, upstream, name) || in_catalog(catalog, upstream->provider, name) ||
+           in_catalog(catalog, upstream->provider, catalog_family(name));
 }
 
 /* Whether a name that somebody may ask for matches: of the catalog, of the operator's own models,
@@ -42,7 +50,8 @@ static bool has_price(const struct config *config, const struct catalog *catalog
 static bool is_known(const struct config *config, const struct catalog *catalog,
                      struct text pattern)
 {
-    if (!is_pattern(pattern) && catalog_find(catalog, TEXT_NONE, pattern) != NULL)
+    if (!is_pattern(pattern) && (in_catalog(catalog, TEXT_NONE, pattern) ||
+                                 in_catalog(catalog, TEXT_NONE, catalog_family(pattern))))
         return true;
     for (size_t i = 0; i < config->model_count; i++)
         if (text_matches(config->models[i].name, pattern))
@@ -129,7 +138,17 @@ static void check_budget_models(const struct config *config, const struct catalo
 void config_check_prices(const struct config *config, const struct catalog *catalog,
                          struct findings *findings)
 {
-    for (size_t i = 0; has_usd_budget(config) && i < config->upstream_count; i++)
+    size_t at = 0;
+    struct text note;
+    while ((note = catalog_next_note(catalog, &at)).size > 0)
+        findings_add(findings, FINDING_WARNING, 0, "prices: %.*s", TEXT_ARG(note));
+    bool usd = has_usd_budget(config);
+    bool refused = text_equal(config->unpriced, TEXT("refuse"));
+    if (usd && text_equal(config->unpriced, TEXT("allow")))
+        findings_add(findings, FINDING_WARNING, 0,
+                     "unpriced: allow: A MODEL WITHOUT A PRICE IS TAKEN FOR FREE, so no budget in "
+                     "USD limits it: write refuse, or the name of a model to price it as");
+    for (size_t i = 0; usd && refused && i < config->upstream_count; i++)
         check_served(config, catalog, &config->upstreams[i], findings);
     check_key_models(config, catalog, findings);
     check_budget_models(config, catalog, findings);

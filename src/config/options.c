@@ -288,6 +288,9 @@ static const struct option ROOT_OPTIONS[] = {
      .help = "catalog files, later ones win; empty: the built-in catalog"},
     {"models", &kind_list, ROOT(models), .count_offset = offsetof(struct config, model_count),
      .most = 10000, .table = &MODEL_TABLE, .help = "your own models, and prices that differ"},
+    {"unpriced", &kind_text, ROOT(unpriced), .most = SUBJECT_MAX_ID, .fallback = "refuse",
+     .help = "models without a price, under a budget in USD: refuse | allow (booked at 0) | the "
+             "name of a model to price them as"},
     {"budgets", &kind_list, ROOT(budgets), .count_offset = offsetof(struct config, budget_count),
      .most = 32, .table = &BUDGET_TABLE, .help = "what may be spent: a call must fit into all"},
     {"admission", &kind_section, .table = &ADMISSION_TABLE,
@@ -302,9 +305,9 @@ static const struct option ROOT_OPTIONS[] = {
     {0},
 };
 static const char *const ROOT_LATER[] = {
-    "admin_listen",    "unpriced", "rate_limits", "cache",           "router",
-    "optimizer",       "store",    "alerts",      "unmetered_paths", "stream_cost_comment",
-    "retry_ambiguous", NULL};
+    "admin_listen",        "rate_limits",     "cache",  "router",
+    "optimizer",           "store",           "alerts", "unmetered_paths",
+    "stream_cost_comment", "retry_ambiguous", NULL};
 
 const struct option_table options_root = {.options = ROOT_OPTIONS, .later = ROOT_LATER};
 

@@ -128,11 +128,12 @@ static void put_configured(struct request *request, struct table *seen, struct b
 static struct text owner_of(const struct request *request, const struct model *model)
 {
     const struct house *house = request->worker->house;
+    int64_t now_s = loop_wall_us(request->worker->loop) / 1000000;
     struct text sent;
     for (size_t i = 0; i < house->upstream_count; i++) {
         const struct upstream *upstream = &house->upstreams[i];
         if (upstream_serves(upstream, model->name, &sent) &&
-            route_price(house, upstream, sent, model->name) == model)
+            route_price(house, upstream, sent, model->name, now_s) == model)
             return upstream->name;
     }
     return TEXT_NONE;

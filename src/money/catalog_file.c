@@ -7,18 +7,21 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "base/json.h"
+#include "base/table.h"
+#include "money/catalog_foreign.h"
 
 #define FORMAT        1
 #define RATE_DECIMALS 6
-#define RATE_UNSET    (-1)
 #define TOKENS_MOST   1000000000000
 
 static const struct text FILE_MEMBERS[] = {TEXT("format"), TEXT("source"), TEXT("models"),
                                            TEXT_NONE};
 static const struct text RECORD_MEMBERS[] = {
-    TEXT("provider"),  TEXT("name"),       TEXT("aliases"), TEXT("kind"), TEXT("reasoning"),
-    TEXT("max_input"), TEXT("max_output"), TEXT("tiers"),   TEXT_NONE};
+    TEXT("provider"),  TEXT("name"),      TEXT("aliases"),    TEXT("kind"),
+    TEXT("reasoning"), TEXT("max_input"), TEXT("max_output"), TEXT("from"),
+    TEXT("until"),     TEXT("tiers"),     TEXT_NONE};
 static const struct text TIER_MEMBERS[] = {
     TEXT("above"),       TEXT("input"),          TEXT("cached_input"),
     TEXT("cache_write"), TEXT("cache_write_1h"), TEXT("audio_input"),
@@ -158,8 +161,7 @@ static bool read_tokens(struct json_value object, struct text name, int64_t leas
     return true;
 }
 
-/* Buckets without a price of their own get their parent's. */
-static void fill_rates(struct rates *rates)
+void catalog_fill_rates(struct rates *rates)
 {
     static const enum bucket parent[BUCKET_COUNT] = {
         [BUCKET_INPUT] = BUCKET_INPUT,       [BUCKET_CACHED_INPUT] = BUCKET_INPUT,
@@ -201,7 +203,7 @@ static bool read_rates(struct json_value tier, enum model_kind kind, struct rate
     if (rates->pico[BUCKET_INPUT] == RATE_UNSET || rates->pico[BUCKET_OUTPUT] == RATE_UNSET) {
         return fault_set(fault, "\"input\" and \"output\" are needed");
     }
-    fill_rates(rates);
+    catalog_fill_rates(rates);
     return true;
 }
 
@@ -265,6 +267,33 @@ static bool read_traits(struct json_value record, struct arena *arena, struct mo
     return true;
 }
 
+/* An optional day, which begins at midnight UTC. */
+static bool read_day(struct json_value record, struct arena *arena, struct text name,
+                     int64_t *second)
+{
+    struct json_value value;
+    int64_t wall_us;
+    if (!json_member(record, name, &value))
+        return true;
+    struct text day = json_string(arena, value);
+    if (day.size != sizeof("2026-11-21") - 1 || !clock_parse(day, &wall_us))
+        return false;
+    *second = wall_us / 1000000;
+    return true;
+}
+
+static bool read_period(struct json_value record, struct arena *arena, struct model *model,
+                        struct fault *fault)
+{
+    model->until_s = MODEL_FOREVER;
+    if (!read_day(record, arena, TEXT("from"), &model->from_s) ||
+        !read_day(record, arena, TEXT("until"), &model->until_s))
+        return fault_set(fault, "\"from\" and \"until\" are days like \"2026-11-21\"");
+    if (model->from_s >= model->until_s)
+        return fault_set(fault, "\"from\" is not before \"until\"");
+    return true;
+}
+
 static bool read_record(struct json_value value, size_t number, struct arena *arena,
                         struct catalog_record *record, struct fault *fault)
 {
@@ -276,7 +305,7 @@ static bool read_record(struct json_value value, size_t number, struct arena *ar
                          CATALOG_NAME_MOST);
     }
     if (check_object(value, RECORD_MEMBERS, fault) && read_names(value, arena, record, fault) &&
-        read_traits(value, arena, model, fault) &&
+        read_traits(value, arena, model, fault) && read_period(value, arena, model, fault) &&
         read_tiers(value, model->kind, &model->price, fault)) {
         return true;
     }
@@ -301,15 +330,85 @@ static bool read_head(struct json_value file, struct json_value *models, struct 
     return true;
 }
 
-bool catalog_file_parse(struct text json, struct arena *arena,
-                        const struct catalog_record **records, size_t *count, struct fault *fault)
+/* ---- names that stand twice ---- */
+
+/* All names of a file's records, each with the last record that has it. */
+struct names {
+    struct table takers; /* provider, line feed, name -> struct catalog_record */
+    struct buffer key;
+};
+
+static struct text name_key(struct names *names, struct text provider, struct text name)
 {
-    struct json_value file;
-    struct json_value models;
-    size_t where = 0;
-    if (json_parse(json, &file, &where) != JSON_OK) {
-        return fault_set(fault, "not JSON at byte %zu", where);
+    buffer_clear(&names->key);
+    buffer_put(&names->key, provider);
+    buffer_put_byte(&names->key, '\n');
+    buffer_put(&names->key, name);
+    return buffer_text(&names->key);
+}
+
+/* The same model again: for another time than all before. */
+static bool take_turn(struct catalog_record *record, const struct catalog_record *taker,
+                      struct fault *fault)
+{
+    size_t periods = 1;
+    for (const struct catalog_record *other = taker; other != NULL; other = other->earlier) {
+        if (other->model.from_s < record->model.until_s &&
+            record->model.from_s < other->model.until_s)
+            return fault_set(fault, "stands twice for the same time");
+        if (++periods > CATALOG_PERIODS_MOST)
+            return fault_set(fault, "has over %d records", CATALOG_PERIODS_MOST);
     }
+    record->earlier = taker;
+    return true;
+}
+
+static bool take_name(struct names *names, struct catalog_record *record, struct text name,
+                      bool is_alias, struct fault *fault)
+{
+    const struct model *model = &record->model;
+    struct text key = name_key(names, model->provider, name);
+    const struct catalog_record *taker = table_get(&names->takers, key);
+    if (is_alias && text_equal(name, model->name))
+        return fault_set(fault, "is an alias of itself");
+    if (taker != NULL && !text_equal(taker->model.name, model->name))
+        return fault_set(fault, "\"%.*s\" is a name of %.*s already", TEXT_ARG(name),
+                         TEXT_ARG(taker->model.name));
+    if (!is_alias && taker != NULL && !take_turn(record, taker, fault))
+        return false;
+    (void)table_put(&names->takers, key, record);
+    return true;
+}
+
+static bool take_names(struct names *names, struct catalog_record *record, struct fault *fault)
+{
+    bool fine = take_name(names, record, record->model.name, false, fault);
+    for (size_t at = 0; fine && at < record->alias_count; at++)
+        fine = take_name(names, record, record->aliases[at], true, fault);
+    return fine;
+}
+
+/* No two records may have a name in common, nor go around in a circle of aliases. */
+static bool check_names(struct catalog_record *records, size_t count, struct fault *fault)
+{
+    struct names names = {0};
+    bool fine = true;
+    for (size_t at = 0; fine && at < count; at++) {
+        fine = take_names(&names, &records[at], fault);
+        if (!fine)
+            fault_prefix(fault, "record %zu (%.*s)", at + 1, TEXT_ARG(records[at].model.name));
+    }
+    table_close(&names.takers);
+    buffer_close(&names.key);
+    return fine;
+}
+
+/* ---- the file ---- */
+
+static bool read_own(struct json_value file, struct arena *arena, struct catalog_records *records,
+                     struct fault *fault)
+{
+    struct json_value models;
     if (!read_head(file, &models, fault)) {
         return false;
     }
@@ -323,9 +422,24 @@ bool catalog_file_parse(struct text json, struct arena *arena,
             return false;
         }
     }
-    *records = read;
-    *count = done;
+    if (!check_names(read, done, fault))
+        return false;
+    *records = (struct catalog_records){.at = read, .count = done};
     return true;
+}
+
+bool catalog_file_parse(struct text json, struct arena *arena, struct catalog_records *records,
+                        struct fault *fault)
+{
+    struct json_value file;
+    size_t where = 0;
+    enum json_error error = json_parse(json, &file, &where);
+    if (error != JSON_OK) {
+        return fault_set(fault, "%s at byte %zu",
+                         error == JSON_TOO_DEEP ? "nested too deep" : "not JSON", where);
+    }
+    return catalog_is_foreign(file) ? catalog_foreign_read(file, arena, records, fault)
+                                    : read_own(file, arena, records, fault);
 }
 
 static bool read_bytes(FILE *file, struct buffer *bytes, struct fault *fault)
@@ -343,8 +457,8 @@ static bool read_bytes(FILE *file, struct buffer *bytes, struct fault *fault)
     return true;
 }
 
-bool catalog_file_read(const char *path, struct arena *arena, const struct catalog_record **records,
-                       size_t *count, struct fault *fault)
+bool catalog_file_read(const char *path, struct arena *arena, struct catalog_records *records,
+                       struct fault *fault)
 {
     FILE *file = fopen(path, "rbe");
     if (file == NULL) {
@@ -355,7 +469,7 @@ bool catalog_file_read(const char *path, struct arena *arena, const struct catal
     fclose(file);
     if (done) {
         struct text json = arena_copy(arena, buffer_text(&bytes));
-        done = catalog_file_parse(json, arena, records, count, fault);
+        done = catalog_file_parse(json, arena, records, fault);
     }
     buffer_close(&bytes);
     return done ? true : fault_prefix(fault, "%s", path);

@@ -134,19 +134,37 @@ static bool read_decimal(struct text rest, struct decimal *decimal)
     return true;
 }
 
+/* digits × 10^power as a whole number of 0 to `most`. */
+static bool to_whole(const struct decimal *decimal, int64_t power, int64_t most, int64_t *value)
+{
+    int64_t scaled = decimal->digits;
+    if (scaled != 0 && (power < 0 || !scale_up(&scaled, power) || scaled > most)) {
+        return false;
+    }
+    *value = scaled;
+    return true;
+}
+
 bool money_parse_scaled(struct text text, int scale, int64_t most, int64_t *value)
+{
+    struct decimal decimal;
+    return read_decimal(text, &decimal) && to_whole(&decimal, decimal.power + scale, most, value);
+}
+
+bool money_parse_scaled_up(struct text text, int scale, int64_t most, int64_t *value)
 {
     struct decimal decimal;
     if (!read_decimal(text, &decimal)) {
         return false;
     }
     int64_t power = decimal.power + scale;
-    int64_t scaled = decimal.digits;
-    if (scaled != 0 && (power < 0 || !scale_up(&scaled, power) || scaled > most)) {
-        return false;
+    bool finer = false;
+    for (; power < 0 && decimal.digits != 0; power++) {
+        finer = finer || decimal.digits % 10 != 0;
+        decimal.digits /= 10;
     }
-    *value = scaled;
-    return true;
+    decimal.digits += finer;
+    return to_whole(&decimal, power < 0 ? 0 : power, most, value);
 }
 
 bool money_parse(struct text dollars, struct money *amount)

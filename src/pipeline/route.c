@@ -1,28 +1,58 @@
 /*
  * route: which upstream serves the model asked for, under which name, and at whose price.
  */
+#include "base/log.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/refusal.h"
 
-static const struct model *find_price(const struct house *house, const struct upstream *upstream,
-                                      struct text name)
+static const struct model *find_exact(const struct house *house, const struct upstream *upstream,
+                                      struct text name, int64_t when_s)
 {
     /* The operator's own models first: for this upstream, then for any; then the catalog's. */
-    const struct model *model = catalog_find(house->catalog, upstream->own_prices, name);
+    const struct model *model = catalog_find(house->catalog, upstream->own_prices, name, when_s);
     if (model == NULL)
-        model = catalog_find(house->catalog, TEXT("operator"), name);
+        model = catalog_find(house->catalog, TEXT("operator"), name, when_s);
     if (model == NULL)
-        model = catalog_find(house->catalog, upstream->provider, name);
+        model = catalog_find(house->catalog, upstream->provider, name, when_s);
+    return model;
+}
+
+/* A dated snapshot that nothing prices has the price of its family. */
+static const struct model *find_price(const struct house *house, const struct upstream *upstream,
+                                      struct text name, int64_t when_s)
+{
+    const struct model *model = find_exact(house, upstream, name, when_s);
+    struct text family = model != NULL ? TEXT_NONE : catalog_family(name);
+    if (family.size == 0)
+        return model;
+    model = find_exact(house, upstream, family, when_s);
+    if (model != NULL && catalog_first_time(house->catalog, model))
+        log_warn("the snapshot %.*s has no price of its own: it is priced as %.*s",
+                 TEXT_ARG(text_slice(name, 0, SUBJECT_MAX_ID)), TEXT_ARG(family));
     return model;
 }
 
 const struct model *route_price(const struct house *house, const struct upstream *upstream,
-                                struct text sent, struct text asked)
+                                struct text sent, struct text asked, int64_t when_s)
 {
     /* What is sent is what is billed; a deployment's own name has no price, then what was asked
      * for has to tell. */
-    const struct model *model = find_price(house, upstream, sent);
-    return model != NULL || text_equal(sent, asked) ? model : find_price(house, upstream, asked);
+    const struct model *model = find_price(house, upstream, sent, when_s);
+    if (model != NULL || text_equal(sent, asked))
+        return model;
+    return find_price(house, upstream, asked, when_s);
+}
+
+/* The price in force now holds for the whole call. */
+static void price_request(struct request *request, struct text asked)
+{
+    const struct house *house = request->worker->house;
+    int64_t now_s = loop_wall_us(request->worker->loop) / 1000000;
+    request->model = route_price(house, request->upstream, request->model_sent, asked, now_s);
+    request->model_booked = request->model != NULL ? request->model->name : asked;
+    if (request->model == NULL)
+        request->model =
+            catalog_find(house->catalog, CATALOG_STAND_IN_PROVIDER, CATALOG_STAND_IN_NAME, now_s);
 }
 
 enum next route_request(struct request *request)
@@ -39,8 +69,7 @@ enum next route_request(struct request *request)
         if (!upstream_serves(upstream, asked, &request->model_sent))
             continue;
         request->upstream = upstream;
-        request->model = route_price(house, upstream, request->model_sent, asked);
-        request->model_booked = request->model != NULL ? request->model->name : asked;
+        price_request(request, asked);
         struct subject *subject = &request->subject;
         subject->id[SCOPE_MODEL] = text_slice(request->model_booked, 0, SUBJECT_MAX_ID);
         subject->id[SCOPE_UPSTREAM] = upstream->name;

@@ -8,8 +8,10 @@
 
 #define PRICES "config/prices.json" /* tests run in the repository's root */
 
-#define TRAITS           "\"kind\":\"chat\",\"reasoning\":false"
-#define ONE(rates)       "{\"name\":\"m\"," TRAITS ",\"tiers\":[{" rates "}]}"
+#define TRAITS     "\"kind\":\"chat\",\"reasoning\":false"
+#define ONE(rates) "{\"name\":\"m\"," TRAITS ",\"tiers\":[{" rates "}]}"
+#define PLAIN(name, more)                                                                          \
+    "{\"name\":\"" name "\"," more TRAITS ",\"tiers\":[{\"input\":1,\"output\":1}]}"
 #define FILE_OF(records) "{\"format\":1,\"models\":[" records "]}"
 
 static struct model model_of(const char *provider, const char *name, int64_t pico)
@@ -32,7 +34,7 @@ static void add(struct catalog *catalog, const char *provider, const char *name,
 /* The price under which the name is found; -1 if it is not. */
 static int64_t found(const struct catalog *catalog, const char *provider, const char *name)
 {
-    const struct model *model = catalog_find(catalog, text_of(provider), text_of(name));
+    const struct model *model = catalog_find(catalog, text_of(provider), text_of(name), 0);
     return model == NULL ? -1 : model->price.tiers[0].rates.pico[BUCKET_INPUT];
 }
 
@@ -49,7 +51,7 @@ static struct catalog *real_catalog(void)
 static void check_rates(const struct catalog *catalog, const char *name,
                         const int64_t want[3]) /* input, cached, output */
 {
-    const struct model *model = catalog_find(catalog, TEXT("openai"), text_of(name));
+    const struct model *model = catalog_find(catalog, TEXT("openai"), text_of(name), 0);
     ck_assert_msg(model != NULL, "%s is not priced", name);
     const int64_t *pico = model->price.tiers[0].rates.pico;
     ck_assert_int_eq(pico[BUCKET_INPUT], want[0]);
@@ -65,12 +67,12 @@ START_TEST(the_shipped_file_prices_the_main_models)
     check_rates(catalog, "gpt-4o", (int64_t[]){2500000, 1250000, 10000000});
     check_rates(catalog, "gpt-4.1-nano", (int64_t[]){100000, 25000, 400000});
     check_rates(catalog, "text-embedding-3-small", (int64_t[]){20000, 20000, 0});
-    const struct model *mini = catalog_find(catalog, TEXT("openai"), TEXT("gpt-4o-mini"));
+    const struct model *mini = catalog_find(catalog, TEXT("openai"), TEXT("gpt-4o-mini"), 0);
     ck_assert_int_eq(mini->max_input_tokens, 128000);
     ck_assert_int_eq(mini->max_output_tokens, 16384);
     ck_assert(!mini->reasoning);
-    ck_assert(catalog_find(catalog, TEXT("openai"), TEXT("o3"))->reasoning);
-    ck_assert(catalog_find(catalog, TEXT("azure"), TEXT("gpt-4o")) != NULL);
+    ck_assert(catalog_find(catalog, TEXT("openai"), TEXT("o3"), 0)->reasoning);
+    ck_assert(catalog_find(catalog, TEXT("azure"), TEXT("gpt-4o"), 0) != NULL);
     catalog_close(catalog);
 }
 END_TEST
@@ -78,13 +80,13 @@ END_TEST
 START_TEST(the_shipped_file_has_tiers_and_the_dearer_cache_write)
 {
     struct catalog *catalog = real_catalog();
-    const struct model *pro = catalog_find(catalog, TEXT("google"), TEXT("gemini-2.5-pro"));
+    const struct model *pro = catalog_find(catalog, TEXT("google"), TEXT("gemini-2.5-pro"), 0);
     ck_assert_int_eq(pro->price.tier_count, 2);
     ck_assert_int_eq(pro->price.tiers[0].above_input_tokens, -1);
     ck_assert_int_eq(pro->price.tiers[1].above_input_tokens, 200000);
     ck_assert_int_eq(pro->price.tiers[1].rates.pico[BUCKET_OUTPUT], 15000000);
     const struct model *haiku =
-        catalog_find(catalog, TEXT("anthropic"), TEXT("claude-haiku-4-5-20251001"));
+        catalog_find(catalog, TEXT("anthropic"), TEXT("claude-haiku-4-5-20251001"), 0);
     UNIT_TEXT(haiku->name, "claude-haiku-4-5");
     ck_assert_int_eq(haiku->price.tiers[0].rates.pico[BUCKET_CACHE_WRITE], 2000000);
     catalog_close(catalog);
@@ -230,7 +232,152 @@ START_TEST(copies_what_it_is_given)
     name[0] = provider[0] = alias[0] = 'X';
     catalog_seal(catalog);
     ck_assert_int_eq(found(catalog, "openai", "alias"), 1);
-    UNIT_TEXT(catalog_find(catalog, TEXT("openai"), TEXT("model"))->name, "model");
+    UNIT_TEXT(catalog_find(catalog, TEXT("openai"), TEXT("model"), 0)->name, "model");
+    catalog_close(catalog);
+}
+END_TEST
+
+/* ---- times and families ---- */
+
+#define DAY 86400
+
+static int64_t found_at(const struct catalog *catalog, const char *name, int64_t when_s)
+{
+    const struct model *model = catalog_find(catalog, TEXT(""), text_of(name), when_s);
+    return model == NULL ? -1 : model->price.tiers[0].rates.pico[BUCKET_INPUT];
+}
+
+static void add_for(struct catalog *catalog, int64_t pico, int64_t from_s, int64_t until_s)
+{
+    struct model model = model_of("openai", "m", pico);
+    struct text alias = TEXT("n");
+    model.from_s = from_s;
+    model.until_s = until_s;
+    catalog_add(catalog, &model, &alias, 1);
+}
+
+START_TEST(the_record_in_force_applies)
+{
+    struct catalog *catalog = catalog_open();
+    add_for(catalog, 1, 0, 10 * DAY);
+    add_for(catalog, 2, 10 * DAY, 20 * DAY);
+    catalog_seal(catalog);
+    ck_assert_int_eq(found_at(catalog, "m", 0), 1);
+    ck_assert_int_eq(found_at(catalog, "m", 10 * DAY - 1), 1);
+    ck_assert_int_eq(found_at(catalog, "m", 10 * DAY), 2);
+    ck_assert_int_eq(found_at(catalog, "n", 20 * DAY - 1), 2);
+    ck_assert_int_eq(found_at(catalog, "n", 20 * DAY), -1);
+    size_t at = 0;
+    ck_assert_int_eq(catalog_next(catalog, &at)->from_s, 0);
+    ck_assert_int_eq(catalog_next(catalog, &at)->from_s, 10 * DAY);
+    ck_assert_ptr_null(catalog_next(catalog, &at));
+    catalog_close(catalog);
+}
+END_TEST
+
+START_TEST(a_dated_record_covers_for_its_time_and_a_later_undated_one_replaces_all)
+{
+    struct catalog *catalog = catalog_open();
+    add_for(catalog, 1, 0, 0);
+    add_for(catalog, 2, 10 * DAY, 20 * DAY);
+    catalog_seal(catalog);
+    ck_assert_int_eq(found_at(catalog, "m", 15 * DAY), 2);
+    ck_assert_int_eq(found_at(catalog, "m", 25 * DAY), 1);
+    catalog_close(catalog);
+    catalog = catalog_open();
+    add_for(catalog, 2, 10 * DAY, 20 * DAY);
+    add_for(catalog, 3, 0, 0);
+    catalog_seal(catalog);
+    ck_assert_int_eq(found_at(catalog, "m", 15 * DAY), 3);
+    size_t at = 0;
+    ck_assert_ptr_nonnull(catalog_next(catalog, &at));
+    ck_assert_ptr_null(catalog_next(catalog, &at));
+    catalog_close(catalog);
+}
+END_TEST
+
+START_TEST(dates_are_part_of_the_version)
+{
+    struct catalog *a = catalog_open();
+    struct catalog *b = catalog_open();
+    add_for(a, 1, 0, 0);
+    add_for(b, 1, 0, 10 * DAY);
+    catalog_seal(a);
+    catalog_seal(b);
+    ck_assert(!text_equal(catalog_version(a), catalog_version(b)));
+    catalog_close(a);
+    catalog_close(b);
+}
+END_TEST
+
+START_TEST(only_a_date_at_its_end_makes_a_snapshot_of_a_family)
+{
+    UNIT_TEXT(catalog_family(TEXT("gpt-4o-2026-01-31")), "gpt-4o");
+    UNIT_TEXT(catalog_family(TEXT("claude-x-20260131")), "claude-x");
+    UNIT_TEXT(catalog_family(TEXT("gpt-4-0613")), "gpt-4");
+    static const char *const others[] = {
+        "gpt-4o",
+        "gpt-4o-mini",
+        "gpt-4o-2026-13-01",
+        "gpt-4o-2026-01-32",
+        "m-1999-01-01",
+        "m-2026-1-1",
+        "m-20261301",
+        "m-20260100",
+        "m-1301",
+        "m-0000",
+        "m-0132",
+        "m-128",
+        "-0613",
+        "-2026-01-31",
+        "2026-01-31",
+        "m-2026-01-31-preview",
+        "m_2026-01-31",
+        "m-2026_01_31",
+        "m@20260131",
+        "m-2026-01-3x",
+        "m-latest",
+        "",
+    };
+    for (size_t at = 0; at < UNIT_COUNT(others); at++)
+        ck_assert_msg(catalog_family(text_of(others[at])).size == 0, "%s", others[at]);
+}
+END_TEST
+
+START_TEST(the_first_time_is_once_for_each_record)
+{
+    struct catalog *catalog = catalog_open();
+    add(catalog, "openai", "a", 1);
+    add(catalog, "openai", "b", 1);
+    catalog_seal(catalog);
+    const struct model *a = catalog_find(catalog, TEXT(""), TEXT("a"), 0);
+    const struct model *b = catalog_find(catalog, TEXT(""), TEXT("b"), 0);
+    ck_assert(catalog_first_time(catalog, a));
+    ck_assert(!catalog_first_time(catalog, a));
+    ck_assert(catalog_first_time(catalog, b));
+    catalog_close(catalog);
+}
+END_TEST
+
+START_TEST(a_stand_in_has_the_prices_but_not_the_limits)
+{
+    struct catalog *catalog = catalog_open();
+    struct model model = model_of("openai", "m", 5);
+    model.max_input_tokens = model.max_output_tokens = 100;
+    catalog_add(catalog, &model, NULL, 0);
+    add_for(catalog, 6, 10 * DAY, 0);
+    ck_assert(!catalog_add_stand_in(catalog, TEXT("nobody")));
+    ck_assert(catalog_add_stand_in(catalog, TEXT("m")));
+    catalog_seal(catalog);
+    const struct model *early =
+        catalog_find(catalog, CATALOG_STAND_IN_PROVIDER, CATALOG_STAND_IN_NAME, 0);
+    const struct model *late =
+        catalog_find(catalog, CATALOG_STAND_IN_PROVIDER, CATALOG_STAND_IN_NAME, 11 * DAY);
+    ck_assert_int_eq(early->price.tiers[0].rates.pico[BUCKET_OUTPUT], 5);
+    ck_assert_int_eq(late->price.tiers[0].rates.pico[BUCKET_OUTPUT], 6);
+    ck_assert_int_eq(early->max_input_tokens, 0);
+    ck_assert_int_eq(early->max_output_tokens, 0);
+    ck_assert(early->reasoning);
     catalog_close(catalog);
 }
 END_TEST
@@ -240,8 +387,10 @@ END_TEST
 static bool parse(const char *json, struct arena *arena, const struct catalog_record **records,
                   struct fault *fault)
 {
-    size_t count = 0;
-    return catalog_file_parse(text_of(json), arena, records, &count, fault);
+    struct catalog_records read = {0};
+    bool fine = catalog_file_parse(text_of(json), arena, &read, fault);
+    *records = read.at;
+    return fine;
 }
 
 START_TEST(buckets_without_a_price_have_their_parents)
@@ -308,7 +457,53 @@ static const struct {
                  "{\"above\":4,\"input\":1,\"output\":1")),
      "at most 4 tiers"},
     {FILE_OF(ONE("\"input\":1,\"output\":1") ",{\"name\":\"bad\"}"), "record 2 (bad)"},
+    {FILE_OF(PLAIN("m", "") "," PLAIN("m", "")), "record 2 (m): stands twice"},
+    {FILE_OF(PLAIN("m", "\"until\":\"2027-01-02\",") "," PLAIN("m", "\"from\":\"2027-01-01\",")),
+     "record 2 (m): stands twice for the same time"},
+    {FILE_OF(PLAIN("m", "\"from\":\"2027-01-01\",\"until\":\"2027-01-01\",")), "not before"},
+    {FILE_OF(PLAIN("m", "\"from\":\"tomorrow\",")), "are days like"},
+    {FILE_OF(PLAIN("m", "\"from\":20270101,")), "are days like"},
+    {FILE_OF(PLAIN("m", "\"until\":\"2027-02-30\",")), "are days like"},
+    {FILE_OF(PLAIN("m", "\"aliases\":[\"m\"],")), "record 1 (m): is an alias of itself"},
+    {FILE_OF(PLAIN("a", "\"aliases\":[\"b\"],") "," PLAIN("b", "\"aliases\":[\"a\"],")),
+     "record 2 (b): \"b\" is a name of a already"},
+    {FILE_OF(PLAIN("a", "\"aliases\":[\"x\"],") "," PLAIN("b", "\"aliases\":[\"x\"],")),
+     "record 2 (b): \"x\" is a name of a already"},
 };
+
+START_TEST(refuses_nesting_without_end)
+{
+    char deep[2048];
+    memset(deep, '[', sizeof(deep));
+    struct arena arena = {0};
+    struct fault fault = {""};
+    struct catalog_records read = {0};
+    ck_assert(!catalog_file_parse(text_make(deep, sizeof(deep)), &arena, &read, &fault));
+    ck_assert_msg(strstr(fault.message, "nested too deep") != NULL, "%s", fault.message);
+    arena_close(&arena);
+}
+END_TEST
+
+START_TEST(refuses_too_many_records_of_one_name)
+{
+    struct buffer json = {0};
+    buffer_put(&json, TEXT("{\"format\":1,\"models\":["));
+    for (int year = 0; year <= CATALOG_PERIODS_MOST; year++)
+        buffer_printf(&json,
+                      "%s{\"name\":\"m\",\"from\":\"%d-01-01\",\"until\":\"%d-01-01\"," TRAITS
+                      ",\"tiers\":[{\"input\":1,\"output\":1}]}",
+                      year > 0 ? "," : "", 2026 + year, 2027 + year);
+    buffer_put(&json, TEXT("]}"));
+    struct arena arena = {0};
+    struct fault fault = {""};
+    const struct catalog_record *records = NULL;
+    ck_assert(!parse(buffer_string(&json), &arena, &records, &fault));
+    ck_assert_msg(strstr(fault.message, "record 17 (m): has over 16 records") != NULL, "%s",
+                  fault.message);
+    arena_close(&arena);
+    buffer_close(&json);
+}
+END_TEST
 
 START_TEST(refuses_what_it_cannot_understand_and_says_where)
 {
@@ -376,6 +571,20 @@ START_TEST(a_missing_file_is_named)
 }
 END_TEST
 
+START_TEST(a_record_knows_its_file)
+{
+    struct catalog *catalog = catalog_open();
+    ck_assert(catalog_load(catalog, PRICES, NULL));
+    ck_assert(catalog_load_text(catalog, TEXT("mine"), TEXT(FILE_OF(PLAIN("m", ""))), NULL));
+    catalog_seal(catalog);
+    UNIT_TEXT(catalog_find(catalog, TEXT("openai"), TEXT("gpt-4o"), 0)->source, PRICES);
+    UNIT_TEXT(catalog_find(catalog, TEXT("openai"), TEXT("m"), 0)->source, "mine");
+    size_t at = 0;
+    ck_assert_uint_eq(catalog_next_note(catalog, &at).size, 0);
+    catalog_close(catalog);
+}
+END_TEST
+
 UNIT_MAIN(the_shipped_file_prices_the_main_models,
           the_shipped_file_has_tiers_and_the_dearer_cache_write, an_unknown_model_stays_unpriced,
           walks_all_models_in_the_order_of_their_names, the_version_depends_on_the_content_alone,
@@ -385,4 +594,9 @@ UNIT_MAIN(the_shipped_file_prices_the_main_models,
           a_model_may_take_over_anothers_alias, copies_what_it_is_given,
           buckets_without_a_price_have_their_parents,
           refuses_what_it_cannot_understand_and_says_where, a_bad_record_keeps_the_whole_file_out,
-          a_later_file_wins, a_missing_file_is_named)
+          a_later_file_wins, a_missing_file_is_named, refuses_nesting_without_end,
+          refuses_too_many_records_of_one_name, the_record_in_force_applies,
+          a_dated_record_covers_for_its_time_and_a_later_undated_one_replaces_all,
+          dates_are_part_of_the_version, only_a_date_at_its_end_makes_a_snapshot_of_a_family,
+          the_first_time_is_once_for_each_record, a_stand_in_has_the_prices_but_not_the_limits,
+          a_record_knows_its_file)

@@ -174,8 +174,32 @@ START_TEST(adds_subtracts_and_compares)
 }
 END_TEST
 
-UNIT_MAIN(reads_decimal_dollars, reads_exponents, refuses_what_is_no_decimal,
-          refuses_what_does_not_fit, reads_any_scale_up_to_a_most,
+START_TEST(what_is_finer_than_a_unit_may_be_rounded_up)
+{
+    static const struct {
+        const char *text;
+        int64_t want;
+    } cases[] = {{"1.5e-07", 150000},
+                 {"0.0000000000001", 1},
+                 {"1e-300", 1},
+                 {"0", 0},
+                 {"1.0000000000001", 1000000000001},
+                 {"2e-12", 2},
+                 {"1.00e-12", 1},
+                 {"0.00e-99", 0}};
+    int64_t value = 0;
+    for (size_t at = 0; at < UNIT_COUNT(cases); at++) {
+        ck_assert(money_parse_scaled_up(text_of(cases[at].text), 12, 2000000000000, &value));
+        ck_assert_msg(value == cases[at].want, "%s gives %lld", cases[at].text, (long long)value);
+    }
+    ck_assert(!money_parse_scaled_up(TEXT("2.0000000000001"), 12, 2000000000000, &value));
+    ck_assert(!money_parse_scaled_up(TEXT("-1e-30"), 12, 2000000000000, &value));
+    ck_assert(!money_parse_scaled_up(TEXT("1e300"), 12, 2000000000000, &value));
+}
+END_TEST
+
+UNIT_MAIN(what_is_finer_than_a_unit_may_be_rounded_up, reads_decimal_dollars, reads_exponents,
+          refuses_what_is_no_decimal, refuses_what_does_not_fit, reads_any_scale_up_to_a_most,
           a_long_run_of_zeros_changes_nothing, puts_exact_dollars_without_needless_zeros,
           shows_people_at_least_two_decimals, what_is_put_reads_back_the_same,
           adds_subtracts_and_compares)

@@ -1,0 +1,519 @@
+/*
+ * Per-token prices. The file is somebody else's, and grows new members: one that looks like a price
+ * and is not known here keeps its model out, since it may be a cost that would not be billed.
+ */
+#include "money/catalog_foreign.h"
+
+#include "base/table.h"
+
+#define TOKEN_DECIMALS 12 /* pico-dollars */
+#define TOKENS_MOST    1000000000000
+
+/* ---- prices by the token ---- */
+
+/* How a price counts. WITHIN: tokens of that kind are billed in the bucket, which is right as long
+ * as its rate is no lower. */
+enum role { SETS, WITHIN };
+
+static const struct {
+    struct text name;
+    enum bucket bucket;
+    enum role role;
+} RATES[] = {
+    {TEXT("input_cost_per_token"), BUCKET_INPUT, SETS},
+    {TEXT("output_cost_per_token"), BUCKET_OUTPUT, SETS},
+    {TEXT("cache_read_input_token_cost"), BUCKET_CACHED_INPUT, SETS},
+    {TEXT("input_cost_per_token_cache_hit"), BUCKET_CACHED_INPUT, SETS},
+    {TEXT("explicit_cache_read_input_token_cost"), BUCKET_CACHED_INPUT, SETS},
+    {TEXT("cache_creation_input_token_cost"), BUCKET_CACHE_WRITE, SETS},
+    {TEXT("cache_creation_input_token_cost_above_1hr"), BUCKET_CACHE_WRITE, SETS},
+    {TEXT("cache_creation_input_token_cost_above_12hr"), BUCKET_CACHE_WRITE, SETS},
+    {TEXT("input_cost_per_audio_token"), BUCKET_AUDIO_INPUT, SETS},
+    {TEXT("output_cost_per_audio_token"), BUCKET_AUDIO_OUTPUT, SETS},
+    {TEXT("output_cost_per_reasoning_token"), BUCKET_OUTPUT, SETS},
+    {TEXT("cache_read_input_audio_token_cost"), BUCKET_AUDIO_INPUT, WITHIN},
+    {TEXT("cache_read_input_image_token_cost"), BUCKET_INPUT, WITHIN},
+    {TEXT("cache_creation_input_audio_token_cost"), BUCKET_CACHE_WRITE, WITHIN},
+    {TEXT("input_cost_per_image_token"), BUCKET_INPUT, WITHIN},
+    {TEXT("input_cost_per_video_token"), BUCKET_INPUT, WITHIN},
+    {TEXT("output_cost_per_image_token"), BUCKET_OUTPUT, WITHIN},
+    {TEXT("output_cost_per_video_token"), BUCKET_OUTPUT, WITHIN},
+};
+#define RATE_COUNT  (sizeof(RATES) / sizeof(RATES[0]))
+#define RATE_INPUT  0
+#define RATE_OUTPUT 1
+
+/* Prices of service tiers and batches: dearer tiers are refused, cheaper ones booked in full. */
+static const struct text SERVICE_TIERS[] = {TEXT("_batches"),  TEXT("_flex"),
+                                            TEXT("_priority"), TEXT("_ultrafast"),
+                                            TEXT("_balanced"), TEXT("_decisions")};
+
+/* Fees of tools that a request asks for, and prices in another currency than dollars. */
+static const struct text NOT_COUNTED[] = {TEXT("search_context_cost_per_query"),
+                                          TEXT("google_maps_grounding_cost_per_query"),
+                                          TEXT("code_interpreter_cost_per_session"),
+                                          TEXT("file_search_cost_per_1k_calls"),
+                                          TEXT("file_search_cost_per_gb_per_day"),
+                                          TEXT("vector_store_cost_per_gb_per_day"),
+                                          TEXT("computer_use_input_cost_per_1k_tokens"),
+                                          TEXT("computer_use_output_cost_per_1k_tokens"),
+                                          TEXT("input_dbu_cost_per_token"),
+                                          TEXT("output_dbu_cost_per_token")};
+
+/* Their tool is used by every call, asked for or not. */
+static const struct text ALWAYS_SEARCH[] = {TEXT("*search*"), TEXT("*sonar*"), TEXT("*research*")};
+
+/* ---- providers ---- */
+
+/* Theirs, '*' for anything, and ours; one that is not here keeps its name. */
+static const struct {
+    struct text theirs, ours;
+} PROVIDERS[] = {
+    {TEXT("text-completion-openai"), TEXT("openai")},
+    {TEXT("azure_*"), TEXT("azure")},
+    {TEXT("bedrock_*"), TEXT("bedrock")},
+    {TEXT("gemini"), TEXT("google")},
+    {TEXT("vertex_ai*"), TEXT("google")},
+    {TEXT("codestral"), TEXT("mistral")},
+    {TEXT("text-completion-codestral"), TEXT("mistral")},
+    {TEXT("cohere_chat"), TEXT("cohere")},
+    {TEXT("together_ai*"), TEXT("together")},
+    {TEXT("fireworks_ai*"), TEXT("fireworks")},
+};
+#define PROVIDER_COUNT (sizeof(PROVIDERS) / sizeof(PROVIDERS[0]))
+
+/* ---- a record on its way ---- */
+
+enum left_out { TAKEN, OTHER_MODE, NO_TOKEN_PRICE, MORE_THAN_TOKENS, TWICE, LEFT_OUT_COUNT };
+
+static const char *const LEFT_OUT[LEFT_OUT_COUNT] = {
+    [OTHER_MODE] = "are for other endpoints",
+    [NO_TOKEN_PRICE] = "have no prices per token",
+    [MORE_THAN_TOKENS] = "cost more than their tokens",
+    [TWICE] = "are dearer under another record of the same name",
+};
+
+/* What a record says of prices, by tier; RATE_UNSET where it says nothing. */
+struct sheet {
+    int count;
+    int64_t above[PRICE_MAX_TIERS];
+    int64_t pico[PRICE_MAX_TIERS][RATE_COUNT];
+    bool more; /* costs more than this sheet can say */
+};
+
+struct reading {
+    struct arena *arena;
+    struct catalog_record *records;
+    size_t count;
+    size_t left_out[LEFT_OUT_COUNT];
+    struct table taken; /* provider, line feed, name -> struct catalog_record */
+    struct buffer key;
+};
+
+bool catalog_is_foreign(struct json_value file)
+{
+    struct json_value member;
+    struct json_value provider;
+    struct text name;
+    if (file.kind != JSON_OBJECT || json_member(file, TEXT("format"), &member))
+        return false;
+    struct json_walk walk = json_walk(file);
+    while (json_next(&walk, &name, &member)) {
+        if (json_member(member, TEXT("litellm_provider"), &provider))
+            return true;
+    }
+    return false;
+}
+
+static int find_rate(struct text name)
+{
+    for (size_t at = 0; at < RATE_COUNT; at++) {
+        if (text_equal(RATES[at].name, name))
+            return (int)at;
+    }
+    return -1;
+}
+
+/* The tier's place in the sheet, in rising order; -1 if there are too many. */
+static int find_tier(struct sheet *sheet, int64_t above)
+{
+    int at = 0;
+    while (at < sheet->count && sheet->above[at] < above)
+        at++;
+    if (at < sheet->count && sheet->above[at] == above)
+        return at;
+    if (sheet->count == PRICE_MAX_TIERS)
+        return -1;
+    for (int later = sheet->count; later > at; later--) {
+        sheet->above[later] = sheet->above[later - 1];
+        memcpy(sheet->pico[later], sheet->pico[later - 1], sizeof(sheet->pico[0]));
+    }
+    sheet->count++;
+    sheet->above[at] = above;
+    for (size_t rate = 0; rate < RATE_COUNT; rate++)
+        sheet->pico[at][rate] = RATE_UNSET;
+    return at;
+}
+
+/* Cuts "_above_200k_tokens" off the name; the tokens, or -1 without it. */
+static int64_t cut_threshold(struct text *name)
+{
+    static const struct text front = TEXT("_above_");
+    static const struct text end = TEXT("k_tokens");
+    if (!text_ends(*name, end))
+        return -1;
+    size_t to = name->size - end.size;
+    size_t from = to;
+    while (from > 0 && name->at[from - 1] >= '0' && name->at[from - 1] <= '9')
+        from--;
+    int64_t thousands = 0;
+    if (!text_ends(text_slice(*name, 0, from), front) ||
+        !text_to_int(text_slice(*name, from, to), &thousands) || thousands > TOKENS_MOST / 1000)
+        return -1;
+    *name = text_slice(*name, 0, from - front.size);
+    return thousands * 1000;
+}
+
+static bool is_among(struct text name, const struct text *list, size_t count)
+{
+    for (size_t at = 0; at < count; at++) {
+        if (text_equal(name, list[at]))
+            return true;
+    }
+    return false;
+}
+
+static bool is_service_tier(struct text name)
+{
+    for (size_t at = 0; at < sizeof(SERVICE_TIERS) / sizeof(SERVICE_TIERS[0]); at++) {
+        if (text_ends(name, SERVICE_TIERS[at]))
+            return true;
+    }
+    return false;
+}
+
+static bool is_zero(struct json_value value)
+{
+    int64_t pico = 0;
+    return value.kind == JSON_NULL ||
+           (value.kind == JSON_NUMBER &&
+            money_parse_scaled(value.raw, TOKEN_DECIMALS, PRICE_MOST_PICO, &pico) && pico == 0);
+}
+
+static bool always_searches(struct text model)
+{
+    for (size_t at = 0; at < sizeof(ALWAYS_SEARCH) / sizeof(ALWAYS_SEARCH[0]); at++) {
+        if (text_matches(model, ALWAYS_SEARCH[at]))
+            return true;
+    }
+    return false;
+}
+
+/* A member that is no price by the token, but may be another. */
+static bool costs_more(struct text model, struct text member, struct json_value value)
+{
+    bool price = text_find(member, TEXT("cost"), 0) != SIZE_MAX ||
+                 text_find(member, TEXT("pric"), 0) != SIZE_MAX;
+    if (!price || is_zero(value) || is_service_tier(member))
+        return false;
+    return always_searches(model) ||
+           !is_among(member, NOT_COUNTED, sizeof(NOT_COUNTED) / sizeof(NOT_COUNTED[0]));
+}
+
+static bool read_price(struct sheet *sheet, struct text member, struct json_value value,
+                       struct text model, struct fault *fault)
+{
+    struct text name = member;
+    int64_t above = cut_threshold(&name);
+    int rate = find_rate(name);
+    if (rate < 0) {
+        sheet->more = sheet->more || costs_more(model, member, value);
+        return true;
+    }
+    if (value.kind == JSON_NULL)
+        return true;
+    int64_t pico = 0;
+    if (value.kind != JSON_NUMBER ||
+        !money_parse_scaled_up(value.raw, TOKEN_DECIMALS, PRICE_MOST_PICO, &pico))
+        return fault_set(fault, "\"%.*s\" is not a price (USD per token, 0 to 1)",
+                         TEXT_ARG(text_slice(member, 0, 100)));
+    int tier = find_tier(sheet, above);
+    if (tier < 0) {
+        sheet->more = true;
+        return true;
+    }
+    if (sheet->pico[tier][rate] != RATE_UNSET)
+        return fault_set(fault, "\"%.*s\" stands twice", TEXT_ARG(member));
+    sheet->pico[tier][rate] = pico;
+    return true;
+}
+
+static bool read_sheet(struct json_value record, struct text model, struct arena *arena,
+                       struct sheet *sheet, struct fault *fault)
+{
+    struct json_walk walk = json_walk(record);
+    struct text raw;
+    struct json_value value;
+    (void)find_tier(sheet, -1);
+    while (json_next(&walk, &raw, &value)) {
+        struct json_value quoted = {JSON_STRING, text_make(raw.at - 1, raw.size + 2)};
+        if (!read_price(sheet, json_string(arena, quoted), value, model, fault))
+            return false;
+    }
+    return true;
+}
+
+/* What a tier does not say holds as in the one below it. */
+static void inherit(struct sheet *sheet)
+{
+    for (int tier = 1; tier < sheet->count; tier++) {
+        for (size_t rate = 0; rate < RATE_COUNT; rate++) {
+            if (sheet->pico[tier][rate] == RATE_UNSET)
+                sheet->pico[tier][rate] = sheet->pico[tier - 1][rate];
+        }
+    }
+}
+
+/* False: a kind of token is dearer than the bucket in which it is counted. */
+static bool make_rates(const int64_t pico[RATE_COUNT], struct rates *rates)
+{
+    for (int bucket = 0; bucket < BUCKET_COUNT; bucket++)
+        rates->pico[bucket] = RATE_UNSET;
+    for (size_t rate = 0; rate < RATE_COUNT; rate++) {
+        int64_t *own = &rates->pico[RATES[rate].bucket];
+        if (RATES[rate].role == SETS && pico[rate] > *own)
+            *own = pico[rate];
+    }
+    catalog_fill_rates(rates);
+    for (size_t rate = 0; rate < RATE_COUNT; rate++) {
+        if (pico[rate] > rates->pico[RATES[rate].bucket])
+            return false;
+    }
+    return true;
+}
+
+static enum left_out make_price(struct sheet *sheet, enum model_kind kind, struct price *price)
+{
+    if (kind == MODEL_EMBEDDING && sheet->pico[0][RATE_OUTPUT] == RATE_UNSET)
+        sheet->pico[0][RATE_OUTPUT] = 0;
+    if (sheet->pico[0][RATE_INPUT] == RATE_UNSET || sheet->pico[0][RATE_OUTPUT] == RATE_UNSET)
+        return NO_TOKEN_PRICE;
+    if (sheet->more)
+        return MORE_THAN_TOKENS;
+    inherit(sheet);
+    price->tier_count = sheet->count;
+    for (int tier = 0; tier < sheet->count; tier++) {
+        price->tiers[tier].above_input_tokens = sheet->above[tier];
+        if (!make_rates(sheet->pico[tier], &price->tiers[tier].rates))
+            return MORE_THAN_TOKENS;
+    }
+    return TAKEN;
+}
+
+/* ---- what else a record says ---- */
+
+/* Unknown if it is absent or no number of tokens: the safe side. */
+static int64_t read_tokens(struct json_value record, struct text name)
+{
+    struct json_value value;
+    int64_t tokens = 0;
+    bool fine = json_member(record, name, &value) && value.kind == JSON_NUMBER &&
+                json_int(value, &tokens) && tokens > 0 && tokens <= TOKENS_MOST;
+    return fine ? tokens : 0;
+}
+
+static struct text read_word(struct json_value record, struct arena *arena, struct text name)
+{
+    struct json_value value;
+    return json_member(record, name, &value) ? json_string(arena, value) : TEXT_NONE;
+}
+
+/* False: a mode of another endpoint. */
+static bool read_kind(struct text mode, enum model_kind *kind)
+{
+    static const struct text chats[] = {TEXT("chat"), TEXT("completion"), TEXT("responses")};
+    bool embedding = text_equal(mode, TEXT("embedding"));
+    *kind = embedding ? MODEL_EMBEDDING : MODEL_CHAT;
+    return embedding || is_among(mode, chats, sizeof(chats) / sizeof(chats[0]));
+}
+
+static void read_limits(struct json_value record, struct model *model)
+{
+    int64_t old = read_tokens(record, TEXT("max_tokens"));
+    model->max_input_tokens = read_tokens(record, TEXT("max_input_tokens"));
+    if (model->kind == MODEL_EMBEDDING) {
+        if (model->max_input_tokens == 0)
+            model->max_input_tokens = old;
+        return;
+    }
+    model->max_output_tokens = read_tokens(record, TEXT("max_output_tokens"));
+    if (model->max_output_tokens == 0)
+        model->max_output_tokens = old;
+}
+
+/* The list has room up to the next power of two. */
+static void add_alias(struct catalog_record *record, struct text alias, struct arena *arena)
+{
+    size_t count = record->alias_count;
+    struct text *aliases = (struct text *)record->aliases;
+    if ((count & (count - 1)) == 0) {
+        aliases = arena_new(arena, (2 * count + 1) * sizeof(*aliases));
+        if (count > 0)
+            memcpy(aliases, record->aliases, count * sizeof(*aliases));
+    }
+    aliases[count] = alias;
+    record->aliases = aliases;
+    record->alias_count++;
+}
+
+/* The canonical name and, as alias, the one with or without the provider's prefix. */
+static void name_record(struct catalog_record *record, struct text key, struct text theirs,
+                        struct arena *arena)
+{
+    struct model *model = &record->model;
+    struct text prefix = theirs;
+    if (text_starts(theirs, TEXT("vertex_ai")))
+        prefix = TEXT("vertex_ai");
+    const struct text parts[] = {prefix, TEXT("/"), key};
+    struct text joined = arena_join(arena, parts, 3);
+    bool prefixed = prefix.size > 0 && text_starts(key, text_slice(joined, 0, prefix.size + 1)) &&
+                    key.size > prefix.size + 1;
+    model->name = prefixed ? text_from(key, prefix.size + 1) : key;
+    if (prefix.size > 0)
+        add_alias(record, prefixed ? key : joined, arena);
+    model->provider = theirs;
+    for (size_t at = 0; at < PROVIDER_COUNT; at++) {
+        if (text_matches(theirs, PROVIDERS[at].theirs))
+            model->provider = PROVIDERS[at].ours;
+    }
+}
+
+/* ---- two records of one name ---- */
+
+static int64_t dearness(const struct model *model)
+{
+    const int64_t *pico = model->price.tiers[model->price.tier_count - 1].rates.pico;
+    return pico[BUCKET_INPUT] + pico[BUCKET_OUTPUT];
+}
+
+/* Keeps the record, or the one of its name that is there, whichever is dearer. */
+static void keep(struct reading *reading, const struct catalog_record *record)
+{
+    buffer_clear(&reading->key);
+    buffer_put(&reading->key, record->model.provider);
+    buffer_put_byte(&reading->key, '\n');
+    buffer_put(&reading->key, record->model.name);
+    struct catalog_record *there = table_get(&reading->taken, buffer_text(&reading->key));
+    if (there == NULL) {
+        there = &reading->records[reading->count++];
+        *there = *record;
+        (void)table_put(&reading->taken, buffer_text(&reading->key), there);
+        return;
+    }
+    reading->left_out[TWICE]++;
+    if (dearness(&record->model) > dearness(&there->model))
+        there->model = record->model;
+    for (size_t at = 0; at < record->alias_count; at++)
+        add_alias(there, record->aliases[at], reading->arena);
+}
+
+/* ---- the file ---- */
+
+static bool read_record(struct reading *reading, struct text key, struct json_value value,
+                        struct fault *fault)
+{
+    struct catalog_record record = {.model.until_s = MODEL_FOREVER};
+    struct model *model = &record.model;
+    struct sheet sheet = {0};
+    struct json_value reasoning;
+    if (value.kind != JSON_OBJECT)
+        return fault_set(fault, "an object is expected");
+    struct text theirs = read_word(value, reading->arena, TEXT("litellm_provider"));
+    if (theirs.size > CATALOG_NAME_MOST || key.size == 0 || key.size > CATALOG_NAME_MOST)
+        return fault_set(fault, "a name is a text of 1 to %d bytes", CATALOG_NAME_MOST);
+    if (!read_kind(read_word(value, reading->arena, TEXT("mode")), &model->kind)) {
+        reading->left_out[OTHER_MODE]++;
+        return true;
+    }
+    if (!read_sheet(value, key, reading->arena, &sheet, fault))
+        return false;
+    enum left_out left_out = make_price(&sheet, model->kind, &model->price);
+    if (left_out != TAKEN) {
+        reading->left_out[left_out]++;
+        return true;
+    }
+    read_limits(value, model);
+    model->reasoning =
+        (json_member(value, TEXT("supports_reasoning"), &reasoning) &&
+         reasoning.kind == JSON_TRUE) ||
+        sheet.pico[0][find_rate(TEXT("output_cost_per_reasoning_token"))] != RATE_UNSET;
+    name_record(&record, key, theirs, reading->arena);
+    keep(reading, &record);
+    return true;
+}
+
+static bool read_all(struct reading *reading, struct json_value file, struct fault *fault)
+{
+    struct json_walk walk = json_walk(file);
+    struct table keys = {0};
+    struct text raw;
+    struct json_value value;
+    bool fine = true;
+    while (fine && json_next(&walk, &raw, &value)) {
+        struct json_value quoted = {JSON_STRING, text_make(raw.at - 1, raw.size + 2)};
+        struct text key = json_string(reading->arena, quoted);
+        if (text_equal(key, TEXT("sample_spec"))) /* the format's description of itself */
+            continue;
+        fine = table_put(&keys, key, &keys) == NULL ? read_record(reading, key, value, fault)
+                                                    : fault_set(fault, "stands twice");
+        if (!fine)
+            fault_prefix(fault, "record \"%.*s\"", TEXT_ARG(text_slice(key, 0, 100)));
+    }
+    table_close(&keys);
+    return fine;
+}
+
+static struct text make_note(const struct reading *reading)
+{
+    struct buffer out = {0};
+    size_t all = 0;
+    for (int why = TAKEN + 1; why < LEFT_OUT_COUNT; why++)
+        all += reading->left_out[why];
+    if (all > 0)
+        buffer_printf(&out, "%zu of %zu models are left out", all, all + reading->count);
+    const char *before = ": ";
+    for (int why = TAKEN + 1; why < LEFT_OUT_COUNT; why++) {
+        if (reading->left_out[why] == 0)
+            continue;
+        buffer_printf(&out, "%s%zu %s", before, reading->left_out[why], LEFT_OUT[why]);
+        before = ", ";
+    }
+    struct text note = out.size > 0 ? arena_copy(reading->arena, buffer_text(&out)) : TEXT("");
+    buffer_close(&out);
+    return note;
+}
+
+static size_t count_members(struct json_value object)
+{
+    struct json_walk walk = json_walk(object);
+    struct text name;
+    struct json_value value;
+    size_t count = 0;
+    while (json_next(&walk, &name, &value))
+        count++;
+    return count;
+}
+
+bool catalog_foreign_read(struct json_value file, struct arena *arena,
+                          struct catalog_records *records, struct fault *fault)
+{
+    struct reading reading = {.arena = arena};
+    reading.records = arena_new(arena, count_members(file) * sizeof(*reading.records));
+    bool fine = read_all(&reading, file, fault);
+    table_close(&reading.taken);
+    buffer_close(&reading.key);
+    if (fine)
+        *records = (struct catalog_records){
+            .at = reading.records, .count = reading.count, .note = make_note(&reading)};
+    return fine;
+}
