@@ -1,21 +1,26 @@
 /*
- * The answers of GET /costs and GET /costs/{request_id}, as JSON (shapes: http-api). Errors have
- * OpenAI's shape.
+ * The answers of GET /costs (JSON or CSV), GET /costs/{request_id} and GET /requests (shapes:
+ * http-api). Errors have OpenAI's shape.
  */
 #ifndef PURSER_BOOKS_COSTS_H
 #define PURSER_BOOKS_COSTS_H
 
-#include "books/clerk.h"
 #include "books/rollup.h"
 
-/* No answer has more groups; above, it is a 400 that asks to narrow the question. */
-#define COSTS_ROWS_MOST 50000
-/* Nor more lines of one request. */
+/* No answer has more lines of one request. */
 #define COSTS_LINES_MOST 1000
 
 /* The sums a query asks for, from roll-ups that are fed. */
 void costs_of_sums(struct rollup *rollup, const struct books_query *query,
                    struct books_answer *answer);
+
+/* The newest calls, costs booked from elsewhere, and refusals. */
+void costs_of_recent(struct rollup *rollup, const struct books_query *query,
+                     struct books_answer *answer);
+
+/* Whether something was booked under a name: 200 with its line, or 404. */
+void costs_of_booking(struct rollup *rollup, const struct books_query *query,
+                      struct books_answer *answer);
 
 /* A request's ledger lines, from the files of the directory. The id carries the request's time
  * ("req_", 12 hex digits of milliseconds since 1970, 12 random ones), so that only the files of

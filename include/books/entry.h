@@ -34,6 +34,7 @@ struct entry {
     int attempt;
     struct text model, model_requested, endpoint, service, upstream;
     struct text key, user, team, session, label;
+    struct text idempotency_key; /* of a cost from elsewhere: names it once for its key */
     const struct text *tags;
     size_t tag_count;                                         /* at most SUBJECT_MAX_TAGS */
     int64_t prompt_tokens, cached_tokens, cache_write_tokens; /* cached, write: of prompt */

@@ -34,7 +34,7 @@ struct entry_member {
 };
 
 enum {
-    ENTRY_MEMBER_COUNT = 35,
+    ENTRY_MEMBER_COUNT = 36,
     ENTRY_GIVEN_COUNT = 8, /* the first ones: every line has them */
 };
 

@@ -1,6 +1,6 @@
 /*
- * purser's own endpoints. Each takes an identified request and decides its reply (costs: later,
- * when the clerk has answered).
+ * purser's own endpoints. Each takes an identified request and decides its reply (those about the
+ * books: later, when the clerk has answered).
  */
 #ifndef PURSER_FRONT_ENDPOINTS_H
 #define PURSER_FRONT_ENDPOINTS_H
@@ -10,11 +10,16 @@
 void endpoint_models(struct request *request, struct text rest);  /* GET /v1/models[/{id}] */
 void endpoint_budget(struct request *request, struct text rest);  /* GET /budget */
 void endpoint_costs(struct request *request, struct text rest);   /* GET /costs[/{request_id}] */
+void endpoint_recent(struct request *request, struct text rest);  /* GET /requests */
 void endpoint_healthz(struct request *request, struct text rest); /* GET /healthz: alive */
 void endpoint_readyz(struct request *request, struct text rest);  /* GET /readyz: can admit */
 
-/* A parameter of the query, percent-decoded, in the arena; TEXT_NONE if absent. */
-struct text query_value(struct request *request, const char *name);
+/* The clerk's answer to one of them. */
+void endpoint_books_answer(struct request *request, struct books_answer *answer);
+
+/* In passthrough mode anybody may bring a key: true (and the request is refused) for one that no
+ * upstream has accepted yet. */
+bool endpoint_guest_unknown(struct request *request);
 
 /* Percent-decodes ("+" is a space if `form`); false if an escape is malformed. */
 MUST_USE bool percent_decode(struct arena *arena, struct text raw, bool form, struct text *plain);

@@ -18,7 +18,8 @@ enum { WAITING_MOST = 256, IDLE_S = 30 };
 
 struct question {
     struct question *next;
-    struct books_query query; /* its texts are owned */
+    struct arena arena;
+    struct books_query query; /* its texts are in the arena */
 };
 
 struct clerk {
@@ -35,26 +36,29 @@ struct clerk {
 
 /* ---- questions ---- */
 
-static struct text copy_of(struct text text)
+static struct text keep(struct arena *arena, struct text text)
 {
-    return text_make(memory_copy(text), text.size);
+    return text.at == NULL ? text : arena_copy(arena, text);
 }
 
 static struct question *question_new(const struct books_query *query)
 {
     struct question *question = memory_new(sizeof(*question));
-    question->query = *query;
-    question->query.request_id = copy_of(query->request_id);
-    question->query.key = copy_of(query->key);
-    question->query.model = copy_of(query->model);
+    struct books_query *own = &question->query;
+    *own = *query;
+    own->request_id = keep(&question->arena, query->request_id);
+    own->booking = keep(&question->arena, query->booking);
+    own->error = keep(&question->arena, query->error);
+    for (int i = 0; i < GROUP_COUNT; i++) {
+        own->filter[i] = keep(&question->arena, query->filter[i]);
+        own->after[i] = keep(&question->arena, query->after[i]);
+    }
     return question;
 }
 
 static void question_free(struct question *question)
 {
-    free((char *)question->query.request_id.at);
-    free((char *)question->query.key.at);
-    free((char *)question->query.model.at);
+    arena_close(&question->arena);
     free(question);
 }
 
@@ -112,15 +116,6 @@ static bool is_stopping(struct clerk *clerk)
 
 /* ---- answers ---- */
 
-void books_answer_free(void *body)
-{
-    struct books_answer *answer = body;
-    if (answer == NULL)
-        return;
-    buffer_close(&answer->body);
-    free(answer);
-}
-
 /* False if the books cannot be read, or the clerk is to stop. */
 static bool catch_up(struct clerk *clerk)
 {
@@ -133,16 +128,31 @@ static bool catch_up(struct clerk *clerk)
     return fed == ROLLUP_ALL;
 }
 
+static void answer_from_rollup(struct clerk *clerk, const struct books_query *query,
+                               struct books_answer *answer)
+{
+    static void (*const answers[])(struct rollup *, const struct books_query *,
+                                   struct books_answer *) = {
+        [BOOKS_SUMS] = costs_of_sums,
+        [BOOKS_RECENT] = costs_of_recent,
+        [BOOKS_BOOKING] = costs_of_booking,
+    };
+    if (catch_up(clerk))
+        answers[query->subject](clerk->rollup, query, answer);
+    else
+        costs_failed(answer);
+}
+
 static void answer_question(struct clerk *clerk, const struct books_query *query)
 {
     struct books_answer *answer = memory_new(sizeof(*answer));
-    if (query->request_id.size > 0)
+    answer->subject = query->subject;
+    buffer_put(&answer->ticket, query->booking);
+    if (query->subject == BOOKS_REQUEST)
         costs_of_request(clerk->dir_fd, query, answer);
-    else if (catch_up(clerk))
-        costs_of_sums(clerk->rollup, query, answer);
     else
-        costs_failed(answer);
-    struct letter *letter = letter_new(query->to, CLERK_LETTER_ANSWER);
+        answer_from_rollup(clerk, query, answer);
+    struct letter *letter = letter_new(query->to, BOOKS_LETTER_ANSWER);
     letter->body = answer;
     letter->body_free = books_answer_free;
     mailbox_post(query->mailbox, letter);

@@ -50,18 +50,12 @@ static void put_cost(struct buffer *out, struct money cost)
     json_put_int_member(out, TEXT("cost_nano_usd"), cost.nano);
 }
 
-/* ---- sums ---- */
+/* ---- sums as JSON ---- */
 
-static const struct {
-    enum books_group group;
-    struct text name;
-} groups[] = {
-    {GROUP_DAY, {"day", 3}},
-    {GROUP_MODEL, {"model", 5}},
-    {GROUP_KEY, {"key", 3}},
+/* Rows, and the cursor of the next page; empty: there is none. */
+struct page {
+    struct buffer rows, next;
 };
-
-enum { GROUP_KINDS = sizeof(groups) / sizeof(*groups) };
 
 /* Hours are rounded down, before 1970 too. */
 static int64_t hour_of(int64_t wall_us)
@@ -87,35 +81,23 @@ static void put_group_names(struct buffer *out, unsigned asked)
 {
     json_put_name(out, TEXT("group_by"));
     const char *between = "[";
-    for (size_t i = 0; i < GROUP_KINDS; i++) {
-        if (!(asked & groups[i].group))
+    for (int i = 0; i < GROUP_COUNT; i++) {
+        if (!(asked & GROUP_BIT(i)))
             continue;
         buffer_put(out, text_of(between));
-        json_put_string(out, groups[i].name);
+        json_put_string(out, books_group_name((enum books_group)i));
         between = ",";
     }
     buffer_put(out, asked == 0 ? TEXT("[]") : TEXT("]"));
-}
-
-static void put_day(struct buffer *out, int64_t day)
-{
-    char stamp[CLOCK_STAMP_SIZE];
-    clock_stamp(day * DAY_US, stamp);
-    json_put_string(out, text_make(stamp, 10));
 }
 
 static void put_group(struct buffer *out, unsigned asked, const struct rollup_row *row)
 {
     json_put_name(out, TEXT("group"));
     buffer_put_byte(out, '{');
-    if (asked & GROUP_DAY) {
-        json_put_name(out, TEXT("day"));
-        put_day(out, row->day);
-    }
-    if (asked & GROUP_MODEL)
-        json_put_text_member(out, TEXT("model"), row->model);
-    if (asked & GROUP_KEY)
-        json_put_text_member(out, TEXT("key"), row->key);
+    for (int i = 0; i < GROUP_COUNT; i++)
+        if (asked & GROUP_BIT(i))
+            json_put_text_member(out, books_group_name((enum books_group)i), row->group[i]);
     buffer_put_byte(out, '}');
 }
 
@@ -132,8 +114,6 @@ static void put_sums(struct buffer *out, const struct rollup_sums *sums)
 
 static void put_row(struct buffer *data, unsigned asked, const struct rollup_row *row)
 {
-    if (asked == 0)
-        return; /* the total says it all */
     if (data->size > 0)
         buffer_put_byte(data, ',');
     buffer_put_byte(data, '{');
@@ -142,8 +122,17 @@ static void put_row(struct buffer *data, unsigned asked, const struct rollup_row
     buffer_put_byte(data, '}');
 }
 
+static void put_next(struct buffer *out, struct text next)
+{
+    json_put_name(out, TEXT("next"));
+    if (next.size == 0)
+        buffer_put(out, TEXT("null"));
+    else
+        json_put_string(out, next);
+}
+
 static void put_answer(struct buffer *out, const struct books_query *query,
-                       const struct rollup_sums *total, struct text data)
+                       const struct rollup_sums *total, const struct page *page)
 {
     buffer_put_byte(out, '{');
     json_put_text_member(out, TEXT("object"), TEXT("costs"));
@@ -156,44 +145,196 @@ static void put_answer(struct buffer *out, const struct books_query *query,
     buffer_put_byte(out, '}');
     json_put_name(out, TEXT("data"));
     buffer_put_byte(out, '[');
-    buffer_put(out, data);
-    buffer_put(out, TEXT("],\"next\":null}"));
+    buffer_put(out, buffer_text(&page->rows));
+    buffer_put_byte(out, ']');
+    put_next(out, buffer_text(&page->next));
+    buffer_put_byte(out, '}');
+}
+
+/* ---- sums as CSV (RFC 4180) ---- */
+
+/* A cell that a spreadsheet would take for a formula begins with an apostrophe, which it shows as
+ * text: names come from callers. */
+static void put_cell(struct buffer *out, struct text cell)
+{
+    static const char starts[] = "=+-@\t\r\n";
+    bool formula = cell.size > 0 && memchr(starts, cell.at[0], sizeof(starts) - 1) != NULL;
+    buffer_put_byte(out, '"');
+    if (formula)
+        buffer_put_byte(out, '\'');
+    for (size_t i = 0; i < cell.size; i++) {
+        if (cell.at[i] == '"')
+            buffer_put_byte(out, '"');
+        buffer_put_byte(out, cell.at[i]);
+    }
+    buffer_put_byte(out, '"');
+}
+
+static void put_csv_head(struct buffer *out, unsigned asked)
+{
+    for (int i = 0; i < GROUP_COUNT; i++) {
+        if (!(asked & GROUP_BIT(i)))
+            continue;
+        buffer_put(out, books_group_name((enum books_group)i));
+        buffer_put_byte(out, ',');
+    }
+    buffer_put(out, TEXT("requests,prompt_tokens,cached_tokens,completion_tokens,reasoning_tokens,"
+                         "total_tokens,cost_usd,cost_nano_usd\r\n"));
+}
+
+static void put_csv_row(struct buffer *out, unsigned asked, const struct rollup_row *row)
+{
+    const struct rollup_sums *sums = &row->sums;
+    const int64_t counts[] = {
+        sums->requests,         sums->prompt_tokens,
+        sums->cached_tokens,    sums->completion_tokens,
+        sums->reasoning_tokens, sums->prompt_tokens + sums->completion_tokens,
+    };
+    for (int i = 0; i < GROUP_COUNT; i++) {
+        if (!(asked & GROUP_BIT(i)))
+            continue;
+        put_cell(out, row->group[i]);
+        buffer_put_byte(out, ',');
+    }
+    for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++) {
+        buffer_put_int(out, counts[i]);
+        buffer_put_byte(out, ',');
+    }
+    money_put(out, sums->cost);
+    buffer_put_byte(out, ',');
+    buffer_put_int(out, sums->cost.nano);
+    buffer_put(out, TEXT("\r\n"));
+}
+
+/* ---- pages of sums ---- */
+
+/* The values of a row that outlives its step. */
+static void keep_row(struct arena *arena, unsigned asked, const struct rollup_row *row,
+                     struct text values[GROUP_COUNT])
+{
+    for (int i = 0; i < GROUP_COUNT; i++)
+        if (asked & GROUP_BIT(i))
+            values[i] = arena_copy(arena, row->group[i]);
+}
+
+/* One row more than a page has is asked for: it shows that there is a next page. */
+static bool fill_page(struct rollup *rollup, const struct books_query *query, struct page *page,
+                      struct fault *fault)
+{
+    struct books_query wide = *query;
+    struct rollup_row row;
+    struct arena arena = {0};
+    struct text last[GROUP_COUNT] = {{0}};
+    enum rollup_step step = ROLLUP_BROKEN;
+    int64_t rows = 0;
+    wide.limit++;
+    if (rollup_ask(rollup, &wide, query->groups, fault)) {
+        while ((step = rollup_next(rollup, &row, fault)) == ROLLUP_ROW) {
+            if (++rows > query->limit)
+                continue;
+            (query->csv ? put_csv_row : put_row)(&page->rows, query->groups, &row);
+            if (rows == query->limit)
+                keep_row(&arena, query->groups, &row, last);
+        }
+    }
+    if (rows > query->limit)
+        cursor_put(&page->next, query->groups, last);
+    arena_close(&arena);
+    return step == ROLLUP_END;
+}
+
+/* All rows together: a call with several tags stands in several groups, but counts once here. */
+static bool sum_all(struct rollup *rollup, const struct books_query *query,
+                    struct rollup_row *total, struct fault *fault)
+{
+    struct rollup_row none;
+    return rollup_ask(rollup, query, 0, fault) && rollup_next(rollup, total, fault) == ROLLUP_ROW &&
+           rollup_next(rollup, &none, fault) == ROLLUP_END;
 }
 
 void costs_of_sums(struct rollup *rollup, const struct books_query *query,
                    struct books_answer *answer)
 {
-    struct rollup_query ask = {.from_hour = hour_of(query->from_us),
-                               .to_hour = hour_of(query->to_us),
-                               .by_day = query->groups & GROUP_DAY,
-                               .by_model = query->groups & GROUP_MODEL,
-                               .by_key = query->groups & GROUP_KEY,
-                               .key = query->key,
-                               .model = query->model};
-    struct rollup_sums total = {0};
-    struct rollup_row row;
-    struct buffer data = {0};
+    struct rollup_row total;
+    struct page page = {0};
     struct fault fault;
-    enum rollup_step step = ROLLUP_END;
-    size_t rows = 0;
-    rollup_ask(rollup, &ask);
-    while ((step = rollup_next(rollup, &row, &fault)) == ROLLUP_ROW) {
-        rollup_add(&total, &row.sums);
-        if (++rows <= COSTS_ROWS_MOST)
-            put_row(&data, query->groups, &row);
+    bool good = sum_all(rollup, query, &total, &fault) &&
+                (query->groups == 0 || fill_page(rollup, query, &page, &fault));
+    if (!good) {
+        log_error("%s", fault.message);
+        costs_failed(answer);
+    } else if (query->csv) {
+        answer->status = 200;
+        answer->csv = true;
+        put_csv_head(&answer->body, query->groups);
+        if (query->groups == 0)
+            put_csv_row(&answer->body, 0, &total);
+        buffer_put(&answer->body, buffer_text(&page.rows));
+        buffer_put(&answer->next, buffer_text(&page.next));
+    } else {
+        answer->status = 200;
+        put_answer(&answer->body, query, &total.sums, &page);
     }
+    buffer_close(&page.rows);
+    buffer_close(&page.next);
+}
+
+/* ---- the newest calls ---- */
+
+static bool fill_recent(struct rollup *rollup, const struct books_query *query, struct page *page,
+                        struct fault *fault)
+{
+    struct books_query wide = *query;
+    struct text line;
+    enum rollup_step step = ROLLUP_BROKEN;
+    int64_t rows = 0, number = 0, last = 0;
+    wide.limit++;
+    if (rollup_ask_recent(rollup, &wide, fault)) {
+        while ((step = rollup_next_recent(rollup, &number, &line, fault)) == ROLLUP_ROW) {
+            if (++rows > query->limit)
+                continue;
+            if (page->rows.size > 0)
+                buffer_put_byte(&page->rows, ',');
+            buffer_put(&page->rows, line);
+            last = number;
+        }
+    }
+    if (rows > query->limit)
+        buffer_put_int(&page->next, last);
+    return step == ROLLUP_END;
+}
+
+void costs_of_recent(struct rollup *rollup, const struct books_query *query,
+                     struct books_answer *answer)
+{
+    struct page page = {0};
+    struct fault fault;
+    struct buffer *body = &answer->body;
+    if (fill_recent(rollup, query, &page, &fault)) {
+        answer->status = 200;
+        buffer_put(body, TEXT("{\"object\":\"list\",\"data\":["));
+        buffer_put(body, buffer_text(&page.rows));
+        buffer_put_byte(body, ']');
+        put_next(body, buffer_text(&page.next));
+        buffer_put_byte(body, '}');
+    } else {
+        log_error("%s", fault.message);
+        costs_failed(answer);
+    }
+    buffer_close(&page.rows);
+    buffer_close(&page.next);
+}
+
+void costs_of_booking(struct rollup *rollup, const struct books_query *query,
+                      struct books_answer *answer)
+{
+    struct fault fault;
+    enum rollup_step step = rollup_find_booking(rollup, query->booking, &answer->body, &fault);
+    answer->status = step == ROLLUP_ROW ? 200 : 404;
     if (step == ROLLUP_BROKEN) {
         log_error("%s", fault.message);
         costs_failed(answer);
-    } else if (rows > COSTS_ROWS_MOST) {
-        refuse(
-            answer, 400, TEXT("too_many_groups"),
-            TEXT("The answer has more than 50000 groups: narrow from and to, or group by less."));
-    } else {
-        answer->status = 200;
-        put_answer(&answer->body, query, &total, buffer_text(&data));
     }
-    buffer_close(&data);
 }
 
 /* ---- one request ---- */
@@ -221,14 +362,19 @@ static bool read_time(struct text request_id, int64_t *wall_us)
     return true;
 }
 
+static bool is_for(const struct books_query *query, struct text key)
+{
+    struct text own = query->filter[GROUP_KEY];
+    return own.at == NULL || text_equal(own, key);
+}
+
 static void take_line(struct search *search, struct text line)
 {
     struct arena arena = {0};
     struct entry entry;
     if (entry_read(line, &arena, &entry, NULL) &&
         text_equal(entry.request_id, search->query->request_id) &&
-        (search->query->key.size == 0 || text_equal(entry.key, search->query->key)) &&
-        search->count < COSTS_LINES_MOST) {
+        is_for(search->query, entry.key) && search->count < COSTS_LINES_MOST) {
         if (search->count++ > 0)
             buffer_put_byte(&search->lines, ',');
         buffer_put(&search->lines, line);

@@ -39,6 +39,7 @@ const struct entry_member entry_members[ENTRY_MEMBER_COUNT] = {
     MEMBER("session", FORM_TEXT, session),
     MEMBER("tags", FORM_TAGS, tags),
     MEMBER("label", FORM_TEXT, label),
+    MEMBER("idempotency_key", FORM_TEXT, idempotency_key),
     MEMBER("cached_tokens", FORM_COUNT, cached_tokens),
     MEMBER("cache_write_tokens", FORM_COUNT, cache_write_tokens),
     MEMBER("reasoning_tokens", FORM_COUNT, reasoning_tokens),

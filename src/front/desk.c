@@ -26,6 +26,7 @@ static const struct route routes[] = {
     {"GET", "/budget", ACCESS_CALLER, 0, endpoint_budget},
     {"GET", "/costs", ACCESS_CALLER, 0, endpoint_costs},
     {"GET", "/costs/*", ACCESS_CALLER, 0, endpoint_costs},
+    {"GET", "/requests", ACCESS_CALLER, 0, endpoint_recent},
     {"GET", "/healthz", ACCESS_ALL, 0, endpoint_healthz},
     {"GET", "/readyz", ACCESS_ALL, 0, endpoint_readyz},
 };
@@ -96,8 +97,9 @@ static void refuse_path(struct request *request, struct text path, bool other_me
     }
     refuse(request, REFUSAL_UNKNOWN_PATH, NULL,
            "purser does not serve '%.*s'. It serves POST /v1/chat/completions, /v1/completions, "
-           "/v1/embeddings, and GET /v1/models, /budget, /costs, /costs/{request_id}, /healthz, "
-           "/readyz; all also under /s/<session>/. Check the base URL: it usually ends in /v1.",
+           "/v1/embeddings, and GET /v1/models, /budget, /costs, /costs/{request_id}, /requests, "
+           "/healthz, /readyz; all also under /s/<session>/. Check the base URL: it usually ends "
+           "in /v1.",
            TEXT_ARG(text_slice(path, 0, 200)));
 }
 
@@ -132,13 +134,8 @@ void desk_letter(void *context, struct letter *letter)
 {
     struct worker *worker = context;
     struct request *request = roster_find(&worker->requests, letter->to);
-    ASSERT(letter->kind == CLERK_LETTER_ANSWER);
-    struct books_answer *answer = letter->body;
-    if (request != NULL && answer->status == 404) {
-        refuse(request, REFUSAL_NOT_FOUND, NULL, "The books know no request of that id.");
-    } else if (request != NULL) {
-        reply_header(&request->reply, "Content-Type", "application/json");
-        reply_whole_take(&request->reply, answer->status, &answer->body);
-    }
+    ASSERT(letter->kind == BOOKS_LETTER_ANSWER);
+    if (request != NULL)
+        endpoint_books_answer(request, letter->body);
     letter_free(letter);
 }

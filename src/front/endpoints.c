@@ -41,26 +41,6 @@ bool percent_decode(struct arena *arena, struct text raw, bool form, struct text
     return true;
 }
 
-struct text query_value(struct request *request, const char *name)
-{
-    struct text rest = request->query;
-    while (rest.at != NULL) {
-        struct text value = text_split(&rest, '&');
-        struct text member = text_split(&value, '=');
-        struct text plain = TEXT("");
-        if (text_equal(member, text_of(name)) && value.at != NULL &&
-            percent_decode(&request->arena, value, true, &plain))
-            return plain;
-    }
-    return TEXT_NONE;
-}
-
-static bool bad_query(struct request *request, const char *param, const char *remedy)
-{
-    refuse(request, REFUSAL_BAD_REQUEST, param, "%s: %s", param, remedy);
-    return false;
-}
-
 static void answer(struct request *request, struct buffer *body)
 {
     buffer_put_byte(body, '\n');
@@ -289,7 +269,7 @@ static void put_tightest(struct buffer *out, const struct account_view *views, s
     put_amount(out, "limit_remaining_usd", UNIT_USD, left > 0 ? left : 0);
 }
 
-static bool guest_unknown(struct request *request)
+bool endpoint_guest_unknown(struct request *request)
 {
     struct house *house = request->worker->house;
     if (house->admission.mode != ADMISSION_PASSTHROUGH || request->admin ||
@@ -304,7 +284,7 @@ static bool guest_unknown(struct request *request)
 void endpoint_budget(struct request *request, struct text rest)
 {
     (void)rest;
-    if (guest_unknown(request))
+    if (endpoint_guest_unknown(request))
         return;
     struct worker *worker = request->worker;
     if (request->key != NULL && !pipeline_name_session(request))
@@ -326,86 +306,4 @@ void endpoint_budget(struct request *request, struct text rest)
     json_put_text_member(&body, TEXT("store"), TEXT("embedded"));
     buffer_put_byte(&body, '}');
     answer(request, &body);
-}
-
-/* ---- costs ---- */
-
-static bool read_moment(struct request *request, const char *name, int64_t *moment_us)
-{
-    struct text value = query_value(request, name);
-    if (value.at == NULL || clock_parse(value, moment_us))
-        return true;
-    return bad_query(request, name,
-                     "write a day (2026-11-21) or a moment (2026-11-21T15:00:00Z) in UTC");
-}
-
-static bool read_groups(struct request *request, unsigned *groups)
-{
-    static const struct {
-        const char *name;
-        enum books_group group;
-    } known[] = {{"day", GROUP_DAY}, {"model", GROUP_MODEL}, {"key", GROUP_KEY}};
-    struct text list = query_value(request, "group_by");
-    while (list.size > 0) {
-        struct text name = text_split(&list, ',');
-        bool found = false;
-        for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
-            if (text_equal(name, text_of(known[i].name))) {
-                *groups |= known[i].group;
-                found = true;
-            }
-        }
-        if (!found)
-            return bad_query(request, "group_by", "any of day, model, key, with commas");
-    }
-    return true;
-}
-
-/* A misspelt filter that was ignored would show other people's sums as one's own. */
-static bool known_members(struct request *request)
-{
-    static const char *const known[] = {"from", "to", "group_by", "model", "key"};
-    struct text rest = request->query;
-    while (rest.size > 0) {
-        struct text member = text_split(&rest, '&');
-        struct text name = text_split(&member, '=');
-        bool found = name.size == 0;
-        for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-            found = found || text_equal(name, text_of(known[i]));
-        if (!found)
-            return bad_query(request, arena_copy(&request->arena, name).at,
-                             "unknown; there are from, to, group_by, model and key");
-    }
-    return true;
-}
-
-static bool read_query(struct request *request, struct text rest, struct books_query *query)
-{
-    query->to_us = INT64_MAX;
-    if (!known_members(request) || !read_moment(request, "from", &query->from_us) ||
-        !read_moment(request, "to", &query->to_us) || !read_groups(request, &query->groups))
-        return false;
-    query->model = query_value(request, "model");
-    query->key = query_value(request, "key");
-    if (!request->admin)
-        query->key = request->key->id;
-    return rest.size == 0 || percent_decode(&request->arena, rest, false, &query->request_id);
-}
-
-void endpoint_costs(struct request *request, struct text rest)
-{
-    if (guest_unknown(request))
-        return;
-    struct books_query query = {
-        .to = request->id,
-        .mailbox = request->worker->mailbox,
-    };
-    if (!read_query(request, rest, &query)) {
-        if (request->reply.status == 0)
-            bad_query(request, "request_id", "not a request id");
-        return;
-    }
-    if (!clerk_ask(request->worker->house->clerk, &query))
-        refuse(request, REFUSAL_BOOKS_BUSY, NULL,
-               "Too many questions to the books are waiting for an answer.");
 }

@@ -1,98 +1,5 @@
 /* The clerk: sums and single requests, exactly once, whatever happens to its database. */
-#include "books/clerk.h"
-
-#include "desk.h"
-
-/* A clerk over a desk's ledger, and the mailbox its answers come to. */
-struct office {
-    struct desk desk;
-    struct clerk *clerk;
-    struct loop *loop;
-    struct mailbox *mailbox;
-    int status;
-    char body[8192];
-    uint64_t to;
-};
-
-static void take_answer(void *context, struct letter *letter)
-{
-    struct office *office = context;
-    struct books_answer *answer = letter->body;
-    ck_assert_int_eq(letter->kind, CLERK_LETTER_ANSWER);
-    office->status = answer->status;
-    office->to = letter->to;
-    (void)snprintf(office->body, sizeof(office->body), "%.*s",
-                   TEXT_ARG(buffer_text(&answer->body)));
-    letter_free(letter);
-    loop_stop(office->loop);
-}
-
-static void database_of(const struct office *office, char path[128])
-{
-    (void)snprintf(path, 128, "%s/books.db", office->desk.dir.path);
-}
-
-static void clerk_begin(struct office *office)
-{
-    char path[128];
-    struct fault fault;
-    database_of(office, path);
-    office->clerk = clerk_open(office->desk.dir.path, path, &fault);
-    ck_assert_msg(office->clerk != NULL, "%s", fault.message);
-}
-
-static void office_open(struct office *office)
-{
-    office->desk = desk_make();
-    desk_open(&office->desk);
-    office->loop = loop_open(clock_real());
-    office->mailbox = mailbox_open(office->loop, take_answer, office);
-    clerk_begin(office);
-}
-
-static void office_close(struct office *office)
-{
-    clerk_close(office->clerk);
-    mailbox_close(office->mailbox);
-    loop_turn(office->loop, 0);
-    loop_close(office->loop);
-    desk_close(&office->desk);
-    desk_end(&office->desk);
-}
-
-static const char *ask(struct office *office, struct books_query query)
-{
-    query.mailbox = office->mailbox;
-    query.to = 77;
-    office->status = 0;
-    ck_assert(clerk_ask(office->clerk, &query));
-    loop_run(office->loop);
-    ck_assert_uint_eq(office->to, 77);
-    return office->body;
-}
-
-static const struct books_query all = {.to_us = INT64_MAX};
-
-/* One settled call. */
-static void call(struct office *office, int number, const char *model, const char *key,
-                 int64_t amount)
-{
-    char room[48];
-    struct charge charge = sample_charge(1, amount);
-    struct entry reserve = sample_entry(ENTRY_RESERVE, sample_call(number, room), &charge);
-    struct entry settle = sample_entry(ENTRY_SETTLE, room, &charge);
-    reserve.wall_us = settle.wall_us = office->desk.clock.wall_us;
-    settle.model = reserve.model = text_of(model);
-    settle.key = reserve.key = text_of(key);
-    ledger_note(office->desk.batch, &reserve);
-    ledger_note(office->desk.batch, &settle);
-    desk_commit(&office->desk);
-}
-
-static bool says(const struct office *office, const char *what)
-{
-    return strstr(office->body, what) != NULL;
-}
+#include "office.h"
 
 START_TEST(empty_books_sum_to_nothing)
 {
@@ -117,7 +24,7 @@ START_TEST(groups_by_day_model_and_key)
     clock_fake_advance(&office.desk.clock, SAMPLE_DAY_US);
     call(&office, 3, "o3", "alice", 7);
     struct books_query query = all;
-    query.groups = GROUP_DAY | GROUP_MODEL;
+    query.groups = GROUP_BIT(GROUP_DAY) | GROUP_BIT(GROUP_MODEL);
     ck_assert_str_eq(
         ask(&office, query),
         "{\"object\":\"costs\",\"from\":null,\"to\":null,\"group_by\":[\"day\",\"model\"],"
@@ -132,7 +39,7 @@ START_TEST(groups_by_day_model_and_key)
         "\"prompt_tokens\":100,\"cached_tokens\":40,\"completion_tokens\":20,"
         "\"reasoning_tokens\":5,\"total_tokens\":120,\"cost_usd\":0.000000007,"
         "\"cost_nano_usd\":7}],\"next\":null}");
-    query.groups = GROUP_KEY;
+    query.groups = GROUP_BIT(GROUP_KEY);
     ask(&office, query);
     ck_assert(says(&office, "\"data\":[{\"group\":{\"key\":\"alice\"},\"requests\":2,"));
     ck_assert(says(&office, "{\"group\":{\"key\":\"bob\"},\"requests\":1,"));
@@ -149,10 +56,10 @@ START_TEST(filters_by_key_model_and_whole_hours)
     clock_fake_advance(&office.desk.clock, INT64_C(3600000000));
     call(&office, 3, "x'; DROP TABLE total; --", "alice", 4);
     struct books_query query = all;
-    query.key = TEXT("alice");
+    query.filter[GROUP_KEY] = TEXT("alice");
     ask(&office, query);
     ck_assert(says(&office, "\"cost_nano_usd\":6}"));
-    query.model = TEXT("x'; DROP TABLE total; --");
+    query.filter[GROUP_MODEL] = TEXT("x'; DROP TABLE total; --");
     ask(&office, query);
     ck_assert(says(&office, "\"cost_nano_usd\":4}"));
 
@@ -271,7 +178,8 @@ START_TEST(gives_the_lines_of_one_request)
     call(&office, 1, "gpt-4o", "alice", 1000);
     clock_fake_advance(&office.desk.clock, SAMPLE_DAY_US);
     call(&office, 2, "gpt-4o", "alice", 2);
-    struct books_query query = {.request_id = text_slice(text_of(sample_call(1, room)), 0, 28)};
+    struct books_query query = {.subject = BOOKS_REQUEST,
+                                .request_id = text_slice(text_of(sample_call(1, room)), 0, 28)};
     ask(&office, query);
     ck_assert_int_eq(office.status, 200);
     ck_assert(says(&office, "{\"object\":\"costs.request\",\"request_id\":\"req_"));
@@ -281,7 +189,7 @@ START_TEST(gives_the_lines_of_one_request)
     struct json_value value;
     ck_assert_int_eq(json_parse(text_of(office.body), &value, NULL), JSON_OK);
 
-    query.key = TEXT("alice");
+    query.filter[GROUP_KEY] = TEXT("alice");
     ask(&office, query);
     ck_assert_int_eq(office.status, 200);
     office_close(&office);
@@ -295,14 +203,15 @@ START_TEST(a_request_of_another_key_or_of_nobody_is_not_found)
     office_open(&office);
     call(&office, 1, "gpt-4o", "alice", 1000);
     struct text id = text_slice(text_of(sample_call(1, room)), 0, 28);
-    ask(&office, (struct books_query){.request_id = id, .key = TEXT("bob")});
+    ask(&office, (struct books_query){
+                     .subject = BOOKS_REQUEST, .request_id = id, .filter[GROUP_KEY] = TEXT("bob")});
     ck_assert_int_eq(office.status, 404);
     ck_assert(says(&office, "\"code\":\"request_not_found\""));
     static const char *const ids[] = {"req_", "x", "req_000000000000000000000001",
                                       "req_zzzzzzzzzzzzzzzzzzzzzzzz",
                                       "req_ffffffffffffffffffffffff"};
     for (size_t i = 0; i < UNIT_COUNT(ids); i++) {
-        ask(&office, (struct books_query){.request_id = text_of(ids[i])});
+        ask(&office, (struct books_query){.subject = BOOKS_REQUEST, .request_id = text_of(ids[i])});
         ck_assert_int_eq(office.status, 404);
     }
     office_close(&office);

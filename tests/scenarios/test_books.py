@@ -1,0 +1,245 @@
+"""The books: /costs in every grouping, its filters, pages and CSV; /requests; and costs from
+elsewhere."""
+
+import csv
+import datetime
+import io
+import itertools
+import urllib.parse
+
+import pytest
+
+from harness import ADMIN, KEY, Provider, Purser, error_of, usd
+
+BOB = "sk-test-bob-0123456789abcdefgh"
+KEYS = [{"id": "alice", "key": KEY, "team": "research", "user": "al", "tags": ["batch"]},
+        {"id": "bob", "key": BOB}]
+GROUPS = ("hour", "day", "month", "model", "upstream", "service", "key", "user", "team", "session",
+          "tag", "endpoint")
+SUMS = ("requests", "prompt_tokens", "cached_tokens", "completion_tokens", "reasoning_tokens",
+        "total_tokens", "cost_nano_usd")
+AS_ADMIN = {"Authorization": f"Bearer {ADMIN}"}
+AS_BOB = {"Authorization": f"Bearer {BOB}"}
+
+
+def get(purser, path, headers=AS_ADMIN):
+    return purser.client.get(path, headers=headers)
+
+
+@pytest.fixture(scope="module")
+def filled():
+    """Calls of two keys, two models, three sessions, with and without tags; one of them refused."""
+    with Provider() as provider, Purser(provider, keys=KEYS) as purser:
+        for number in range(12):
+            answer = purser.chat(
+                key=(KEY, BOB)[number % 2], model=("gpt-4o", "gpt-4o-mini")[number % 3 == 0],
+                fake=f"prompt={10 + number},output={3 + number},cached=2",
+                headers={"x-purser-session": f"s{number % 3}",
+                         "x-purser-tags": ("", "x", "x,y")[number % 4 % 3]})
+            assert answer.status_code == 200, answer.text
+            purser.booked(answer)
+        error_of(purser.chat(max_tokens=-1), 400, "invalid_value")
+        yield purser, provider
+
+
+def settles(purser):
+    return [line for line in purser.ledger() if line["kind"] == "settle"]
+
+
+def group_of(line, name):
+    """The values of a group that a ledger line counts in."""
+    if name in ("hour", "day", "month"):
+        size = {"hour": 13, "day": 10, "month": 7}[name]
+        return [line["timestamp"][:size] + (":00" if name == "hour" else "")]
+    if name == "tag":
+        return line.get("tags") or [""]
+    return [line.get(name, "")]
+
+
+def expected(lines, names):
+    sums = {}
+    for line in lines:
+        for values in itertools.product(*(group_of(line, name) for name in names)):
+            row = sums.setdefault(values, dict.fromkeys(SUMS, 0))
+            for member in SUMS:
+                row[member] += 1 if member == "requests" else line.get(member, 0)
+    return sums
+
+
+@pytest.mark.parametrize("names", [(name,) for name in GROUPS] + [
+    ("day", "model"), ("model", "key", "session"), ("hour", "team", "tag"), GROUPS])
+def test_each_grouping_adds_up_to_the_ledger_and_the_bill(filled, names):
+    purser, provider = filled
+    answer = purser.costs(group_by=",".join(names))
+    lines = settles(purser)
+    got = {tuple(row["group"][name] for name in names): {sum_: row[sum_] for sum_ in SUMS}
+           for row in answer["data"]}
+    assert got == expected(lines, names)
+    assert len(got) == len(answer["data"])
+    assert list(got) == sorted(got)
+    total = sum(line["cost_nano_usd"] for line in lines)
+    assert answer["total"]["cost_nano_usd"] == total == usd(answer["total"]["cost_usd"])
+    assert total == provider.settled_bill()["cost_nano_usd"]
+    assert answer["total"]["requests"] == 12
+    if "tag" not in names:
+        assert sum(row["cost_nano_usd"] for row in answer["data"]) == total
+
+
+@pytest.mark.parametrize("name", GROUPS[3:])
+def test_each_filter_picks_its_lines(filled, name):
+    purser, _ = filled
+    for values, sums in expected(settles(purser), (name,)).items():
+        answer = get(purser, "/costs?" + urllib.parse.urlencode({name: values[0]})).json()
+        assert {member: answer["total"][member] for member in SUMS} == sums
+    nobody = get(purser, f"/costs?{name}=%27%20OR%20%271%27=%271")
+    assert nobody.json()["total"]["requests"] == 0
+
+
+def test_pages_cover_every_row_once(filled):
+    purser, _ = filled
+    whole = purser.costs(group_by="session,key,model,tag")["data"]
+    for limit in (1, 2, 3, len(whole) - 1, len(whole), len(whole) + 1):
+        rows, query, pages = [], {"group_by": "session,key,model,tag", "limit": limit}, 0
+        while True:
+            page = purser.costs(**query)
+            assert len(page["data"]) <= limit
+            assert page["total"]["requests"] == 12
+            rows += page["data"]
+            pages += 1
+            if page["next"] is None:
+                break
+            query["cursor"] = page["next"]
+        assert rows == whole
+        assert pages == -(-len(whole) // limit)
+
+
+def test_csv_is_what_json_is(filled):
+    purser, _ = filled
+    answer = get(purser, "/costs?group_by=day,key,model&format=csv")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/csv")
+    assert answer.headers["content-disposition"] == 'attachment; filename="costs.csv"'
+    rows = list(csv.DictReader(io.StringIO(answer.text, newline="")))
+    for row, same in zip(rows, purser.costs(group_by="day,key,model")["data"], strict=True):
+        assert {name: row[name] for name in ("day", "key", "model")} == same["group"]
+        assert {member: int(row[member]) for member in SUMS} == {m: same[m] for m in SUMS}
+        assert usd(row["cost_usd"]) == same["cost_nano_usd"]
+    first = get(purser, "/costs?group_by=session&format=csv&limit=1")
+    assert len(first.text.splitlines()) == 2
+    rest = get(purser, "/costs?group_by=session&format=csv&cursor=" + first.headers["x-purser-next"])
+    assert len(rest.text.splitlines()) == 3
+    assert "x-purser-next" not in rest.headers
+
+
+def test_csv_cells_are_no_formulas(shared_provider, start):
+    purser = start(shared_provider)
+    for name in ("=1+1", "+1", "-1", "@SUM(A1)", 'a"b,c'):
+        purser.booked(purser.chat(headers={"x-purser-session": name}))
+    text = get(purser, "/costs?group_by=session&format=csv").text
+    names = [row["session"] for row in csv.DictReader(io.StringIO(text, newline=""))]
+    assert sorted(names) == sorted(["'=1+1", "'+1", "'-1", "'@SUM(A1)", 'a"b,c'])
+
+
+def test_recent_requests_come_newest_first(filled):
+    purser, _ = filled
+    whole = get(purser, "/requests?limit=1000").json()
+    assert whole["object"] == "list" and whole["next"] is None
+    want = [line for line in purser.ledger() if line["kind"] in ("settle", "refuse")][::-1]
+    for row, line in zip(whole["data"], want, strict=True):
+        assert row == {name: value for name, value in line.items()
+                       if name not in ("node", "accounts", "seq", "hash")}
+    rows, cursor = [], ""
+    while cursor is not None:
+        page = get(purser, f"/requests?limit=5{cursor and '&cursor=' + cursor}").json()
+        rows += page["data"]
+        cursor = page["next"]
+    assert rows == whole["data"]
+
+
+def test_recent_requests_are_filtered(filled):
+    purser, _ = filled
+
+    def ids(query, headers=AS_ADMIN):
+        return [row["request_id"] for row in get(purser, "/requests?" + query, headers).json()["data"]]
+
+    everything = get(purser, "/requests?limit=1000").json()["data"]
+    for name, value in (("key", "bob"), ("model", "gpt-4o"), ("session", "s1"), ("status", 200),
+                        ("status", 400), ("error", "invalid_value"), ("team", "research"),
+                        ("endpoint", "chat.completions"), ("user", "al"), ("upstream", "fake")):
+        found = ids(f"{name}={value}")
+        assert found == [row["request_id"] for row in everything if row.get(name) == value]
+        assert found
+    assert ids("tag=y") == [row["request_id"] for row in everything if "y" in row.get("tags", [])]
+    assert ids("", AS_BOB) == ids("key=bob") == ids("key=alice", AS_BOB)
+    tomorrow = (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=1)).date()
+    assert ids(f"from={tomorrow}") == []
+    assert len(ids(f"to={tomorrow}")) == 13
+
+
+@pytest.mark.parametrize("path, param", [
+    ("/costs?team", "team"), ("/costs?team=a&team=b", "team"), ("/costs?kye=alice", "kye"),
+    ("/costs?key=%zz", "key"), ("/costs?limit=0", "limit"), ("/costs?limit=50001", "limit"),
+    ("/costs?limit=99999999999999999999", "limit"), ("/costs?limit=-1", "limit"),
+    ("/costs?limit=1e3", "limit"), ("/costs?format=xml", "format"),
+    ("/costs?group_by=model;DROP", "group_by"), ("/costs?group_by=day,,key", "group_by"),
+    ("/costs?from=2026-02-30", "from"), ("/costs?from=99999-01-01", "from"),
+    ("/costs?to=tomorrow", "to"), ("/costs?from=2026-11-02&to=2026-11-01", "from"),
+    ("/costs?cursor=00", "cursor"), ("/costs?group_by=day&cursor=x'", "cursor"),
+    ("/costs?status=200", "status"), ("/requests?group_by=day", "group_by"),
+    ("/requests?status=abc", "status"), ("/requests?status=99", "status"),
+    ("/requests?cursor=-1", "cursor"), ("/requests?limit=1001", "limit"),
+    ("/costs/req_0?key=alice", "key"),
+])
+def test_questions_that_make_no_sense_are_refused(filled, path, param):
+    assert error_of(get(filled[0], path), 400, "invalid_request")["param"] == param
+
+
+@pytest.mark.parametrize("query", [
+    "model=" + "a" * 4000, "key=%00", "team=%ff%fe", "tag=%27%3B%20DROP%20TABLE%20total%3B--",
+    "session=%25", "from=1970-01-01", "to=9999-12-31", "group_by=day,day,day", "&&&", "user=",
+])
+def test_odd_questions_have_plain_answers(filled, query):
+    answer = get(filled[0], "/costs?" + query)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["object"] == "costs"
+    assert filled[0].costs()["total"]["requests"] == 12
+
+
+def test_groups_survive_a_restart_and_the_loss_of_the_database(provider, start):
+    purser = start(provider, keys=KEYS)
+    for number in range(3):
+        purser.booked(purser.chat(headers={"x-purser-tags": f"t{number}"}))
+    before = purser.costs(group_by="tag,key")
+    purser.end()
+    purser.start()
+    assert purser.costs(group_by="tag,key") == before
+    purser.end()
+    for path in (purser.folder / "data").glob("books.db*"):
+        path.unlink()
+    purser.start()
+    assert purser.costs(group_by="tag,key") == before
+    assert len(get(purser, "/requests").json()["data"]) == 3
+
+
+def test_ten_thousand_groups_come_in_pages(provider, start):
+    purser = start(provider, workers=1)
+    line = purser.booked(purser.chat())
+    purser.end()
+    path = next((purser.folder / "data/ledger").glob("*.jsonl"))
+    text = [text for text in path.read_text().splitlines() if '"kind":"settle"' in text][0]
+    # A file that another process wrote: the roll-ups read it, the replay reads the newest only.
+    older = path.with_name(path.name.replace(line["timestamp"][:10], "2020-01-01"))
+    older.write_text("".join(
+        text.replace('"session":"alice"', f'"session":"s{number:05}"') + "\n"
+        for number in range(10000)))
+    purser.start()
+    rows, query = [], {"group_by": "session", "limit": 3000}
+    while True:
+        page = purser.costs(**query)
+        rows += [row["group"]["session"] for row in page["data"]]
+        if page["next"] is None:
+            break
+        query["cursor"] = page["next"]
+    assert rows == sorted(["alice"] + [f"s{number:05}" for number in range(10000)])
+    assert page["total"]["requests"] == 10001
+    assert len(get(purser, "/costs?group_by=session&format=csv").text.splitlines()) == 10002
