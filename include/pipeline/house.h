@@ -58,7 +58,9 @@ struct house {
     struct ledger *ledger;
     struct clerk *clerk;
     struct guests guests;
-    size_t body_most; /* bytes of a request body */
+    size_t body_most;  /* bytes of a request body */
+    size_t calls_most; /* at upstreams, those that outlived their client included; 0: no limit */
+    atomic_size_t calls;
     int64_t request_ms, drain_ms, wait_ms;
     int budget_status; /* of an exhausted budget */
     bool hide_amounts, show_shared, log_access;

@@ -200,6 +200,7 @@ static void run(struct estate *estate, int socket, int signals)
         .count = config->workers > 0 ? (size_t)config->workers : cores_available(),
     };
     stations.at = memory_new(stations.count * sizeof *stations.at);
+    estate->house.calls_most = options.connections_most;
     ledger_start(estate->house.ledger);
     open_stations(&stations, &estate->house, &options);
     log_info("purser " PURSER_VERSION " listens on %.*s with %zu worker%s",

@@ -316,7 +316,15 @@ static bool check_promises(struct request *request)
         refuse_body(request, &error);
         return false;
     }
-    return true;
+    if (!text_equal_nocase(text_trim(request_header(request, "x-purser-cache")),
+                           TEXT("only-if-cached")))
+        return true;
+    struct body_error missed = {.status = 504,
+                                .code = "cache_miss",
+                                .param = TEXT("x-purser-cache"),
+                                .message = "Nothing is cached for this request."};
+    refuse_body(request, &missed);
+    return false;
 }
 
 static bool model_allowed(const struct request *request)
@@ -377,14 +385,29 @@ static bool read_body(struct request *request)
     return false;
 }
 
+/* Clients that come, ask and hang up do not count as connections, but the calls that finish without
+ * them do. */
+static bool house_is_full(struct house *house)
+{
+    return house->calls_most > 0 &&
+           atomic_load_explicit(&house->calls, memory_order_relaxed) >= house->calls_most;
+}
+
 enum next admit_request(struct request *request)
 {
-    if (atomic_load_explicit(&request->worker->house->stopping, memory_order_relaxed)) {
+    struct house *house = request->worker->house;
+    if (atomic_load_explicit(&house->stopping, memory_order_relaxed)) {
         refuse(request, REFUSAL_SHUTTING_DOWN, NULL, "purser is shutting down.");
         return GO_BOOKS;
     }
     if (!pipeline_identify(request))
         return GO_BOOKS;
+    if (house_is_full(house)) {
+        refuse(request, REFUSAL_OVERLOADED, NULL,
+               "Too many calls are running, some of them for clients that have left; see "
+               "limits.connections in the configuration.");
+        return GO_BOOKS;
+    }
     if (request->key == NULL) { /* the admin token has no budgets to spend from */
         refuse(request, REFUSAL_INVALID_KEY, NULL,
                "The admin token cannot make model calls; use a caller's key.");

@@ -221,6 +221,7 @@ void call_open(struct request *request)
     struct call *call = memory_new(sizeof *call);
     call->worker = worker;
     call->id = roster_add(&worker->calls, call);
+    atomic_fetch_add_explicit(&worker->house->calls, 1, memory_order_relaxed);
     call->request = request;
     request->call = call;
     call->began_us = request->began_us;
@@ -342,5 +343,6 @@ void call_close(struct call *call)
     transfer_close(call->transfer);
     call->transfer = NULL;
     roster_remove(&call->worker->calls, call->id);
+    atomic_fetch_sub_explicit(&call->worker->house->calls, 1, memory_order_relaxed);
     loop_defer(call->worker->loop, release, call);
 }

@@ -36,6 +36,7 @@ static const struct refusal_row table[REFUSAL_COUNT] = {
     [REFUSAL_HOST] = {403, "permission_error", "host_not_allowed", RETRY_NO},
     [REFUSAL_NOT_FOUND] = {404, "invalid_request_error", "not_found", RETRY_NO},
     [REFUSAL_BOOKS_BUSY] = {503, "server_error", "overloaded", RETRY_SOON},
+    [REFUSAL_OVERLOADED] = {503, "server_error", "overloaded", RETRY_SOON},
     [REFUSAL_LEDGER] = {503, "server_error", "ledger_unavailable", RETRY_LATER},
     [REFUSAL_SHUTTING_DOWN] = {503, "server_error", "shutting_down", RETRY_LATER},
     [REFUSAL_UPSTREAM_UNREACHABLE] = {502, "upstream_error", "upstream_unreachable",

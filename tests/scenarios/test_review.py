@@ -9,6 +9,7 @@ import struct
 import threading
 import time
 
+import httpx
 import pytest
 
 from harness import KEY, Purser, Upstream, error_of, plain_answer, usd, wait_until
@@ -129,6 +130,14 @@ def test_a_header_that_should_save_money_is_not_passed_over(start, plain, name, 
         assert not plain.asked
 
 
+def test_only_if_cached_makes_no_call(start, plain):
+    with start(upstreams=[upstream(plain.url)]) as purser:
+        answer = purser.chat(headers={"x-purser-cache": "only-if-cached"})
+        error_of(answer, 504, "cache_miss")
+        assert answer.headers["x-should-retry"] == "false"
+        assert not plain.asked
+
+
 # ---- usage ----
 
 def test_a_usage_that_more_output_follows_is_not_the_whole_calls(start):
@@ -198,6 +207,22 @@ def test_bodies_of_strangers_are_not_kept(start, plain):
         assert grown < 30_000, f"{grown} KiB"
         clients[0].sendall(b" " * (1 << 20))
         assert clients[0].recv(100).startswith(b"HTTP/1.1 401 ")
+
+
+def test_calls_whose_clients_have_left_are_limited_too(provider, start):
+    with start(upstreams=[upstream(provider.url, cancel_saves="no")],
+               limits={"connections": 10}) as purser:
+        for _ in range(10):
+            with pytest.raises(httpx.ReadTimeout):
+                purser.client.post("/v1/chat/completions", timeout=0.1,
+                                   headers={"x-fake": "delay_ms=3000"},
+                                   json={"model": "gpt-4o-mini", "messages": []})
+        answer = purser.chat()
+        error_of(answer, 503, "overloaded")
+        assert (answer.headers["retry-after"], answer.headers["x-should-retry"]) == ("1", "true")
+        assert provider.bill(False)["requests"] == 10
+        purser.idle()
+        assert purser.chat().status_code == 200
 
 
 def test_a_unix_socket_is_closed_to_others_however_lax_the_umask(plain, tmp_path):
