@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/check.h"
+#include "cli/prices_command.h"
 #include "cli/serve.h"
 
 struct command {
@@ -14,6 +15,7 @@ struct command {
 static const struct command commands[] = {
     {"serve", "run the proxy: purser serve [--config FILE]", cli_serve},
     {"check", "check a configuration: purser check [--print] [FILE]", cli_check},
+    {"prices", "show prices: purser prices [MODEL] [--config FILE] [--json]", cli_prices},
 };
 
 #define COMMAND_COUNT (sizeof commands / sizeof *commands)

@@ -24,6 +24,11 @@ MUST_USE struct catalog *estate_catalog(const struct config *config, struct faul
  * and outlive it. False: nothing is left open. */
 MUST_USE bool estate_open(struct estate *estate, const struct config *config,
                           struct catalog *catalog, struct fault *fault);
+/* The upstreams and the catalog alone: enough for route_price, and nothing is written. */
+void estate_open_routes(struct estate *estate, const struct config *config,
+                        struct catalog *catalog);
+void estate_close_routes(struct estate *estate);
+
 /* Ends the clerk, who posts to the workers' mailboxes: between their leaving the loops and their
  * being closed. */
 void estate_dismiss_clerk(struct estate *estate);

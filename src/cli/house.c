@@ -235,6 +235,19 @@ static void make_upstreams(struct estate *estate)
     estate->house.upstream_count = config->upstream_count;
 }
 
+void estate_open_routes(struct estate *estate, const struct config *config, struct catalog *catalog)
+{
+    *estate = (struct estate){.config = config, .catalog = catalog};
+    estate->house.catalog = catalog;
+    make_upstreams(estate);
+}
+
+void estate_close_routes(struct estate *estate)
+{
+    arena_close(&estate->arena);
+    *estate = (struct estate){0};
+}
+
 /* ---- books and budgets ---- */
 
 static void say_replay(const struct ledger_replay *replay)
