@@ -5,6 +5,8 @@
 #ifndef PURSER_TESTS_PIPELINE_DESK_H
 #define PURSER_TESTS_PIPELINE_DESK_H
 
+#include <stdio.h>
+
 #include "../budget/fixture.h"
 #include "pipeline/pipeline.h"
 
