@@ -1,0 +1,216 @@
+/* Which path is what. */
+#include "../pipeline/desk.h"
+#include "front/desk.h"
+
+/* The house is stopping, so that a model call goes no further than to its refusal. */
+static void counter_open(struct desk *desk)
+{
+    desk_open(desk);
+    desk->house.admission.mode = ADMISSION_OPEN;
+    desk->house.admission.guest = (struct key){.id = TEXT("guest"), .may_set = NAMING_SESSION};
+    atomic_store(&desk->house.stopping, true);
+}
+
+static void take(struct desk *desk, const char *method, const char *target)
+{
+    desk_next(desk);
+    desk->request->method = text_of(method);
+    desk->request->target = text_of(target);
+    desk_take(desk->request);
+}
+
+START_TEST(model_calls_are_known_by_their_paths)
+{
+    static const struct {
+        const char *target;
+        enum endpoint endpoint;
+        const char *session;
+    } cases[] = {
+        {"/v1/chat/completions", ENDPOINT_CHAT, NULL},
+        {"/chat/completions", ENDPOINT_CHAT, NULL},
+        {"/v1/completions", ENDPOINT_COMPLETIONS, NULL},
+        {"/v1/embeddings?x=y", ENDPOINT_EMBEDDINGS, NULL},
+        {"/s/nightly/v1/chat/completions", ENDPOINT_CHAT, "nightly"},
+        {"/s/nightly/chat/completions?", ENDPOINT_CHAT, "nightly"},
+        {"/s/a%2Fb%20c/v1/embeddings", ENDPOINT_EMBEDDINGS, "a/b c"},
+        {"/s/v1/v1/completions", ENDPOINT_COMPLETIONS, "v1"},
+        {"/s/s/completions", ENDPOINT_COMPLETIONS, "s"},
+    };
+    struct desk desk;
+    counter_open(&desk);
+    for (size_t i = 0; i < UNIT_COUNT(cases); i++) {
+        take(&desk, "POST", cases[i].target);
+        desk_expect(&desk, 503, "shutting_down");
+        ck_assert_int_eq(desk.request->endpoint, cases[i].endpoint);
+        UNIT_TEXT(desk.request->url_session, cases[i].session);
+    }
+    desk_close(&desk);
+}
+END_TEST
+
+START_TEST(other_paths_are_not_found)
+{
+    static const char *const targets[] = {
+        "/",
+        "",
+        "*",
+        "/v1",
+        "/v1/",
+        "/v1/v1/chat/completions",
+        "/v2/chat/completions",
+        "//chat/completions",
+        "/chat/completions/",
+        "/chat/completions/extra",
+        "/chat%2Fcompletions",
+        "/CHAT/completions",
+        "/s/",
+        "/s//v1/chat/completions",
+        "/s/nightly",
+        "/s/nightly/",
+        "/s/%zz/v1/chat/completions",
+        "/s/a/s/b/v1/chat/completions",
+        "/v1/s/nightly/chat/completions",
+        "/v1/unheard-of",
+        "http://host/v1/chat/completions",
+        "/../v1/chat/completions",
+    };
+    struct desk desk;
+    counter_open(&desk);
+    for (size_t i = 0; i < UNIT_COUNT(targets); i++) {
+        take(&desk, "POST", targets[i]);
+        desk_expect(&desk, 404, "unknown_path");
+    }
+    desk_close(&desk);
+}
+END_TEST
+
+START_TEST(other_methods_are_refused)
+{
+    static const char *const cases[][2] = {
+        {"GET", "/v1/chat/completions"},
+        {"PUT", "/v1/embeddings"},
+        {"post", "/v1/completions"},
+        {"POST", "/v1/models"},
+        {"POST", "/v1/models/x"},
+        {"DELETE", "/budget"},
+        {"POST", "/costs"},
+        {"HEAD", "/costs/req_1"},
+        {"POST", "/healthz"},
+    };
+    struct desk desk;
+    counter_open(&desk);
+    for (size_t i = 0; i < UNIT_COUNT(cases); i++) {
+        take(&desk, cases[i][0], cases[i][1]);
+        desk_expect(&desk, 405, "method_not_allowed");
+    }
+    desk_close(&desk);
+}
+END_TEST
+
+START_TEST(health_needs_no_key)
+{
+    struct desk desk;
+    counter_open(&desk);
+    desk.house.admission.mode = ADMISSION_KEYS;
+    take(&desk, "GET", "/healthz");
+    ck_assert_int_eq(desk.request->reply.status, 200);
+    ck_assert_uint_ne(text_find(reply_backlog(&desk.request->reply), TEXT("\"status\":\"ok\""), 0),
+                      SIZE_MAX);
+    take(&desk, "GET", "/v1/healthz");
+    ck_assert_int_eq(desk.request->reply.status, 200);
+    take(&desk, "GET", "/budget");
+    desk_expect(&desk, 401, "invalid_api_key");
+    take(&desk, "GET", "/v1/models");
+    desk_expect(&desk, 401, "invalid_api_key");
+    take(&desk, "GET", "/costs");
+    desk_expect(&desk, 401, "invalid_api_key");
+    desk_close(&desk);
+}
+END_TEST
+
+START_TEST(too_many_headers_are_refused)
+{
+    struct desk desk;
+    counter_open(&desk);
+    desk.request->method = TEXT("POST");
+    desk.request->target = TEXT("/v1/chat/completions");
+    desk.request->too_many_headers = true;
+    desk_take(desk.request);
+    ck_assert_int_ge(desk.request->reply.status, 400);
+    ck_assert_int_lt(desk.request->reply.status, 500);
+    desk_close(&desk);
+}
+END_TEST
+
+/* A browser's question before a request of a page. */
+static void ask_before(struct desk *desk, const char *origin)
+{
+    desk_next(desk);
+    struct request *request = desk->request;
+    request->method = TEXT("OPTIONS");
+    request->target = TEXT("/v1/chat/completions");
+    request->headers[0] = (struct request_header){TEXT("Origin"), text_of(origin)};
+    request->headers[1] =
+        (struct request_header){TEXT("Access-Control-Request-Method"), TEXT("POST")};
+    request->headers[2] = (struct request_header){TEXT("Access-Control-Request-Headers"),
+                                                  TEXT("authorization, content-type")};
+    request->header_count = 3;
+    desk_take(request);
+}
+
+START_TEST(pages_that_may_call_are_told_so_and_others_are_not)
+{
+    static const struct text origins[] = {TEXT("https://app.example")};
+    struct desk desk;
+    counter_open(&desk);
+    desk.house.admission.origins = origins;
+    desk.house.admission.origin_count = 1;
+    ask_before(&desk, "https://app.example");
+    ck_assert_int_eq(desk.request->reply.status, 204);
+    UNIT_TEXT(desk_header(&desk, "Access-Control-Allow-Origin"), "https://app.example");
+    UNIT_TEXT(desk_header(&desk, "Access-Control-Allow-Headers"), "authorization, content-type");
+    static const char *const others[] = {"https://app.example.evil", "https://evil", "null",
+                                         "http://app.example", ""};
+    for (size_t i = 0; i < UNIT_COUNT(others); i++) {
+        ask_before(&desk, others[i]);
+        desk_expect(&desk, 403, "origin_not_allowed");
+        ck_assert_ptr_null(desk_header(&desk, "Access-Control-Allow-Origin").at);
+    }
+    desk_close(&desk);
+}
+END_TEST
+
+/* The books' answer to a request. */
+static void answer(struct desk *desk, uint64_t to, int status, const char *body)
+{
+    struct letter *letter = letter_new(to, BOOKS_LETTER_ANSWER);
+    struct books_answer *books = memory_new(sizeof(*books));
+    books->status = status;
+    buffer_put(&books->body, text_of(body));
+    letter->body = books;
+    letter->body_free = books_answer_free;
+    desk_letter(&desk->worker, letter);
+}
+
+START_TEST(the_books_answer_those_who_still_wait)
+{
+    struct desk desk;
+    counter_open(&desk);
+    uint64_t gone = desk.request->id;
+    desk_next(&desk);
+    answer(&desk, gone, 200, "{}");
+    ck_assert_int_eq(desk.request->reply.status, 0);
+    answer(&desk, desk.request->id, 200, "{\"object\":\"costs\"}");
+    ck_assert_int_eq(desk.request->reply.status, 200);
+    UNIT_TEXT(reply_backlog(&desk.request->reply), "{\"object\":\"costs\"}");
+    UNIT_TEXT(desk_header(&desk, "Content-Type"), "application/json");
+    desk_next(&desk);
+    answer(&desk, desk.request->id, 404, "");
+    desk_expect(&desk, 404, "not_found");
+    desk_close(&desk);
+}
+END_TEST
+
+UNIT_MAIN(model_calls_are_known_by_their_paths, other_paths_are_not_found,
+          other_methods_are_refused, health_needs_no_key, too_many_headers_are_refused,
+          pages_that_may_call_are_told_so_and_others_are_not, the_books_answer_those_who_still_wait)
