@@ -337,14 +337,17 @@ static bool model_allowed(const struct request *request)
     return key->model_count == 0;
 }
 
+/* Other parameters than the charset say nothing about how to read JSON. */
 static bool is_utf8(struct text parameter)
 {
-    struct text name = text_split(&parameter, '=');
+    struct text name = text_trim(text_split(&parameter, '='));
     struct text value = text_trim(parameter);
     if (value.size >= 2 && value.at[0] == '"' && value.at[value.size - 1] == '"')
         value = text_slice(value, 1, value.size - 1);
-    return text_equal_nocase(text_trim(name), TEXT("charset")) &&
-           text_equal_nocase(value, TEXT("utf-8"));
+    if (!text_starts_nocase(name, TEXT("charset")))
+        return true;
+    return text_equal_nocase(name, TEXT("charset")) &&
+           (text_equal_nocase(value, TEXT("utf-8")) || text_equal_nocase(value, TEXT("utf8")));
 }
 
 /* Once, and in no other encoding: an upstream that believed in UTF-7 would read another body than
@@ -358,7 +361,7 @@ static bool is_json(const struct request *request)
     bool json = text_equal_nocase(text_trim(text_split(&rest, ';')), TEXT("application/json"));
     while (json && rest.at != NULL) {
         struct text parameter = text_trim(text_split(&rest, ';'));
-        json = parameter.size == 0 || is_utf8(parameter);
+        json = is_utf8(parameter);
     }
     return json && types == 1;
 }

@@ -65,7 +65,7 @@ def test_a_header_whose_name_is_none_never_reaches_the_upstream(start, plain, li
 @pytest.mark.parametrize("kinds", [
     ["application/json; charset=utf-7"], ["application/json; charset=utf-16"],
     ["application/json;charset=\"utf-7\""], ["application/json", "application/json; charset=utf-7"],
-    ["application/jsonx"], ["application/json, text/plain"]])
+    ["application/json; a=b; CHARSET*=utf-7''utf-7"], ["application/jsonx"], ["application/json, text/plain"]])
 def test_a_body_cannot_be_read_in_another_encoding_upstream(start, plain, kinds):
     """In UTF-7 `+ACI-` is a quote: one reader's text is the other's max_tokens."""
     with start(upstreams=[upstream(plain.url)]) as purser:
@@ -78,7 +78,8 @@ def test_a_body_cannot_be_read_in_another_encoding_upstream(start, plain, kinds)
 
 
 @pytest.mark.parametrize("kind", ["application/json", "Application/JSON; charset=UTF-8",
-                                  "application/json;charset=\"utf-8\""])
+                                  "application/json;charset=\"utf-8\"",
+                                  "application/json; odata=verbose; charset=utf8;"])
 def test_json_in_utf_8_by_any_spelling_passes(start, plain, kind):
     with start(upstreams=[upstream(plain.url)]) as purser:
         assert raw(purser, b"Content-Type: %s\r\n" % kind.encode()).startswith(b"HTTP/1.1 200 ")
