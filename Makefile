@@ -104,4 +104,6 @@ $(OUT)/%.o: %.c
 	@mkdir -p $(@D)
 	@echo "  cc $<"; $(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
+$(OUT)/src/cli/prices.o: config/prices.json # it is embedded
+
 -include $(shell find $(OUT) -name '*.d' 2>/dev/null)

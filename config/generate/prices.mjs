@@ -139,6 +139,31 @@ function pricesOn(date, genai, provider, model, name) {
   return prices
 }
 
+const DAY_MS = 86400000
+const dayBefore = (date) => new Date(Date.parse(date) - DAY_MS).toISOString().slice(0, 10)
+
+// The days on which the package says that the model's price changes, in order.
+function changesOf(model) {
+  const constraints = Array.isArray(model.prices) ? model.prices.map((p) => p.constraint) : []
+  const starts = constraints.filter((c) => c?.type === 'start_date').map((c) => c.start_date)
+  return [...new Set(starts)].sort()
+}
+
+// What a name costs in each time that the package knows, as { from, until, prices }.
+function periodsOf(genai, provider, model, name) {
+  const changes = changesOf(model)
+  const days = changes.length > 0 ? [dayBefore(changes[0]), ...changes] : []
+  const periods = []
+  days.forEach((day, i) => {
+    const prices = pricesOn(day, genai, provider, model, name)
+    const last = periods.at(-1)
+    const same = last !== undefined && JSON.stringify(last.prices) === JSON.stringify(prices)
+    if (same) last.until = changes[i]
+    else periods.push({ from: changes[i - 1], until: changes[i], prices })
+  })
+  return periods.filter(({ prices }) => prices !== undefined)
+}
+
 // ---- names ----
 
 const simple = (name) => name.split('/').pop().toLowerCase()
@@ -195,7 +220,7 @@ function limitsOf(provider, name, context) {
 const thinks = (name) =>
   !known.NO_REASONING.test(name) && known.REASONING.some((pattern) => pattern.test(name))
 
-function record(provider, model, names, prices, kind) {
+function record(provider, model, names, { from, until, prices }, kind) {
   const name = canonical(names, model.id)
   const { max_input, max_output } = limitsOf(provider.id, name, model.context_window)
   return {
@@ -206,6 +231,8 @@ function record(provider, model, names, prices, kind) {
     reasoning: kind === 'chat' && thinks(simple(name)),
     max_input,
     max_output: kind === 'chat' ? max_output : 0,
+    from,
+    until,
     tiers: tiersOf(prices, name),
   }
 }
@@ -219,8 +246,8 @@ function whyLeftOut(name, prices, kind) {
   return speaksUnpriced(name, prices) ? 'audio without a price' : unbillable(prices, kind)
 }
 
-// The record of one family of a package's model's names, or undefined.
-function recordOf({ genai, date, leave, seen }, provider, model, names) {
+// The records of one family of a package's model's names: one for each time, or none.
+function recordsOfFamily({ genai, date, leave, seen }, provider, model, names) {
   const key = (name) => `${provider.id} ${name}`
   const costs = new Map(
     names
@@ -228,18 +255,22 @@ function recordOf({ genai, date, leave, seen }, provider, model, names) {
       .map((name) => [name, pricesOn(date, genai, provider.from, model, name)])
       .filter(([, prices]) => prices !== undefined),
   )
-  if (costs.size === 0) return undefined
+  if (costs.size === 0) return []
   const priced = [...costs.keys()]
   const free = priced[0].endsWith(':free')
   const prices = free ? { input_mtok: 0, output_mtok: 0 } : costs.get(priced[0])
+  const dated = free ? [] : periodsOf(genai, provider.from, model, priced[0])
+  const periods = dated.length > 0 ? dated : [{ prices }]
   const kind = known.EMBEDDING.test(simple(priced[0])) ? 'embedding' : 'chat'
-  const why = whyLeftOut(priced[0], prices, kind)
+  const why = periods
+    .map((period) => whyLeftOut(priced[0], period.prices, kind))
+    .find((reason) => reason !== undefined)
   if (why !== undefined) {
     leave(why, key(priced.join(' ')))
-    return undefined
+    return []
   }
   priced.forEach((name) => seen.add(key(name)))
-  return record(provider, model, priced, prices, kind)
+  return periods.map((period) => record(provider, model, priced, period, kind))
 }
 
 function freeRecords(provider) {
@@ -257,10 +288,12 @@ function recordsOf(context, provider) {
     (id) => context.genai.findProvider({ providerId: id }).models,
   )
   const priced = models.flatMap((model) =>
-    byFamily(candidates(provider, model)).map((names) => recordOf(context, provider, model, names)),
+    byFamily(candidates(provider, model)).flatMap((names) =>
+      recordsOfFamily(context, provider, model, names),
+    ),
   )
-  const records = [...priced.filter((entry) => entry !== undefined), ...freeRecords(provider)]
-  return records.sort((a, b) => (a.name < b.name ? -1 : 1))
+  const order = ({ name, from }) => `${name} ${from ?? ''}`
+  return [...priced, ...freeRecords(provider)].sort((a, b) => (order(a) < order(b) ? -1 : 1))
 }
 
 // ---- the file ----
