@@ -111,7 +111,7 @@ static void take_head(struct call *call)
         return;
     call->status = call->request != NULL ? status : call->status;
     struct text type = transfer_header(call->transfer, TEXT("Content-Type"));
-    if (status < 400 && text_starts_nocase(type, TEXT("text/event-stream"))) {
+    if (status < 300 && text_starts_nocase(type, TEXT("text/event-stream"))) {
         call->mode = CALL_EVENTS;
         begin_stream(call);
     } else {
@@ -316,6 +316,10 @@ static void finish_answer(struct call *call)
         refuse(request, REFUSAL_UPSTREAM_AUTH, NULL,
                "Upstream '%.*s' refused purser's own key (status %d). The operator has to check "
                "its api_key.",
+               TEXT_ARG(call->upstream->name), status);
+    } else if (status >= 300 && status < 400) { /* a client would follow it past its budget */
+        refuse(request, REFUSAL_UPSTREAM_BAD_ANSWER, NULL,
+               "Upstream '%.*s' answered %d, which points to another place. Is its base_url right?",
                TEXT_ARG(call->upstream->name), status);
     } else if (status < 300 && !has_json(call)) {
         refuse(request, REFUSAL_UPSTREAM_BAD_ANSWER, NULL,

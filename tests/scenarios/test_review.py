@@ -51,8 +51,9 @@ def raw(purser, headers, body=b'{"model":"gpt-4o-mini","messages":[],"max_tokens
 # ---- what reaches the upstream ----
 
 @pytest.mark.parametrize("line", [
-    b"Transfer-Encoding : chunked\r\n", b"Content-Length : 3\r\n", b"Transfer-Encoding\x0b: chunked\r\n",
-    b"Transfer\xadEncoding: chunked\r\n", b"x y: 1\r\n", b": nothing\r\n"])
+    b"Transfer-Encoding : chunked\r\n", b"Content-Length : 3\r\n",
+    b"Transfer-Encoding\x0b: chunked\r\n", b"Transfer\xadEncoding: chunked\r\n", b"x y: 1\r\n",
+    b": nothing\r\n"])
 def test_a_header_whose_name_is_none_never_reaches_the_upstream(start, plain, line):
     with start(upstreams=[upstream(plain.url)]) as purser:
         raw(purser, b"Content-Type: application/json\r\n" + line)
@@ -65,7 +66,8 @@ def test_a_header_whose_name_is_none_never_reaches_the_upstream(start, plain, li
 @pytest.mark.parametrize("kinds", [
     ["application/json; charset=utf-7"], ["application/json; charset=utf-16"],
     ["application/json;charset=\"utf-7\""], ["application/json", "application/json; charset=utf-7"],
-    ["application/json; a=b; CHARSET*=utf-7''utf-7"], ["application/jsonx"], ["application/json, text/plain"]])
+    ["application/json; a=b; CHARSET*=utf-7''utf-7"], ["application/jsonx"],
+    ["application/json, text/plain"]])
 def test_a_body_cannot_be_read_in_another_encoding_upstream(start, plain, kinds):
     """In UTF-7 `+ACI-` is a quote: one reader's text is the other's max_tokens."""
     with start(upstreams=[upstream(plain.url)]) as purser:
@@ -255,10 +257,23 @@ def test_the_upstreams_word_on_web_pages_is_not_passed_on(start):
         connection.sendall(plain_answer(ANSWER, more=more))
 
     with Upstream(open_to_all) as own, \
-            start(upstreams=[upstream(own.url)], allowed_origins=["https://ours.example"]) as purser:
+            start(upstreams=[upstream(own.url)],
+                  allowed_origins=["https://ours.example"]) as purser:
         answer = purser.chat(headers={"Origin": "https://ours.example"})
         assert answer.headers.get_list("access-control-allow-origin") == ["https://ours.example"]
         assert "openai-project" not in answer.headers
+
+
+def test_a_redirect_does_not_lead_a_client_past_its_budget(start):
+    def elsewhere(connection, _head, _body):
+        connection.sendall(plain_answer("", status="307 Temporary Redirect",
+                                        more="Location: http://elsewhere.example/\r\n"))
+
+    with Upstream(elsewhere) as own, start(upstreams=[upstream(own.url)]) as purser:
+        answer = purser.chat()
+        error_of(answer, 502, "upstream_bad_answer")
+        assert "location" not in answer.headers
+        assert purser.booked(answer)["cost_nano_usd"] == 0
 
 
 def test_headers_too_large_for_an_answer_do_not_leave_the_client_without_one(start):
