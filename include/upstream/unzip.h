@@ -9,7 +9,7 @@
 
 struct unzip;
 
-struct unzip *unzip_open(void);        /* gzip or zlib, told by its first bytes */
+struct unzip *unzip_open(void);        /* gzip (of any number of members) or zlib */
 void unzip_close(struct unzip *unzip); /* NULL-safe */
 
 /* Takes a piece of the compressed body. */

@@ -143,6 +143,30 @@ START_TEST(a_body_is_done_at_its_end_or_if_it_never_began)
 }
 END_TEST
 
+START_TEST(several_members_are_one_body)
+{
+    static const size_t sizes[] = {1, 5, 1000};
+    for (size_t i = 0; i < UNIT_COUNT(sizes); i++) {
+        struct buffer packed = squeeze(TEXT("one "), 31), more = squeeze(TEXT("two"), 31),
+                      out = {0};
+        struct unzip *unzip = unzip_open();
+        buffer_put(&packed, buffer_text(&more));
+        buffer_put(&packed, TEXT("\0\0\0")); /* padding */
+        for (size_t at = 0; at < packed.size; at += sizes[i]) {
+            unzip_feed(unzip, text_slice(buffer_text(&packed), at, at + sizes[i]));
+            ck_assert(unzip_step(unzip, &out, SIZE_MAX));
+        }
+        UNIT_TEXT(buffer_text(&out), "one two");
+        ck_assert(unzip_done(unzip));
+        ck_assert(!unzip_waiting(unzip));
+        buffer_close(&out);
+        buffer_close(&packed);
+        buffer_close(&more);
+        unzip_close(unzip);
+    }
+}
+END_TEST
+
 UNIT_MAIN(undoes_gzip_and_zlib_in_pieces_of_every_size, a_step_stops_when_the_room_is_full,
           without_room_nothing_is_undone, damaged_data_is_refused,
-          a_body_is_done_at_its_end_or_if_it_never_began)
+          a_body_is_done_at_its_end_or_if_it_never_began, several_members_are_one_body)
