@@ -35,6 +35,10 @@ MUST_USE bool catalog_file_parse(struct text json, struct arena *arena,
 
 /* ---- what both formats share ---- */
 
+/* Has it 1 to CATALOG_NAME_MOST bytes, none of them a control character? Names go to terminals. */
+bool catalog_is_name(struct text name);
+#define CATALOG_NAME_RULE "a name is a text of 1 to 256 bytes without control characters"
+
 #define RATE_UNSET (-1)
 
 /* Buckets that are RATE_UNSET get their parent's rate (money/price.h); input and output are set. */

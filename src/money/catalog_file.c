@@ -78,13 +78,22 @@ static bool check_object(struct json_value value, const struct text *names, stru
     return true;
 }
 
+bool catalog_is_name(struct text name)
+{
+    for (size_t at = 0; at < name.size; at++) {
+        unsigned char byte = (unsigned char)name.at[at];
+        if (byte < ' ' || byte == 0x7f)
+            return false;
+    }
+    return name.size > 0 && name.size <= CATALOG_NAME_MOST;
+}
+
 static bool read_name(struct json_value value, struct arena *arena, struct text *name,
                       struct fault *fault)
 {
     struct text plain = value.kind == JSON_STRING ? json_string(arena, value) : TEXT_NONE;
-    if (plain.size == 0 || plain.size > CATALOG_NAME_MOST) {
-        return fault_set(fault, "a name is a text of 1 to %d bytes", CATALOG_NAME_MOST);
-    }
+    if (!catalog_is_name(plain))
+        return fault_set(fault, CATALOG_NAME_RULE);
     *name = plain;
     return true;
 }

@@ -61,7 +61,7 @@ static const struct text NOT_COUNTED[] = {TEXT("search_context_cost_per_query"),
                                           TEXT("output_dbu_cost_per_token")};
 
 /* Their tool is used by every call, asked for or not. */
-static const struct text ALWAYS_SEARCH[] = {TEXT("*search*"), TEXT("*sonar*"), TEXT("*research*")};
+static const struct text ALWAYS_SEARCH[] = {TEXT("*search*"), TEXT("*sonar*")};
 
 /* ---- providers ---- */
 
@@ -429,8 +429,8 @@ static bool read_record(struct reading *reading, struct text key, struct json_va
     if (value.kind != JSON_OBJECT)
         return fault_set(fault, "an object is expected");
     struct text theirs = read_word(value, reading->arena, TEXT("litellm_provider"));
-    if (theirs.size > CATALOG_NAME_MOST || key.size == 0 || key.size > CATALOG_NAME_MOST)
-        return fault_set(fault, "a name is a text of 1 to %d bytes", CATALOG_NAME_MOST);
+    if (!catalog_is_name(key) || (theirs.size > 0 && !catalog_is_name(theirs)))
+        return fault_set(fault, CATALOG_NAME_RULE);
     if (!read_kind(read_word(value, reading->arena, TEXT("mode")), &model->kind)) {
         reading->left_out[OTHER_MODE]++;
         return true;

@@ -85,5 +85,41 @@ START_TEST(warns_of_models_that_nobody_can_ask_for)
 }
 END_TEST
 
-UNIT_MAIN(accepts_what_has_a_price, warns_of_models_without_a_price_under_a_budget_in_dollars,
+START_TEST(warns_loudly_if_models_without_a_price_are_free)
+{
+    expect(SERVING("models: [gpt-4o]") BUDGETS "unpriced: allow\n", 0,
+           "unpriced: allow: A MODEL WITHOUT A PRICE IS TAKEN FOR FREE");
+    expect_nothing(SERVING("models: [gpt-9]") BUDGETS "unpriced: gpt-4o\n");
+    expect_nothing(
+        SERVING("models: [gpt-9]") "unpriced: allow\n"
+                                   "budgets: [{name: t, scope: key, window: day, tokens: 5}]\n");
+}
+END_TEST
+
+START_TEST(a_dated_snapshot_has_its_familys_price)
+{
+    expect_nothing(SERVING("models: [gpt-4o-2031-01-01]") BUDGETS);
+    expect(SERVING("models: [gpt-4o-preview]") BUDGETS, 2, "\"gpt-4o-preview\" has no price");
+}
+END_TEST
+
+START_TEST(tells_what_price_files_leave_out)
+{
+    struct fixture fixture = fixture_load(SERVING("models: [\"*\"]") BUDGETS);
+    struct catalog *catalog = catalog_open();
+    ck_assert(catalog_load_text(
+        catalog, TEXT("f"), TEXT("{\"a\":{\"litellm_provider\":\"x\",\"mode\":\"ocr\"}}"), NULL));
+    catalog_seal(catalog);
+    struct findings findings = {0};
+    config_check_prices(fixture.config, catalog, &findings);
+    ck_assert(fixture_has(&findings, 0, "prices: f: 1 of 1 models are left out"));
+    findings_close(&findings);
+    catalog_close(catalog);
+    fixture_close(&fixture);
+}
+END_TEST
+
+UNIT_MAIN(warns_loudly_if_models_without_a_price_are_free, a_dated_snapshot_has_its_familys_price,
+          tells_what_price_files_leave_out, accepts_what_has_a_price,
+          warns_of_models_without_a_price_under_a_budget_in_dollars,
           warns_of_models_that_nobody_can_ask_for)

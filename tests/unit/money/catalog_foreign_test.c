@@ -223,6 +223,7 @@ static const struct {
      "record \"m\": \"input_cost_per_token\" stands twice"},
     {RECORD("m", PRICED ",\"input_cost_per_toke\\u006e\":1e-06"), "stands twice"},
     {RECORD("", PRICED), "a name is a text"},
+    {RECORD("m\\u001b[2J", PRICED), "without control characters"},
     {"{\"a\":{\"litellm_provider\":\"x\"},\"b\":7}", "record \"b\": an object is expected"},
     {"{\"a\":{\"litellm_provider\":\"x\"},\"a\":{\"litellm_provider\":\"x\"}}",
      "record \"a\": stands twice"},

@@ -283,6 +283,7 @@ static const struct {
     {FILE_OF("7"), "record 1"},
     {FILE_OF("{}"), "record 1: \"name\""},
     {FILE_OF("{\"name\":\"\"}"), "record 1: \"name\""},
+    {FILE_OF("{\"name\":\"m\\u001b[2J\"}"), "record 1: \"name\""},
     {FILE_OF("{\"name\":\"m\"}"), "record 1 (m): \"kind\""},
     {FILE_OF("{\"name\":\"m\",\"kind\":\"chat\"}"), "\"reasoning\" is true or false"},
     {FILE_OF("{\"name\":\"m\"," TRAITS "}"), "\"tiers\""},
