@@ -4,7 +4,8 @@
  *
  * Limits that are its own: 60 s for a request's head, 120 s for its body, 120 s of idleness, 300 s
  * to take what was made ready for it; a body over the limit is read to its end (bounded) and
- * refused, and so is one over 16 KB without a key. A client that closes its sending side is taken to be gone, as proxies do.
+ * refused, and so is one over 16 KB without a key. A client that closes its sending side is taken
+ * to be gone, as proxies do.
  */
 #ifndef PURSER_FRONT_LISTENER_H
 #define PURSER_FRONT_LISTENER_H
