@@ -126,6 +126,11 @@ void core_restore(struct core *core, const struct charge *charge);
 
 void core_reserve(struct core *core, const struct ask *ask, struct grant *grant);
 
+/* Holds nothing on each account of a subject, whatever is left there: for a cost that is a fact and
+ * is not asked, only settled. The grant is GRANTED or CROWDED; its charges are all 0. */
+void core_reserve_fact(struct core *core, const struct subject *subject, int64_t now_s,
+                       struct grant *grant);
+
 /* A waiter's time is up: grants clamped or refuses. False if it was woken before (its wake is on
  * the way). */
 bool core_time_is_up(struct core *core, uint64_t waiter, int64_t now_s, struct grant *grant);

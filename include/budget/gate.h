@@ -27,6 +27,8 @@ void gate_restore(struct gate *gate, const struct charge *charge);
  * ask->cookie is the gate's own. */
 void gate_reserve(struct gate *gate, struct ask *ask, struct mailbox *mailbox, uint64_t to,
                   struct grant *grant);
+void gate_reserve_fact(struct gate *gate, const struct subject *subject, int64_t now_s,
+                       struct grant *grant);
 bool gate_time_is_up(struct gate *gate, uint64_t waiter, int64_t now_s, struct grant *grant);
 bool gate_leave(struct gate *gate, uint64_t waiter);
 void gate_settle(struct gate *gate, uint64_t hold, const struct spend *used, struct money *over);

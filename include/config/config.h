@@ -49,6 +49,7 @@ struct config_key {
     struct config_texts models; /* patterns; empty: all */
     unsigned may_set;
     enum session_rule session;
+    bool may_book; /* costs from elsewhere */
 };
 
 struct config_upstream {

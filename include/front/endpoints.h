@@ -10,12 +10,19 @@
 void endpoint_models(struct request *request, struct text rest);  /* GET /v1/models[/{id}] */
 void endpoint_budget(struct request *request, struct text rest);  /* GET /budget */
 void endpoint_costs(struct request *request, struct text rest);   /* GET /costs[/{request_id}] */
+void endpoint_book(struct request *request, struct text rest);    /* POST /costs */
 void endpoint_recent(struct request *request, struct text rest);  /* GET /requests */
 void endpoint_healthz(struct request *request, struct text rest); /* GET /healthz: alive */
 void endpoint_readyz(struct request *request, struct text rest);  /* GET /readyz: can admit */
 
-/* The clerk's answer to one of them. */
+/* The clerk's answer to one of them; to a booking also if its request is gone (NULL). */
 void endpoint_books_answer(struct request *request, struct books_answer *answer);
+void endpoint_booking_answer(struct house *house, struct request *request,
+                             struct books_answer *answer);
+
+/* One row of GET /budget, with its amounts if this caller may see them. */
+void endpoint_put_budget(struct buffer *out, const struct request *request,
+                         const struct account_view *view);
 
 /* In passthrough mode anybody may bring a key: true (and the request is refused) for one that no
  * upstream has accepted yet. */

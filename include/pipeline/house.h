@@ -1,6 +1,6 @@
 /*
  * The house: what all workers share. Built once by cli/serve.c, read-only afterwards but for what
- * has a lock of its own (gate, ledger, clerk, guests).
+ * has a lock of its own (gate, ledger, clerk, guests, bookings).
  */
 #ifndef PURSER_PIPELINE_HOUSE_H
 #define PURSER_PIPELINE_HOUSE_H
@@ -31,6 +31,7 @@ struct key {
     size_t model_count;
     unsigned may_set;
     enum session_naming session;
+    bool may_book; /* costs from elsewhere */
 };
 
 struct admission_options {
@@ -49,6 +50,12 @@ struct guests {
     struct table accepted; /* key id → itself */
 };
 
+/* Costs from elsewhere whose idempotency key the clerk is looking for: no two at a time. */
+struct bookings {
+    pthread_mutex_t lock;
+    struct table names; /* "<key id>\n<idempotency key>" → this */
+};
+
 struct house {
     struct admission_options admission;
     const struct upstream *upstreams;
@@ -58,6 +65,7 @@ struct house {
     struct ledger *ledger;
     struct clerk *clerk;
     struct guests guests;
+    struct bookings bookings;
     size_t body_most;  /* bytes of a request body */
     size_t calls_most; /* at upstreams, those that outlived their client included; 0: no limit */
     atomic_size_t calls;
@@ -70,5 +78,10 @@ struct house {
 /* A key of passthrough mode was accepted by an upstream; and whether it was. Any thread. */
 void house_accept_guest(struct house *house, struct text key_id);
 bool house_knows_guest(struct house *house, struct text key_id);
+
+/* Begins the booking of that name; false if it is under way. What was begun is ended. Any thread.
+ */
+MUST_USE bool house_begin_booking(struct house *house, struct text name);
+void house_end_booking(struct house *house, struct text name);
 
 #endif

@@ -30,10 +30,14 @@ bool pipeline_identify(struct request *request);
 /* Whether it has the key of a caller (or needs none); decides nothing. For the listener, before the
  * body is there. */
 bool pipeline_knows_caller(const struct request *request);
-/* The parts of it that own endpoints need alone: the web page's origin (adds CORS headers for one
- * that may call), and the session that the URL or a header names. False: refused. */
+/* The parts of admit that own endpoints need alone: the web page's origin (adds CORS headers for
+ * one that may call), and the session that the URL or a header names. False: refused. */
 bool pipeline_check_origin(struct request *request);
 bool pipeline_name_session(struct request *request);
+/* That the body is said to be JSON, which no web page's form can; and all that a caller may name
+ * itself: session, user, tags, label. */
+bool pipeline_check_json(struct request *request);
+bool pipeline_name_caller(struct request *request);
 
 /* Delivers a letter to a worker's requests: the grant of one that waited. False if the letter is
  * not the pipeline's. Takes the letter if true. */

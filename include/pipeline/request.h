@@ -79,6 +79,8 @@ struct request {
     struct held held;        /* once granted */
     struct loop_timer timer; /* of the waiting step */
 
+    struct booking *booking; /* POST /costs: while the clerk looks for its idempotency key */
+
     struct call *call; /* NULL before forward and after its end */
     struct outcome outcome;
     enum step step;

@@ -203,7 +203,7 @@ static void take(struct core *core, struct places *places, const int64_t need[UN
     for (size_t at = 0; at < places->count; at++) {
         struct account *account = places->accounts[at];
         int64_t amount = need[account->unit];
-        ASSERT(amount <= account_free(account));
+        ASSERT(amount == 0 || amount <= account_free(account));
         account->held += amount;
         check_account(account);
         hold->stakes[at] = (struct stake){.account = account, .amount = amount};
@@ -325,6 +325,24 @@ void core_reserve(struct core *core, const struct ask *ask, struct grant *grant)
     }
     core_refuse(core, &places, demand.verdict, &demand, grant);
     places_unpin(&places);
+}
+
+void core_reserve_fact(struct core *core, const struct subject *subject, int64_t now_s,
+                       struct grant *grant)
+{
+    static const int64_t nothing[UNIT_COUNT] = {0};
+    struct places places;
+    struct account_key key;
+    core->now_s = now_s;
+    accounts_sweep(&core->accounts, now_s);
+    if (!gather(core, subject, &places, &key)) {
+        reserve_crowded(core, &key, grant);
+        places_unpin(&places);
+        return;
+    }
+    grant_clear(grant, VERDICT_GRANTED);
+    if (places.count > 0)
+        take(core, &places, nothing, grant);
 }
 
 /* ---- settling ---- */

@@ -92,6 +92,14 @@ void gate_reserve(struct gate *gate, struct ask *ask, struct mailbox *mailbox, u
     unlock_and_post(gate);
 }
 
+void gate_reserve_fact(struct gate *gate, const struct subject *subject, int64_t now_s,
+                       struct grant *grant)
+{
+    pthread_mutex_lock(&gate->lock);
+    core_reserve_fact(gate->core, subject, now_s, grant);
+    unlock_and_post(gate);
+}
+
 bool gate_time_is_up(struct gate *gate, uint64_t waiter, int64_t now_s, struct grant *grant)
 {
     pthread_mutex_lock(&gate->lock);

@@ -114,6 +114,7 @@ static void make_key(struct key *key, const struct config_key *from)
         .models = from->models.at,
         .model_count = from->models.count,
         .session = rules[from->session],
+        .may_book = from->may_book,
     };
     ASSERT(from->tags.count <= SUBJECT_MAX_TAGS);
     for (size_t i = 0; i < from->tags.count; i++)
@@ -342,6 +343,7 @@ bool estate_open(struct estate *estate, const struct config *config, struct cata
     house->show_shared = config->show_shared;
     house->log_access = config->log_access;
     pthread_mutex_init(&house->guests.lock, NULL);
+    pthread_mutex_init(&house->bookings.lock, NULL);
     admit_options(estate);
     make_upstreams(estate);
     if (open_ledger(estate, fault)) {
@@ -369,7 +371,9 @@ void estate_close(struct estate *estate)
     ledger_close(house->ledger);
     table_close(&house->admission.keys);
     table_close(&house->guests.accepted);
+    table_close(&house->bookings.names);
     pthread_mutex_destroy(&house->guests.lock);
+    pthread_mutex_destroy(&house->bookings.lock);
     arena_close(&estate->arena);
     *estate = (struct estate){0};
 }

@@ -144,9 +144,20 @@ static bool some_upstream_is(const struct config *config, struct text pattern)
     return false;
 }
 
+/* Who books costs from elsewhere names their service. */
+static bool services_are_named(const struct config *config)
+{
+    for (size_t i = 0; i < config->key_count; i++)
+        if (config->keys[i].may_book)
+            return true;
+    return config->admin_token.size > 0;
+}
+
 /* Keys tell who may call in mode keys alone; upstreams are known in every mode. */
 static bool is_possible(const struct config *config, enum scope scope, struct text pattern)
 {
+    if (scope == SCOPE_SERVICE && services_are_named(config))
+        return true;
     if (scope == SCOPE_UPSTREAM || scope == SCOPE_SERVICE)
         return some_upstream_is(config, pattern);
     if (config->auth_mode != AUTH_KEYS || config->key_count == 0)

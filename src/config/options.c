@@ -111,6 +111,8 @@ static const struct option KEY_OPTIONS[] = {
      .fallback = "[session, label, tags]", .help = "what the caller may name itself; also: user"},
     {"session", &kind_choice, KEY(session), .choices = SESSION_RULES, .fallback = "optional",
      .help = "bound: the session is the key itself"},
+    {"may_book", &kind_flag, KEY(may_book), .fallback = "false",
+     .help = "may book costs from elsewhere (POST /costs)"},
     {0},
 };
 static const struct option_table KEY_TABLE = {.options = KEY_OPTIONS,

@@ -25,6 +25,7 @@ static const struct route routes[] = {
     {"GET", "/models/*", ACCESS_CALLER, 0, endpoint_models},
     {"GET", "/budget", ACCESS_CALLER, 0, endpoint_budget},
     {"GET", "/costs", ACCESS_CALLER, 0, endpoint_costs},
+    {"POST", "/costs", ACCESS_CALLER, 0, endpoint_book},
     {"GET", "/costs/*", ACCESS_CALLER, 0, endpoint_costs},
     {"GET", "/requests", ACCESS_CALLER, 0, endpoint_recent},
     {"GET", "/healthz", ACCESS_ALL, 0, endpoint_healthz},
@@ -97,8 +98,9 @@ static void refuse_path(struct request *request, struct text path, bool other_me
     }
     refuse(request, REFUSAL_UNKNOWN_PATH, NULL,
            "purser does not serve '%.*s'. It serves POST /v1/chat/completions, /v1/completions, "
-           "/v1/embeddings, and GET /v1/models, /budget, /costs, /costs/{request_id}, /requests, "
-           "/healthz, /readyz; all also under /s/<session>/. Check the base URL: it usually ends "
+           "/v1/embeddings, /costs, and GET /v1/models, /budget, /costs, /costs/{request_id}, "
+           "/requests, /healthz, /readyz; all also under /s/<session>/. Check the base URL: it "
+           "usually ends "
            "in /v1.",
            TEXT_ARG(text_slice(path, 0, 200)));
 }
@@ -135,7 +137,10 @@ void desk_letter(void *context, struct letter *letter)
     struct worker *worker = context;
     struct request *request = roster_find(&worker->requests, letter->to);
     ASSERT(letter->kind == BOOKS_LETTER_ANSWER);
-    if (request != NULL)
-        endpoint_books_answer(request, letter->body);
+    struct books_answer *answer = letter->body;
+    if (answer->subject == BOOKS_BOOKING)
+        endpoint_booking_answer(worker->house, request, answer);
+    else if (request != NULL)
+        endpoint_books_answer(request, answer);
     letter_free(letter);
 }

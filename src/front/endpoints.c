@@ -222,8 +222,10 @@ static bool amounts_shown(const struct request *request, const struct account_vi
     return request->admin || own || alone || house->show_shared;
 }
 
-static void put_view(struct buffer *out, const struct account_view *view, bool amounts)
+void endpoint_put_budget(struct buffer *out, const struct request *request,
+                         const struct account_view *view)
 {
+    bool amounts = amounts_shown(request, view);
     int64_t bp = used_bp(view);
     int64_t left = view->limit - view->spent - view->held;
     buffer_put(out, out->at[out->size - 1] == '}' ? TEXT(",{") : TEXT("{"));
@@ -296,9 +298,8 @@ void endpoint_budget(struct request *request, struct text rest)
     size_t shown = 0;
     buffer_put(&body, TEXT("{\"object\":\"list\",\"data\":["));
     for (size_t i = 0; i < count; i++) {
-        bool amounts = amounts_shown(request, &views[i]);
-        put_view(&body, &views[i], amounts);
-        if (amounts)
+        endpoint_put_budget(&body, request, &views[i]);
+        if (amounts_shown(request, &views[i]))
             views[shown++] = views[i];
     }
     buffer_put_byte(&body, ']');

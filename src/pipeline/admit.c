@@ -294,6 +294,12 @@ static bool name_label(struct request *request)
     return true;
 }
 
+bool pipeline_name_caller(struct request *request)
+{
+    return pipeline_name_session(request) && name_user(request) && name_tags(request) &&
+           name_label(request);
+}
+
 /* ---- what it asks ---- */
 
 /* Who sends one of these counts on it: a call made all the same would spend what was to be saved.
@@ -366,14 +372,20 @@ static bool is_json(const struct request *request)
     return json && types == 1;
 }
 
+bool pipeline_check_json(struct request *request)
+{
+    if (is_json(request))
+        return true;
+    refuse(
+        request, REFUSAL_CONTENT_TYPE, NULL,
+        "Send the body as JSON in UTF-8, with the header 'Content-Type: application/json' once.");
+    return false;
+}
+
 static bool read_body(struct request *request)
 {
-    if (!is_json(request)) {
-        refuse(request, REFUSAL_CONTENT_TYPE, NULL,
-               "Send the body as JSON in UTF-8, with the header 'Content-Type: application/json' "
-               "once.");
+    if (!pipeline_check_json(request))
         return false;
-    }
     struct body_error error;
     if (!body_read(request->endpoint, buffer_text(&request->bytes), &request->arena, &request->body,
                    &error)) {
@@ -416,7 +428,6 @@ enum next admit_request(struct request *request)
                "The admin token cannot make model calls; use a caller's key.");
         return GO_BOOKS;
     }
-    bool fine = check_promises(request) && read_body(request) && pipeline_name_session(request) &&
-                name_user(request) && name_tags(request) && name_label(request);
+    bool fine = check_promises(request) && read_body(request) && pipeline_name_caller(request);
     return fine ? GO_ON : GO_BOOKS;
 }

@@ -1,15 +1,19 @@
 """The books: /costs in every grouping, its filters, pages and CSV; /requests; and costs from
 elsewhere."""
 
+import concurrent.futures
 import csv
 import datetime
 import io
 import itertools
+import json
+import socket
 import urllib.parse
 
+import httpx
 import pytest
 
-from harness import ADMIN, KEY, Provider, Purser, error_of, usd
+from harness import ADMIN, KEY, Provider, Purser, error_of, usd, wait_until
 
 BOB = "sk-test-bob-0123456789abcdefgh"
 KEYS = [{"id": "alice", "key": KEY, "team": "research", "user": "al", "tags": ["batch"]},
@@ -243,3 +247,163 @@ def test_ten_thousand_groups_come_in_pages(provider, start):
     assert rows == sorted(["alice"] + [f"s{number:05}" for number in range(10000)])
     assert page["total"]["requests"] == 10001
     assert len(get(purser, "/costs?group_by=session&format=csv").text.splitlines()) == 10002
+
+
+# ---- costs from elsewhere ----
+
+BOOKER = "sk-test-carol-0123456789abcdef"
+BOOKING_KEYS = [*KEYS, {"id": "carol", "key": BOOKER, "team": "research", "may_book": True,
+                        "may_set": ["session", "label", "tags"]}]
+AS_BOOKER = {"Authorization": f"Bearer {BOOKER}"}
+
+
+def book(purser, headers=AS_BOOKER, **body):
+    return purser.client.post("/costs", headers=headers, json={"service": "vector-db", **body})
+
+
+def booking_lines(purser):
+    return [line for line in purser.ledger() if line.get("endpoint") == "costs"]
+
+
+def test_a_cost_is_booked_on_the_callers_accounts(provider, start):
+    purser = start(provider, keys=BOOKING_KEYS, budgets=[
+        {"name": "all", "scope": "global", "window": "day", "usd": 10},
+        {"name": "team", "scope": "team", "window": "day", "usd": 5},
+        {"name": "service", "scope": "service", "window": "day", "usd": 3},
+        {"name": "calls", "scope": "key", "window": "day", "requests": 1},
+        {"name": "db", "scope": "key", "window": "day", "usd": 9, "match": {"service": "vector-db"}},
+    ])
+    answer = book(purser, cost_usd=2.3, label="index of november",
+                  headers={**AS_BOOKER, "x-purser-session": "s", "x-purser-tags": "t"})
+    assert answer.status_code == 200, answer.text
+    told = answer.json()
+    assert (told["object"], told["service"], told["cost_nano_usd"], told["repeated"],
+            told["exhausted"]) == ("cost", "vector-db", 2_300_000_000, False, False)
+    assert '"cost_usd":2.3,' in answer.text
+    assert told["request_id"] == answer.headers["x-purser-request-id"]
+    rows = {row["name"]: row for row in told["budgets"]}
+    assert set(rows) == {"all", "team", "service", "db"}
+    assert usd(rows["db"]["remaining"]) == usd("6.7")
+    spent = {name: row["spent"] for (name, *_), row in purser.budgets().items()}
+    assert usd(spent["all"]) == usd(spent["team"]) == usd(spent["service"]) == usd("2.3")
+    assert spent["calls"] == 0
+    reserve, settle = booking_lines(purser)
+    assert (reserve["kind"], settle["kind"]) == ("reserve", "settle")
+    for name, value in (("service", "vector-db"), ("key", "carol"), ("team", "research"),
+                        ("session", "s"), ("tags", ["t"]), ("label", "index of november"),
+                        ("cost_nano_usd", 2_300_000_000), ("total_tokens", 0)):
+        assert settle[name] == value
+    assert {row["budget"]: row["amount"] for row in settle["accounts"]} == \
+        dict.fromkeys(("all", "team", "service", "db"), 2_300_000_000)
+    purser.chat(fake="prompt=5,output=7")
+    groups = {row["group"]["service"]: row for row in purser.costs(group_by="service")["data"]}
+    assert groups["vector-db"]["cost_nano_usd"] == 2_300_000_000
+    assert groups["fake"]["requests"] == 1
+    assert purser.costs(service="vector-db")["total"]["requests"] == 1
+
+
+def test_a_cost_may_overdraw_and_then_later_calls_are_refused(provider, start):
+    purser = start(provider, keys=BOOKING_KEYS, budgets=[
+        {"name": "team", "scope": "team", "window": "total", "usd": 1}], show_shared=True)
+    assert purser.chat().status_code == 200
+    told = book(purser, cost_usd="1.5").json()
+    assert told["exhausted"] is True
+    assert told["budgets"][0]["remaining"] == 0
+    assert told["budgets"][0]["status"] == "exhausted"
+    error_of(purser.chat(), 429, "budget_exceeded")
+    assert book(purser, cost_usd=0.000000001).status_code == 200
+    purser.end()
+    purser.start()
+    error_of(purser.chat(), 429, "budget_exceeded")
+    assert purser.budgets()[("team", "research", "usd")]["spent"] > 1.5
+    assert purser.chat(key=BOB).status_code == 200
+
+
+def test_a_booking_with_an_idempotency_key_counts_once(provider, start):
+    purser = start(provider, keys=BOOKING_KEYS)
+    first = book(purser, cost_usd=0.25, idempotency_key="invoice 7").json()
+    assert first["repeated"] is False
+
+    def again():
+        told = book(purser, cost_usd="0.250", idempotency_key="invoice 7").json()
+        assert told["repeated"] is True and told["request_id"] == first["request_id"]
+
+    again()
+    error_of(book(purser, cost_usd=0.26, idempotency_key="invoice 7"), 409,
+             "idempotency_key_reused")
+    purser.end()
+    purser.start()
+    again()
+    purser.process.kill()
+    for path in (purser.folder / "data").glob("books.db*"):
+        path.unlink()
+    purser.start()
+    again()
+    assert book(purser, AS_ADMIN, cost_usd=1, idempotency_key="invoice 7").json()["repeated"] is False
+    assert book(purser, AS_ADMIN, cost_usd=1, idempotency_key="invoice 7").json()["repeated"] is True
+    assert purser.costs()["total"]["cost_nano_usd"] == 1_250_000_000
+    assert purser.costs(service="vector-db")["total"]["requests"] == 2
+
+
+def test_bookings_at_the_same_time_count_once(provider, start):
+    purser = start(provider, keys=BOOKING_KEYS, workers=2)
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda number: httpx.post(
+            purser.base + "/costs", headers=AS_BOOKER, timeout=30,
+            json={"service": "db", "cost_usd": 0.5, "idempotency_key": f"k{number % 4}"}),
+            range(64)))
+    for answer in answers:
+        assert answer.status_code == 200 or error_of(answer, 409, "booking_in_progress")
+    firsts = [a.json() for a in answers if a.status_code == 200 and not a.json()["repeated"]]
+    assert len(firsts) == 4
+    assert purser.costs()["total"]["cost_nano_usd"] == 2_000_000_000
+    assert len(booking_lines(purser)) == 8
+
+
+def test_a_booking_whose_client_is_gone_leaves_its_name_free(provider, start):
+    purser = start(provider, keys=BOOKING_KEYS)
+    body = json.dumps({"service": "db", "cost_usd": 1, "idempotency_key": "k"}).encode()
+    head = (f"POST /costs HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {BOOKER}\r\nContent-Type: "
+            f"application/json\r\nContent-Length: {len(body)}\r\n\r\n").encode()
+    for _ in range(20):
+        with socket.create_connection(("127.0.0.1", purser.port)) as connection:
+            connection.sendall(head + body)
+    wait_until(lambda: book(purser, service="db", cost_usd=1, idempotency_key="k").status_code == 200)
+    assert purser.costs()["total"]["cost_nano_usd"] == 1_000_000_000
+
+
+@pytest.mark.parametrize("body, code", [
+    ({"cost_usd": -1}, "invalid_value"), ({"cost_usd": "1,5"}, "invalid_value"),
+    ({"cost_usd": 0.0000000001}, "invalid_value"), ({"cost_usd": 4e9 + 1}, "invalid_value"),
+    ({"cost_usd": None}, "invalid_value"), ({"cost_usd": [1]}, "invalid_value"), ({}, "missing_member"),
+    ({"cost_usd": 1, "service": ""}, "invalid_value"), ({"cost_usd": 1, "service": 7}, "invalid_value"),
+    ({"cost_usd": 1, "service": None}, "missing_member"),
+    ({"cost_usd": 1, "service": "x" * 65}, "invalid_value"),
+    ({"cost_usd": 1, "service": "a\nb"}, "invalid_value"),
+    ({"cost_usd": 1, "service": "a\x00b"}, "invalid_value"),
+    ({"cost_usd": 1, "label": "x" * 257}, "invalid_value"),
+    ({"cost_usd": 1, "idempotency_key": ""}, "invalid_value"),
+    ({"cost_usd": 1, "idempotency_key": "x" * 129}, "invalid_value"),
+    ({"cost_usd": 1, "key": "bob"}, "unknown_member"), ({"cost_usd": 1, "a" * 5000: 1}, "unknown_member"),
+])
+def test_what_is_no_cost_is_refused(filled, body, code):
+    error_of(book(filled[0], AS_ADMIN, **body), 400, code)
+
+
+def test_who_may_not_book_is_refused(provider, start):
+    purser = start(provider, keys=BOOKING_KEYS)
+    body = {"cost_usd": 1}
+    error_of(book(purser, AS_BOB, **body), 403, "booking_not_allowed")
+    error_of(book(purser, {"Authorization": "Bearer x"}, **body), 401, "invalid_api_key")
+    error_of(book(purser, {**AS_BOOKER, "Origin": "https://evil.example"}, **body), 403,
+             "origin_not_allowed")
+    text = {**AS_BOOKER, "Content-Type": "text/plain"}
+    error_of(purser.client.post("/costs", headers=text, content='{"service":"x","cost_usd":1}'), 400,
+             "invalid_content_type")
+    json_type = {**AS_BOOKER, "Content-Type": "application/json"}
+    for content, code in (('{"service":"x","cost_usd":1,"cost_usd":2}', "duplicate_member"),
+                          ('{"service":"x","cost_usd":1,"cost\\u005fusd":2}', "duplicate_member"),
+                          ("[]", "invalid_json"), ("", "invalid_json"), ("{", "invalid_json")):
+        error_of(purser.client.post("/costs", headers=json_type, content=content), 400, code)
+    error_of(book(purser, cost_usd=1, label="x" * 70000), 413, "body_too_large")
+    assert booking_lines(purser) == []

@@ -453,6 +453,64 @@ START_TEST(a_clock_put_back_does_not_bring_back_the_old_window)
 }
 END_TEST
 
+/* Books a cost of so much that nobody asked for. */
+static void book_fact(struct fixture *f, int64_t amount)
+{
+    core_reserve_fact(f->core, &f->subject, f->now_s, &f->grant);
+    ck_assert_int_eq(f->grant.verdict, VERDICT_GRANTED);
+    for (size_t i = 0; i < f->grant.charge_count; i++)
+        ck_assert_int_eq(f->grant.charges[i].amount, 0);
+    if (f->grant.hold != 0)
+        core_settle(f->core, f->grant.hold, &(struct spend){{[UNIT_USD] = amount}}, NULL);
+}
+
+START_TEST(a_fact_is_booked_on_every_account_whatever_is_left)
+{
+    struct fixture f = fixture_new();
+    fixture_budget(&f, "day", SCOPE_GLOBAL, UNIT_USD, 100);
+    fixture_budget(&f, "own", SCOPE_KEY, UNIT_USD, 1000);
+    fixture_budget(&f, "calls", SCOPE_KEY, UNIT_REQUESTS, 3);
+    fixture_budget(&f, "one", SCOPE_REQUEST, UNIT_USD, 50); /* bounds requests, not facts */
+    f.options.clamp = CLAMP_NEVER;
+    fixture_start(&f);
+    book_fact(&f, 60);
+    ck_assert_uint_eq(f.grant.charge_count, 3);
+    book_fact(&f, 60); /* 20 over the limit, and again */
+    book_fact(&f, 60);
+    struct account_view views[4];
+    size_t count = core_view(f.core, &f.subject, false, f.now_s, views, 4);
+    ck_assert_uint_eq(count, 4);
+    ck_assert_int_eq(views[0].spent, 180);
+    ck_assert_int_eq(views[1].spent, 180);
+    ck_assert_int_eq(views[2].spent, 0); /* a cost is no call */
+    ck_assert_uint_eq(core_open_holds(f.core), 0);
+    ck_assert_int_eq(fixture_reserve(&f, 1), VERDICT_EXHAUSTED);
+    ck_assert_str_eq(text_equal(f.grant.blocking.budget, TEXT("day")) ? "day" : "", "day");
+    fixture_end(&f);
+}
+END_TEST
+
+START_TEST(a_fact_without_budgets_or_without_room_for_its_accounts_holds_nothing)
+{
+    struct fixture f = fixture_new();
+    fixture_start(&f);
+    book_fact(&f, 5);
+    ck_assert_uint_eq(f.grant.hold, 0);
+    fixture_end(&f);
+
+    f = fixture_new();
+    fixture_budget(&f, "each", SCOPE_KEY, UNIT_USD, 100);
+    f.options.max_accounts = 1;
+    fixture_start(&f);
+    book_fact(&f, 5);
+    f.subject.id[SCOPE_KEY] = TEXT("bob");
+    core_reserve_fact(f.core, &f.subject, f.now_s, &f.grant);
+    ck_assert_int_eq(f.grant.verdict, VERDICT_CROWDED);
+    ck_assert_uint_eq(core_open_holds(f.core), 0);
+    fixture_end(&f);
+}
+END_TEST
+
 UNIT_MAIN(without_a_budget_everything_is_granted_and_nothing_held,
           holds_the_bound_in_every_unit_and_settles_what_was_used, a_charge_names_its_account,
           refuses_when_the_team_limit_is_short_and_touches_no_other_account,
@@ -471,4 +529,6 @@ UNIT_MAIN(without_a_budget_everything_is_granted_and_nothing_held,
           absurd_bills_neither_wrap_nor_abort, overrides_and_the_buffer_make_the_limit,
           an_override_may_limit_a_unit_for_one_id_alone, every_tag_that_matches_is_charged_once,
           a_new_window_begins_with_the_whole_limit_and_old_holds_stay_where_they_were,
-          a_clock_put_back_does_not_bring_back_the_old_window)
+          a_clock_put_back_does_not_bring_back_the_old_window,
+          a_fact_is_booked_on_every_account_whatever_is_left,
+          a_fact_without_budgets_or_without_room_for_its_accounts_holds_nothing)

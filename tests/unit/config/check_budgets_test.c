@@ -96,6 +96,19 @@ START_TEST(knows_what_callers_may_name_themselves)
 }
 END_TEST
 
+START_TEST(knows_that_who_books_costs_names_their_service)
+{
+    ACCEPTS("keys: [{id: a, key: 0123456789abcdef, may_book: true}]\n" UPSTREAMS
+            "budgets: [{name: b, scope: service, window: day, usd: 1, match: {service: db}}]\n");
+    ACCEPTS("auth: {admin_token: 0123456789abcdef}\n"
+            "keys: [{id: a, key: 0123456789abcdeg}]\n" UPSTREAMS
+            "budgets: [{name: b, scope: service, window: day, usd: 1, overrides: {db: 2}}]\n");
+    REFUSES("keys: [{id: a, key: 0123456789abcdef}]\n" UPSTREAMS
+            "budgets: [{name: b, scope: service, window: day, usd: 1, match: {service: db}}]\n",
+            4, "service");
+}
+END_TEST
+
 START_TEST(does_not_judge_callers_that_it_does_not_know)
 {
     ACCEPTS("auth: {mode: open}\n" UPSTREAMS
@@ -115,5 +128,5 @@ END_TEST
 UNIT_MAIN(says_loudly_that_nothing_is_capped, wants_a_limit_and_a_window,
           refuses_two_budgets_of_one_name, refuses_two_budgets_that_count_the_same,
           refuses_ids_that_no_key_has, refuses_what_no_single_key_can_be,
-          knows_what_callers_may_name_themselves, does_not_judge_callers_that_it_does_not_know,
-          refuses_overrides_where_there_are_no_ids)
+          knows_what_callers_may_name_themselves, knows_that_who_books_costs_names_their_service,
+          does_not_judge_callers_that_it_does_not_know, refuses_overrides_where_there_are_no_ids)
