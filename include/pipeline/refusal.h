@@ -43,6 +43,9 @@ enum refusal {
 void refuse(struct request *request, enum refusal refusal, const char *param, const char *format,
             ...) __attribute__((format(printf, 4, 5)));
 
+/* REFUSAL_LEDGER, with its one sentence. */
+void refuse_without_ledger(struct request *request);
+
 /* REFUSAL_BAD_REQUEST with a code of its own. */
 void refuse_body(struct request *request, const struct body_error *error);
 

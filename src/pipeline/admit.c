@@ -408,26 +408,44 @@ static bool house_is_full(struct house *house)
            atomic_load_explicit(&house->calls, memory_order_relaxed) >= house->calls_most;
 }
 
-enum next admit_request(struct request *request)
+/* ---- whether purser can take it ---- */
+
+static bool check_house(struct request *request)
 {
     struct house *house = request->worker->house;
-    if (atomic_load_explicit(&house->stopping, memory_order_relaxed)) {
-        refuse(request, REFUSAL_SHUTTING_DOWN, NULL, "purser is shutting down.");
-        return GO_BOOKS;
-    }
-    if (!pipeline_identify(request))
-        return GO_BOOKS;
-    if (house_is_full(house)) {
+    if (house_is_full(house))
         refuse(request, REFUSAL_OVERLOADED, NULL,
                "Too many calls are running, some of them for clients that have left; see "
                "limits.connections in the configuration.");
-        return GO_BOOKS;
-    }
-    if (request->key == NULL) { /* the admin token has no budgets to spend from */
-        refuse(request, REFUSAL_INVALID_KEY, NULL,
-               "The admin token cannot make model calls; use a caller's key.");
-        return GO_BOOKS;
-    }
-    bool fine = check_promises(request) && read_body(request) && pipeline_name_caller(request);
+    else if (ledger_failing(house->ledger)) /* its bookkeeper tries again every second */
+        refuse_without_ledger(request);
+    else
+        return true;
+    return false;
+}
+
+static bool check_stopping(struct request *request)
+{
+    if (!atomic_load_explicit(&request->worker->house->stopping, memory_order_relaxed))
+        return true;
+    refuse(request, REFUSAL_SHUTTING_DOWN, NULL, "purser is shutting down.");
+    return false;
+}
+
+/* The admin token has no budgets to spend from. */
+static bool check_not_admin(struct request *request)
+{
+    if (request->key != NULL)
+        return true;
+    refuse(request, REFUSAL_INVALID_KEY, NULL,
+           "The admin token cannot make model calls; use a caller's key.");
+    return false;
+}
+
+enum next admit_request(struct request *request)
+{
+    bool fine = check_stopping(request) && pipeline_identify(request) && check_house(request) &&
+                check_not_admin(request) && check_promises(request) && read_body(request) &&
+                pipeline_name_caller(request);
     return fine ? GO_ON : GO_BOOKS;
 }

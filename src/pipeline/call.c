@@ -262,9 +262,7 @@ static void give_up(struct call *call)
     struct request *request = call->request;
     if (request != NULL) {
         request->call = NULL;
-        refuse(request, REFUSAL_LEDGER, NULL,
-               "purser cannot write its ledger (disk full or failing), and no call is made without "
-               "a line in it. The operator finds the reason in the log.");
+        refuse_without_ledger(request);
     }
     call_close(call);
     if (request != NULL)

@@ -92,6 +92,13 @@ void refuse(struct request *request, enum refusal refusal, const char *param, co
     decide(request, &table[refusal], param, message, TEXT_NONE);
 }
 
+void refuse_without_ledger(struct request *request)
+{
+    refuse(request, REFUSAL_LEDGER, NULL,
+           "purser cannot write its ledger (disk full or failing), and no call is made without a "
+           "line in it. The operator finds the reason in the log.");
+}
+
 void refuse_body(struct request *request, const struct body_error *error)
 {
     struct refusal_row row = table[REFUSAL_BAD_REQUEST];
