@@ -285,6 +285,8 @@ void endpoint_books_answer(struct request *request, struct books_answer *answer)
         refuse(request, REFUSAL_NOT_FOUND, NULL, "The books know no request of that id.");
         return;
     }
+    if (answer->status >= 500)
+        reply_header(&request->reply, "x-purser-error", "books_unavailable");
     if (answer->csv)
         put_csv_headers(request, answer);
     else

@@ -7,6 +7,7 @@ import datetime
 import io
 import itertools
 import json
+import resource
 import socket
 import urllib.parse
 
@@ -407,3 +408,41 @@ def test_who_may_not_book_is_refused(provider, start):
         error_of(purser.client.post("/costs", headers=json_type, content=content), 400, code)
     error_of(book(purser, cost_usd=1, label="x" * 70000), 413, "body_too_large")
     assert booking_lines(purser) == []
+
+
+def newest_file(purser):
+    return sorted((purser.folder / "data/ledger").glob("*.jsonl"))[-1]
+
+
+def test_a_booking_that_a_crash_tore_is_booked_once(provider, start):
+    purser = start(provider, keys=BOOKING_KEYS, budgets=[
+        {"name": "all", "scope": "global", "window": "total", "usd": 10}])
+    first = book(purser, cost_usd=2, idempotency_key="torn").json()
+    assert purser.costs()["total"]["requests"] == 1
+    purser.process.kill()
+    path = newest_file(purser)
+    kept = path.read_text()
+    path.write_text(kept[:kept.index('"kind":"settle"') + 100])
+    purser.start()
+    told = book(purser, cost_usd=2, idempotency_key="torn").json()
+    assert told["repeated"] is True and told["request_id"] == first["request_id"]
+    assert [line["kind"] for line in booking_lines(purser)] == ["reserve", "forfeit"]
+    assert purser.costs()["total"]["cost_nano_usd"] == 2_000_000_000
+    assert purser.budgets()[("all", "all", "usd")]["spent"] == 2
+
+
+def test_a_cost_that_the_ledger_cannot_take_is_not_booked(provider, start):
+    purser = start(provider, keys=BOOKING_KEYS, budgets=[
+        {"name": "all", "scope": "global", "window": "total", "usd": 10}])
+    assert book(purser, cost_usd=1).status_code == 200
+    unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+    resource.prlimit(purser.process.pid, resource.RLIMIT_FSIZE,
+                     (newest_file(purser).stat().st_size, resource.RLIM_INFINITY))
+    error_of(book(purser, cost_usd=2), 503, "ledger_unavailable")
+    refused = book(purser, cost_usd=2, idempotency_key="k")
+    assert refused.headers["x-purser-error"] in ("ledger_unavailable", "books_unavailable")
+    assert purser.budgets()[("all", "all", "usd")]["spent"] == 1
+    resource.prlimit(purser.process.pid, resource.RLIMIT_FSIZE, unlimited)
+    assert book(purser, cost_usd=2, idempotency_key="k").json()["repeated"] is False
+    assert purser.costs()["total"]["cost_nano_usd"] == 3_000_000_000
+    assert purser.budgets()[("all", "all", "usd")]["spent"] == 3
