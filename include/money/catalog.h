@@ -58,16 +58,16 @@ void catalog_add(struct catalog *catalog, const struct model *model, const struc
 #define CATALOG_STAND_IN_PROVIDER TEXT("unpriced")
 #define CATALOG_STAND_IN_NAME     TEXT("(unpriced)")
 
-/* Makes the stand-in: with the prices of the operator's model of that name, else of the first one
- * of any provider, its limits unknown. False if there is none. */
+/* Makes the stand-in: with the prices of the operator's model of that name, else of the
+ * dearest one of any provider, its limits unknown. False if there is none. */
 MUST_USE bool catalog_add_stand_in(struct catalog *catalog, struct text name);
 
 /* No more additions; computes the version. */
 void catalog_seal(struct catalog *catalog);
 
 /* By name or alias, exact, of that provider, else of any ("" provider) record, in force at the time
- * (UTC seconds); NULL if not priced. `provider` empty: the "" provider's, else the first record of
- * that name of any provider. */
+ * (UTC seconds); NULL if not priced. `provider` empty: the "" provider's, else the dearest record
+ * of that name of any provider (a cheaper one would be a guess at somebody's expense). */
 const struct model *catalog_find(const struct catalog *catalog, struct text provider,
                                  struct text name, int64_t when_s);
 

@@ -76,6 +76,26 @@ static bool is_alias(const struct config_upstream *upstream, struct text name)
     return false;
 }
 
+/* Each model that it serves has a price of the operator's. */
+static bool all_own(const struct config *config, const struct config_upstream *upstream)
+{
+    for (size_t i = 0; i < upstream->models.count; i++)
+        if (!is_own_model(config, upstream, upstream->models.at[i]))
+            return false;
+    return upstream->models.count > 0;
+}
+
+static void check_provider(const struct config *config, const struct config_upstream *upstream,
+                           struct findings *findings)
+{
+    if (upstream->provider.size == 0 && !all_own(config, upstream))
+        findings_add(findings, FINDING_WARNING, upstream->line,
+                     "upstream %.*s: its host does not tell whose prices apply, so each model has "
+                     "the dearest of any provider: write provider: NAME, or its models' prices "
+                     "under models",
+                     TEXT_ARG(upstream->name));
+}
+
 static void check_served(const struct config *config, const struct catalog *catalog,
                          const struct config_upstream *upstream, struct findings *findings)
 {
@@ -148,6 +168,8 @@ void config_check_prices(const struct config *config, const struct catalog *cata
         findings_add(findings, FINDING_WARNING, 0,
                      "unpriced: allow: A MODEL WITHOUT A PRICE IS TAKEN FOR FREE, so no budget in "
                      "USD limits it: write refuse, or the name of a model to price it as");
+    for (size_t i = 0; usd && i < config->upstream_count; i++)
+        check_provider(config, &config->upstreams[i], findings);
     for (size_t i = 0; usd && refused && i < config->upstream_count; i++)
         check_served(config, catalog, &config->upstreams[i], findings);
     check_key_models(config, catalog, findings);

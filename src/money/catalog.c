@@ -1,6 +1,6 @@
 /*
- * The catalog: one shelf of names per provider, and one of all first names for callers without a
- * provider. Models never move, so that a replaced one keeps all the names it ever had.
+ * The catalog: one shelf of names per provider. Models never move, so that a replaced one keeps all
+ * the names it ever had.
  */
 #include "money/catalog.h"
 
@@ -25,7 +25,6 @@ struct shelf {
 struct catalog {
     struct arena arena; /* holds shelves, models and their texts */
     struct shelf *shelves;
-    struct table first;    /* name or alias -> the first model of it, of whichever provider */
     struct note *notes;    /* the newest first */
     struct model **models; /* once sealed */
     atomic_bool *told;     /* of each of them */
@@ -59,7 +58,6 @@ void catalog_close(struct catalog *catalog)
     for (struct shelf *shelf = catalog->shelves; shelf != NULL; shelf = shelf->next) {
         table_close(&shelf->models);
     }
-    table_close(&catalog->first);
     free(catalog->models);
     free(catalog->told);
     arena_close(&catalog->arena);
@@ -85,16 +83,6 @@ static struct shelf *shelf_of(struct catalog *catalog, struct text provider)
         catalog->shelves = shelf;
     }
     return shelf;
-}
-
-static void put_name(struct catalog *catalog, struct shelf *shelf, struct text name,
-                     struct model *model)
-{
-    (void)table_put(&shelf->models, name, model);
-    const struct model *first = table_get(&catalog->first, name);
-    if (first == NULL || text_equal(first->provider, model->provider)) {
-        (void)table_put(&catalog->first, name, model);
-    }
 }
 
 static bool is_dated(const struct model *model)
@@ -124,10 +112,42 @@ void catalog_add(struct catalog *catalog, const struct model *model, const struc
     own->provider = shelf->provider;
     own->name = is_new ? arena_copy(&catalog->arena, model->name) : old.name;
     own->source = arena_copy(&catalog->arena, model->source);
-    put_name(catalog, shelf, own->name, own);
+    (void)table_put(&shelf->models, own->name, own);
     for (size_t at = 0; at < alias_count; at++) {
-        put_name(catalog, shelf, aliases[at], own);
+        (void)table_put(&shelf->models, aliases[at], own);
     }
+}
+
+/* ---- whose price, if nobody says whose ---- */
+
+#define WHENEVER (-1) /* the topmost record, in force or not */
+
+static const struct model *in_force(const struct model *model, int64_t when_s)
+{
+    while (model != NULL && (when_s < model->from_s || when_s >= model->until_s))
+        model = model->below;
+    return model;
+}
+
+/* A call with as much output as input tells which of two prices is dearer. */
+static bool is_dearer(const struct model *one, const struct model *other)
+{
+    const struct bound sample = {.input_tokens = 1000000, .choices = 1};
+    return money_compare(price_bound(&one->price, &sample, 1000000),
+                         price_bound(&other->price, &sample, 1000000)) > 0;
+}
+
+static const struct model *dearest(const struct catalog *catalog, struct text name, int64_t when_s)
+{
+    const struct model *found = NULL;
+    for (const struct shelf *shelf = catalog->shelves; shelf != NULL; shelf = shelf->next) {
+        const struct model *model = table_get(&shelf->models, name);
+        if (when_s != WHENEVER)
+            model = in_force(model, when_s);
+        if (model != NULL && (found == NULL || is_dearer(model, found)))
+            found = model;
+    }
+    return found;
 }
 
 /* All records of a model, the lowest first. There are never many. */
@@ -149,7 +169,7 @@ bool catalog_add_stand_in(struct catalog *catalog, struct text name)
     const struct shelf *own = shelf_find(catalog, TEXT("operator"));
     const struct model *model = own == NULL ? NULL : table_get(&own->models, name);
     if (model == NULL)
-        model = table_get(&catalog->first, name);
+        model = dearest(catalog, name, WHENEVER);
     if (model == NULL)
         return false;
     add_as_stand_in(catalog, model);
@@ -215,13 +235,6 @@ struct text catalog_next_note(const struct catalog *catalog, size_t *at)
 
 /* ---- finding ---- */
 
-static const struct model *in_force(const struct model *model, int64_t when_s)
-{
-    while (model != NULL && (when_s < model->from_s || when_s >= model->until_s))
-        model = model->below;
-    return model;
-}
-
 static const struct model *find_on(const struct shelf *shelf, struct text name, int64_t when_s)
 {
     return shelf == NULL ? NULL : in_force(table_get(&shelf->models, name), when_s);
@@ -235,7 +248,7 @@ const struct model *catalog_find(const struct catalog *catalog, struct text prov
         model = find_on(shelf_find(catalog, TEXT("")), name, when_s);
     }
     if (model == NULL && provider.size == 0) {
-        model = in_force(table_get(&catalog->first, name), when_s);
+        model = dearest(catalog, name, when_s);
     }
     return model;
 }
@@ -353,12 +366,12 @@ static size_t collect(const struct table *table, struct text provider, struct en
 /* Every way a name leads to a model, in one order, so that the version depends on nothing else. */
 static struct entry *all_entries(const struct catalog *catalog, size_t *count)
 {
-    size_t room = catalog->first.count;
+    size_t room = 0;
     for (const struct shelf *shelf = catalog->shelves; shelf != NULL; shelf = shelf->next) {
         room += shelf->models.count;
     }
     struct entry *entries = memory_new((room + 1) * sizeof(*entries));
-    *count = collect(&catalog->first, TEXT("*"), entries);
+    *count = 0;
     for (const struct shelf *shelf = catalog->shelves; shelf != NULL; shelf = shelf->next) {
         *count += collect(&shelf->models, shelf->provider, entries + *count);
     }

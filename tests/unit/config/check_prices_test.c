@@ -54,8 +54,19 @@ START_TEST(accepts_what_has_a_price)
     expect_nothing(SERVING("models: [x], aliases: {x: gpt-4o}") BUDGETS);
     expect_nothing(
         "keys: [{id: a, key: 0123456789abcdef, models: [\"my-*\", fast, gpt-4o-2024-11-20]}]\n"
-        "upstreams: [{name: o, base_url: \"https://x/v1\", api_key: k, aliases: {fast: "
-        "gpt-4o}}]\n" BUDGETS OWN);
+        "upstreams: [{name: o, base_url: \"https://x/v1\", api_key: k, "
+        "provider: openai, aliases: {fast: gpt-4o}}]\n" BUDGETS OWN);
+}
+END_TEST
+
+START_TEST(warns_when_nobody_knows_whose_prices_apply)
+{
+    const char *elsewhere = KEYS "upstreams:\n"
+                                 "  - {name: o, base_url: \"https://x/v1\", api_key: k}\n" BUDGETS;
+    expect(elsewhere, 5, "the dearest of any provider");
+    expect_nothing(KEYS "upstreams:\n"
+                        "  - {name: o, base_url: \"https://x/v1\", api_key: k, models: [my-llama]}"
+                        "\n" BUDGETS OWN);
 }
 END_TEST
 
@@ -119,7 +130,8 @@ START_TEST(tells_what_price_files_leave_out)
 }
 END_TEST
 
-UNIT_MAIN(warns_loudly_if_models_without_a_price_are_free, a_dated_snapshot_has_its_familys_price,
+UNIT_MAIN(warns_when_nobody_knows_whose_prices_apply,
+          warns_loudly_if_models_without_a_price_are_free, a_dated_snapshot_has_its_familys_price,
           tells_what_price_files_leave_out, accepts_what_has_a_price,
           warns_of_models_without_a_price_under_a_budget_in_dollars,
           warns_of_models_that_nobody_can_ask_for)

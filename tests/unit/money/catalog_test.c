@@ -175,7 +175,7 @@ START_TEST(a_provider_finds_its_own_then_any_providers_never_anothers)
 }
 END_TEST
 
-START_TEST(without_a_provider_the_operators_own_then_the_first_counts)
+START_TEST(without_a_provider_the_operators_own_then_the_dearest_counts)
 {
     struct catalog *catalog = catalog_open();
     add(catalog, "openai", "m", 1);
@@ -183,7 +183,7 @@ START_TEST(without_a_provider_the_operators_own_then_the_first_counts)
     add(catalog, "openai", "own", 3);
     add(catalog, "", "own", 4);
     catalog_seal(catalog);
-    ck_assert_int_eq(found(catalog, "", "m"), 1);
+    ck_assert_int_eq(found(catalog, "", "m"), 2);
     ck_assert_int_eq(found(catalog, "", "own"), 4);
     catalog_close(catalog);
 }
@@ -445,7 +445,7 @@ UNIT_MAIN(the_shipped_file_prices_the_main_models,
           the_shipped_file_has_tiers_and_the_dearer_cache_write, an_unknown_model_stays_unpriced,
           walks_all_models_in_the_order_of_their_names, the_version_depends_on_the_content_alone,
           an_empty_catalog_is_possible, a_provider_finds_its_own_then_any_providers_never_anothers,
-          without_a_provider_the_operators_own_then_the_first_counts,
+          without_a_provider_the_operators_own_then_the_dearest_counts,
           a_later_model_replaces_an_earlier_and_keeps_its_aliases,
           a_model_may_take_over_anothers_alias, copies_what_it_is_given,
           buckets_without_a_price_have_their_parents,
