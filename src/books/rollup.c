@@ -43,8 +43,7 @@ static const char *const statements[ROLLUP_STATEMENT_COUNT] = {
                        " ON CONFLICT DO UPDATE SET requests = requests + ?4, prompt = prompt + ?5,"
                        " cached = cached + ?6, completion = completion + ?7,"
                        " reasoning = reasoning + ?8, nano = min(nano + ?9, 9000000000000000000)",
-    [ROLLUP_RECENT_ADD] = "INSERT INTO recent (file, facet, wall_us, status, error, line)"
-                          " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    [ROLLUP_RECENT_ADD] = "INSERT INTO recent VALUES (NULL, ?1, ?2, ?3, ?4, ?5, ?6)",
     [ROLLUP_RECENT_TRIM] = "DELETE FROM recent WHERE id <= (SELECT max(id) FROM recent) - ?1",
     [ROLLUP_BOOKING_ADD] = "INSERT OR IGNORE INTO booking (file, name, line) VALUES (?1, ?2, ?3)",
     [ROLLUP_BOOKING_FIND] = "SELECT line FROM booking WHERE name = ?1",
