@@ -8,4 +8,8 @@
  * up, whichever is less; at least 1. */
 size_t cores_available(void);
 
+/* The CPU quota that the control groups mounted at `folder` set, in cores, rounded up; 0 if they
+ * set none, or it cannot be read. */
+size_t cores_of_quota(const char *folder);
+
 #endif

@@ -15,13 +15,21 @@ static size_t cores_of_affinity(void)
 
 static size_t quota_in_cores(long long quota, long long period)
 {
-    return quota > 0 && period > 0 ? (size_t)((quota + period - 1) / period) : 0;
+    return quota > 0 && period > 0 ? (size_t)((quota - 1) / period + 1) : 0;
 }
 
-static long long read_number(const char *path)
+/* A file below the folder; NULL if there is none. */
+static FILE *open_below(const char *folder, const char *name)
+{
+    char path[256];
+    int length = snprintf(path, sizeof path, "%s/%s", folder, name);
+    return length > 0 && (size_t)length < sizeof path ? fopen(path, "re") : NULL;
+}
+
+static long long read_number(const char *folder, const char *name)
 {
     long long value = -1;
-    FILE *file = fopen(path, "re");
+    FILE *file = open_below(folder, name);
     if (file == NULL)
         return -1;
     if (fscanf(file, "%lld", &value) != 1)
@@ -30,22 +38,22 @@ static long long read_number(const char *path)
     return value;
 }
 
-static size_t cores_of_quota(void)
+size_t cores_of_quota(const char *folder)
 {
     long long quota, period;
-    FILE *file = fopen("/sys/fs/cgroup/cpu.max", "re");
+    FILE *file = open_below(folder, "cpu.max");
     if (file != NULL) {
         int got = fscanf(file, "%lld %lld", &quota, &period); /* "max 100000": no quota */
         fclose(file);
         return got == 2 ? quota_in_cores(quota, period) : 0;
     }
-    return quota_in_cores(read_number("/sys/fs/cgroup/cpu/cpu.cfs_quota_us"),
-                          read_number("/sys/fs/cgroup/cpu/cpu.cfs_period_us"));
+    return quota_in_cores(read_number(folder, "cpu/cpu.cfs_quota_us"),
+                          read_number(folder, "cpu/cpu.cfs_period_us"));
 }
 
 size_t cores_available(void)
 {
     size_t cores = cores_of_affinity();
-    size_t quota = cores_of_quota();
+    size_t quota = cores_of_quota("/sys/fs/cgroup");
     return quota > 0 && quota < cores ? quota : cores;
 }
