@@ -176,14 +176,21 @@ static bool read_status(struct request *request, struct text value, int64_t *sta
            bad_query(request, "status", "an HTTP status, 100 to 599");
 }
 
-/* A caller sees what is its own, whatever key it asks for. */
-static void take_filters(const struct request *request, const struct members *members,
+/* A caller sees what is its own. Its own sums under another key's name would be a lie. */
+static bool take_filters(struct request *request, const struct members *members,
                          struct books_query *query)
 {
     for (int i = GROUP_FIRST_FILTER; i < GROUP_COUNT; i++)
         query->filter[i] = members->value[MEMBER_FILTERS + i - GROUP_FIRST_FILTER];
-    if (!request->admin)
-        query->filter[GROUP_KEY] = request->key->id;
+    if (request->admin)
+        return true;
+    struct text asked = query->filter[GROUP_KEY];
+    query->filter[GROUP_KEY] = request->key->id;
+    if (asked.at == NULL || text_equal(asked, request->key->id))
+        return true;
+    refuse(request, REFUSAL_NOT_ALLOWED, "key",
+           "A key sees its own books only; the admin token sees all.");
+    return false;
 }
 
 static bool bad_cursor(struct request *request)
@@ -230,10 +237,9 @@ static void ask(struct request *request, const struct books_query *query)
 static void ask_about_one(struct request *request, struct text raw, struct books_query *query)
 {
     struct members members = {0};
-    if (!read_members(request, &of_one, &members))
+    if (!read_members(request, &of_one, &members) || !take_filters(request, &members, query))
         return;
     query->subject = BOOKS_REQUEST;
-    take_filters(request, &members, query);
     if (percent_decode(&request->arena, raw, false, &query->request_id))
         ask(request, query);
     else
@@ -250,8 +256,7 @@ void endpoint_costs(struct request *request, struct text rest)
     if (rest.size > 0) {
         ask_about_one(request, rest, &query);
     } else if (read_members(request, &of_sums, &members) && read_range(request, &members, &query) &&
-               read_sums(request, &members, &query)) {
-        take_filters(request, &members, &query);
+               read_sums(request, &members, &query) && take_filters(request, &members, &query)) {
         ask(request, &query);
     }
 }
@@ -263,10 +268,9 @@ void endpoint_recent(struct request *request, struct text rest)
         .to = request->id, .mailbox = request->worker->mailbox, .subject = BOOKS_RECENT};
     struct members members = {0};
     if (!endpoint_guest_unknown(request) && read_members(request, &of_recent, &members) &&
-        read_range(request, &members, &query) && read_recent(request, &members, &query)) {
-        take_filters(request, &members, &query);
+        read_range(request, &members, &query) && read_recent(request, &members, &query) &&
+        take_filters(request, &members, &query))
         ask(request, &query);
-    }
 }
 
 static void put_csv_headers(struct request *request, const struct books_answer *answer)

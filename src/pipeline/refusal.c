@@ -27,6 +27,7 @@ static const struct refusal_row table[REFUSAL_COUNT] = {
     [REFUSAL_UNKNOWN_PATH] = {404, "invalid_request_error", "unknown_path", RETRY_NO},
     [REFUSAL_METHOD] = {405, "invalid_request_error", "method_not_allowed", RETRY_NO},
     [REFUSAL_INVALID_KEY] = {401, "authentication_error", "invalid_api_key", RETRY_NO},
+    [REFUSAL_NOT_ALLOWED] = {403, "permission_error", "not_allowed", RETRY_NO},
     [REFUSAL_MODEL_NOT_ALLOWED] = {403, "permission_error", "model_not_allowed", RETRY_NO},
     [REFUSAL_SESSION_REQUIRED] = {400, "invalid_request_error", "session_required", RETRY_NO},
     [REFUSAL_BAD_REQUEST] = {400, "invalid_request_error", "invalid_request", RETRY_NO},

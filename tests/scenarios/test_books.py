@@ -175,7 +175,9 @@ def test_recent_requests_are_filtered(filled):
         assert found == [row["request_id"] for row in everything if row.get(name) == value]
         assert found
     assert ids("tag=y") == [row["request_id"] for row in everything if "y" in row.get("tags", [])]
-    assert ids("", AS_BOB) == ids("key=bob") == ids("key=alice", AS_BOB)
+    assert ids("", AS_BOB) == ids("key=bob") == ids("key=bob", AS_BOB)
+    error_of(get(purser, "/requests?key=alice", AS_BOB), 403, "not_allowed")
+    error_of(get(purser, "/costs?key=alice", AS_BOB), 403, "not_allowed")
     tomorrow = (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=1)).date()
     assert ids(f"from={tomorrow}") == []
     assert len(ids(f"to={tomorrow}")) == 13
