@@ -96,13 +96,14 @@ static void refuse_path(struct request *request, struct text path, bool other_me
                TEXT_ARG(text_slice(request->method, 0, 20)), TEXT_ARG(text_slice(path, 0, 200)));
         return;
     }
+    const char *hint = text_ends(path, TEXT("/responses"))
+                           ? "The Responses API is not served: use /v1/chat/completions."
+                           : "Check the base URL: it usually ends in /v1.";
     refuse(request, REFUSAL_UNKNOWN_PATH, NULL,
            "purser does not serve '%.*s'. It serves POST /v1/chat/completions, /v1/completions, "
            "/v1/embeddings, /costs, and GET /v1/models, /budget, /costs, /costs/{request_id}, "
-           "/requests, /healthz, /readyz; all also under /s/<session>/. Check the base URL: it "
-           "usually ends "
-           "in /v1.",
-           TEXT_ARG(text_slice(path, 0, 200)));
+           "/requests, /healthz, /readyz; all also under /s/<session>/. %s",
+           TEXT_ARG(text_slice(path, 0, 200)), hint);
 }
 
 void desk_take(struct request *request)

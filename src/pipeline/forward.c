@@ -296,7 +296,7 @@ static void refuse_failed(struct call *call)
         return;
     default:
         refuse(request, REFUSAL_UPSTREAM_UNANSWERED, NULL,
-               "Upstream '%.*s' closed the connection without a complete answer (%s). What it may "
+               "Upstream '%.*s' broke off without a complete answer (%s). What it may "
                "have billed stays charged.",
                TEXT_ARG(name), why);
         return;

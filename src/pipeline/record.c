@@ -58,9 +58,11 @@ static void log_refusal(const struct request *request)
     if (!request->worker->house->log_access)
         return;
     struct text key = request->key != NULL ? request->key->id : TEXT("-");
+    struct text model = request->body.model;
     log_info("%s %d %.*s key=%.*s model=%.*s refused: %s", request->name, request->reply.status,
              TEXT_ARG(text_of(endpoint_name(request->endpoint))), TEXT_ARG(key),
-             TEXT_ARG(text_slice(request->body.model, 0, 100)), request->outcome.error);
+             TEXT_ARG(model.size > 0 ? text_slice(model, 0, 100) : TEXT("-")),
+             request->outcome.error);
 }
 
 static void record_refusal(struct request *request)

@@ -183,19 +183,25 @@ static void put_figures(struct buffer *out, const struct account_view *view, boo
 
 static void say_exceeded(struct buffer *out, const struct account_view *view, bool hide)
 {
+    static const char *const less[] = {
+        [UNIT_USD] = "ask for less (a lower max_tokens, a cheaper model) or ",
+        [UNIT_TOKENS] = "ask for less (a lower max_tokens, a shorter prompt) or ",
+        [UNIT_REQUESTS] = "",
+    };
+    bool left = view->spent + view->held < view->limit;
     buffer_put(out, TEXT("Budget has been exceeded! Budget "));
     put_budget_name(out, view);
     put_figures(out, view, hide);
+    if (left)
+        buffer_put(out, TEXT("; what is left is too little for this call"));
     if (view->window.end_s == WINDOW_FOREVER) {
-        buffer_put(out, TEXT(". It does not reset: ask its owner to raise it."));
-        return;
+        buffer_put(out, TEXT(". It does not reset: "));
+    } else {
+        char stamp[CLOCK_STAMP_SIZE];
+        clock_stamp(view->window.end_s * 1000000, stamp);
+        buffer_printf(out, ". It resets at %s; until then ", stamp);
     }
-    char stamp[CLOCK_STAMP_SIZE];
-    clock_stamp(view->window.end_s * 1000000, stamp);
-    buffer_printf(out,
-                  ". It resets at %s; until then ask for less (a lower max_tokens, a cheaper "
-                  "model) or ask its owner to raise it.",
-                  stamp);
+    buffer_printf(out, "%sask its owner to raise it.", left ? less[view->unit] : "");
 }
 
 static void say_contention(struct buffer *out, const struct account_view *view, bool hide)
@@ -216,7 +222,10 @@ static void say_never_fits(struct buffer *out, const struct grant *grant, bool h
         buffer_printf(out, ". With max_tokens at most %lld it would.",
                       (long long)grant->affordable_max_output);
     else
-        buffer_put(out, TEXT(". Its input alone is too large: shorten the prompt."));
+        buffer_put(
+            out,
+            TEXT(". Its input alone is too large: shorten the prompt (an image, audio or a file "
+                 "counts as the model's whole context)."));
 }
 
 static void refuse_by_budget(struct request *request, enum refusal refusal,
@@ -276,7 +285,8 @@ void refuse_verdict(struct request *request, const struct grant *grant)
         return;
     case VERDICT_UNPRICED:
         refuse(request, REFUSAL_NOT_PRICED, "model",
-               "Model '%.*s' has no price, and a budget in USD applies. Add it to `models` in the "
+               "Model '%.*s' has no price, and a budget in USD applies. If its name is right (GET "
+               "/v1/models lists those there are), an operator adds it to `models` in the "
                "configuration (input and output in USD per 1M tokens; 0 if it is free).",
                TEXT_ARG(request->body.model));
         return;
