@@ -457,7 +457,7 @@ static struct zone *open_file(const char *path, struct fault *fault)
     struct buffer bytes = {0};
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) {
-        (void)fault_set(fault, "cannot be opened (%m); is tzdata installed?");
+        (void)fault_set(fault, "cannot be opened (%m; is tzdata installed?)");
         return NULL;
     }
     if (read_all(fd, &bytes, fault))

@@ -258,7 +258,7 @@ static void say_replay(const struct ledger_replay *replay)
         log_warn("the ledger's last line was torn: %zu bytes were cut off and kept aside",
                  replay->torn_bytes);
     if (replay->forfeits > 0)
-        log_warn("%zu calls were in flight when the last process died: booked in full, %s",
+        log_warn("calls in flight when the last process died: %zu, booked in full, %s",
                  replay->forfeits, money_string(replay->forfeited, amount));
     log_info("ledger: %zu lines replayed", replay->lines);
 }

@@ -402,7 +402,10 @@ static int show(const struct house *house, const struct asking *asking)
     if (out.size > 0)
         (void)fwrite(out.at, 1, out.size, stdout);
     if (!priced)
-        (void)fprintf(stderr, "purser prices: '%.*s' has no price%s\n", TEXT_ARG(asking->model),
+        (void)fprintf(stderr,
+                      "purser prices: '%.*s' has no price%s; `purser prices` lists those that "
+                      "have, under their exact names\n",
+                      TEXT_ARG(asking->model),
                       asking->path != NULL ? ", or no upstream serves it" : "");
     buffer_close(&out);
     free(answer.at);
