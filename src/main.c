@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/check.h"
+#include "cli/health.h"
 #include "cli/prices_command.h"
 #include "cli/serve.h"
 
@@ -16,6 +17,7 @@ static const struct command commands[] = {
     {"serve", "run the proxy: purser serve [--config FILE]", cli_serve},
     {"check", "check a configuration: purser check [--print] [FILE]", cli_check},
     {"prices", "show prices: purser prices [MODEL] [--config FILE] [--json]", cli_prices},
+    {"health", "ask a running purser whether it is alive: purser health [URL]", cli_health},
 };
 
 #define COMMAND_COUNT (sizeof commands / sizeof *commands)
