@@ -63,6 +63,8 @@ void forward_over(struct call *call);
 /* Settle and record of a call, with or without its request. */
 void settle_call(struct call *call);
 void record_call(struct call *call);
+/* The access log's line of a request that did not run the chain. */
+void record_other(const struct request *request);
 /* The x-purser headers of an answer: with its cost, or with its hold when a stream begins. */
 void settle_headers(struct call *call);
 

@@ -23,8 +23,9 @@ enum step {
 
 /* Why a request has no call, or its call no answer: code and status for the books. */
 struct outcome {
-    const char *error; /* the code of our own error; NULL: none */
-    const char *stop_reason;
+    const char *error;  /* the code of our own error; NULL: none */
+    struct text budget; /* that refused it, in the arena; empty: none did */
+    bool logged;        /* its line is in the access log, or will be its call's */
 };
 
 /* What the budget gate granted, in the arena of its owner. */

@@ -300,6 +300,9 @@ int cli_serve(int argc, char **argv)
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--config") == 0 && i + 1 < argc) {
             path = argv[++i];
+        } else if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+            printf("usage: purser serve [--config FILE]\n");
+            return 0;
         } else {
             fprintf(stderr,
                     "purser serve: do not understand '%s'\n"

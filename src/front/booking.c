@@ -238,9 +238,12 @@ static void book(struct request *request, const struct booking *booking)
                "The cost was not booked: the ledger cannot be written; see the log.");
         return;
     }
+    char cost[MONEY_STRING_SIZE];
+    request->outcome.logged = true;
     if (house->log_access)
-        log_info("%s 200 costs key=%.*s service=%.*s", request->name,
-                 TEXT_ARG(request->subject.id[SCOPE_KEY]), TEXT_ARG(booking->service));
+        log_info("%s 200 costs key=%.*s service=%.*s cost=%s", request->name,
+                 TEXT_ARG(request->subject.id[SCOPE_KEY]), TEXT_ARG(booking->service),
+                 money_string(booking->cost, cost));
     answer(request, booking, text_of(request->name), false);
 }
 

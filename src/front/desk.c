@@ -89,13 +89,16 @@ static void take(struct request *request, const struct route *route, struct text
         route->own(request, rest);
 }
 
-static void refuse_path(struct request *request, struct text path, bool other_method)
+static void refuse_method(struct request *request, struct text path, const char *method)
 {
-    if (other_method) {
-        refuse(request, REFUSAL_METHOD, NULL, "%.*s is not a method of '%.*s'.",
-               TEXT_ARG(text_slice(request->method, 0, 20)), TEXT_ARG(text_slice(path, 0, 200)));
-        return;
-    }
+    reply_header(&request->reply, "Allow", method);
+    refuse(request, REFUSAL_METHOD, NULL, "%.*s is not a method of '%.*s'; use %s.",
+           TEXT_ARG(text_slice(request->method, 0, 20)), TEXT_ARG(text_slice(path, 0, 200)),
+           method);
+}
+
+static void refuse_path(struct request *request, struct text path)
+{
     const char *hint = text_ends(path, TEXT("/responses"))
                            ? "The Responses API is not served: use /v1/chat/completions."
                            : "Check the base URL: it usually ends in /v1.";
@@ -119,7 +122,7 @@ void desk_take(struct request *request)
     if (answer_preflight(request))
         return;
     struct text whole = path;
-    bool other_method = false;
+    const char *method = NULL; /* that the path is served by, if not by this one */
     bool readable = strip_prefixes(request, &path);
     for (size_t i = 0; readable && i < ROUTE_COUNT; i++) {
         if (!path_matches(path, text_of(routes[i].path), &rest))
@@ -128,9 +131,12 @@ void desk_take(struct request *request)
             take(request, &routes[i], rest);
             return;
         }
-        other_method = true;
+        method = routes[i].method;
     }
-    refuse_path(request, whole, other_method);
+    if (method != NULL)
+        refuse_method(request, whole, method);
+    else
+        refuse_path(request, whole);
 }
 
 void desk_letter(void *context, struct letter *letter)

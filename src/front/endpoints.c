@@ -77,7 +77,9 @@ void endpoint_readyz(struct request *request, struct text rest)
 
 static void put_model(struct buffer *out, struct text name, struct text owner)
 {
-    buffer_put(out, out->at[out->size - 1] == '}' ? TEXT(",{") : TEXT("{"));
+    if (out->size > 0 && out->at[out->size - 1] == '}')
+        buffer_put_byte(out, ',');
+    buffer_put_byte(out, '{');
     json_put_text_member(out, TEXT("id"), name);
     json_put_text_member(out, TEXT("object"), TEXT("model"));
     json_put_int_member(out, TEXT("created"), 0);
@@ -138,6 +140,23 @@ static void list_models(struct request *request, struct buffer *body)
     table_close(&seen);
 }
 
+/* The upstream that would get a call for the model; NULL if none would, or the call would be
+ * refused for want of a price. */
+static const struct upstream *server_of(const struct request *request, struct text name)
+{
+    const struct house *house = request->worker->house;
+    int64_t now_s = loop_wall_us(request->worker->loop) / 1000000;
+    struct text sent;
+    for (size_t i = 0; route_model_visible(request, name) && i < house->upstream_count; i++) {
+        const struct upstream *upstream = &house->upstreams[i];
+        if (!upstream_serves(upstream, name, &sent))
+            continue;
+        bool priced = route_price(house, upstream, sent, name, now_s) != NULL;
+        return priced || !gate_any_usd(house->gate) ? upstream : NULL;
+    }
+    return NULL;
+}
+
 void endpoint_models(struct request *request, struct text rest)
 {
     struct buffer body = {0};
@@ -147,15 +166,15 @@ void endpoint_models(struct request *request, struct text rest)
         answer(request, &body);
         return;
     }
-    if (!percent_decode(&request->arena, rest, false, &name) ||
-        !route_model_visible(request, name)) {
+    const struct upstream *server =
+        percent_decode(&request->arena, rest, false, &name) ? server_of(request, name) : NULL;
+    if (server == NULL) {
         refuse(request, REFUSAL_MODEL_NOT_FOUND, "model",
                "The model '%.*s' is not served by any upstream, or not to this key.",
                TEXT_ARG(text_slice(rest, 0, 200)));
         return;
     }
-    buffer_put_byte(&body, ' '); /* put_model looks at the byte before */
-    put_model(&body, name, TEXT("purser"));
+    put_model(&body, name, server->name);
     answer(request, &body);
 }
 

@@ -82,6 +82,7 @@ void pipeline_client_gone(struct request *request)
     if (request->step == STEP_FORWARD) {
         /* The call has its own way to the books, now or after draining. */
         struct call *call = request->call;
+        request->outcome.logged = true;
         set_step(request, STEP_SETTLE);
         set_step(request, STEP_RECORD);
         set_step(request, STEP_OVER);

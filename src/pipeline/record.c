@@ -37,6 +37,15 @@ static void log_call(const struct call *call)
              TEXT_ARG(entry->stop_reason), (long long)entry->duration_ms);
 }
 
+/* What the client was told, the operator has to find, too. */
+static void log_why(const struct call *call)
+{
+    enum transfer_end end = call->started ? transfer_ended(call->transfer) : TRANSFER_COMPLETE;
+    if (end != TRANSFER_COMPLETE && end != TRANSFER_RUNNING)
+        log_warn("%.*s: upstream %.*s failed: %s", TEXT_ARG(call->entry.call),
+                 TEXT_ARG(call->upstream->name), transfer_why(call->transfer));
+}
+
 void record_call(struct call *call)
 {
     struct entry *entry = &call->entry;
@@ -51,6 +60,7 @@ void record_call(struct call *call)
     entry->hold = MONEY_ZERO;
     ledger_note(call->worker->batch, entry);
     log_call(call);
+    log_why(call);
 }
 
 static void log_refusal(const struct request *request)
@@ -59,10 +69,35 @@ static void log_refusal(const struct request *request)
         return;
     struct text key = request->key != NULL ? request->key->id : TEXT("-");
     struct text model = request->body.model;
-    log_info("%s %d %.*s key=%.*s model=%.*s refused: %s", request->name, request->reply.status,
-             TEXT_ARG(text_of(endpoint_name(request->endpoint))), TEXT_ARG(key),
+    struct text budget = request->outcome.budget;
+    log_info("%s %d %.*s key=%.*s session=%.*s model=%.*s refused: %s%s%.*s", request->name,
+             request->reply.status, TEXT_ARG(text_of(endpoint_name(request->endpoint))),
+             TEXT_ARG(key), TEXT_ARG(text_slice(request->session, 0, 100)),
              TEXT_ARG(model.size > 0 ? text_slice(model, 0, 100) : TEXT("-")),
-             request->outcome.error);
+             request->outcome.error, budget.size > 0 ? " by " : "", TEXT_ARG(budget));
+}
+
+/* Probes come every few seconds. */
+static bool is_probe(const struct request *request)
+{
+    return request->reply.status == 200 && (text_starts(request->target, TEXT("/healthz")) ||
+                                            text_starts(request->target, TEXT("/readyz")));
+}
+
+void record_other(const struct request *request)
+{
+    bool nothing_sent = request->reply.status == 0;
+    if (!request->worker->house->log_access || request->outcome.logged || nothing_sent)
+        return;
+    struct text key = request->key != NULL ? request->key->id : TEXT("-");
+    const char *error = request->outcome.error;
+    enum log_level level = is_probe(request) ? LOG_DEBUG : LOG_INFO;
+    if (log_wants(level))
+        log_line(level, "%s %d %.*s %.*s key=%.*s%s%s", request->name, request->reply.status,
+                 TEXT_ARG(text_slice(request->method, 0, 20)),
+                 TEXT_ARG(text_slice(request->target, 0, 200)),
+                 TEXT_ARG(request->admin ? TEXT("(admin)") : key),
+                 error != NULL ? " refused: " : "", error != NULL ? error : "");
 }
 
 static void record_refusal(struct request *request)
@@ -97,6 +132,7 @@ static void record_refusal(struct request *request)
 
 enum next record_request(struct request *request)
 {
+    request->outcome.logged = true;
     struct call *call = request->call;
     if (call == NULL) {
         record_refusal(request);

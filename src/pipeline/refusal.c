@@ -43,9 +43,10 @@ static const struct refusal_row table[REFUSAL_COUNT] = {
     [REFUSAL_UPSTREAM_UNREACHABLE] = {502, "upstream_error", "upstream_unreachable",
                                       RETRY_BY_STATUS},
     [REFUSAL_UPSTREAM_UNANSWERED] = {502, "upstream_error", "upstream_no_answer", RETRY_BY_STATUS},
-    [REFUSAL_UPSTREAM_TIMEOUT] = {504, "upstream_error", "upstream_timeout", RETRY_BY_STATUS},
+    /* Trying again at once would meet the same, and charge another hold. */
+    [REFUSAL_UPSTREAM_TIMEOUT] = {504, "upstream_error", "upstream_timeout", RETRY_NO},
     [REFUSAL_UPSTREAM_AUTH] = {502, "upstream_error", "upstream_auth_failed", RETRY_NO},
-    [REFUSAL_UPSTREAM_BAD_ANSWER] = {502, "upstream_error", "upstream_bad_answer", RETRY_BY_STATUS},
+    [REFUSAL_UPSTREAM_BAD_ANSWER] = {502, "upstream_error", "upstream_bad_answer", RETRY_NO},
     [REFUSAL_CLIENT_GONE] = {499, "invalid_request_error", "client_gone", RETRY_NO},
 };
 
@@ -77,6 +78,7 @@ static void decide(struct request *request, const struct refusal_row *row, const
     struct reply *reply = &request->reply;
     reply_header(reply, "Content-Type", "application/json");
     reply_header_text(reply, &request->arena, "x-purser-error", text_of(row->code));
+    reply_header(reply, "x-request-id", request->name); /* where SDKs look for one */
     put_retry_headers(reply, row->retry);
     request->outcome.error = arena_copy(&request->arena, text_of(row->code)).at;
     reply_whole_take(reply, row->status, &body);
@@ -245,12 +247,14 @@ static void refuse_by_budget(struct request *request, enum refusal refusal,
                             grant->affordable_max_output > 0 ? grant->affordable_max_output : 0);
     }
     put_budget(&extra, &grant->blocking, house->hide_amounts);
+    request->outcome.budget = arena_copy(&request->arena, grant->blocking.budget);
     struct buffer members = {0};
     buffer_put_byte(&members, ',');
     size_t skip = extra.size > 0 && extra.at[0] == ',' ? 1 : 0;
     buffer_put(&members, text_from(buffer_text(&extra), skip));
-    decide(request, &row, refusal == REFUSAL_NEVER_FITS ? "max_tokens" : NULL,
-           buffer_string(&message), buffer_text(&members));
+    bool fits_with_less = refusal == REFUSAL_NEVER_FITS && grant->affordable_max_output > 0;
+    decide(request, &row, fits_with_less ? "max_tokens" : NULL, buffer_string(&message),
+           buffer_text(&members));
     buffer_close(&message);
     buffer_close(&extra);
     buffer_close(&members);

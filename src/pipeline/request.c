@@ -43,6 +43,7 @@ void request_close(struct request *request)
     pipeline_client_gone(request);
     ASSERT(request->step == STEP_OVER);
     ASSERT(request->call == NULL);
+    record_other(request);
     loop_timer_cancel(request->worker->loop, &request->timer);
     roster_remove(&request->worker->requests, request->id);
     loop_defer(request->worker->loop, release, request);

@@ -23,7 +23,9 @@ START_TEST(every_refusal_has_its_status_code_and_word_about_trying_again)
         {REFUSAL_SHUTTING_DOWN, 503, "server_error", "shutting_down", "true", "2"},
         {REFUSAL_UPSTREAM_UNREACHABLE, 502, "upstream_error", "upstream_unreachable", NULL, NULL},
         {REFUSAL_UPSTREAM_UNANSWERED, 502, "upstream_error", "upstream_no_answer", NULL, NULL},
-        {REFUSAL_UPSTREAM_TIMEOUT, 504, "upstream_error", "upstream_timeout", NULL, NULL},
+        {REFUSAL_UPSTREAM_TIMEOUT, 504, "upstream_error", "upstream_timeout", "false", NULL},
+        {REFUSAL_UPSTREAM_BAD_ANSWER, 502, "upstream_error", "upstream_bad_answer", "false", NULL},
+        {REFUSAL_NOT_ALLOWED, 403, "permission_error", "not_allowed", "false", NULL},
         {REFUSAL_UPSTREAM_AUTH, 502, "upstream_error", "upstream_auth_failed", "false", NULL},
     };
     struct desk desk;
