@@ -1,4 +1,4 @@
-// What the price package does not say, checked by hand: the limits of the main models, the exact
+// What the price package does not say, put together by hand (README.md says from where): the limits of the main models, the exact
 // names behind open-ended rules, which models think, and which are no plain text models.
 // Sources: the providers' public model pages (OpenAI "Models", Anthropic "Models overview",
 // Google "Gemini models", DeepSeek "Models & pricing"), read in November 2026.
