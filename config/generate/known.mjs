@@ -1,11 +1,11 @@
-// What the price package does not say, put together by hand (README.md says from where): the limits of the main models, the exact
-// names behind open-ended rules, which models think, and which are no plain text models.
+// What the price package does not say, put together by hand: the limits of the main models, the
+// exact names behind open-ended rules, which models think, and which are no plain text models.
 // Sources: the providers' public model pages (OpenAI "Models", Anthropic "Models overview",
-// Google "Gemini models", DeepSeek "Models & pricing"), read in November 2026.
+// Google "Gemini models", DeepSeek "Models & pricing"), read in November 2026, and for the newest
+// models third-party pages.
 
 // Our name, the package's, and the package's providers whose models it resells under their names.
-// The order is that of the file: of two records with one name, the earlier is found first by a
-// caller who names no provider.
+// The order is that of the file.
 export const PROVIDERS = [
   { id: 'openai', from: 'openai' },
   { id: 'anthropic', from: 'anthropic' },
