@@ -218,7 +218,8 @@ class Purser:
         """All lines of all files, in order."""
         lines = []
         for path in sorted((self.folder / "data/ledger").glob("*.jsonl")):
-            for line in path.read_text().splitlines():
+            whole, _, _ = path.read_text().rpartition("\n")  # the rest is being written
+            for line in whole.splitlines():
                 lines.append(json.loads(line))
         return sorted(lines, key=lambda line: line["seq"])
 
