@@ -46,6 +46,9 @@ struct body {
     int64_t extra_output; /* the bytes of `prediction` × choices: its rejected tokens are billed
                              as output */
     bool audio;           /* audio in or out */
+    struct text temperature_raw; /* a number as it stands; TEXT_NONE if absent or null */
+    bool kept_by_provider; /* `store` or `background` true, or a `previous_response_id`: the answer
+                              is not all that the call leaves behind, or hangs on what was before */
     /* `user`, `metadata.session_id`, `metadata.label`; TEXT_NONE if absent */
     struct text user, session, label;
     struct text prompt_cache_key;
@@ -56,6 +59,7 @@ struct body {
      * `unbounded_why` as a sentence. */
     struct text unbounded_param;
     const char *unbounded_why;
+    struct text input_raw; /* embeddings: the value of `input` as it stands */
     /* For body_forward. */
     struct text model_raw, stream_options_raw, max_tokens_raw, max_completion_tokens_raw;
 };
@@ -84,6 +88,7 @@ struct body_changes {
     struct text max_field; /* the field to add when the client named none; if it is max_tokens, a
                               max_completion_tokens that stands alone is renamed to it */
     bool include_usage;    /* ask for the usage chunk (a stream whose client did not) */
+    struct text input;     /* raw JSON in place of the value of `input`; TEXT_NONE: as it is */
 };
 
 #define BODY_MAX_PIECES 20

@@ -1,0 +1,81 @@
+/*
+ * The cache of answers in memory: fingerprint → recording. Sharded by the fingerprint, each shard
+ * with a short lock, an LRU list and its part of the bytes; entries older than the time to live are
+ * gone. Also the register of flights: identical requests under way find each other here.
+ *
+ * All functions are safe from any thread. Times are steady microseconds: wall clocks may jump.
+ */
+#ifndef PURSER_CACHE_CACHE_H
+#define PURSER_CACHE_CACHE_H
+
+#include "base/hash.h"
+#include "cache/flight.h"
+
+#define CACHE_SHARDS 8
+
+struct cache_options {
+    size_t bytes_most; /* of all entries, with their overhead */
+    int64_t ttl_us;
+};
+
+struct cache *cache_open(const struct cache_options *options);
+/* No flight may be under way; recordings may still have readers. NULL-safe. */
+void cache_close(struct cache *cache);
+
+/* The largest answer that is kept, in bytes: half a shard's part. */
+size_t cache_entry_most(const struct cache *cache);
+
+/* The time to live from now on, for entries that are there too (after a reload). */
+void cache_set_ttl(struct cache *cache, int64_t ttl_us);
+
+/* ---- requests ---- */
+
+enum cache_answer {
+    CACHE_MISS,   /* nothing to share: make a call of your own */
+    CACHE_HIT,    /* `recording` is COMPLETE; the caller has a reference */
+    CACHE_FOLLOW, /* the follower follows a flight */
+    CACHE_LEAD,   /* nobody makes this call yet: `flight` is yours to lead */
+};
+
+struct cache_question {
+    const uint8_t *digest;      /* HASH_SIZE bytes: the fingerprint */
+    enum recording_shape shape; /* asked for: a flight is shared in one shape only; a hit may be
+                                   of the other one */
+    bool look;                  /* an answer from the cache will do (not: no-cache) */
+    bool lead;                  /* it may be shared and stored (not: no-store) */
+    struct follower *follower;  /* to follow with: its mailbox and request are set; NULL: it will
+                                   not follow (not: no-cache) */
+    int64_t now_us;
+};
+
+struct cache_found {
+    enum cache_answer answer;
+    struct recording *recording;
+    struct flight *flight;
+};
+
+void cache_ask(struct cache *cache, const struct cache_question *question,
+               struct cache_found *found);
+
+/* ---- parts: answers that are no flight's (one input of an embeddings batch) ---- */
+
+/* A COMPLETE recording with a reference for the caller; NULL if there is none. */
+struct recording *cache_get(struct cache *cache, const uint8_t digest[HASH_SIZE], int64_t now_us);
+/* Takes a reference of its own. Replaces what is there. Not kept if too large. */
+void cache_put(struct cache *cache, const uint8_t digest[HASH_SIZE], struct recording *recording,
+               int64_t now_us);
+
+/* ---- what it did ---- */
+
+struct cache_stats {
+    uint64_t hits, misses, joined; /* requests; joined: followed a flight */
+    uint64_t stored, evicted, expired, too_large;
+    size_t entries, bytes, bytes_most, flights;
+};
+
+void cache_read_stats(struct cache *cache, struct cache_stats *stats);
+
+/* Forgets all entries; flights under way go on but are not stored. Returns how many were there. */
+size_t cache_clear(struct cache *cache);
+
+#endif
