@@ -14,7 +14,7 @@ void balances_close(struct balances *balances);
 
 /* RESERVE opens a hold under its call id (an open one stays as it is and false is returned);
  * SETTLE and FORFEIT end it (a second one of the same call changes nothing and gives false) and
- * add their charges to the accounts. Others do nothing. */
+ * add their charges to the accounts. A SETTLE without a call needs no hold. Others do nothing. */
 bool balances_apply(struct balances *balances, const struct entry *entry);
 
 /* Forgets accounts whose until_s passed. */

@@ -10,11 +10,13 @@
 #include "base/fault.h"
 #include "base/json.h"
 #include "money/charge.h"
+#include "money/saving.h"
 
 enum entry_kind {
     ENTRY_OPEN,    /* first line of a file, and of a process in it: all balances and open holds */
     ENTRY_RESERVE, /* a hold, written before the call is sent */
-    ENTRY_SETTLE,  /* what a call used; ends its hold */
+    ENTRY_SETTLE,  /* what a call used; ends its hold. Without a call: a fact that had no hold, as
+                      an answer from the cache */
     ENTRY_FORFEIT, /* a hold of a process that died, booked in full; ends it */
     ENTRY_REFUSE,  /* a request that purser refused; books nothing */
     ENTRY_CLOSE,   /* a process ended cleanly */
@@ -25,12 +27,13 @@ enum usage_source { USAGE_NONE, USAGE_REPORTED, USAGE_COUNTED, USAGE_BOUND, USAG
 
 /* All texts are borrowed. Absent texts (size 0) and zero optional numbers are left out of the
  * line; the eight members that every line has are always there. Only SETTLE and FORFEIT may have a
- * cost or tokens (asserted); their lines always have `cost_nano_usd`. */
+ * cost, tokens or savings (asserted); their lines always have `cost_nano_usd`. */
 struct entry {
     enum entry_kind kind;
     int64_t wall_us;
     struct text request_id; /* the client's request, "req_..." */
-    struct text call;       /* the upstream call, "<request id>.<attempt>"; key of a hold */
+    struct text call;       /* the upstream call, "<request id>.<attempt>"; key of a hold. Empty:
+                               there was none, and no RESERVE line */
     int attempt;
     struct text model, model_requested, endpoint, service, upstream;
     struct text key, user, team, session, label;
@@ -45,11 +48,14 @@ struct entry {
     struct text price_version;
     const struct charge *charges; /* RESERVE: the hold's; SETTLE, FORFEIT: what was booked */
     size_t charge_count;          /* at most CHARGE_MOST */
+    struct text cache;            /* "hit": answered from the cache, "miss": it was asked; empty:
+                                     it was not */
     struct text route;            /* why this model and upstream */
-    struct text stop_reason;      /* "stop", "length", "client", "upstream", "budget", ... */
-    struct text error;            /* the code of a refusal or failure */
-    int status;                   /* HTTP status the client got; 0: none */
-    int64_t ttft_ms, duration_ms; /* -1: not known */
+    struct money saved[SAVING_COUNT]; /* by cause; none below zero (asserted) */
+    struct text stop_reason;          /* "stop", "length", "client", "upstream", "budget", ... */
+    struct text error;                /* the code of a refusal or failure */
+    int status;                       /* HTTP status the client got; 0: none */
+    int64_t ttft_ms, duration_ms;     /* -1: not known */
 };
 
 /* Appends the line without `seq`, `hash`, closing brace and line end: the ledger adds them. */

@@ -24,7 +24,8 @@ enum entry_form {
     FORM_TAGS,
     FORM_SOURCE,
     FORM_CHARGES,
-    FORM_NODE, /* the writer's, no member of the entry */
+    FORM_SAVED, /* nano-dollars by cause; left out if there are none */
+    FORM_NODE,  /* the writer's, no member of the entry */
 };
 
 struct entry_member {
@@ -34,7 +35,7 @@ struct entry_member {
 };
 
 enum {
-    ENTRY_MEMBER_COUNT = 36,
+    ENTRY_MEMBER_COUNT = 38,
     ENTRY_GIVEN_COUNT = 8, /* the first ones: every line has them */
 };
 
@@ -46,6 +47,9 @@ extern const struct text entry_source_names[USAGE_SOURCE_COUNT];
 
 /* The place of a name in a list of names; `count` if it is not there. */
 size_t entry_place_of(struct text name, const struct text *names, size_t count);
+
+/* True if any cause saved something. */
+bool entry_saves(const struct entry *entry);
 
 /* The field of an entry that a member stands for. */
 static inline const void *entry_field_of(const struct entry *entry,

@@ -95,7 +95,8 @@ bool balances_apply(struct balances *balances, const struct entry *entry)
         return holds_add(&balances->holds, entry);
     if (entry->kind != ENTRY_SETTLE && entry->kind != ENTRY_FORFEIT)
         return true;
-    if (!holds_end(&balances->holds, entry->call))
+    bool had_none = entry->kind == ENTRY_SETTLE && entry->call.size == 0;
+    if (!holds_end(&balances->holds, entry->call) && !had_none)
         return false;
     for (size_t i = 0; i < entry->charge_count; i++)
         balances_add(balances, &entry->charges[i]);

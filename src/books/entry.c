@@ -46,7 +46,9 @@ const struct entry_member entry_members[ENTRY_MEMBER_COUNT] = {
     MEMBER("usage_source", FORM_SOURCE, usage_source),
     MEMBER("price_version", FORM_TEXT, price_version),
     MEMBER("accounts", FORM_CHARGES, charges),
+    MEMBER("cache", FORM_TEXT, cache),
     MEMBER("route", FORM_TEXT, route),
+    MEMBER("saved_nano_usd", FORM_SAVED, saved),
     MEMBER("error", FORM_TEXT, error),
     MEMBER("stop_reason", FORM_TEXT, stop_reason),
     MEMBER("status", FORM_SMALL, status),
@@ -93,6 +95,16 @@ bool entry_peek_kind(struct text line, enum entry_kind *kind)
 static bool books(const struct entry *entry)
 {
     return entry->kind == ENTRY_SETTLE || entry->kind == ENTRY_FORFEIT;
+}
+
+bool entry_saves(const struct entry *entry)
+{
+    bool saves = false;
+    for (int i = 0; i < SAVING_COUNT; i++) {
+        ASSERT(entry->saved[i].nano >= 0);
+        saves = saves || entry->saved[i].nano > 0;
+    }
+    return saves;
 }
 
 const char *entry_kind_name(enum entry_kind kind)
@@ -166,6 +178,18 @@ static void put_tags(struct buffer *out, struct text label, const struct entry *
     for (size_t i = 0; i < entry->tag_count; i++)
         put_text(out, i == 0 ? TEXT("[") : TEXT(","), entry->tags[i]);
     buffer_put_byte(out, ']');
+}
+
+static void put_saved(struct buffer *out, struct text label, const struct entry *entry)
+{
+    if (!entry_saves(entry))
+        return;
+    buffer_put(out, label);
+    buffer_put_byte(out, '{');
+    for (int i = 0; i < SAVING_COUNT; i++)
+        if (entry->saved[i].nano != 0)
+            json_put_int_member(out, saving_name((enum saving)i), entry->saved[i].nano);
+    buffer_put_byte(out, '}');
 }
 
 static void put_stamp(struct buffer *out, struct text label, int64_t wall_us)
@@ -243,6 +267,9 @@ static void put_member(struct buffer *out, const struct entry_member *member,
     case FORM_CHARGES:
         put_charges(out, member->label, entry);
         break;
+    case FORM_SAVED:
+        put_saved(out, member->label, entry);
+        break;
     case FORM_NODE:
         break;
     }
@@ -252,6 +279,7 @@ void entry_put(struct buffer *out, const struct entry *entry, struct text node)
 {
     ASSERT(books(entry) || entry->cost.nano == 0);
     ASSERT(books(entry) || entry->prompt_tokens + entry->completion_tokens == 0);
+    ASSERT(books(entry) || !entry_saves(entry));
     for (size_t i = 0; i < ENTRY_MEMBER_COUNT; i++) {
         if (entry_members[i].form == FORM_NODE && node.size > 0)
             put_text(out, entry_members[i].label, node);

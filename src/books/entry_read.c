@@ -221,6 +221,42 @@ static bool read_charges(struct json_value value, struct arena *arena, struct en
     return true;
 }
 
+static bool read_saving(struct json_value value, struct text name, struct money *saved,
+                        struct fault *fault)
+{
+    struct money read = MONEY_ZERO;
+    if (!read_nano(value, name, &read, fault))
+        return false;
+    if (read.nano < 0)
+        return fault_set(fault, "what \"%.*s\" saved is below zero", TEXT_ARG(name));
+    *saved = read;
+    return true;
+}
+
+/* Causes that a later version may know are passed over. */
+static bool read_saved(struct json_value value, struct entry *entry, struct fault *fault)
+{
+    if (!expect(value, JSON_OBJECT, TEXT("saved_nano_usd"), fault))
+        return false;
+    unsigned seen = 0;
+    struct json_walk walk = json_walk(value);
+    struct text name;
+    struct json_value amount;
+    while (json_next(&walk, &name, &amount)) {
+        int cause = 0;
+        while (cause < SAVING_COUNT && !text_equal(name, saving_name((enum saving)cause)))
+            cause++;
+        if (cause == SAVING_COUNT)
+            continue;
+        if (seen & 1u << cause)
+            return fault_set(fault, "what \"%.*s\" saved stands twice", TEXT_ARG(name));
+        seen |= 1u << cause;
+        if (!read_saving(amount, name, &entry->saved[cause], fault))
+            return false;
+    }
+    return true;
+}
+
 static struct text member_name(const struct entry_member *member)
 {
     return text_slice(member->label, 2, member->label.size - 2);
@@ -254,6 +290,8 @@ static bool read_member(const struct entry_member *member, struct json_value val
         return read_source(value, &entry->usage_source, fault);
     case FORM_CHARGES:
         return read_charges(value, arena, entry, fault);
+    case FORM_SAVED:
+        return read_saved(value, entry, fault);
     case FORM_TOTAL:
     case FORM_DOLLARS:
     case FORM_NODE:
@@ -276,7 +314,8 @@ static size_t member_find(struct text name, size_t from)
 static bool is_consistent(const struct entry *entry)
 {
     return entry->kind == ENTRY_SETTLE || entry->kind == ENTRY_FORFEIT ||
-           (entry->cost.nano == 0 && entry->prompt_tokens + entry->completion_tokens == 0);
+           (entry->cost.nano == 0 && entry->prompt_tokens + entry->completion_tokens == 0 &&
+            !entry_saves(entry));
 }
 
 static bool read_members(struct json_value line, struct arena *arena, struct entry *entry,
@@ -314,7 +353,7 @@ bool entry_read(struct text line, struct arena *arena, struct entry *entry, stru
     if (!read_members(value, arena, &read, fault))
         return false;
     if (!is_consistent(&read))
-        return fault_set(fault, "a line of kind \"%s\" books a cost or tokens",
+        return fault_set(fault, "a line of kind \"%s\" books a cost, tokens or savings",
                          entry_kind_name(read.kind));
     *entry = read;
     return true;

@@ -36,6 +36,35 @@ START_TEST(a_settlement_ends_its_hold_and_adds_up)
 }
 END_TEST
 
+START_TEST(a_settlement_without_a_call_needs_no_hold)
+{
+    struct balances *balances = balances_open();
+    struct charge one = sample_charge(1, 1);
+    ck_assert(apply(balances, ENTRY_SETTLE, "", &one));
+    ck_assert(apply(balances, ENTRY_SETTLE, "", &one));
+    ck_assert(!apply(balances, ENTRY_FORFEIT, "", &one));
+    ck_assert_int_eq(spent_on(balances, 1), 2);
+    ck_assert_uint_eq(balances_open_holds(balances), 0);
+    balances_close(balances);
+}
+END_TEST
+
+/* Nobody writes such a hold; but it must not outlive its forfeit, or a start would never end. */
+START_TEST(a_hold_without_a_call_can_be_ended)
+{
+    static const enum entry_kind ends[] = {ENTRY_SETTLE, ENTRY_FORFEIT};
+    for (size_t i = 0; i < UNIT_COUNT(ends); i++) {
+        struct balances *balances = balances_open();
+        struct charge one = sample_charge(1, 1);
+        ck_assert(apply(balances, ENTRY_RESERVE, "", &one));
+        ck_assert(apply(balances, ends[i], "", &one));
+        ck_assert_int_eq(spent_on(balances, 1), 1);
+        ck_assert_uint_eq(balances_open_holds(balances), 0);
+        balances_close(balances);
+    }
+}
+END_TEST
+
 START_TEST(a_call_is_held_once)
 {
     struct balances *balances = balances_open();
@@ -198,7 +227,8 @@ START_TEST(a_bad_open_line_changes_nothing)
 }
 END_TEST
 
-UNIT_MAIN(a_settlement_ends_its_hold_and_adds_up, a_call_is_held_once, other_lines_change_nothing,
+UNIT_MAIN(a_settlement_ends_its_hold_and_adds_up, a_settlement_without_a_call_needs_no_hold,
+          a_hold_without_a_call_can_be_ended, a_call_is_held_once, other_lines_change_nothing,
           many_holds_come_and_go, sums_stop_at_the_end_of_their_range,
           forgets_accounts_whose_time_is_over, an_open_line_says_all_of_them,
           a_bad_open_line_changes_nothing)

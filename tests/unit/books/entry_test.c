@@ -19,7 +19,10 @@ static struct entry full_entry(const struct charge charges[2])
     entry.cost = (struct money){1234567};
     entry.hold = (struct money){42};
     entry.price_version = TEXT("0011223344556677");
+    entry.cache = TEXT("miss");
     entry.route = TEXT("pattern gpt-*");
+    entry.saved[SAVING_ROUTER] = (struct money){9000000000};
+    entry.saved[SAVING_EARLY_STOP] = (struct money){1};
     entry.error = TEXT("budget_exceeded");
     entry.stop_reason = TEXT("length");
     entry.ttft_ms = 0;
@@ -42,7 +45,9 @@ static const char full_line[] =
     "\"account\":\"00000000000000ff\",\"amount\":1234567,\"until\":1795299300},"
     "{\"budget\":\"team-day\",\"scope\":\"global\",\"id\":\"research\",\"unit\":\"requests\","
     "\"window\":\"2026-11-21\",\"account\":\"fedcba9876543210\",\"amount\":-1,\"until\":null}],"
-    "\"route\":\"pattern gpt-*\",\"error\":\"budget_exceeded\",\"stop_reason\":\"length\","
+    "\"cache\":\"miss\",\"route\":\"pattern gpt-*\","
+    "\"saved_nano_usd\":{\"router\":9000000000,\"early_stop\":1},\"error\":\"budget_exceeded\","
+    "\"stop_reason\":\"length\","
     "\"status\":200,\"ttft_ms\":0,\"duration_ms\":1500";
 
 static void full_charges(struct charge charges[2])
@@ -186,10 +191,47 @@ START_TEST(refuses_what_is_no_line_of_ours)
         {"\"amount\":1234567", "\"amount\":1e99"},
         {"\"amount\":1234567,", ""},
         {"\"key\":\"alice\"", "\"key\":\"ali"},
+        {"\"cache\":\"miss\"", "\"cache\":true"},
+        {"\"cache\":\"miss\"", "\"cache\":\"miss\",\"cache\":\"miss\""},
+        {"{\"router\":9000000000,\"early_stop\":1}", "9000000001"},
+        {"{\"router\":9000000000,\"early_stop\":1}", "[{\"router\":1}]"},
+        {"\"router\":9000000000", "\"router\":\"9\""},
+        {"\"router\":9000000000", "\"router\":-1"},
+        {"\"router\":9000000000", "\"router\":0.5"},
+        {"\"router\":9000000000", "\"router\":4000000000000000001"},
+        {"\"router\":9000000000", "\"router\":1,\"router\":1"},
     };
     ck_assert(reads_with("\"status\":200", "\"status\":200"));
     for (size_t i = 0; i < UNIT_COUNT(bad); i++)
         ck_assert_msg(!reads_with(bad[i][0], bad[i][1]), "reads with %s", bad[i][1]);
+}
+END_TEST
+
+START_TEST(causes_of_a_later_version_are_passed_over)
+{
+    static const char *const others[] = {"\"sleep\":7", "\"sleep\":\"a lot\"",
+                                         "\"sleep\":-1,\"sleep\":null"};
+    for (size_t i = 0; i < UNIT_COUNT(others); i++)
+        ck_assert_msg(reads_with("\"router\":9000000000", others[i]), "%s", others[i]);
+    ck_assert(reads_with("{\"router\":9000000000,\"early_stop\":1}", "{}"));
+}
+END_TEST
+
+START_TEST(only_lines_that_book_have_savings)
+{
+    static const char reserve[] =
+        "{\"timestamp\":\"2026-11-21T20:15:00.123456+00:00\",\"kind\":\"reserve\","
+        "\"request_id\":\"\",\"model\":\"\",\"prompt_tokens\":0,\"completion_tokens\":0,"
+        "\"total_tokens\":0,\"cost_usd\":0,\"cache\":\"miss\",\"saved_nano_usd\":{\"cache\":%d}}";
+    for (int saved = 0; saved < 2; saved++) {
+        struct buffer line = {0};
+        struct arena arena = {0};
+        struct entry entry;
+        buffer_printf(&line, reserve, saved);
+        ck_assert_int_eq(entry_read(buffer_text(&line), &arena, &entry, NULL), saved == 0);
+        arena_close(&arena);
+        buffer_close(&line);
+    }
 }
 END_TEST
 
@@ -240,4 +282,5 @@ END_TEST
 UNIT_MAIN(writes_all_members_in_their_order, leaves_out_what_is_absent,
           books_zero_visibly_and_refunds_below_zero, reads_back_what_it_wrote,
           absent_times_are_not_known, refuses_what_is_no_line_of_ours,
+          causes_of_a_later_version_are_passed_over, only_lines_that_book_have_savings,
           finds_the_kind_without_reading_on, a_copy_owns_all_it_points_to)

@@ -41,6 +41,37 @@ START_TEST(books_the_open_holds_of_a_dead_process_in_full)
 }
 END_TEST
 
+/* As answers from the cache are booked: no call, no hold, but a request that counts. */
+static void book_facts(struct desk *desk)
+{
+    struct charge charge = sample_charge(1, 3);
+    charge.until_s = WINDOW_FOREVER;
+    struct entry entry = sample_entry(ENTRY_SETTLE, "", &charge);
+    entry.cache = TEXT("hit");
+    entry.saved[SAVING_CACHE] = (struct money){1000};
+    ledger_note(desk->batch, &entry);
+    desk_commit(desk);
+    ledger_note(desk->batch, &entry);
+    desk_commit(desk);
+}
+
+START_TEST(what_was_booked_without_a_hold_counts_after_a_death)
+{
+    struct desk desk = desk_make();
+    desk_die_after(&desk, book_facts);
+    desk_open(&desk);
+    ck_assert_int_eq(desk_spent(&desk), 6);
+    ck_assert_uint_eq(desk.replay.forfeits, 0);
+    desk_close(&desk);
+    clock_fake_advance(&desk.clock, SAMPLE_DAY_US);
+    desk_open(&desk);
+    ck_assert_int_eq(desk_spent(&desk), 6);
+    desk_close(&desk);
+    ck_assert(desk_chain_holds(&desk));
+    desk_end(&desk);
+}
+END_TEST
+
 START_TEST(many_deaths_add_up)
 {
     struct desk desk = desk_make();
@@ -265,7 +296,8 @@ START_TEST(refuses_a_sealed_line_it_cannot_read)
 }
 END_TEST
 
-UNIT_MAIN(books_the_open_holds_of_a_dead_process_in_full, many_deaths_add_up,
+UNIT_MAIN(books_the_open_holds_of_a_dead_process_in_full,
+          what_was_booked_without_a_hold_counts_after_a_death, many_deaths_add_up,
           holds_survive_the_change_of_day, needs_no_older_file, cuts_a_torn_tail_and_keeps_it_aside,
           survives_a_tear_at_every_byte, a_last_line_that_was_altered_is_a_torn_tail,
           a_file_begun_by_a_process_that_died_then_is_passed_over,
