@@ -21,6 +21,7 @@ enum call_mode {
 
 struct call {
     struct worker *worker;
+    struct terms *terms; /* its request's */
     struct call *next_to_start;
     bool announced;          /* its RESERVE line is in the batch, not yet committed */
     uint64_t id;             /* in the worker's roster */

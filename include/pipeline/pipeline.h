@@ -75,7 +75,7 @@ struct money meter_cost(const struct model *model, const struct usage *usage);
 bool route_model_visible(const struct request *request, struct text name);
 /* The record in force at the time (UTC seconds) for a model that an upstream serves; NULL: no
  * price. What `unpriced` says is not asked. */
-const struct model *route_price(const struct house *house, const struct upstream *upstream,
+const struct model *route_price(const struct terms *terms, const struct upstream *upstream,
                                 struct text sent, struct text asked, int64_t when_s);
 
 #endif

@@ -45,7 +45,8 @@ struct request_header {
 
 struct request {
     struct worker *worker;
-    uint64_t id; /* in the worker's roster */
+    struct terms *terms; /* in force when it was complete */
+    uint64_t id;         /* in the worker's roster */
     char name[REQUEST_ID_SIZE];
     struct arena arena;
     int64_t began_us, began_wall_us;
@@ -91,6 +92,9 @@ struct request {
 
 /* A new request on a worker, in its roster; the listener fills in what the client sent. */
 struct request *request_open(struct worker *worker);
+
+/* It is complete: the worker's terms of now are its own to the end. Before anybody looked at it. */
+void request_complete(struct request *request);
 
 /* The listener is done with it (sent, or the client is gone): freed once the pipeline is, too. */
 void request_close(struct request *request);

@@ -8,10 +8,12 @@
 #include "base/mailbox.h"
 #include "base/roster.h"
 #include "pipeline/house.h"
+#include "pipeline/terms.h"
 #include "upstream/transport.h"
 
 struct worker {
     struct house *house;
+    struct terms *terms; /* of what begins now */
     const struct clock *clock;
     struct loop *loop;
     struct mailbox *mailbox;
@@ -28,8 +30,13 @@ struct worker {
     void *letter_context;
 };
 
-/* Fills a zeroed worker, on the thread that will run it or before it runs. */
-void worker_open(struct worker *worker, struct house *house, const struct clock *clock);
+/* Fills a zeroed worker, on the thread that will run it or before it runs; takes a reference to the
+ * terms. */
+void worker_open(struct worker *worker, struct house *house, struct terms *terms,
+                 const struct clock *clock);
+/* From now on what begins on this worker begins under these terms; takes the reference. On its
+ * thread. */
+void worker_adopt(struct worker *worker, struct terms *terms);
 void worker_close(struct worker *worker); /* no request or call may be left */
 
 /* True if something was left for the next turn, which must not sleep then. */

@@ -29,14 +29,17 @@ void connections_forget(void);
 struct pool *pool_open(struct loop *loop);
 void pool_close(struct pool *pool); /* idle connections are closed; none may be in use */
 
-/* An idle connection to that upstream, or NULL. */
-struct connection *connection_take(struct pool *pool, const struct upstream *upstream,
-                                   const struct connection_user *user);
-
-/* A new one: `connected` is called from the loop (never from here). `url` is borrowed until then.
+/* An idle connection to where the URL says (scheme, host and port), through the upstream's proxy
+ * and verified with its certificates; NULL if there is none. It may have been made for another
+ * upstream.
  */
+struct connection *connection_take(struct pool *pool, const struct upstream *upstream,
+                                   struct text url, const struct connection_user *user);
+
+/* A new one: `connected` is called from the loop (never from here). `url` (zero-terminated) and the
+ * upstream are borrowed until then. */
 struct connection *connection_make(struct pool *pool, const struct upstream *upstream,
-                                   const char *url, const struct connection_user *user);
+                                   struct text url, const struct connection_user *user);
 
 /* Sends what it can; *sent is how much. False if the connection is dead. */
 bool connection_send(struct connection *connection, const struct iovec *parts, int count,

@@ -1,5 +1,5 @@
 /*
- * An upstream: where calls go and how they are dressed for it. Fixed after start, shared by all
+ * An upstream: where calls go and how they are dressed for it. Never changed, shared by all
  * workers.
  */
 #ifndef PURSER_UPSTREAM_UPSTREAM_H

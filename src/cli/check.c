@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "cli/house.h"
+#include "cli/draft.h"
 #include "config/config.h"
 
 struct check_options {
@@ -46,7 +46,7 @@ static const char *look_up(const char *name)
 static void check_prices(const struct config *config, struct findings *findings)
 {
     struct fault fault;
-    struct catalog *catalog = estate_catalog(config, &fault);
+    struct catalog *catalog = draft_catalog(config, &fault);
     if (catalog == NULL)
         findings_add(findings, FINDING_ERROR, 0, "prices: %s", fault.message);
     else

@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
-#include "cli/house.h"
+#include "cli/draft.h"
 #include "config/config.h"
 #include "pipeline/pipeline.h"
 
@@ -100,17 +100,17 @@ static void add(struct answer *answer, struct found found)
 }
 
 /* The upstream that calls would go to decides. */
-static void find_routed(const struct house *house, const struct asking *asking,
+static void find_routed(const struct terms *terms, const struct asking *asking,
                         struct answer *answer)
 {
-    for (size_t i = 0; i < house->upstream_count; i++) {
-        const struct upstream *upstream = &house->upstreams[i];
+    for (size_t i = 0; i < terms->upstream_count; i++) {
+        const struct upstream *upstream = &terms->upstreams[i];
         struct found found = {.upstream = upstream->name};
         if (!upstream_serves(upstream, asking->model, &found.sent))
             continue;
-        found.model = route_price(house, upstream, found.sent, asking->model, asking->when_s);
+        found.model = route_price(terms, upstream, found.sent, asking->model, asking->when_s);
         if (found.model == NULL)
-            found.model = catalog_find(house->catalog, CATALOG_STAND_IN_PROVIDER,
+            found.model = catalog_find(terms->catalog, CATALOG_STAND_IN_PROVIDER,
                                        CATALOG_STAND_IN_NAME, asking->when_s);
         if (found.model != NULL)
             add(answer, found);
@@ -131,16 +131,16 @@ static void find_listed(const struct catalog *catalog, struct text name, int64_t
     }
 }
 
-static void find(const struct house *house, const struct asking *asking, struct answer *answer)
+static void find(const struct terms *terms, const struct asking *asking, struct answer *answer)
 {
     if (asking->model.size > 0 && asking->path != NULL) {
-        find_routed(house, asking, answer);
+        find_routed(terms, asking, answer);
         return;
     }
-    find_listed(house->catalog, asking->model, asking->when_s, answer);
+    find_listed(terms->catalog, asking->model, asking->when_s, answer);
     struct text family = catalog_family(asking->model);
     if (answer->count == 0 && family.size > 0)
-        find_listed(house->catalog, family, asking->when_s, answer);
+        find_listed(terms->catalog, family, asking->when_s, answer);
 }
 
 /* ---- showing ---- */
@@ -387,11 +387,11 @@ static void put_json(struct buffer *out, const struct asking *asking, const stru
 
 /* ---- running ---- */
 
-static int show(const struct house *house, const struct asking *asking)
+static int show(const struct terms *terms, const struct asking *asking)
 {
     struct answer answer = {0};
     struct buffer out = {0};
-    find(house, asking, &answer);
+    find(terms, asking, &answer);
     bool priced = answer.count > 0 || asking->model.size == 0;
     if (asking->json)
         put_json(&out, asking, &answer);
@@ -435,16 +435,14 @@ static struct config *load(const char *path)
 static int run(const struct asking *asking, const struct config *config)
 {
     struct fault fault;
-    struct estate estate;
-    struct catalog *catalog = estate_catalog(config, &fault);
+    struct catalog *catalog = draft_catalog(config, &fault);
     if (catalog == NULL) {
         (void)fprintf(stderr, "purser prices: %s\n", fault.message);
         return EXIT_FAILURE;
     }
-    estate_open_routes(&estate, config, catalog);
-    int status = show(&estate.house, asking);
-    estate_close_routes(&estate);
-    catalog_close(catalog);
+    struct terms *terms = draft_terms(config, catalog);
+    int status = show(terms, asking);
+    terms_drop(terms);
     return status;
 }
 

@@ -59,7 +59,7 @@ static void take_letter(void *context, struct letter *letter)
         station->stopping = true;
         listener_stop_taking(station->listener);
         loop_timer_set(station->worker.loop, &station->drain,
-                       station->worker.house->drain_ms * 1000);
+                       station->worker.terms->drain_ms * 1000);
         letter_free(letter);
     } else if (letter->kind == LETTER_STOP_NOW) {
         if (!station->cut)
@@ -92,12 +92,12 @@ static void *run_station(void *context)
 
 /* ---- the whole ---- */
 
-static void open_stations(struct stations *stations, struct house *house,
+static void open_stations(struct stations *stations, struct estate *estate,
                           const struct listener_options *options)
 {
     for (size_t i = 0; i < stations->count; i++) {
         struct station *station = &stations->at[i];
-        worker_open(&station->worker, house, clock_real());
+        worker_open(&station->worker, &estate->house, estate->terms, clock_real());
         station->worker.on_letter = take_letter;
         station->worker.letter_context = station;
         station->drain.due = end_what_runs;
@@ -202,7 +202,7 @@ static void run(struct estate *estate, int socket, int signals)
     stations.at = memory_new(stations.count * sizeof *stations.at);
     estate->house.calls_most = options.connections_most;
     ledger_start(estate->house.ledger);
-    open_stations(&stations, &estate->house, &options);
+    open_stations(&stations, estate, &options);
     log_info("purser " PURSER_VERSION " listens on %.*s with %zu worker%s",
              TEXT_ARG(config->listen), stations.count, stations.count == 1 ? "" : "s");
     wait_for_stop(signals);
@@ -234,41 +234,22 @@ static void print_findings(const struct findings *findings, const char *path)
     buffer_close(&out);
 }
 
-static const char *environment(const char *name)
-{
-    return getenv(name);
-}
-
-/* The configuration, its catalog and all findings about both; NULL if something is wrong. */
-static struct config *load(const char *path, struct catalog **catalog)
+static struct terms *load(const char *path)
 {
     struct findings findings = {0};
-    struct fault fault;
-    struct config *config = config_load(path, environment, &findings);
-    if (config != NULL) {
-        *catalog = estate_catalog(config, &fault);
-        if (*catalog == NULL)
-            findings_add(&findings, FINDING_ERROR, 0, "%s", fault.message);
-        else
-            config_check_prices(config, *catalog, &findings);
-    }
+    struct terms *terms = draft_load(path, &findings);
     print_findings(&findings, path);
-    bool fine = config != NULL && findings.errors == 0;
     findings_close(&findings);
-    if (fine)
-        return config;
-    catalog_close(*catalog);
-    config_close(config);
-    return NULL;
+    return terms;
 }
 
 static int serve(const char *path)
 {
     int signals = block_signals();
-    struct catalog *catalog = NULL;
-    struct config *config = load(path, &catalog);
-    if (config == NULL)
+    struct terms *terms = load(path);
+    if (terms == NULL)
         return 1;
+    const struct config *config = draft_config(terms);
     log_setup(config->log_level, config->log_format);
     raise_file_limit();
     connections_prepare();
@@ -277,7 +258,7 @@ static int serve(const char *path)
     int socket, status = 1;
     if (!listener_bind(config->listen, &socket, &fault)) {
         log_error("%s", fault.message);
-    } else if (!estate_open(&estate, config, catalog, &fault)) {
+    } else if (!estate_open(&estate, terms, &fault)) {
         log_error("%s", fault.message);
         close(socket);
     } else {
@@ -287,8 +268,7 @@ static int serve(const char *path)
         log_info("stopped: everything is booked");
         status = 0;
     }
-    catalog_close(catalog);
-    config_close(config);
+    terms_drop(terms);
     connections_forget();
     close(signals);
     return status;

@@ -240,7 +240,7 @@ static void book(struct request *request, const struct booking *booking)
     }
     char cost[MONEY_STRING_SIZE];
     request->outcome.logged = true;
-    if (house->log_access)
+    if (request->terms->log_access)
         log_info("%s 200 costs key=%.*s service=%.*s cost=%s", request->name,
                  TEXT_ARG(request->subject.id[SCOPE_KEY]), TEXT_ARG(booking->service),
                  money_string(booking->cost, cost));

@@ -90,9 +90,9 @@ static void put_model(struct buffer *out, struct text name, struct text owner)
 /* A name that an upstream lists literally counts even if no catalog knows it. */
 static void put_configured(struct request *request, struct table *seen, struct buffer *out)
 {
-    const struct house *house = request->worker->house;
-    for (size_t i = 0; i < house->upstream_count; i++) {
-        const struct upstream *upstream = &house->upstreams[i];
+    const struct terms *terms = request->terms;
+    for (size_t i = 0; i < terms->upstream_count; i++) {
+        const struct upstream *upstream = &terms->upstreams[i];
         for (size_t j = 0; j < upstream->alias_count + upstream->pattern_count; j++) {
             struct text name = j < upstream->alias_count
                                    ? upstream->alias_from[j]
@@ -109,13 +109,13 @@ static void put_configured(struct request *request, struct table *seen, struct b
 /* A catalog's model is listed if an upstream with its prices serves it. */
 static struct text owner_of(const struct request *request, const struct model *model)
 {
-    const struct house *house = request->worker->house;
+    const struct terms *terms = request->terms;
     int64_t now_s = loop_wall_us(request->worker->loop) / 1000000;
     struct text sent;
-    for (size_t i = 0; i < house->upstream_count; i++) {
-        const struct upstream *upstream = &house->upstreams[i];
+    for (size_t i = 0; i < terms->upstream_count; i++) {
+        const struct upstream *upstream = &terms->upstreams[i];
         if (upstream_serves(upstream, model->name, &sent) &&
-            route_price(house, upstream, sent, model->name, now_s) == model)
+            route_price(terms, upstream, sent, model->name, now_s) == model)
             return upstream->name;
     }
     return TEXT_NONE;
@@ -128,7 +128,7 @@ static void list_models(struct request *request, struct buffer *body)
     size_t at = 0;
     buffer_put(body, TEXT("{\"object\":\"list\",\"data\":["));
     put_configured(request, &seen, body);
-    while ((model = catalog_next(request->worker->house->catalog, &at)) != NULL) {
+    while ((model = catalog_next(request->terms->catalog, &at)) != NULL) {
         struct text owner = owner_of(request, model);
         if (owner.size == 0 || table_get(&seen, model->name) != NULL ||
             !route_model_visible(request, model->name))
@@ -144,15 +144,15 @@ static void list_models(struct request *request, struct buffer *body)
  * refused for want of a price. */
 static const struct upstream *server_of(const struct request *request, struct text name)
 {
-    const struct house *house = request->worker->house;
+    const struct terms *terms = request->terms;
     int64_t now_s = loop_wall_us(request->worker->loop) / 1000000;
     struct text sent;
-    for (size_t i = 0; route_model_visible(request, name) && i < house->upstream_count; i++) {
-        const struct upstream *upstream = &house->upstreams[i];
+    for (size_t i = 0; route_model_visible(request, name) && i < terms->upstream_count; i++) {
+        const struct upstream *upstream = &terms->upstreams[i];
         if (!upstream_serves(upstream, name, &sent))
             continue;
-        bool priced = route_price(house, upstream, sent, name, now_s) != NULL;
-        return priced || !gate_any_usd(house->gate) ? upstream : NULL;
+        bool priced = route_price(terms, upstream, sent, name, now_s) != NULL;
+        return priced || !gate_any_usd(request->worker->house->gate) ? upstream : NULL;
     }
     return NULL;
 }
@@ -236,9 +236,8 @@ static bool amounts_shown(const struct request *request, const struct account_vi
 {
     bool own = view->scope == SCOPE_KEY || view->scope == SCOPE_SESSION ||
                view->scope == SCOPE_USER || view->scope == SCOPE_REQUEST;
-    const struct house *house = request->worker->house;
-    bool alone = house->admission.mode == ADMISSION_OPEN;
-    return request->admin || own || alone || house->show_shared;
+    bool alone = request->terms->admission.mode == ADMISSION_OPEN;
+    return request->admin || own || alone || request->terms->show_shared;
 }
 
 void endpoint_put_budget(struct buffer *out, const struct request *request,
@@ -292,9 +291,8 @@ static void put_tightest(struct buffer *out, const struct account_view *views, s
 
 bool endpoint_guest_unknown(struct request *request)
 {
-    struct house *house = request->worker->house;
-    if (house->admission.mode != ADMISSION_PASSTHROUGH || request->admin ||
-        house_knows_guest(house, request->key->id))
+    if (request->terms->admission.mode != ADMISSION_PASSTHROUGH || request->admin ||
+        house_knows_guest(request->worker->house, request->key->id))
         return false;
     refuse(request, REFUSAL_INVALID_KEY, NULL,
            "In passthrough mode purser answers for a key only after an upstream has accepted it; "

@@ -252,6 +252,7 @@ static enum MHD_Result take_request(struct exchange *exchange)
     struct request *request = exchange->request;
     loop_timer_cancel(request->worker->loop, &exchange->client->deadline);
     exchange->phase = PHASE_WAITING;
+    request_complete(request);
     if (!upload_refused(&exchange->upload))
         desk_take(request);
     if (request->reply.status != 0) {

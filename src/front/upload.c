@@ -48,7 +48,7 @@ static bool may_keep(struct upload *upload, size_t size)
     upload->known = pipeline_knows_caller(request);
     upload->stranger = !upload->known;
     if (upload->known)
-        make_room(request, request->worker->house->body_most);
+        make_room(request, request->terms->body_most);
     return upload->known;
 }
 
@@ -56,7 +56,7 @@ bool upload_take(struct upload *upload, const char *bytes, size_t size)
 {
     struct request *request = upload->request;
     if (upload->passed_over > 0 || !may_keep(upload, size) ||
-        request->bytes.size + size > request->worker->house->body_most) {
+        request->bytes.size + size > request->terms->body_most) {
         upload->passed_over += (int64_t)size;
         buffer_close(&request->bytes);
         return upload->passed_over < PASSED_OVER_MOST;
@@ -76,7 +76,7 @@ bool upload_refused(struct upload *upload)
     } else if (upload->passed_over > 0 && !upload->stranger) {
         refuse(request, REFUSAL_TOO_LARGE, NULL,
                "The body is larger than %zu MB. An operator raises it with limits.body_mb.",
-               request->worker->house->body_most / (1024 * 1024));
+               request->terms->body_most / (1024 * 1024));
     }
     return request->reply.status != 0;
 }

@@ -11,7 +11,7 @@
 
 static bool origin_allowed(const struct request *request)
 {
-    const struct admission_options *options = &request->worker->house->admission;
+    const struct admission_options *options = &request->terms->admission;
     struct text origin = request_header(request, "Origin");
     if (origin.at == NULL)
         return true;
@@ -38,7 +38,7 @@ static bool host_is_loopback(struct text host)
 
 bool pipeline_check_origin(struct request *request)
 {
-    const struct admission_options *options = &request->worker->house->admission;
+    const struct admission_options *options = &request->terms->admission;
     if (!origin_allowed(request)) {
         struct text origin = request_header(request, "Origin");
         refuse(request, REFUSAL_ORIGIN, NULL,
@@ -92,7 +92,7 @@ static struct key *guest_key(struct request *request, const uint8_t digest[HASH_
     char hex[17];
     hash_hex(digest, 8, hex);
     struct key *key = arena_new(&request->arena, sizeof *key);
-    *key = request->worker->house->admission.guest;
+    *key = request->terms->admission.guest;
     key->id = arena_printf(&request->arena, "sha256-%s", hex);
     return key;
 }
@@ -105,7 +105,7 @@ static bool is_admin(const struct admission_options *options, struct text digest
 
 bool pipeline_knows_caller(const struct request *request)
 {
-    const struct admission_options *options = &request->worker->house->admission;
+    const struct admission_options *options = &request->terms->admission;
     struct text credential = credential_of(request);
     if (options->mode != ADMISSION_KEYS)
         return options->mode == ADMISSION_OPEN || credential.size > 0;
@@ -117,7 +117,7 @@ bool pipeline_knows_caller(const struct request *request)
 
 static bool identify_by_key(struct request *request)
 {
-    const struct admission_options *options = &request->worker->house->admission;
+    const struct admission_options *options = &request->terms->admission;
     uint8_t digest[HASH_SIZE];
     hasher_digest(request->worker->hasher, &request->credential, 1, digest);
     struct text seen = text_make((const char *)digest, sizeof digest);

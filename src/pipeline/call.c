@@ -91,7 +91,7 @@ static bool named_in_connection(const struct request *request, struct text name)
 static void dress(struct call *call, const struct request *request)
 {
     const struct upstream *upstream = request->upstream;
-    bool passthrough = request->worker->house->admission.mode == ADMISSION_PASSTHROUGH;
+    bool passthrough = request->terms->admission.mode == ADMISSION_PASSTHROUGH;
     size_t most = request->header_count + upstream->header_count + 4;
     struct text *lines = arena_new(&call->arena, most * sizeof *lines);
     size_t count = 0;
@@ -190,7 +190,7 @@ static void describe(struct call *call, const struct request *request)
         .tags = tags,
         .tag_count = subject->tag_count,
         .hold = call->held.amount,
-        .price_version = catalog_version(request->worker->house->catalog),
+        .price_version = catalog_version(request->terms->catalog),
         .ttft_ms = -1,
         .duration_ms = -1,
     };
@@ -220,6 +220,7 @@ void call_open(struct request *request)
     ASSERT(request->call == NULL);
     struct call *call = memory_new(sizeof *call);
     call->worker = worker;
+    call->terms = terms_take(request->terms);
     call->id = roster_add(&worker->calls, call);
     atomic_fetch_add_explicit(&worker->house->calls, 1, memory_order_relaxed);
     call->request = request;
@@ -233,7 +234,7 @@ void call_open(struct request *request)
     shape_body(call, request);
     dress(call, request);
     describe(call, request);
-    if (worker->house->admission.mode == ADMISSION_PASSTHROUGH)
+    if (call->terms->admission.mode == ADMISSION_PASSTHROUGH)
         call->guest = call->entry.key;
     call->ask.upstream = call->upstream;
     call->ask.progress = forward_progress;
@@ -249,7 +250,7 @@ static void start(struct call *call)
     call->announced = false;
     call->started = true;
     call->transfer = transfer_start(worker->transport, &call->ask);
-    loop_timer_set(worker->loop, &call->timer, worker->house->request_ms * 1000);
+    loop_timer_set(worker->loop, &call->timer, call->terms->request_ms * 1000);
 }
 
 /* The hold was announced nowhere: it is taken back without a trace but in the log. */
@@ -331,6 +332,7 @@ static void release(void *thing)
     sse_close(&call->sse);
     answer_scan_close(&call->scan);
     arena_close(&call->arena);
+    terms_drop(call->terms);
     free(call);
 }
 

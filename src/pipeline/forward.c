@@ -307,7 +307,7 @@ static void finish_answer(struct call *call)
 {
     struct request *request = call->request;
     int status = transfer_status(call->transfer);
-    bool passthrough = call->worker->house->admission.mode == ADMISSION_PASSTHROUGH;
+    bool passthrough = call->terms->admission.mode == ADMISSION_PASSTHROUGH;
     if (call->cancelled || transfer_ended(call->transfer) != TRANSFER_COMPLETE) {
         refuse_failed(call);
     } else if ((status == 401 || status == 403) && !passthrough) {

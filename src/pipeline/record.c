@@ -26,7 +26,7 @@ static void log_call(const struct call *call)
         [USAGE_COUNTED] = "counted",
         [USAGE_BOUND] = "bound",
     };
-    if (!call->worker->house->log_access)
+    if (!call->terms->log_access)
         return;
     log_info("%.*s %d %.*s key=%.*s model=%.*s upstream=%.*s tokens=%lld+%lld cost=%s usage=%s "
              "stop=%.*s %lldms",
@@ -65,7 +65,7 @@ void record_call(struct call *call)
 
 static void log_refusal(const struct request *request)
 {
-    if (!request->worker->house->log_access)
+    if (!request->terms->log_access)
         return;
     struct text key = request->key != NULL ? request->key->id : TEXT("-");
     struct text model = request->body.model;
@@ -87,7 +87,7 @@ static bool is_probe(const struct request *request)
 void record_other(const struct request *request)
 {
     bool nothing_sent = request->reply.status == 0;
-    if (!request->worker->house->log_access || request->outcome.logged || nothing_sent)
+    if (!request->terms->log_access || request->outcome.logged || nothing_sent)
         return;
     struct text key = request->key != NULL ? request->key->id : TEXT("-");
     const char *error = request->outcome.error;

@@ -233,20 +233,20 @@ static void say_never_fits(struct buffer *out, const struct grant *grant, bool h
 static void refuse_by_budget(struct request *request, enum refusal refusal,
                              const struct grant *grant)
 {
-    const struct house *house = request->worker->house;
+    const struct terms *terms = request->terms;
     struct refusal_row row = table[refusal];
     struct buffer message = {0}, extra = {0};
     if (refusal == REFUSAL_BUDGET_EXCEEDED) {
-        row.status = house->budget_status;
-        say_exceeded(&message, &grant->blocking, house->hide_amounts);
+        row.status = terms->budget_status;
+        say_exceeded(&message, &grant->blocking, terms->hide_amounts);
     } else if (refusal == REFUSAL_BUDGET_CONTENTION) {
-        say_contention(&message, &grant->blocking, house->hide_amounts);
+        say_contention(&message, &grant->blocking, terms->hide_amounts);
     } else {
-        say_never_fits(&message, grant, house->hide_amounts);
+        say_never_fits(&message, grant, terms->hide_amounts);
         json_put_int_member(&extra, TEXT("affordable_max_tokens"),
                             grant->affordable_max_output > 0 ? grant->affordable_max_output : 0);
     }
-    put_budget(&extra, &grant->blocking, house->hide_amounts);
+    put_budget(&extra, &grant->blocking, terms->hide_amounts);
     request->outcome.budget = arena_copy(&request->arena, grant->blocking.budget);
     struct buffer members = {0};
     buffer_put_byte(&members, ',');

@@ -14,6 +14,7 @@ struct request *request_open(struct worker *worker)
 {
     struct request *request = memory_new(sizeof *request);
     request->worker = worker;
+    request->terms = terms_take(worker->terms);
     request->id = roster_add(&worker->requests, request);
     request->began_us = loop_steady_us(worker->loop);
     request->began_wall_us = loop_wall_us(worker->loop);
@@ -25,12 +26,23 @@ struct request *request_open(struct worker *worker)
     return request;
 }
 
+/* A client may take minutes to send its body: a key that is withdrawn meanwhile is refused. */
+void request_complete(struct request *request)
+{
+    ASSERT(request->key == NULL);
+    ASSERT(request->reply.status == 0);
+    struct terms *before = request->terms;
+    request->terms = terms_take(request->worker->terms);
+    terms_drop(before);
+}
+
 static void release(void *thing)
 {
     struct request *request = thing;
     buffer_close(&request->bytes);
     reply_close(&request->reply);
     arena_close(&request->arena);
+    terms_drop(request->terms);
     free(request);
 }
 

@@ -90,7 +90,7 @@ enum next reserve_request(struct request *request)
     if (grant.verdict != VERDICT_WAIT)
         return decide(request, &grant);
     request->waiter = grant.waiter;
-    loop_timer_set(worker->loop, &request->timer, worker->house->wait_ms * 1000);
+    loop_timer_set(worker->loop, &request->timer, request->terms->wait_ms * 1000);
     return GO_WAIT;
 }
 

@@ -5,67 +5,67 @@
 #include "pipeline/pipeline.h"
 #include "pipeline/refusal.h"
 
-static const struct model *find_exact(const struct house *house, const struct upstream *upstream,
+static const struct model *find_exact(const struct terms *terms, const struct upstream *upstream,
                                       struct text name, int64_t when_s)
 {
     /* The operator's own models first: for this upstream, then for any; then the catalog's. */
-    const struct model *model = catalog_find(house->catalog, upstream->own_prices, name, when_s);
+    const struct model *model = catalog_find(terms->catalog, upstream->own_prices, name, when_s);
     if (model == NULL)
-        model = catalog_find(house->catalog, TEXT("operator"), name, when_s);
+        model = catalog_find(terms->catalog, TEXT("operator"), name, when_s);
     if (model == NULL)
-        model = catalog_find(house->catalog, upstream->provider, name, when_s);
+        model = catalog_find(terms->catalog, upstream->provider, name, when_s);
     return model;
 }
 
 /* A dated snapshot that nothing prices has the price of its family. */
-static const struct model *find_price(const struct house *house, const struct upstream *upstream,
+static const struct model *find_price(const struct terms *terms, const struct upstream *upstream,
                                       struct text name, int64_t when_s)
 {
-    const struct model *model = find_exact(house, upstream, name, when_s);
+    const struct model *model = find_exact(terms, upstream, name, when_s);
     struct text family = model != NULL ? TEXT_NONE : catalog_family(name);
     if (family.size == 0)
         return model;
-    model = find_exact(house, upstream, family, when_s);
-    if (model != NULL && catalog_first_time(house->catalog, model))
+    model = find_exact(terms, upstream, family, when_s);
+    if (model != NULL && catalog_first_time(terms->catalog, model))
         log_warn("the snapshot %.*s has no price of its own: it is priced as %.*s",
                  TEXT_ARG(text_slice(name, 0, SUBJECT_MAX_ID)), TEXT_ARG(family));
     return model;
 }
 
-const struct model *route_price(const struct house *house, const struct upstream *upstream,
+const struct model *route_price(const struct terms *terms, const struct upstream *upstream,
                                 struct text sent, struct text asked, int64_t when_s)
 {
     /* What is sent is what is billed; a deployment's own name has no price, then what was asked
      * for has to tell. */
-    const struct model *model = find_price(house, upstream, sent, when_s);
+    const struct model *model = find_price(terms, upstream, sent, when_s);
     if (model != NULL || text_equal(sent, asked))
         return model;
-    return find_price(house, upstream, asked, when_s);
+    return find_price(terms, upstream, asked, when_s);
 }
 
 /* The price in force now holds for the whole call. */
 static void price_request(struct request *request, struct text asked)
 {
-    const struct house *house = request->worker->house;
+    const struct terms *terms = request->terms;
     int64_t now_s = loop_wall_us(request->worker->loop) / 1000000;
-    request->model = route_price(house, request->upstream, request->model_sent, asked, now_s);
+    request->model = route_price(terms, request->upstream, request->model_sent, asked, now_s);
     request->model_booked = request->model != NULL ? request->model->name : asked;
     if (request->model == NULL)
         request->model =
-            catalog_find(house->catalog, CATALOG_STAND_IN_PROVIDER, CATALOG_STAND_IN_NAME, now_s);
+            catalog_find(terms->catalog, CATALOG_STAND_IN_PROVIDER, CATALOG_STAND_IN_NAME, now_s);
 }
 
 enum next route_request(struct request *request)
 {
-    const struct house *house = request->worker->house;
+    const struct terms *terms = request->terms;
     struct text asked = request->body.model;
     if (asked.size > SUBJECT_MAX_ID) { /* books and logs could not name it */
         refuse(request, REFUSAL_MODEL_NOT_FOUND, "model", "No model has a name of over %d bytes.",
                SUBJECT_MAX_ID);
         return GO_BOOKS;
     }
-    for (size_t i = 0; i < house->upstream_count; i++) {
-        const struct upstream *upstream = &house->upstreams[i];
+    for (size_t i = 0; i < terms->upstream_count; i++) {
+        const struct upstream *upstream = &terms->upstreams[i];
         if (!upstream_serves(upstream, asked, &request->model_sent))
             continue;
         request->upstream = upstream;
@@ -85,14 +85,14 @@ enum next route_request(struct request *request)
 
 bool route_model_visible(const struct request *request, struct text name)
 {
-    const struct house *house = request->worker->house;
+    const struct terms *terms = request->terms;
     const struct key *key = request->key;
     bool allowed = key == NULL || key->model_count == 0;
     for (size_t i = 0; !allowed && i < key->model_count; i++)
         allowed = text_matches(name, key->models[i]);
     struct text sent;
-    for (size_t i = 0; allowed && i < house->upstream_count; i++) {
-        if (upstream_serves(&house->upstreams[i], name, &sent))
+    for (size_t i = 0; allowed && i < terms->upstream_count; i++) {
+        if (upstream_serves(&terms->upstreams[i], name, &sent))
             return true;
     }
     return false;

@@ -131,7 +131,7 @@ static void put_remaining(struct request *request)
     struct worker *worker = request->worker;
     struct account_view view;
     int64_t now_s = loop_wall_us(worker->loop) / 1000000;
-    if (worker->house->hide_amounts ||
+    if (request->terms->hide_amounts ||
         !gate_tightest(worker->house->gate, &request->subject, now_s, &view))
         return;
     int64_t left = view.limit - view.spent - view.held;

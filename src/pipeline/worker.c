@@ -61,9 +61,11 @@ static void deliver(void *context, struct letter *letter)
         worker->on_letter(worker->letter_context, letter);
 }
 
-void worker_open(struct worker *worker, struct house *house, const struct clock *clock)
+void worker_open(struct worker *worker, struct house *house, struct terms *terms,
+                 const struct clock *clock)
 {
     worker->house = house;
+    worker->terms = terms_take(terms);
     worker->clock = clock;
     worker->loop = loop_open(clock);
     worker->mailbox = mailbox_open(worker->loop, deliver, worker);
@@ -75,6 +77,12 @@ void worker_open(struct worker *worker, struct house *house, const struct clock 
     ASSERT(got == (ssize_t)sizeof worker->random);
     loop_at_turn_end(worker->loop, turn_end, worker);
     worker->transport = transport_open(worker->loop);
+}
+
+void worker_adopt(struct worker *worker, struct terms *terms)
+{
+    terms_drop(worker->terms);
+    worker->terms = terms;
 }
 
 void worker_close(struct worker *worker)
@@ -93,6 +101,7 @@ void worker_close(struct worker *worker)
     roster_close(&worker->requests);
     roster_close(&worker->calls);
     loop_close(worker->loop);
+    terms_drop(worker->terms);
 }
 
 /* splitmix64 (Steele, Lea, Flood 2014): ids need to be distinct, not secret. */

@@ -32,9 +32,16 @@ struct pool {
     char received[RECEIVE_SIZE];
 };
 
+/* Where a connection goes, by which way and with whose trust. */
+struct place {
+    struct text origin; /* "https://host:port" */
+    struct text proxy, ca;
+};
+
 struct connection {
     struct pool *pool;
-    const struct upstream *upstream;
+    struct place place; /* its texts are in `texts`: an idle one outlives its upstream */
+    struct buffer texts;
     enum state state;
     CURL *easy; /* while it is made; afterwards only with TLS */
     int fd;     /* -1 while it is made */
@@ -137,6 +144,35 @@ static int on_timer(CURLM *multi, long timeout_ms, void *context)
     return 0;
 }
 
+/* ---- places ---- */
+
+static struct place place_of(const struct upstream *upstream, struct text url)
+{
+    size_t end = text_find(url, TEXT("://"), 0);
+    end = end == SIZE_MAX ? 0 : end + 3;
+    while (end < url.size && strchr("/?#", url.at[end]) == NULL)
+        end++;
+    return (struct place){text_slice(url, 0, end), upstream->proxy, upstream->ca};
+}
+
+static bool same_place(const struct place *a, const struct place *b)
+{
+    return text_equal(a->origin, b->origin) && text_equal(a->proxy, b->proxy) &&
+           text_equal(a->ca, b->ca);
+}
+
+static void remember_place(struct connection *connection, const struct place *place)
+{
+    struct buffer *texts = &connection->texts;
+    buffer_put(texts, place->origin);
+    buffer_put(texts, place->proxy);
+    buffer_put(texts, place->ca);
+    struct text all = buffer_text(texts);
+    size_t proxy = place->origin.size, ca = proxy + place->proxy.size;
+    connection->place =
+        (struct place){text_slice(all, 0, proxy), text_slice(all, proxy, ca), text_from(all, ca)};
+}
+
 /* ---- idle connections ---- */
 
 static void leave_idle(struct connection *connection)
@@ -175,12 +211,16 @@ static bool is_silent(const struct connection *connection)
 }
 
 struct connection *connection_take(struct pool *pool, const struct upstream *upstream,
-                                   const struct connection_user *user)
+                                   struct text url, const struct connection_user *user)
 {
+    const struct place place = place_of(upstream, url);
     struct connection *connection = pool->idle;
-    while (connection != NULL && (connection->upstream != upstream || !is_silent(connection))) {
+    while (connection != NULL) {
         struct connection *next = connection->next;
-        if (connection->upstream == upstream)
+        bool wanted = same_place(&connection->place, &place);
+        if (wanted && is_silent(connection))
+            break;
+        if (wanted)
             connection_close(connection);
         connection = next;
     }
@@ -243,7 +283,7 @@ static void stand(struct connection *connection)
         return;
     }
     bool secure = (scheme != NULL && strcasecmp(scheme, "https") == 0) ||
-                  text_starts_nocase(connection->upstream->proxy, TEXT("https:"));
+                  text_starts_nocase(connection->place.proxy, TEXT("https:"));
     connection->fd = fcntl(socket, F_DUPFD_CLOEXEC, 0);
     if (connection->fd < 0) {
         snprintf(connection->why, sizeof connection->why, "%s", strerror(errno));
@@ -369,10 +409,10 @@ const char *connection_why(const struct connection *connection)
 
 /* ---- making and closing ---- */
 
-static void configure(struct connection *connection, const char *url)
+static void configure(struct connection *connection, const struct upstream *upstream,
+                      const char *url)
 {
     CURL *easy = connection->easy;
-    const struct upstream *upstream = connection->upstream;
     curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, 1L);
     curl_easy_setopt(easy, CURLOPT_PRIVATE, connection);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, connection->why);
@@ -398,21 +438,29 @@ static void configure(struct connection *connection, const char *url)
 }
 
 struct connection *connection_make(struct pool *pool, const struct upstream *upstream,
-                                   const char *url, const struct connection_user *user)
+                                   struct text url, const struct connection_user *user)
 {
+    const struct place place = place_of(upstream, url);
     struct connection *connection = memory_new(sizeof *connection);
     connection->pool = pool;
-    connection->upstream = upstream;
+    remember_place(connection, &place);
     connection->state = STATE_CONNECTING;
     connection->fd = -1;
     connection->user = *user;
     connection->easy = curl_easy_init();
     ASSERT(connection->easy != NULL);
-    configure(connection, url);
+    configure(connection, upstream, url.at);
     pool->alive++;
     CURLMcode added = curl_multi_add_handle(pool->multi, connection->easy);
     ASSERT(added == CURLM_OK);
     return connection;
+}
+
+static void release(void *thing)
+{
+    struct connection *connection = thing;
+    buffer_close(&connection->texts);
+    free(connection);
 }
 
 void connection_close(struct connection *connection)
@@ -431,7 +479,7 @@ void connection_close(struct connection *connection)
     if (connection->fd >= 0)
         close(connection->fd);
     pool->alive--;
-    loop_defer(pool->loop, free, connection);
+    loop_defer(pool->loop, release, connection);
 }
 
 void connections_prepare(void)

@@ -27,7 +27,6 @@ struct transfer {
     struct transport *transport;
     struct transfer *next_touched;
     bool touched;
-    const struct upstream *upstream;
     struct connection *connection; /* NULL once ended */
     struct buffer head;            /* of the request; freed when sent */
     const struct text *pieces;
@@ -355,7 +354,6 @@ struct transfer *transfer_start(struct transport *transport, const struct transf
 {
     struct transfer *transfer = memory_new(sizeof *transfer);
     transfer->transport = transport;
-    transfer->upstream = ask->upstream;
     transfer->pieces = ask->pieces;
     transfer->piece_count = ask->piece_count;
     transfer->progress = ask->progress;
@@ -372,11 +370,11 @@ struct transfer *transfer_start(struct transport *transport, const struct transf
     transport->running++;
     arm(transfer, transfer->first_byte_us);
     const struct connection_user user = {connected, readable, writable, transfer};
-    transfer->connection = connection_take(transport->pool, ask->upstream, &user);
+    transfer->connection = connection_take(transport->pool, ask->upstream, ask->url, &user);
     if (transfer->connection != NULL)
         send_on(transfer);
     else
-        transfer->connection = connection_make(transport->pool, ask->upstream, ask->url.at, &user);
+        transfer->connection = connection_make(transport->pool, ask->upstream, ask->url, &user);
     return transfer;
 }
 

@@ -6,8 +6,8 @@
 static void counter_open(struct desk *desk)
 {
     desk_open(desk);
-    desk->house.admission.mode = ADMISSION_OPEN;
-    desk->house.admission.guest = (struct key){.id = TEXT("guest"), .may_set = NAMING_SESSION};
+    desk->terms->admission.mode = ADMISSION_OPEN;
+    desk->terms->admission.guest = (struct key){.id = TEXT("guest"), .may_set = NAMING_SESSION};
     atomic_store(&desk->house.stopping, true);
 }
 
@@ -105,7 +105,7 @@ START_TEST(health_needs_no_key)
 {
     struct desk desk;
     counter_open(&desk);
-    desk.house.admission.mode = ADMISSION_KEYS;
+    desk.terms->admission.mode = ADMISSION_KEYS;
     take(&desk, "GET", "/healthz");
     ck_assert_int_eq(desk.request->reply.status, 200);
     ck_assert_uint_ne(text_find(reply_backlog(&desk.request->reply), TEXT("\"status\":\"ok\""), 0),
@@ -157,8 +157,8 @@ START_TEST(pages_that_may_call_are_told_so_and_others_are_not)
     static const struct text origins[] = {TEXT("https://app.example")};
     struct desk desk;
     counter_open(&desk);
-    desk.house.admission.origins = origins;
-    desk.house.admission.origin_count = 1;
+    desk.terms->admission.origins = origins;
+    desk.terms->admission.origin_count = 1;
     ask_before(&desk, "https://app.example");
     ck_assert_int_eq(desk.request->reply.status, 204);
     UNIT_TEXT(desk_header(&desk, "Access-Control-Allow-Origin"), "https://app.example");

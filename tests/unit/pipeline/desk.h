@@ -13,16 +13,19 @@
 struct desk {
     struct clock_fake clock;
     struct house house;
+    struct terms *terms;
     struct worker worker;
     struct request *request;
 };
 
-/* The house is empty; what a test needs of it, it fills in. */
+/* The house and the terms are empty; what a test needs of them, it fills in. */
 static inline void desk_open(struct desk *desk)
 {
     *desk = (struct desk){.clock = clock_fake_at(NOON_S * 1000000)};
-    desk->house.budget_status = 429;
+    desk->terms = terms_new();
+    desk->terms->budget_status = 429;
     desk->worker.house = &desk->house;
+    desk->worker.terms = desk->terms;
     desk->worker.clock = &desk->clock.clock;
     desk->worker.loop = loop_open(&desk->clock.clock);
     desk->worker.hasher = hasher_open();
@@ -43,6 +46,7 @@ static inline void desk_close(struct desk *desk)
     hasher_close(desk->worker.hasher);
     roster_close(&desk->worker.requests);
     roster_close(&desk->worker.calls);
+    terms_drop(desk->terms);
 }
 
 /* The value of a header of the reply; TEXT_NONE if there is none. */

@@ -131,7 +131,7 @@ START_TEST(the_status_of_an_exhausted_budget_can_be_chosen)
     struct desk desk;
     struct grant grant = blocked(VERDICT_EXHAUSTED);
     desk_open(&desk);
-    desk.house.budget_status = 402;
+    desk.terms->budget_status = 402;
     refuse_verdict(desk.request, &grant);
     desk_expect(&desk, 402, "budget_exceeded");
     desk_close(&desk);
@@ -144,7 +144,7 @@ START_TEST(amounts_can_be_hidden)
                                             VERDICT_NEVER_FITS};
     struct desk desk;
     desk_open(&desk);
-    desk.house.hide_amounts = true;
+    desk.terms->hide_amounts = true;
     for (size_t i = 0; i < UNIT_COUNT(verdicts); i++) {
         struct grant grant = blocked(verdicts[i]);
         desk_next(&desk);

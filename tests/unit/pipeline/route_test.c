@@ -47,15 +47,14 @@ static void office_open(struct office *office)
     add(office, "operator:local", "gpt-5", 9);
     add(office, "meta", "llama-3", 1);
     catalog_seal(office->catalog);
-    office->desk.house.catalog = office->catalog;
-    office->desk.house.upstreams = upstreams;
-    office->desk.house.upstream_count = UNIT_COUNT(upstreams);
+    office->desk.terms->catalog = office->catalog;
+    office->desk.terms->upstreams = upstreams;
+    office->desk.terms->upstream_count = UNIT_COUNT(upstreams);
 }
 
 static void office_close(struct office *office)
 {
     desk_close(&office->desk);
-    catalog_close(office->catalog);
 }
 
 static enum next route(struct office *office, const char *model)

@@ -36,6 +36,7 @@ static void till_open(struct till *till)
     till->transfer = (struct transfer){.end = TRANSFER_COMPLETE, .status = 200, .all_sent = true};
     till->call = (struct call){
         .worker = &till->desk.worker,
+        .terms = till->desk.terms,
         .upstream = &till->upstream,
         .model = &till->model,
         .transfer = &till->transfer,
@@ -341,7 +342,7 @@ START_TEST(amounts_of_budgets_can_be_hidden)
     struct till till;
     till_open(&till);
     lend_request(&till);
-    till.desk.house.hide_amounts = true;
+    till.desk.terms->hide_amounts = true;
     settle_headers(&till.call);
     ck_assert_ptr_null(desk_header(&till.desk, "x-purser-budget-remaining-usd").at);
     settle_call(&till.call);

@@ -26,7 +26,9 @@ static void shop_open(struct shop *shop)
     shop->house.ledger = ledger_open(&options, &replay, &fault);
     ck_assert_ptr_nonnull(shop->house.ledger);
     ledger_start(shop->house.ledger);
-    worker_open(&shop->worker, &shop->house, &shop->clock.clock);
+    struct terms *terms = terms_new();
+    worker_open(&shop->worker, &shop->house, terms, &shop->clock.clock);
+    terms_drop(terms);
 }
 
 static void shop_close(struct shop *shop)
@@ -155,7 +157,64 @@ START_TEST(a_request_dies_with_its_reply)
 }
 END_TEST
 
+/* Terms that count in `basis` how often they were freed. */
+static void note_freed(void *basis)
+{
+    ++*(int *)basis;
+}
+
+static struct terms *counted_terms(int *freed)
+{
+    struct terms *terms = terms_new();
+    terms->basis = freed;
+    terms->basis_free = note_freed;
+    return terms;
+}
+
+START_TEST(terms_go_with_their_last_user)
+{
+    int freed = 0;
+    struct terms *terms = counted_terms(&freed);
+    ck_assert_uint_eq((uintptr_t)&terms->users % 64, 0);
+    ck_assert_ptr_eq(terms_take(terms), terms);
+    terms_drop(terms);
+    ck_assert_int_eq(freed, 0);
+    terms_drop(terms);
+    ck_assert_int_eq(freed, 1);
+    terms_drop(NULL);
+}
+END_TEST
+
+START_TEST(a_request_keeps_the_terms_under_which_it_was_complete)
+{
+    struct shop shop;
+    int freed[3] = {0};
+    struct terms *terms[3];
+    shop_open(&shop);
+    for (size_t i = 0; i < UNIT_COUNT(terms); i++)
+        terms[i] = counted_terms(&freed[i]);
+    worker_adopt(&shop.worker, terms[0]);
+    struct request *request = request_open(&shop.worker);
+    ck_assert_ptr_eq(request->terms, terms[0]);
+    worker_adopt(&shop.worker, terms[1]);
+    ck_assert_ptr_eq(request->terms, terms[0]);
+    request_complete(request);
+    ck_assert_ptr_eq(request->terms, terms[1]);
+    ck_assert_int_eq(freed[0], 1);
+    worker_adopt(&shop.worker, terms[2]);
+    loop_turn(shop.worker.loop, 0);
+    ck_assert_int_eq(freed[1], 0);
+    request_close(request);
+    loop_turn(shop.worker.loop, 0);
+    ck_assert_int_eq(freed[1], 1);
+    ck_assert_int_eq(freed[2], 0);
+    shop_close(&shop);
+    ck_assert_int_eq(freed[2], 1);
+}
+END_TEST
+
 UNIT_MAIN(request_ids_tell_their_time_and_are_distinct, ids_of_two_workers_differ,
           lines_noted_in_a_turn_are_written_at_its_end, what_is_noted_last_is_not_lost,
           letters_that_are_not_the_pipelines_are_passed_on,
-          with_nothing_under_way_there_is_nothing_to_end, a_request_dies_with_its_reply)
+          with_nothing_under_way_there_is_nothing_to_end, a_request_dies_with_its_reply,
+          terms_go_with_their_last_user, a_request_keeps_the_terms_under_which_it_was_complete)

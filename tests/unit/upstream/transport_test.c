@@ -164,13 +164,45 @@ START_TEST(nor_one_with_bytes_behind_the_answer)
 }
 END_TEST
 
-START_TEST(another_upstream_has_connections_of_its_own)
+/* The upstream of one reload is not the upstream of the next. */
+START_TEST(an_idle_connection_outlives_the_upstream_it_was_made_for)
 {
     struct scene scene;
+    struct buffer seen = {0};
+    scene_open(&scene);
+    struct upstream *first = memory_new(sizeof *first);
+    *first = scene.upstream;
+    first->ca = first->proxy = TEXT("");
+    scene.ask.upstream = first;
+    int fd = make_idle(&scene);
+    free(first);
+    scene.ask.upstream = &scene.upstream;
+    scene_start(&scene);
+    scene_hear(&scene, fd, &seen);
+    scene_say(&scene, fd, TEXT(SCENE_OK));
+    scene_expect(&scene, TRANSFER_COMPLETE);
+    scene_end(&scene);
+    buffer_close(&seen);
+    close(fd);
+    scene_close(&scene);
+}
+END_TEST
+
+START_TEST(connections_of_another_trust_or_place_are_not_taken)
+{
+    struct scene scene;
+    int port;
+    char elsewhere[128];
     scene_open(&scene);
     int fd = make_idle(&scene);
     struct upstream other = scene.upstream;
+    other.ca = TEXT("/other/ca.pem");
     scene.ask.upstream = &other;
+    check_new_connection(&scene);
+    scene.ask.upstream = &scene.upstream;
+    ck_assert_int_eq(sscanf(scene.url, "http://127.0.0.1:%d", &port), 1);
+    (void)snprintf(elsewhere, sizeof(elsewhere), "http://localhost:%d/v1/chat", port);
+    scene.ask.url = text_of(elsewhere);
     check_new_connection(&scene);
     close(fd);
     scene_close(&scene);
@@ -537,10 +569,11 @@ END_TEST
 UNIT_MAIN(sends_one_request_and_reads_its_answer, the_next_call_takes_the_same_connection,
           an_idle_connection_that_was_closed_is_not_taken, nor_if_the_loop_has_not_noticed_yet,
           nor_one_with_bytes_that_nobody_asked_for, nor_one_that_said_close,
-          nor_one_with_bytes_behind_the_answer, another_upstream_has_connections_of_its_own,
-          a_refused_connection_sent_nothing, a_name_that_nobody_knows_sent_nothing,
-          a_connection_that_never_stands_sent_nothing, a_transfer_can_be_closed_while_it_connects,
-          a_large_body_reaches_a_slow_reader_whole,
+          nor_one_with_bytes_behind_the_answer,
+          an_idle_connection_outlives_the_upstream_it_was_made_for,
+          connections_of_another_trust_or_place_are_not_taken, a_refused_connection_sent_nothing,
+          a_name_that_nobody_knows_sent_nothing, a_connection_that_never_stands_sent_nothing,
+          a_transfer_can_be_closed_while_it_connects, a_large_body_reaches_a_slow_reader_whole,
           a_connection_that_dies_under_the_body_did_not_send_it,
           one_that_dies_behind_the_body_leaves_it_unanswered, one_that_dies_in_the_answer_cuts_it,
           an_early_answer_counts_though_the_body_was_not_sent,

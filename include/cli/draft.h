@@ -1,0 +1,24 @@
+/*
+ * Drafts terms from a configuration: at the start, and again for each reload.
+ */
+#ifndef PURSER_CLI_DRAFT_H
+#define PURSER_CLI_DRAFT_H
+
+#include "config/config.h"
+#include "pipeline/terms.h"
+
+/* The catalog that a configuration asks for: the built-in prices or its files, and its own models;
+ * sealed. NULL with a fault. */
+MUST_USE struct catalog *draft_catalog(const struct config *config, struct fault *fault);
+
+/* The terms of a configuration, which is borrowed and outlives them; takes the catalog. */
+struct terms *draft_terms(const struct config *config, struct catalog *catalog);
+
+/* Loads and checks a file (NULL: the configuration without one), its catalog, and both together.
+ * All findings are collected; NULL if any is an error. The terms own the configuration. */
+MUST_USE struct terms *draft_load(const char *path, struct findings *findings);
+
+/* The configuration of terms that draft_load made. */
+const struct config *draft_config(const struct terms *terms);
+
+#endif

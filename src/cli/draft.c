@@ -1,0 +1,287 @@
+/* From a configuration to terms. */
+#include "cli/draft.h"
+
+#include <stdlib.h>
+
+#include "base/hash.h"
+#include "cli/prices.h"
+
+/* ---- prices ---- */
+
+static void add_own_model(struct catalog *catalog, const struct config *config,
+                          const struct config_model *own)
+{
+    struct buffer provider = {0}, source = {0};
+    buffer_printf(&source, "%.*s:%d", TEXT_ARG(config->path), own->line);
+    if (own->upstream.size > 0)
+        buffer_printf(&provider, "upstream:%.*s", TEXT_ARG(own->upstream));
+    else
+        buffer_put(&provider, TEXT("operator"));
+    struct model model = {
+        .provider = buffer_text(&provider),
+        .name = own->name,
+        .kind = MODEL_CHAT,
+        .max_input_tokens = own->context,
+        .max_output_tokens = own->max_output,
+        .reasoning = own->reasoning,
+        .source = buffer_text(&source),
+    };
+    int64_t cached = own->cached_input < 0 ? own->input : own->cached_input;
+    model.price.tier_count = 1;
+    model.price.tiers[0].above_input_tokens = -1;
+    int64_t *pico = model.price.tiers[0].rates.pico;
+    pico[BUCKET_INPUT] = own->input;
+    pico[BUCKET_CACHED_INPUT] = cached;
+    pico[BUCKET_CACHE_WRITE] = own->input;
+    pico[BUCKET_AUDIO_INPUT] = own->input;
+    pico[BUCKET_OUTPUT] = own->output;
+    pico[BUCKET_AUDIO_OUTPUT] = own->output;
+    catalog_add(catalog, &model, NULL, 0);
+    buffer_close(&provider);
+    buffer_close(&source);
+}
+
+/* What models without a price are priced as. */
+static bool add_stand_in(struct catalog *catalog, struct text unpriced, struct fault *fault)
+{
+    if (text_equal(unpriced, TEXT("refuse")))
+        return true;
+    if (text_equal(unpriced, TEXT("allow"))) {
+        const struct model free = {
+            .provider = CATALOG_STAND_IN_PROVIDER,
+            .name = CATALOG_STAND_IN_NAME,
+            .reasoning = true,
+            .source = TEXT("unpriced: allow"),
+            .price = {.tier_count = 1, .tiers = {{.above_input_tokens = -1}}},
+        };
+        catalog_add(catalog, &free, NULL, 0);
+        return true;
+    }
+    if (catalog_add_stand_in(catalog, unpriced))
+        return true;
+    return fault_set(fault,
+                     "unpriced: the model \"%.*s\" has no price itself: write refuse, allow, or a "
+                     "model that `purser prices` lists",
+                     TEXT_ARG(unpriced));
+}
+
+struct catalog *draft_catalog(const struct config *config, struct fault *fault)
+{
+    struct catalog *catalog = catalog_open();
+    bool fine = true;
+    if (config->prices.count == 0)
+        fine = catalog_load_text(catalog, TEXT("config/prices.json, built in"), prices_built_in(),
+                                 fault);
+    for (size_t i = 0; fine && i < config->prices.count; i++) {
+        char *path = memory_copy(config->prices.at[i]);
+        fine = catalog_load(catalog, path, fault);
+        free(path);
+    }
+    for (size_t i = 0; i < config->model_count; i++)
+        add_own_model(catalog, config, &config->models[i]);
+    if (!fine || !add_stand_in(catalog, config->unpriced, fault)) {
+        catalog_close(catalog);
+        return NULL;
+    }
+    catalog_seal(catalog);
+    return catalog;
+}
+
+/* ---- callers ---- */
+
+static void make_key(struct key *key, const struct config_key *from)
+{
+    static const enum session_naming rules[] = {
+        [SESSION_OPTIONAL] = SESSION_FREE,
+        [SESSION_REQUIRED] = SESSION_MUST_BE_NAMED,
+        [SESSION_BOUND] = SESSION_IS_THE_KEY,
+    };
+    static const unsigned names[][2] = {
+        {MAY_SET_SESSION, NAMING_SESSION},
+        {MAY_SET_LABEL, NAMING_LABEL},
+        {MAY_SET_TAGS, NAMING_TAGS},
+        {MAY_SET_USER, NAMING_USER},
+    };
+    *key = (struct key){
+        .id = from->id,
+        .user = from->user,
+        .team = from->team,
+        .models = from->models.at,
+        .model_count = from->models.count,
+        .session = rules[from->session],
+        .may_book = from->may_book,
+    };
+    ASSERT(from->tags.count <= SUBJECT_MAX_TAGS);
+    for (size_t i = 0; i < from->tags.count; i++)
+        key->tags[key->tag_count++] = from->tags.at[i];
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        key->may_set |= (from->may_set & names[i][0]) != 0 ? names[i][1] : 0;
+}
+
+static void make_admission(struct terms *terms, const struct config *config)
+{
+    static const enum admission_mode modes[] = {
+        [AUTH_KEYS] = ADMISSION_KEYS,
+        [AUTH_OPEN] = ADMISSION_OPEN,
+        [AUTH_PASSTHROUGH] = ADMISSION_PASSTHROUGH,
+    };
+    struct admission_options *options = &terms->admission;
+    options->mode = modes[config->auth_mode];
+    options->has_admin = config->admin_token.size > 0;
+    if (options->has_admin)
+        hash_text(config->admin_token, options->admin_digest);
+    options->guest = (struct key){
+        .id = TEXT("open"),
+        .may_set = NAMING_SESSION | NAMING_LABEL | NAMING_TAGS,
+    };
+    if (options->mode == ADMISSION_OPEN)
+        options->guest.may_set |= NAMING_USER;
+    options->origins = config->allowed_origins.at;
+    options->origin_count = config->allowed_origins.count;
+    for (size_t i = 0; i < config->key_count; i++) {
+        struct key *key = arena_new(&terms->arena, sizeof *key);
+        make_key(key, &config->keys[i]);
+        struct text digest = text_make((const char *)config->keys[i].sha256, HASH_SIZE);
+        table_put(&options->keys, digest, key);
+    }
+}
+
+/* ---- upstreams ---- */
+
+static struct text make_query(struct arena *arena, const struct config_pairs *pairs)
+{
+    struct buffer out = {0};
+    for (size_t i = 0; i < pairs->count; i++)
+        buffer_printf(&out, "%s%.*s=%.*s", i > 0 ? "&" : "", TEXT_ARG(pairs->at[i].name),
+                      TEXT_ARG(pairs->at[i].value));
+    struct text query = arena_copy(arena, buffer_text(&out));
+    buffer_close(&out);
+    return query;
+}
+
+static const struct text *make_headers(struct arena *arena, const struct config_pairs *pairs)
+{
+    struct text *lines = arena_new(arena, pairs->count * sizeof *lines);
+    for (size_t i = 0; i < pairs->count; i++)
+        lines[i] = arena_printf(arena, "%.*s: %.*s", TEXT_ARG(pairs->at[i].name),
+                                TEXT_ARG(pairs->at[i].value));
+    return lines;
+}
+
+static struct text max_field(const struct config_upstream *from)
+{
+    if (!text_equal(from->max_tokens_field, TEXT("auto")))
+        return from->max_tokens_field;
+    /* The newer name is understood by its inventor; others may know only the older one. */
+    bool newer =
+        text_equal(from->provider, TEXT("openai")) || text_equal(from->provider, TEXT("azure"));
+    return newer ? TEXT("max_completion_tokens") : TEXT("max_tokens");
+}
+
+static void make_upstream(struct arena *arena, struct upstream *upstream,
+                          const struct config_upstream *from)
+{
+    static const enum credential credentials[] = {
+        [AUTH_HEADER_BEARER] = CREDENTIAL_BEARER,
+        [AUTH_HEADER_API_KEY] = CREDENTIAL_API_KEY,
+        [AUTH_HEADER_X_API_KEY] = CREDENTIAL_X_API_KEY,
+    };
+    struct text *alias_from = arena_new(arena, from->aliases.count * sizeof *alias_from);
+    struct text *alias_to = arena_new(arena, from->aliases.count * sizeof *alias_to);
+    for (size_t i = 0; i < from->aliases.count; i++) {
+        alias_from[i] = from->aliases.at[i].name;
+        alias_to[i] = from->aliases.at[i].value;
+    }
+    *upstream = (struct upstream){
+        .name = from->name,
+        .base_url = from->base_url,
+        .key = from->api_key,
+        .provider = from->provider,
+        .own_prices = arena_printf(arena, "upstream:%.*s", TEXT_ARG(from->name)),
+        .credential = credentials[from->auth_header],
+        .query = make_query(arena, &from->query),
+        .headers = make_headers(arena, &from->headers),
+        .header_count = from->headers.count,
+        .ca = arena_copy(arena, from->ca),
+        .proxy = arena_copy(arena, from->proxy),
+        .patterns = from->models.at,
+        .pattern_count = from->models.count,
+        .alias_from = alias_from,
+        .alias_to = alias_to,
+        .alias_count = from->aliases.count,
+        .max_tokens_field = max_field(from),
+        .cancel_saves = from->cancel_saves == TRI_AUTO ? upstream_host_cancel_saves(from->base_url)
+                                                       : from->cancel_saves == TRI_YES,
+        .stream_usage = from->stream_usage,
+        .connect_ms = from->connect_ms,
+        .first_byte_ms = from->first_byte_ms,
+        .idle_ms = from->idle_ms,
+    };
+}
+
+static void make_upstreams(struct terms *terms, const struct config *config)
+{
+    struct upstream *upstreams =
+        arena_new(&terms->arena, config->upstream_count * sizeof *upstreams);
+    for (size_t i = 0; i < config->upstream_count; i++)
+        make_upstream(&terms->arena, &upstreams[i], &config->upstreams[i]);
+    terms->upstreams = upstreams;
+    terms->upstream_count = config->upstream_count;
+}
+
+/* ---- the whole ---- */
+
+struct terms *draft_terms(const struct config *config, struct catalog *catalog)
+{
+    struct terms *terms = terms_new();
+    terms->catalog = catalog;
+    terms->body_most = (size_t)config->body_bytes;
+    terms->request_ms = config->request_seconds * 1000;
+    terms->drain_ms = config->drain_seconds * 1000;
+    terms->wait_ms = config->wait_ms;
+    terms->budget_status = (int)config->budget_status;
+    terms->hide_amounts = config->hide_amounts;
+    terms->show_shared = config->show_shared;
+    terms->log_access = config->log_access;
+    make_admission(terms, config);
+    make_upstreams(terms, config);
+    return terms;
+}
+
+static const char *environment(const char *name)
+{
+    return getenv(name);
+}
+
+static void free_basis(void *basis)
+{
+    config_close(basis);
+}
+
+struct terms *draft_load(const char *path, struct findings *findings)
+{
+    struct fault fault;
+    struct config *config = config_load(path, environment, findings);
+    if (config == NULL)
+        return NULL;
+    struct catalog *catalog = draft_catalog(config, &fault);
+    if (catalog == NULL)
+        findings_add(findings, FINDING_ERROR, 0, "prices: %s", fault.message);
+    else
+        config_check_prices(config, catalog, findings);
+    if (findings->errors > 0) {
+        catalog_close(catalog);
+        config_close(config);
+        return NULL;
+    }
+    struct terms *terms = draft_terms(config, catalog);
+    terms->basis = config;
+    terms->basis_free = free_basis;
+    return terms;
+}
+
+const struct config *draft_config(const struct terms *terms)
+{
+    ASSERT(terms->basis_free == free_basis);
+    return terms->basis;
+}
