@@ -12,7 +12,7 @@
 struct clerk;
 
 /* `dir` is the ledger's directory, `database` the path of books.db (made if missing, moved aside
- * and rebuilt if corrupt or of another version). */
+ * and rebuilt if it cannot be used: books/rollup.h). */
 MUST_USE struct clerk *clerk_open(const char *dir, const char *database, struct fault *fault);
 void clerk_close(struct clerk *clerk); /* answers nothing further; joins the thread */
 

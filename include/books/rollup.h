@@ -13,6 +13,7 @@
 #include "base/fault.h"
 #include "books/query.h"
 #include "money/money.h"
+#include "money/saving.h"
 
 /* So many of the newest calls and refusals are kept for GET /requests, and so many of the newest
  * bookings for their idempotency keys. */
@@ -21,7 +22,8 @@
 
 struct rollup;
 
-/* Made (0600) if missing; moved to <path>.bad and begun anew if corrupt or of another version. */
+/* Made (0600) if missing. One of the version before is brought to this one and loses nothing; one
+ * that is corrupt or of any other version is moved to <path>.bad and begun anew. */
 MUST_USE struct rollup *rollup_open(const char *path, struct fault *fault);
 void rollup_close(struct rollup *rollup); /* NULL-safe */
 
@@ -39,6 +41,8 @@ struct rollup_sums {
     int64_t requests; /* settle and forfeit lines: calls, and costs booked from elsewhere */
     int64_t prompt_tokens, cached_tokens, completion_tokens, reasoning_tokens;
     struct money cost;
+    struct money saved[SAVING_COUNT];
+    int64_t cached_requests; /* of the requests: answered from the cache */
 };
 
 /* Adds, stopping at the ends of the range. */

@@ -101,6 +101,17 @@ static void put_group(struct buffer *out, unsigned asked, const struct rollup_ro
     buffer_put_byte(out, '}');
 }
 
+static void put_saved(struct buffer *out, const struct rollup_sums *sums)
+{
+    json_put_name(out, TEXT("saved_usd"));
+    buffer_put_byte(out, '{');
+    for (int i = 0; i < SAVING_COUNT; i++) {
+        json_put_name(out, saving_name((enum saving)i));
+        money_put(out, sums->saved[i]);
+    }
+    buffer_put_byte(out, '}');
+}
+
 static void put_sums(struct buffer *out, const struct rollup_sums *sums)
 {
     json_put_int_member(out, TEXT("requests"), sums->requests);
@@ -110,6 +121,8 @@ static void put_sums(struct buffer *out, const struct rollup_sums *sums)
     json_put_int_member(out, TEXT("reasoning_tokens"), sums->reasoning_tokens);
     json_put_int_member(out, TEXT("total_tokens"), sums->prompt_tokens + sums->completion_tokens);
     put_cost(out, sums->cost);
+    put_saved(out, sums);
+    json_put_int_member(out, TEXT("cached_requests"), sums->cached_requests);
 }
 
 static void put_row(struct buffer *data, unsigned asked, const struct rollup_row *row)
@@ -179,7 +192,10 @@ static void put_csv_head(struct buffer *out, unsigned asked)
         buffer_put_byte(out, ',');
     }
     buffer_put(out, TEXT("requests,prompt_tokens,cached_tokens,completion_tokens,reasoning_tokens,"
-                         "total_tokens,cost_usd,cost_nano_usd\r\n"));
+                         "total_tokens,cost_usd,cost_nano_usd"));
+    for (int i = 0; i < SAVING_COUNT; i++)
+        buffer_printf(out, ",saved_%.*s_usd", TEXT_ARG(saving_name((enum saving)i)));
+    buffer_put(out, TEXT(",cached_requests\r\n"));
 }
 
 static void put_csv_row(struct buffer *out, unsigned asked, const struct rollup_row *row)
@@ -203,6 +219,12 @@ static void put_csv_row(struct buffer *out, unsigned asked, const struct rollup_
     money_put(out, sums->cost);
     buffer_put_byte(out, ',');
     buffer_put_int(out, sums->cost.nano);
+    for (int i = 0; i < SAVING_COUNT; i++) {
+        buffer_put_byte(out, ',');
+        money_put(out, sums->saved[i]);
+    }
+    buffer_put_byte(out, ',');
+    buffer_put_int(out, sums->cached_requests);
     buffer_put(out, TEXT("\r\n"));
 }
 

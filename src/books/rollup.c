@@ -17,7 +17,7 @@
 #include "base/log.h"
 #include "books/rollup_state.h"
 
-enum { VERSION = 2 };
+enum { VERSION = 3, VERSION_BEFORE = 2 };
 
 #define FACET "model, upstream, service, key, user, team, session, endpoint, tags"
 #define IS_FACET                                                                                   \
@@ -39,10 +39,17 @@ static const char *const statements[ROLLUP_STATEMENT_COUNT] = {
                          " (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     [ROLLUP_FACET_FIND] = "SELECT id FROM facet WHERE " IS_FACET,
     [ROLLUP_TAG_ADD] = "INSERT OR IGNORE INTO tag VALUES (?1, ?2)",
-    [ROLLUP_SUM_ADD] = "INSERT INTO total VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
+    [ROLLUP_SUM_ADD] = "INSERT INTO total VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10,"
+                       " ?11, ?12, ?13, ?14, ?15)"
                        " ON CONFLICT DO UPDATE SET requests = requests + ?4, prompt = prompt + ?5,"
                        " cached = cached + ?6, completion = completion + ?7,"
-                       " reasoning = reasoning + ?8, nano = min(nano + ?9, 9000000000000000000)",
+                       " reasoning = reasoning + ?8, nano = min(nano + ?9, 9000000000000000000),"
+                       " hits = hits + ?10,"
+                       " saved_cache = min(saved_cache + ?11, 9000000000000000000),"
+                       " saved_router = min(saved_router + ?12, 9000000000000000000),"
+                       " saved_optimizer = min(saved_optimizer + ?13, 9000000000000000000),"
+                       " saved_batch = min(saved_batch + ?14, 9000000000000000000),"
+                       " saved_early_stop = min(saved_early_stop + ?15, 9000000000000000000)",
     [ROLLUP_RECENT_ADD] = "INSERT INTO recent VALUES (NULL, ?1, ?2, ?3, ?4, ?5, ?6)",
     [ROLLUP_RECENT_TRIM] = "DELETE FROM recent WHERE id <= (SELECT max(id) FROM recent) - ?1",
     [ROLLUP_BOOKING_ADD] = "INSERT OR IGNORE INTO booking (file, name, line) VALUES (?1, ?2, ?3)",
@@ -61,12 +68,28 @@ static const char layout[] =
     "CREATE TABLE total (hour INTEGER NOT NULL, facet INTEGER NOT NULL, file INTEGER NOT NULL,"
     " requests INTEGER NOT NULL, prompt INTEGER NOT NULL, cached INTEGER NOT NULL,"
     " completion INTEGER NOT NULL, reasoning INTEGER NOT NULL, nano INTEGER NOT NULL,"
+    " hits INTEGER NOT NULL, saved_cache INTEGER NOT NULL, saved_router INTEGER NOT NULL,"
+    " saved_optimizer INTEGER NOT NULL, saved_batch INTEGER NOT NULL,"
+    " saved_early_stop INTEGER NOT NULL,"
     " PRIMARY KEY (hour, facet, file)) WITHOUT ROWID;"
     "CREATE TABLE recent (id INTEGER PRIMARY KEY, file INTEGER NOT NULL, facet INTEGER NOT NULL,"
     " wall_us INTEGER NOT NULL, status INTEGER NOT NULL, error TEXT NOT NULL, line TEXT NOT NULL);"
     "CREATE TABLE booking (id INTEGER PRIMARY KEY, file INTEGER NOT NULL,"
     " name TEXT NOT NULL UNIQUE, line TEXT NOT NULL);"
-    "PRAGMA user_version = 2;";
+    "PRAGMA user_version = 3;";
+
+/* Version 2 had no savings, and neither had the lines that it counted. Counting anew would lose
+ * what ledger files booked that are deleted by now. */
+static const char from_before[] =
+    "BEGIN IMMEDIATE;"
+    "ALTER TABLE total ADD COLUMN hits INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE total ADD COLUMN saved_cache INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE total ADD COLUMN saved_router INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE total ADD COLUMN saved_optimizer INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE total ADD COLUMN saved_batch INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE total ADD COLUMN saved_early_stop INTEGER NOT NULL DEFAULT 0;"
+    "PRAGMA user_version = 3;"
+    "COMMIT;";
 
 /* ---- talking to SQLite ---- */
 
@@ -148,9 +171,10 @@ static bool make_ready(struct rollup *rollup)
                      NULL, NULL) != SQLITE_OK ||
         !read_version(rollup, &version) || !is_sound(rollup))
         return false;
-    if (version == 0 && sqlite3_exec(rollup->db, layout, NULL, NULL, NULL) != SQLITE_OK)
+    if (version != 0 && version != VERSION && version != VERSION_BEFORE)
         return false;
-    return (version == 0 || version == VERSION) && prepare_all(rollup);
+    const char *step = version == 0 ? layout : version == VERSION_BEFORE ? from_before : "";
+    return sqlite3_exec(rollup->db, step, NULL, NULL, NULL) == SQLITE_OK && prepare_all(rollup);
 }
 
 static struct rollup *try_open(const char *path, bool *usable, struct fault *fault)

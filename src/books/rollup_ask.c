@@ -164,6 +164,13 @@ static int64_t hour_of(int64_t wall_us)
     return wall_us / hour_us - (wall_us % hour_us < 0);
 }
 
+/* Dollars and what is below them apart: neither sum can leave the range of an integer. */
+static void put_sum_of_money(struct words *words, const char *column, struct text cause)
+{
+    buffer_printf(&words->sql, ", sum(%s%.*s / 1000000000), sum(%s%.*s %% 1000000000)", column,
+                  TEXT_ARG(cause), column, TEXT_ARG(cause));
+}
+
 bool rollup_ask(struct rollup *rollup, const struct books_query *query, unsigned groups,
                 struct fault *fault)
 {
@@ -172,10 +179,12 @@ bool rollup_ask(struct rollup *rollup, const struct books_query *query, unsigned
     put(&words, "SELECT ");
     put_columns(&words, groups);
     put(&words, groups == 0 ? "" : ", ");
-    /* Dollars and what is below them apart: neither sum can leave the range of an integer. */
-    put(&words, "sum(requests), sum(prompt), sum(cached), sum(completion), sum(reasoning),"
-                " sum(nano / 1000000000), sum(nano % 1000000000)"
-                " FROM total LEFT JOIN facet ON facet.id = total.facet");
+    put(&words,
+        "sum(requests), sum(prompt), sum(cached), sum(completion), sum(reasoning), sum(hits)");
+    put_sum_of_money(&words, "nano", TEXT_NONE);
+    for (int i = 0; i < SAVING_COUNT; i++)
+        put_sum_of_money(&words, "saved_", saving_name((enum saving)i));
+    put(&words, " FROM total LEFT JOIN facet ON facet.id = total.facet");
     if (groups & GROUP_BIT(GROUP_TAG))
         put(&words, " LEFT JOIN tag ON tag.facet = total.facet");
     put(&words, " WHERE total.hour >= ");
@@ -199,6 +208,12 @@ static struct money money_of(int64_t dollars, int64_t nano)
     return (struct money){all};
 }
 
+/* Dollars stand in one column, what is below them in the next. */
+static struct money column_money(sqlite3_stmt *asked, int at)
+{
+    return money_of(sqlite3_column_int64(asked, at), sqlite3_column_int64(asked, at + 1));
+}
+
 enum rollup_step rollup_next(struct rollup *rollup, struct rollup_row *row, struct fault *fault)
 {
     enum rollup_step next = step(rollup, fault);
@@ -216,8 +231,11 @@ enum rollup_step rollup_next(struct rollup *rollup, struct rollup_row *row, stru
         .cached_tokens = sqlite3_column_int64(asked, at + 2),
         .completion_tokens = sqlite3_column_int64(asked, at + 3),
         .reasoning_tokens = sqlite3_column_int64(asked, at + 4),
-        .cost = money_of(sqlite3_column_int64(asked, at + 5), sqlite3_column_int64(asked, at + 6)),
+        .cached_requests = sqlite3_column_int64(asked, at + 5),
+        .cost = column_money(asked, at + 6),
     };
+    for (int i = 0; i < SAVING_COUNT; i++)
+        row->sums.saved[i] = column_money(asked, at + 8 + 2 * i);
     return ROLLUP_ROW;
 }
 

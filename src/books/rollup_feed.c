@@ -45,15 +45,24 @@ struct count {
     struct buffer line; /* as it is kept */
 };
 
+static void add_within_range(int64_t *sum, int64_t more)
+{
+    if (__builtin_add_overflow(*sum, more, sum))
+        *sum = more > 0 ? INT64_MAX : INT64_MIN;
+}
+
 void rollup_add(struct rollup_sums *sums, const struct rollup_sums *more)
 {
     const int64_t adds[] = {more->requests,          more->prompt_tokens,    more->cached_tokens,
-                            more->completion_tokens, more->reasoning_tokens, more->cost.nano};
+                            more->completion_tokens, more->reasoning_tokens, more->cost.nano,
+                            more->cached_requests};
     int64_t *const to[] = {&sums->requests,          &sums->prompt_tokens,    &sums->cached_tokens,
-                           &sums->completion_tokens, &sums->reasoning_tokens, &sums->cost.nano};
+                           &sums->completion_tokens, &sums->reasoning_tokens, &sums->cost.nano,
+                           &sums->cached_requests};
     for (size_t i = 0; i < sizeof(adds) / sizeof(*adds); i++)
-        if (__builtin_add_overflow(*to[i], adds[i], to[i]))
-            *to[i] = adds[i] > 0 ? INT64_MAX : INT64_MIN;
+        add_within_range(to[i], adds[i]);
+    for (int i = 0; i < SAVING_COUNT; i++)
+        add_within_range(&sums->saved[i].nano, more->saved[i].nano);
 }
 
 /* ---- facets ---- */
@@ -165,6 +174,9 @@ static bool add_sums(struct count *count, const struct tally *tally, struct faul
     (void)sqlite3_bind_int64(add, 7, tally->sums.completion_tokens);
     (void)sqlite3_bind_int64(add, 8, tally->sums.reasoning_tokens);
     (void)sqlite3_bind_int64(add, 9, tally->sums.cost.nano);
+    (void)sqlite3_bind_int64(add, 10, tally->sums.cached_requests);
+    for (int i = 0; i < SAVING_COUNT; i++)
+        (void)sqlite3_bind_int64(add, 11 + i, tally->sums.saved[i].nano);
     return rollup_run(count->rollup, ROLLUP_SUM_ADD, fault);
 }
 
@@ -247,7 +259,9 @@ static bool count_entry(struct count *count, const struct entry *entry, struct f
         .completion_tokens = entry->completion_tokens,
         .reasoning_tokens = entry->reasoning_tokens,
         .cost = entry->cost,
+        .cached_requests = text_equal(entry->cache, TEXT("hit")),
     };
+    memcpy(sums.saved, entry->saved, sizeof(sums.saved));
     rollup_add(&tally->sums, &sums);
     return add_booking(count, entry, fault);
 }

@@ -7,6 +7,7 @@ import datetime
 import io
 import itertools
 import json
+import re
 import resource
 import socket
 import urllib.parse
@@ -250,6 +251,63 @@ def test_ten_thousand_groups_come_in_pages(provider, start):
     assert rows == sorted(["alice"] + [f"s{number:05}" for number in range(10000)])
     assert page["total"]["requests"] == 10001
     assert len(get(purser, "/costs?group_by=session&format=csv").text.splitlines()) == 10002
+
+
+CAUSES = ("cache", "router", "optimizer", "batch", "early_stop")
+
+
+def write_older_file(purser, lines):
+    """Lines that another process wrote on an earlier day, into a ledger that nobody has open."""
+    path = next((purser.folder / "data/ledger").glob("*.jsonl"))
+    older = path.with_name(re.sub(r"\d{4}-\d{2}-\d{2}", "2020-01-01", path.name))
+    assert older != path
+    older.write_text("".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines))
+
+
+def saved_line(number, **more):
+    return {"timestamp": f"2020-01-01T10:00:00.{number:06}+00:00", "kind": "settle",
+            "request_id": f"req_{1577872800000:012x}{number:012x}", "model": "gpt-4o",
+            "prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0, "cost_usd": 0,
+            "cost_nano_usd": 0, "status": 200, **more}
+
+
+def test_costs_say_what_was_saved_by_cause(provider, start):
+    purser = start(provider, keys=KEYS)
+    purser.booked(purser.chat())
+    purser.end()
+    lines = [
+        saved_line(1, key="alice", cache="hit", saved_nano_usd={"cache": 1_500_000_000}),
+        saved_line(2, key="alice", cache="hit", saved_nano_usd={"cache": 1}),
+        saved_line(3, key="bob", cache="miss", saved_nano_usd={"router": 2, "batch": 40}),
+        saved_line(4, key="bob", saved_nano_usd={"optimizer": 300, "early_stop": 5000, "luck": 9}),
+        saved_line(5, key="bob", cache="miss", saved_nano_usd={"router": -1}),  # left out
+    ]
+    write_older_file(purser, lines)
+    purser.start()
+    answer = purser.costs(group_by="day,key", to="2020-01-02")
+    rows = {row["group"]["key"]: row for row in answer["data"]}
+    assert {key: row["cached_requests"] for key, row in rows.items()} == {"alice": 2, "bob": 0}
+    for row, nano in ((rows["alice"], (1_500_000_001, 0, 0, 0, 0)),
+                      (rows["bob"], (0, 2, 300, 40, 5000)),
+                      (answer["total"], (1_500_000_001, 2, 300, 40, 5000))):
+        assert list(row["saved_usd"]) == list(CAUSES)
+        assert tuple(usd(row["saved_usd"][cause]) for cause in CAUSES) == nano
+    assert (answer["total"]["cached_requests"], answer["total"]["requests"]) == (2, 4)
+    text = get(purser, "/costs?group_by=key&to=2020-01-02&format=csv").text
+    assert text.splitlines()[0].endswith(
+        ",cost_usd,cost_nano_usd," + ",".join(f"saved_{cause}_usd" for cause in CAUSES)
+        + ",cached_requests")
+    for row in csv.DictReader(io.StringIO(text, newline="")):
+        same = rows[row["key"]]
+        for cause in CAUSES:
+            assert usd(row[f"saved_{cause}_usd"]) == usd(same["saved_usd"][cause])
+        assert int(row["cached_requests"]) == same["cached_requests"]
+    recent = get(purser, "/requests?key=alice&to=2020-01-02").json()["data"]
+    assert [row["saved_nano_usd"] for row in recent] == [{"cache": 1}, {"cache": 1_500_000_000}]
+    assert {row["cache"] for row in recent} == {"hit"}
+    one = get(purser, "/costs/" + lines[0]["request_id"]).json()
+    assert one["lines"] == lines[:1]
+    assert purser.costs(**{"from": "2020-01-02"})["total"]["saved_usd"] == dict.fromkeys(CAUSES, 0)
 
 
 # ---- costs from elsewhere ----

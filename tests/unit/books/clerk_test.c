@@ -1,4 +1,6 @@
 /* The clerk: sums and single requests, exactly once, whatever happens to its database. */
+#include <sqlite3.h>
+
 #include "office.h"
 
 START_TEST(empty_books_sum_to_nothing)
@@ -9,7 +11,8 @@ START_TEST(empty_books_sum_to_nothing)
                      "{\"object\":\"costs\",\"from\":null,\"to\":null,\"group_by\":[],\"total\":{"
                      "\"requests\":0,\"prompt_tokens\":0,\"cached_tokens\":0,"
                      "\"completion_tokens\":0,\"reasoning_tokens\":0,\"total_tokens\":0,"
-                     "\"cost_usd\":0,\"cost_nano_usd\":0},\"data\":[],\"next\":null}");
+                     "\"cost_usd\":0,\"cost_nano_usd\":0," NO_SAVINGS
+                     "},\"data\":[],\"next\":null}");
     ck_assert_int_eq(office.status, 200);
     office_close(&office);
 }
@@ -30,15 +33,15 @@ START_TEST(groups_by_day_model_and_key)
         "{\"object\":\"costs\",\"from\":null,\"to\":null,\"group_by\":[\"day\",\"model\"],"
         "\"total\":{\"requests\":3,\"prompt_tokens\":300,\"cached_tokens\":120,"
         "\"completion_tokens\":60,\"reasoning_tokens\":15,\"total_tokens\":360,"
-        "\"cost_usd\":0.003500007,\"cost_nano_usd\":3500007},\"data\":["
+        "\"cost_usd\":0.003500007,\"cost_nano_usd\":3500007," NO_SAVINGS "},\"data\":["
         "{\"group\":{\"day\":\"2026-11-21\",\"model\":\"gpt-4o\"},\"requests\":2,"
         "\"prompt_tokens\":200,\"cached_tokens\":80,\"completion_tokens\":40,"
         "\"reasoning_tokens\":10,\"total_tokens\":240,\"cost_usd\":0.0035,"
-        "\"cost_nano_usd\":3500000},"
+        "\"cost_nano_usd\":3500000," NO_SAVINGS "},"
         "{\"group\":{\"day\":\"2026-11-22\",\"model\":\"o3\"},\"requests\":1,"
         "\"prompt_tokens\":100,\"cached_tokens\":40,\"completion_tokens\":20,"
         "\"reasoning_tokens\":5,\"total_tokens\":120,\"cost_usd\":0.000000007,"
-        "\"cost_nano_usd\":7}],\"next\":null}");
+        "\"cost_nano_usd\":7," NO_SAVINGS "}],\"next\":null}");
     query.groups = GROUP_BIT(GROUP_KEY);
     ask(&office, query);
     ck_assert(says(&office, "\"data\":[{\"group\":{\"key\":\"alice\"},\"requests\":2,"));
@@ -58,25 +61,25 @@ START_TEST(filters_by_key_model_and_whole_hours)
     struct books_query query = all;
     query.filter[GROUP_KEY] = TEXT("alice");
     ask(&office, query);
-    ck_assert(says(&office, "\"cost_nano_usd\":6}"));
+    ck_assert(says(&office, "\"cost_nano_usd\":6,"));
     query.filter[GROUP_MODEL] = TEXT("x'; DROP TABLE total; --");
     ask(&office, query);
-    ck_assert(says(&office, "\"cost_nano_usd\":4}"));
+    ck_assert(says(&office, "\"cost_nano_usd\":4,"));
 
     query = all;
     query.from_us = SAMPLE_US + INT64_C(3600000000); /* 21:15, that is from 21:00 */
     ask(&office, query);
     ck_assert(says(&office, "\"from\":\"2026-11-21T21:00:00.000000+00:00\",\"to\":null"));
-    ck_assert(says(&office, "\"cost_nano_usd\":4}"));
+    ck_assert(says(&office, "\"cost_nano_usd\":4,"));
     query.from_us = 0;
     query.to_us = SAMPLE_US + INT64_C(3600000000);
     ask(&office, query);
     ck_assert(says(&office, "\"from\":null,\"to\":\"2026-11-21T21:00:00.000000+00:00\""));
-    ck_assert(says(&office, "\"cost_nano_usd\":3}"));
+    ck_assert(says(&office, "\"cost_nano_usd\":3,"));
     query.to_us = -1;
     query.from_us = INT64_MIN;
     ask(&office, query);
-    ck_assert(says(&office, "\"cost_nano_usd\":0}"));
+    ck_assert(says(&office, "\"cost_nano_usd\":0,"));
     office_close(&office);
 }
 END_TEST
@@ -96,7 +99,7 @@ START_TEST(counts_each_line_once_across_rotation_and_restart)
         call(&office, i, "gpt-4o", "alice", i);
         want += i;
         char total[64];
-        (void)snprintf(total, sizeof(total), "\"cost_nano_usd\":%lld}", (long long)want);
+        (void)snprintf(total, sizeof(total), "\"cost_nano_usd\":%lld,", (long long)want);
         ask(&office, all);
         ck_assert_msg(says(&office, total), "%s", office.body);
     }
@@ -117,7 +120,7 @@ START_TEST(forfeits_count_too)
     desk_open(&office.desk);
     ask(&office, all);
     ck_assert(says(&office, "\"requests\":1,"));
-    ck_assert(says(&office, "\"cost_nano_usd\":7}"));
+    ck_assert(says(&office, "\"cost_nano_usd\":7,"));
     office_close(&office);
 }
 END_TEST
@@ -130,19 +133,19 @@ START_TEST(a_file_that_is_not_what_it_was_is_counted_anew)
     struct buffer content = desk_content(&office.desk);
     call(&office, 2, "gpt-4o", "alice", 2);
     ask(&office, all);
-    ck_assert(says(&office, "\"cost_nano_usd\":3}"));
+    ck_assert(says(&office, "\"cost_nano_usd\":3,"));
 
     /* Cut back, as a commit that failed half-way is; and then written again, differently. */
     struct ledger_file file = desk_newest(&office.desk);
     sample_write(&office.desk.dir, file.name, buffer_text(&content));
     ask(&office, all);
-    ck_assert(says(&office, "\"cost_nano_usd\":1}"));
+    ck_assert(says(&office, "\"cost_nano_usd\":1,"));
     sample_write(&office.desk.dir, file.name, TEXT("{}\n{\"half a line"));
     ask(&office, all);
-    ck_assert(says(&office, "\"cost_nano_usd\":0}"));
+    ck_assert(says(&office, "\"cost_nano_usd\":0,"));
     sample_write(&office.desk.dir, file.name, buffer_text(&content));
     ask(&office, all);
-    ck_assert(says(&office, "\"cost_nano_usd\":1}"));
+    ck_assert(says(&office, "\"cost_nano_usd\":1,"));
     buffer_close(&content);
     office_close(&office);
 }
@@ -157,7 +160,7 @@ START_TEST(a_corrupt_database_is_moved_aside_and_made_anew)
     sample_write(&office.desk.dir, "books.db", TEXT("this has never been a database of any kind"));
     clerk_begin(&office);
     ask(&office, all);
-    ck_assert(says(&office, "\"cost_nano_usd\":5}"));
+    ck_assert(says(&office, "\"cost_nano_usd\":5,"));
     struct buffer bad = sample_read(&office.desk.dir, "books.db.bad");
     ck_assert_uint_gt(bad.size, 0);
     buffer_close(&bad);
@@ -167,6 +170,72 @@ START_TEST(a_corrupt_database_is_moved_aside_and_made_anew)
     ck_assert_int_eq(stat(path, &state), 0);
     ck_assert_uint_eq(state.st_mode & 0777, 0600);
     office_close(&office);
+}
+END_TEST
+
+/* Changes the database that no clerk has open. */
+static void alter(const struct office *office, const char *sql)
+{
+    sqlite3 *db = NULL;
+    char path[128];
+    database_of(office, path);
+    ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    (void)sqlite3_close(db);
+}
+
+static bool was_set_aside(const struct office *office)
+{
+    struct buffer bad = sample_read(&office->desk.dir, "books.db.bad");
+    bool found = bad.size > 0;
+    buffer_close(&bad);
+    return found;
+}
+
+START_TEST(a_database_of_the_version_before_loses_nothing)
+{
+    struct office office;
+    office_open(&office);
+    call(&office, 1, "gpt-4o", "alice", 5);
+    struct ledger_file file = desk_newest(&office.desk);
+    clock_fake_advance(&office.desk.clock, SAMPLE_DAY_US);
+    call(&office, 2, "gpt-4o", "alice", 2);
+    ask(&office, all);
+    clerk_close(office.clerk);
+    alter(&office, "ALTER TABLE total DROP COLUMN hits;"
+                   "ALTER TABLE total DROP COLUMN saved_cache;"
+                   "ALTER TABLE total DROP COLUMN saved_router;"
+                   "ALTER TABLE total DROP COLUMN saved_optimizer;"
+                   "ALTER TABLE total DROP COLUMN saved_batch;"
+                   "ALTER TABLE total DROP COLUMN saved_early_stop;"
+                   "PRAGMA user_version = 2");
+    sample_remove(&office.desk.dir, file.name); /* its sums stand in the database alone */
+    clerk_begin(&office);
+    call(&office, 3, "gpt-4o", "alice", 1);
+    ask(&office, all);
+    ck_assert_msg(says(&office, "\"cost_nano_usd\":8," NO_SAVINGS), "%s", office.body);
+    ck_assert(!was_set_aside(&office));
+    office_close(&office);
+}
+END_TEST
+
+START_TEST(a_database_of_any_other_version_is_made_anew)
+{
+    static const char *const versions[] = {"PRAGMA user_version = 1", "PRAGMA user_version = 4",
+                                           "PRAGMA user_version = -1", "PRAGMA user_version = 2"};
+    for (size_t i = 0; i < UNIT_COUNT(versions); i++) {
+        struct office office;
+        office_open(&office);
+        call(&office, 1, "gpt-4o", "alice", 5);
+        ask(&office, all);
+        clerk_close(office.clerk);
+        alter(&office, versions[i]); /* the last one lies: it has the columns already */
+        clerk_begin(&office);
+        ask(&office, all);
+        ck_assert(says(&office, "\"cost_nano_usd\":5,"));
+        ck_assert(was_set_aside(&office));
+        office_close(&office);
+    }
 }
 END_TEST
 
@@ -250,6 +319,8 @@ END_TEST
 UNIT_MAIN(empty_books_sum_to_nothing, groups_by_day_model_and_key,
           filters_by_key_model_and_whole_hours, counts_each_line_once_across_rotation_and_restart,
           forfeits_count_too, a_file_that_is_not_what_it_was_is_counted_anew,
-          a_corrupt_database_is_moved_aside_and_made_anew, gives_the_lines_of_one_request,
+          a_corrupt_database_is_moved_aside_and_made_anew,
+          a_database_of_the_version_before_loses_nothing,
+          a_database_of_any_other_version_is_made_anew, gives_the_lines_of_one_request,
           a_request_of_another_key_or_of_nobody_is_not_found, at_most_256_questions_wait,
           a_place_that_cannot_be_used_is_named)

@@ -73,7 +73,7 @@ START_TEST(every_group_has_its_rows)
         query.groups = GROUP_BIT(table[i].group);
         for (size_t j = 0; j < UNIT_COUNT(table[i].rows) && table[i].rows[j] != NULL; j++)
             expect(office, query, table[i].rows[j]);
-        expect(office, query, "\"cost_nano_usd\":7},\"data\":[");
+        expect(office, query, "\"cost_nano_usd\":7," NO_SAVINGS "},\"data\":[");
     }
     struct books_query query = all;
     query.groups = GROUP_BIT(GROUP_COUNT) - 1;
@@ -90,22 +90,22 @@ START_TEST(every_filter_picks_its_calls)
         enum books_group group;
         const char *value, *total;
     } table[] = {
-        {GROUP_MODEL, "gpt-4o-mini", "7}"},
-        {GROUP_MODEL, "gpt", "0}"},
-        {GROUP_UPSTREAM, "openai", "7}"},
-        {GROUP_SERVICE, "vector-db", "4}"},
-        {GROUP_KEY, "alice", "3}"},
-        {GROUP_KEY, "' OR 1=1 --", "0}"},
-        {GROUP_USER, "", "7}"},
-        {GROUP_USER, "%", "0}"},
-        {GROUP_TEAM, "research", "3}"},
-        {GROUP_TEAM, "", "4}"},
-        {GROUP_SESSION, "s1", "5}"},
-        {GROUP_TAG, "a", "1}"},
-        {GROUP_TAG, "b", "3}"},
-        {GROUP_TAG, "", "4}"},
-        {GROUP_TAG, "*", "0}"},
-        {GROUP_ENDPOINT, "/v1/chat/completions", "7}"},
+        {GROUP_MODEL, "gpt-4o-mini", "7,"},
+        {GROUP_MODEL, "gpt", "0,"},
+        {GROUP_UPSTREAM, "openai", "7,"},
+        {GROUP_SERVICE, "vector-db", "4,"},
+        {GROUP_KEY, "alice", "3,"},
+        {GROUP_KEY, "' OR 1=1 --", "0,"},
+        {GROUP_USER, "", "7,"},
+        {GROUP_USER, "%", "0,"},
+        {GROUP_TEAM, "research", "3,"},
+        {GROUP_TEAM, "", "4,"},
+        {GROUP_SESSION, "s1", "5,"},
+        {GROUP_TAG, "a", "1,"},
+        {GROUP_TAG, "b", "3,"},
+        {GROUP_TAG, "", "4,"},
+        {GROUP_TAG, "*", "0,"},
+        {GROUP_ENDPOINT, "/v1/chat/completions", "7,"},
     };
     struct office *office = office_filled();
     for (size_t i = 0; i < UNIT_COUNT(table); i++) {
@@ -158,7 +158,8 @@ START_TEST(pages_show_every_group_once)
     for (size_t i = 0; i < UNIT_COUNT(pages); i++) {
         expect(office, query, pages[i]);
         ck_assert_uint_eq(count_rows(office), 1);
-        ck_assert(says(office, "\"cost_nano_usd\":7},\"data\":[")); /* the total is of all pages */
+        ck_assert(says(office, "\"cost_nano_usd\":7," NO_SAVINGS
+                               "},\"data\":[")); /* the total is of all pages */
         ck_assert_int_eq(next_page(office, &arena, &query), i + 1 < UNIT_COUNT(pages));
     }
     arena_close(&arena);
@@ -191,6 +192,10 @@ START_TEST(cursors_of_other_questions_are_refused)
 }
 END_TEST
 
+#define SAVED_COLUMNS                                                                              \
+    "saved_cache_usd,saved_router_usd,saved_optimizer_usd,saved_batch_usd,saved_early_stop_usd,"   \
+    "cached_requests"
+
 START_TEST(csv_cells_are_no_formulas)
 {
     struct office office;
@@ -203,9 +208,9 @@ START_TEST(csv_cells_are_no_formulas)
     ck_assert_str_eq(
         ask(&office, query),
         "model,key,requests,prompt_tokens,cached_tokens,completion_tokens,reasoning_tokens,"
-        "total_tokens,cost_usd,cost_nano_usd\r\n"
-        "\"'=HYPERLINK(\"\"x\"\")\",\"'+alice\",1,100,40,20,5,120,1.5,1500000000\r\n"
-        "\"plain, with \"\"quotes\"\"\",\"bob\",1,100,40,20,5,120,0.000000001,1\r\n");
+        "total_tokens,cost_usd,cost_nano_usd," SAVED_COLUMNS "\r\n"
+        "\"'=HYPERLINK(\"\"x\"\")\",\"'+alice\",1,100,40,20,5,120,1.5,1500000000,0,0,0,0,0,0\r\n"
+        "\"plain, with \"\"quotes\"\"\",\"bob\",1,100,40,20,5,120,0.000000001,1,0,0,0,0,0,0\r\n");
     ck_assert_str_eq(office.next, "");
     query.limit = 1;
     ask(&office, query);
@@ -213,8 +218,9 @@ START_TEST(csv_cells_are_no_formulas)
     query.groups = 0;
     ck_assert_str_eq(ask(&office, query),
                      "requests,prompt_tokens,cached_tokens,completion_tokens,reasoning_tokens,"
-                     "total_tokens,cost_usd,cost_nano_usd\r\n2,200,80,40,10,240,1.500000001,"
-                     "1500000001\r\n");
+                     "total_tokens,cost_usd,cost_nano_usd," SAVED_COLUMNS
+                     "\r\n2,200,80,40,10,240,1.500000001,"
+                     "1500000001,0,0,0,0,0,0\r\n");
     office_close(&office);
 }
 END_TEST
@@ -230,7 +236,73 @@ START_TEST(absurd_costs_stop_at_the_end_of_the_range)
     struct books_query query = all;
     query.groups = GROUP_BIT(GROUP_DAY);
     expect(&office, query, "\"total\":{\"requests\":5,");
-    ck_assert(says(&office, "\"cost_nano_usd\":9223372036854775807}"));
+    ck_assert(says(&office, "\"cost_nano_usd\":9223372036854775807,"));
+    office_close(&office);
+}
+END_TEST
+
+/* A call of a key that saved by one cause; a hit names no call. */
+static void save(struct office *office, const char *key, enum saving cause, int64_t nano)
+{
+    struct charge none = sample_charge(1, 0);
+    struct entry entry = sample_entry(ENTRY_SETTLE, "", &none);
+    entry.wall_us = office->desk.clock.wall_us;
+    entry.key = text_of(key);
+    entry.cache = cause == SAVING_CACHE ? TEXT("hit") : TEXT("miss");
+    entry.saved[cause] = (struct money){nano};
+    ledger_note(office->desk.batch, &entry);
+    desk_commit(&office->desk);
+}
+
+START_TEST(savings_are_summed_by_cause)
+{
+    struct office office;
+    office_open(&office);
+    save(&office, "alice", SAVING_CACHE, 1500000000);
+    save(&office, "alice", SAVING_CACHE, 1);
+    save(&office, "alice", SAVING_BATCH, 40);
+    save(&office, "bob", SAVING_ROUTER, 2);
+    save(&office, "bob", SAVING_OPTIMIZER, 30);
+    save(&office, "bob", SAVING_EARLY_STOP, 500);
+    struct books_query query = all;
+    query.groups = GROUP_BIT(GROUP_KEY);
+    expect(&office, query,
+           "\"saved_usd\":{\"cache\":1.500000001,\"router\":0.000000002,\"optimizer\":0.00000003,"
+           "\"batch\":0.00000004,\"early_stop\":0.0000005},\"cached_requests\":2},\"data\":[");
+    expect(&office, query,
+           "\"saved_usd\":{\"cache\":1.500000001,\"router\":0,\"optimizer\":0,"
+           "\"batch\":0.00000004,\"early_stop\":0},\"cached_requests\":2},{\"group\"");
+    expect(&office, query,
+           "\"saved_usd\":{\"cache\":0,\"router\":0.000000002,\"optimizer\":0.00000003,"
+           "\"batch\":0,\"early_stop\":0.0000005},\"cached_requests\":0}],\"next\"");
+    query.csv = true;
+    expect(&office, query,
+           "\"alice\",3,300,120,60,15,360,0,0,1.500000001,0,0,0.00000004,0,2\r\n"
+           "\"bob\",3,300,120,60,15,360,0,0,0,0.000000002,0.00000003,0,0.0000005,0\r\n");
+    query = (struct books_query){.subject = BOOKS_RECENT, .to_us = INT64_MAX, .limit = 9};
+    expect(&office, query, "\"cache\":\"hit\",\"saved_nano_usd\":{\"cache\":1500000000},");
+    office_close(&office);
+}
+END_TEST
+
+START_TEST(absurd_savings_stop_at_the_end_of_the_range)
+{
+    struct office office;
+    office_open(&office);
+    for (int i = 0; i < 6; i++) {
+        save(&office, "alice", (enum saving)(i % SAVING_COUNT), MONEY_MOST.nano);
+        save(&office, "alice", (enum saving)(i % SAVING_COUNT), MONEY_MOST.nano);
+        expect(&office, all, "\"saved_usd\":{\"cache\":");
+    }
+    expect(&office, all,
+           "\"saved_usd\":{\"cache\":9000000000,\"router\":8000000000,\"optimizer\":8000000000,"
+           "\"batch\":8000000000,\"early_stop\":8000000000}");
+    clock_fake_advance(&office.desk.clock, SAMPLE_DAY_US);
+    save(&office, "alice", SAVING_CACHE, MONEY_MOST.nano);
+    save(&office, "alice", SAVING_EARLY_STOP, MONEY_MOST.nano);
+    expect(&office, all,
+           "\"saved_usd\":{\"cache\":9223372036.854775807,\"router\":8000000000,"
+           "\"optimizer\":8000000000,\"batch\":8000000000,\"early_stop\":9223372036.854775807}");
     office_close(&office);
 }
 END_TEST
@@ -317,6 +389,7 @@ END_TEST
 
 UNIT_MAIN(every_group_has_its_rows, every_filter_picks_its_calls, pages_show_every_group_once,
           cursors_of_other_questions_are_refused, csv_cells_are_no_formulas,
-          absurd_costs_stop_at_the_end_of_the_range, the_newest_calls_come_first_in_pages,
+          absurd_costs_stop_at_the_end_of_the_range, savings_are_summed_by_cause,
+          absurd_savings_stop_at_the_end_of_the_range, the_newest_calls_come_first_in_pages,
           refusals_are_recent_but_are_no_costs,
           a_booking_is_found_by_its_key_and_name_also_after_a_rebuild)

@@ -78,6 +78,11 @@ static inline const char *ask(struct office *office, struct books_query query)
     return office->body;
 }
 
+/* What /costs says where nothing was saved. */
+#define NO_SAVINGS                                                                                 \
+    "\"saved_usd\":{\"cache\":0,\"router\":0,\"optimizer\":0,\"batch\":0,\"early_stop\":0},"       \
+    "\"cached_requests\":0"
+
 static const struct books_query all = {.to_us = INT64_MAX, .limit = 1000};
 
 /* Books a call made by hand: its RESERVE and SETTLE, now. */

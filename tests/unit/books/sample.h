@@ -69,6 +69,13 @@ static inline void sample_write(const struct sample_dir *dir, const char *name, 
     (void)fclose(file);
 }
 
+static inline void sample_remove(const struct sample_dir *dir, const char *name)
+{
+    char path[512];
+    (void)snprintf(path, sizeof(path), "%s/%s", dir->path, name);
+    ck_assert_int_eq(unlink(path), 0);
+}
+
 static inline struct charge sample_charge(uint64_t account, int64_t amount)
 {
     return (struct charge){.account = account,
