@@ -14,7 +14,8 @@
 #define CACHE_SHARDS 8
 
 struct cache_options {
-    size_t bytes_most; /* of all entries, with their overhead */
+    size_t bytes_most; /* of all entries, with their overhead. An empty cache has a table of 1/64 of
+                          it at most */
     int64_t ttl_us;
 };
 
@@ -31,9 +32,10 @@ void cache_set_ttl(struct cache *cache, int64_t ttl_us);
 /* ---- requests ---- */
 
 enum cache_answer {
-    CACHE_MISS,   /* nothing to share: make a call of your own */
+    CACHE_MISS,   /* nothing to share: make a call of your own. Also for who would lead but not
+                     follow while somebody else leads */
     CACHE_HIT,    /* `recording` is COMPLETE; the caller has a reference */
-    CACHE_FOLLOW, /* the follower follows a flight */
+    CACHE_FOLLOW, /* the follower follows a flight: `follower->flight`; letters will come */
     CACHE_LEAD,   /* nobody makes this call yet: `flight` is yours to lead */
 };
 
@@ -50,8 +52,8 @@ struct cache_question {
 
 struct cache_found {
     enum cache_answer answer;
-    struct recording *recording;
-    struct flight *flight;
+    struct recording *recording; /* CACHE_HIT; else NULL */
+    struct flight *flight;       /* CACHE_LEAD; else NULL */
 };
 
 void cache_ask(struct cache *cache, const struct cache_question *question,
@@ -68,9 +70,10 @@ void cache_put(struct cache *cache, const uint8_t digest[HASH_SIZE], struct reco
 /* ---- what it did ---- */
 
 struct cache_stats {
-    uint64_t hits, misses, joined; /* requests; joined: followed a flight */
+    uint64_t hits, misses, joined; /* answers of cache_ask; joined: followed a flight */
     uint64_t stored, evicted, expired, too_large;
-    size_t entries, bytes, bytes_most, flights;
+    size_t entries, bytes, bytes_most;
+    size_t flights; /* that can be joined now */
 };
 
 void cache_read_stats(struct cache *cache, struct cache_stats *stats);

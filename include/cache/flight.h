@@ -24,6 +24,8 @@ enum flight_letter {
     /* The leader's client is gone: will you pay for the call? Answered to the call, whose
      * address is in the body (struct flight_payee). You follow on. */
     FLIGHT_LETTER_PAY,
+    /* To the call that asked for a payer: whom it asked will not pay or has gone; ask the next. */
+    FLIGHT_LETTER_DECLINED,
 };
 
 /* Who asks for a new payer: a call. */
@@ -41,19 +43,31 @@ struct follower {
     struct follower *next, *previous;
     struct mailbox *mailbox;
     uint64_t request; /* whom letters are for */
+    bool listed;      /* waits or reads; not: promised the lead, or sent off alone */
     bool told;        /* a NEWS letter is under way */
-    bool asked;       /* to pay */
+    bool asked;       /* to pay, once: whatever it answered */
 };
 
 /* ---- followers ---- */
 
-/* No further letters count; if it was told to lead and did not yet, the next one is told. Must be
- * called before the follower's memory goes. Fine if it follows nothing. */
+/* A follower joins by cache_ask. If the recording is no longer EMPTY then, a NEWS letter is posted
+ * at once: whoever follows is always woken. */
+
+/* No letter is posted to it afterwards. If it was told to lead and did not yet, the next one is
+ * told; if it was asked to pay and did not answer, it declines. Must be called before the
+ * follower's memory goes, or follows again; also after ALONE. Fine if it follows nothing. */
 void flight_leave(struct follower *follower);
+/* Fine if it follows nothing. */
 void flight_heard(struct follower *follower);
 /* The follower takes over as the leader (after FLIGHT_LETTER_LEAD): it follows no more and owns
- * the leader's reference, which it must give back by flight_resign or flight_end. */
+ * the leader's reference, which it must give back by flight_resign, flight_dissolve or flight_end.
+ * NULL, and nothing changed, if the lead is not promised to it: a late letter of another flight. */
 struct flight *flight_lead(struct follower *follower);
+/* Answers to FLIGHT_LETTER_PAY. flight_pay: false if the question does not stand any more (the
+ * flight is over, or it was answered); true: the caller tells the call itself, by a letter of its
+ * own to `*payee`. flight_decline posts DECLINED to the call, if the question stands. */
+MUST_USE bool flight_pay(struct follower *follower, struct flight_payee *payee);
+void flight_decline(struct follower *follower);
 /* Its recording; lives as long as the follower follows, or the leader leads. */
 struct recording *flight_recording(const struct flight *flight);
 
@@ -62,17 +76,19 @@ struct recording *flight_recording(const struct flight *flight);
 /* It will not make the call (refused, or not as asked): the first follower leads; without one the
  * flight is over. Only while the recording is EMPTY. The leader's reference is gone. */
 void flight_resign(struct flight *flight);
-/* It will not, and nobody is to wait behind another one: all followers go alone. */
+/* It will not, and nobody is to wait behind another one: all followers are sent off ALONE, and the
+ * next who asks leads a flight of its own. */
 void flight_dissolve(struct flight *flight);
 /* Tells followers of a head, or of bytes recorded since. Cheap without followers. */
 void flight_flush(struct flight *flight);
 /* How many follow now. */
 size_t flight_followers(const struct flight *flight);
-/* Asks the first follower that was not asked yet to pay. False if there is none. */
+/* Asks the first follower that was not asked yet to pay, one at a time: a question that stands is
+ * forgotten. False if there is none. */
 bool flight_seek_payer(struct flight *flight, const struct flight_payee *payee);
 /* The recording was ended before (recording_end): nobody can join any more, all followers are
- * told. With `store` a COMPLETE one is in the cache from then on, unless the cache was cleared
- * since the flight began. The leader's reference is gone. */
+ * told; they follow on until they leave. With `store` a COMPLETE one is in the cache from then on,
+ * unless the cache was cleared since the flight began. The leader's reference is gone. */
 void flight_end(struct flight *flight, bool store, int64_t now_us);
 
 #endif

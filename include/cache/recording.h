@@ -3,7 +3,8 @@
  * readers, on any thread: while it is written (those who joined the call) and afterwards (answers
  * from the cache). Bytes are only ever added; so readers share them without a copy.
  *
- * Counted by reference: whoever has a pointer has a reference. Safe from any thread.
+ * Counted by reference: whoever has a pointer has a reference. Safe from any thread; readers never
+ * wait. The writer is one thread at a time.
  */
 #ifndef PURSER_CACHE_RECORDING_H
 #define PURSER_CACHE_RECORDING_H
@@ -47,7 +48,7 @@ void recording_put(struct recording *recording, struct text bytes);
  * most one such event; a second one is an ordinary event. Call before the put. */
 void recording_mark_usage(struct recording *recording, size_t size);
 /* COMPLETE, BROKEN or GIVEN_UP; `cost` is what the call was booked at. Nothing is put afterwards.
- */
+ * One that is still EMPTY can only be BROKEN or GIVEN_UP; its head stays zero. */
 void recording_end(struct recording *recording, enum recording_state state, struct money cost);
 
 /* ---- readers ---- */
@@ -67,7 +68,9 @@ struct recording_place {
 };
 
 /* The next bytes that are there in one piece, at most `most`; TEXT_NONE if there are none (yet).
- * The text lives as long as the reference. Without `usage` the marked event is passed over. */
+ * To know whether more will come, ask for the state first: if it had ended by then, there will be
+ * no more. The text lives as long as the reference. Without `usage` the marked event is passed
+ * over. */
 struct text recording_next(const struct recording *recording, struct recording_place *place,
                            size_t most, bool usage);
 
