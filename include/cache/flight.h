@@ -82,7 +82,7 @@ void flight_dissolve(struct flight *flight);
 /* Tells followers of a head, or of bytes recorded since. Cheap without followers. */
 void flight_flush(struct flight *flight);
 /* How many follow now. */
-size_t flight_followers(const struct flight *flight);
+size_t flight_followers(struct flight *flight);
 /* Asks the first follower that was not asked yet to pay, one at a time: a question that stands is
  * forgotten. False if there is none. */
 bool flight_seek_payer(struct flight *flight, const struct flight_payee *payee);
