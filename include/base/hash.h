@@ -17,6 +17,11 @@ void hasher_close(struct hasher *hasher);
 void hasher_digest(struct hasher *hasher, const struct text *parts, size_t count,
                    uint8_t out[HASH_SIZE]);
 
+/* The same in steps: begin, any number of puts, end. */
+void hasher_begin(struct hasher *hasher);
+void hasher_put(struct hasher *hasher, struct text bytes);
+void hasher_end(struct hasher *hasher, uint8_t out[HASH_SIZE]);
+
 /* For occasional use: opens and closes a hasher of its own. */
 void hash_text(struct text bytes, uint8_t out[HASH_SIZE]);
 

@@ -67,6 +67,16 @@ struct text json_string(struct arena *arena, struct json_value string);
 /* A JSON_NUMBER that is a whole number in the range of int64 ("10", "-3"; also "1e3", "10.0"). */
 MUST_USE bool json_int(struct json_value number, int64_t *value);
 
+/* A JSON_NUMBER by its value: its digits times ten to the power of `exponent`. Numbers are equal
+ * exactly if all three are, but for the point: "1.50", "15e-1" and "0.15e1" have the digits "1.5",
+ * "15" and "15". Exponents beyond 10^17 are cut short. */
+struct json_decimal {
+    bool negative;
+    struct text digits; /* without zeros at either end, maybe with a point inside; empty: zero */
+    int64_t exponent;   /* of the last digit */
+};
+struct json_decimal json_decimal(struct json_value number);
+
 /* ---- writing ---- */
 
 /* With quotes, escaped; invalid UTF-8 becomes U+FFFD. */

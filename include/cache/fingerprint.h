@@ -6,11 +6,12 @@
  * that reach the upstream, and every top-level member of the body but those that only say who asks
  * or in which shape the answer is wanted (the table is in the source). What is not known counts.
  *
- * The canonical form. Top-level members are sorted by their unescaped names; white space between
- * tokens is left out; strings count by what they say ("\u0041" is "A"); a top-level number by
- * its value ("0", "0.0" and "-0"). Deeper members keep their order and numbers their digits: models
- * read schemas as they are written. Each part is preceded by its kind and size, so that no two
- * different sequences of parts give the same bytes.
+ * The canonical form. Top-level members are sorted by their unescaped names, those of the same name
+ * stay in their order (so do all if there are more than 64); white space between tokens is left
+ * out; strings count by what they say ("\u0041" is "A"); a top-level number by its value ("0",
+ * "0.0" and "-0"). Deeper members keep their order and numbers their digits: models read schemas as
+ * they are written. What comes before the body is in parts, each preceded by its kind and size; the
+ * body is JSON itself. So no two different requests give the same bytes.
  */
 #ifndef PURSER_CACHE_FINGERPRINT_H
 #define PURSER_CACHE_FINGERPRINT_H
@@ -27,11 +28,12 @@ struct fingerprint_ask {
     struct text name_space;  /* "key alice", "team research", "all": who shares */
     struct text routes;      /* a version of where calls go; other routes, other answers */
     const struct body *body; /* read by body_read */
-    const struct fingerprint_header *headers; /* those that matter, in any order */
+    const struct fingerprint_header *headers; /* those that matter, in any order (up to 64) */
     size_t header_count;
     bool normalized; /* white space, case and final punctuation of the last user message do not
                         count: runs of ASCII white space are one space, none at the ends; ASCII
-                        letters lose their case; final . ! ? are dropped. Texts only */
+                        letters lose their case; final . ! ? are dropped. Texts only: a string, or
+                        one part of type text; else, and if nothing were left, it counts exactly */
 };
 
 /* One pass over the body, about the speed of SHA-256. */
@@ -55,17 +57,19 @@ struct fingerprint_rules {
     bool embeddings;
 };
 
-/* Whether answers to such a request may be stored and shared; else why not, as a sentence for the
- * debug log. Never: hosted tools, `store`, `previous_response_id`, `background`, audio. */
+/* Whether answers to such a request may be stored and shared. Never: hosted tools, `store`,
+ * `previous_response_id`, `background`, audio. */
 enum fingerprint_fit {
     FINGERPRINT_FITS,
     FINGERPRINT_NOT_DETERMINISTIC,
     FINGERPRINT_KEPT_BY_PROVIDER, /* `store` and the like */
-    FINGERPRINT_HOSTED,           /* hosted tools, plug-ins */
-    FINGERPRINT_OFF,              /* embeddings, and they are not to be */
+    FINGERPRINT_HOSTED,           /* hosted tools, plug-ins, whatever has a cost without a bound */
+    FINGERPRINT_AUDIO,
+    FINGERPRINT_OFF, /* embeddings, and they are not to be */
 };
 
 enum fingerprint_fit fingerprint_fits(const struct body *body,
                                       const struct fingerprint_rules *rules);
+const char *fingerprint_why(enum fingerprint_fit fit); /* a sentence for the debug log */
 
 #endif

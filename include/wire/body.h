@@ -47,8 +47,9 @@ struct body {
                              as output */
     bool audio;           /* audio in or out */
     struct text temperature_raw; /* a number as it stands; TEXT_NONE if absent or null */
-    bool kept_by_provider; /* `store` or `background` true, or a `previous_response_id`: the answer
-                              is not all that the call leaves behind, or hangs on what was before */
+    /* `store` or `background` true, a `previous_response_id`, a `conversation`: the answer is not
+     * all that the call leaves behind, or hangs on what was before. */
+    bool kept_by_provider;
     /* `user`, `metadata.session_id`, `metadata.label`; TEXT_NONE if absent */
     struct text user, session, label;
     struct text prompt_cache_key;

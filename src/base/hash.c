@@ -30,19 +30,33 @@ void hasher_close(struct hasher *hasher)
     free(hasher);
 }
 
-void hasher_digest(struct hasher *hasher, const struct text *parts, size_t count,
-                   uint8_t out[HASH_SIZE])
+void hasher_begin(struct hasher *hasher)
 {
     int good = EVP_DigestInit_ex2(hasher->state, hasher->method, NULL);
     ASSERT(good == 1);
-    for (size_t i = 0; i < count; i++) {
-        good = EVP_DigestUpdate(hasher->state, parts[i].at, parts[i].size);
-        ASSERT(good == 1);
-    }
+}
+
+void hasher_put(struct hasher *hasher, struct text bytes)
+{
+    int good = EVP_DigestUpdate(hasher->state, bytes.at, bytes.size);
+    ASSERT(good == 1);
+}
+
+void hasher_end(struct hasher *hasher, uint8_t out[HASH_SIZE])
+{
     unsigned size = 0;
-    good = EVP_DigestFinal_ex(hasher->state, out, &size);
+    int good = EVP_DigestFinal_ex(hasher->state, out, &size);
     ASSERT(good == 1);
     ASSERT(size == HASH_SIZE);
+}
+
+void hasher_digest(struct hasher *hasher, const struct text *parts, size_t count,
+                   uint8_t out[HASH_SIZE])
+{
+    hasher_begin(hasher);
+    for (size_t i = 0; i < count; i++)
+        hasher_put(hasher, parts[i]);
+    hasher_end(hasher, out);
 }
 
 void hash_text(struct text bytes, uint8_t out[HASH_SIZE])

@@ -106,14 +106,7 @@ struct text json_string(struct arena *arena, struct json_value string)
     return text_make(plain, size);
 }
 
-/* ---- whole numbers ---- */
-
-/* A number is its digits (those of the mantissa, the point left out) times ten to `exponent`. */
-struct decimal {
-    bool negative;
-    struct text mantissa; /* digits and at most one point, without zeros at either end */
-    int64_t exponent;     /* of the mantissa's last digit */
-};
+/* ---- numbers ---- */
 
 #define EXPONENT_MOST                                                                              \
     (INT64_C(1) << 60) /* beyond the size of any text: what is cut makes no odds */
@@ -128,9 +121,10 @@ static int64_t read_exponent(struct text digits)
     return negative ? -exponent : exponent;
 }
 
-static struct decimal read_decimal(struct text raw)
+struct json_decimal json_decimal(struct json_value value)
 {
-    struct decimal number = {.negative = raw.size > 0 && raw.at[0] == '-'};
+    struct text raw = value.kind == JSON_NUMBER ? value.raw : TEXT_NONE;
+    struct json_decimal number = {.negative = raw.size > 0 && raw.at[0] == '-'};
     size_t e = 0;
     while (e < raw.size && (raw.at[e] | 0x20) != 'e')
         e++;
@@ -148,7 +142,7 @@ static struct decimal read_decimal(struct text raw)
             break;
         number.exponent += last == '0' ? 1 : 0;
     }
-    number.mantissa = digits;
+    number.digits = digits;
     return number;
 }
 
@@ -156,11 +150,11 @@ bool json_int(struct json_value number, int64_t *value)
 {
     if (number.kind != JSON_NUMBER)
         return false;
-    struct decimal decimal = read_decimal(number.raw);
+    struct json_decimal decimal = json_decimal(number);
     int64_t below = 0; /* counted downwards: INT64_MIN has no positive twin */
-    for (size_t i = 0; i < decimal.mantissa.size; i++) {
-        int digit = decimal.mantissa.at[i] - '0';
-        if (decimal.mantissa.at[i] == '.')
+    for (size_t i = 0; i < decimal.digits.size; i++) {
+        int digit = decimal.digits.at[i] - '0';
+        if (decimal.digits.at[i] == '.')
             continue;
         if (__builtin_mul_overflow(below, 10, &below) ||
             __builtin_sub_overflow(below, digit, &below))

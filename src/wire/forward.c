@@ -7,6 +7,7 @@
 #include "wire/body.h"
 
 #define MOST_SPLICES 8
+_Static_assert(2 * MOST_SPLICES + 1 <= BODY_MAX_PIECES, "each splice and what is around them");
 
 /* `replaced` is a part of the raw body, empty to insert before its place. */
 struct splice {
@@ -209,12 +210,22 @@ static size_t cut(struct text raw, const struct splices *splices, struct text *p
     return count;
 }
 
+static void change_input(const struct body *body, const struct body_changes *changes,
+                         struct splices *splices)
+{
+    if (changes->input.at != NULL) {
+        ASSERT(body->input_raw.size > 0);
+        add_splice(splices, body->input_raw, changes->input);
+    }
+}
+
 size_t body_forward(const struct body *body, const struct body_changes *changes,
                     struct arena *arena, struct text pieces[BODY_MAX_PIECES])
 {
     struct splices splices = {.count = 0};
 
     change_model(body, changes, arena, &splices);
+    change_input(body, changes, &splices);
     change_max(body, changes, arena, &splices);
     change_usage(body, changes, &splices);
     rename_max(body, changes, &splices); /* last: what is inserted at its place comes before it */

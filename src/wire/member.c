@@ -40,6 +40,29 @@ static bool read_flag(struct body_reader *reader, const struct member *member,
     return body_read_flag(reader, member->name, value, field_of(reader, member));
 }
 
+/* True if the number is at most 10^9 in magnitude. */
+static bool is_moderate(struct json_value number)
+{
+    struct json_decimal decimal = json_decimal(number);
+    bool point = text_find(decimal.digits, TEXT("."), 0) != SIZE_MAX;
+    int64_t before_point = (int64_t)decimal.digits.size - (point ? 1 : 0) + decimal.exponent;
+
+    return decimal.digits.size == 0 || before_point < 10 ||
+           (before_point == 10 && text_equal(decimal.digits, TEXT("1")));
+}
+
+static bool read_number(struct body_reader *reader, const struct member *member,
+                        struct json_value value)
+{
+    if (!is_moderate(value)) {
+        return body_refuse(reader, "invalid_value", member->name,
+                           "'%.*s' must be a number from -1000000000 to 1000000000.",
+                           TEXT_ARG(member->name));
+    }
+    *(struct text *)field_of(reader, member) = value.raw;
+    return true;
+}
+
 static bool read_count(struct body_reader *reader, const struct member *member,
                        struct json_value value)
 {
@@ -266,6 +289,21 @@ static bool read_far_input(struct body_reader *reader, const struct member *memb
     return true;
 }
 
+static bool read_what_was_before(struct body_reader *reader, const struct member *member,
+                                 struct json_value value)
+{
+    reader->body.kept_by_provider = true;
+    return read_far_input(reader, member, value);
+}
+
+static bool read_kept(struct body_reader *reader, const struct member *member,
+                      struct json_value value)
+{
+    (void)member;
+    reader->body.kept_by_provider |= value.kind == JSON_TRUE;
+    return true;
+}
+
 /* ---- the table ---- */
 
 #define CHAT        (1u << ENDPOINT_CHAT)
@@ -300,7 +338,8 @@ static const struct member members[] = {
     {ROW("model", ALL, STRING, read_model), .required = true, .raw = AT(body.model_raw)},
     {ROW("messages", CHAT, ARRAY, NULL), .go_through = content_read_messages, .required = true},
     {ROW("prompt", COMPLETIONS, STRING | ARRAY, content_read_prompts), .required = true},
-    {ROW("input", EMBEDDINGS, STRING | ARRAY, content_read_prompts), .required = true},
+    {ROW("input", EMBEDDINGS, STRING | ARRAY, content_read_prompts), .required = true,
+     .raw = AT(body.input_raw)},
 
     {ROW("stream", GENERATING, BOOL, read_flag), .field = AT(body.stream)},
     {ROW("stream_options", GENERATING, OBJECT, read_stream_options),
@@ -313,6 +352,7 @@ static const struct member members[] = {
      .raw = AT(body.max_completion_tokens_raw)},
     {COUNT("n", GENERATING, MOST_CHOICES, n)},
     {COUNT("best_of", GENERATING, MOST_CHOICES, best_of)},
+    {ROW("temperature", GENERATING, NUMBER, read_number), .field = AT(body.temperature_raw)},
 
     {ROW("user", ALL, STRING, read_text), .field = AT(body.user)},
     {ROW("prompt_cache_key", ALL, STRING, read_text), .field = AT(body.prompt_cache_key)},
@@ -329,11 +369,14 @@ static const struct member members[] = {
      .why = "Only text and audio have a known price as output."},
 
     /* Input that the provider has and the body only names, or makes from a template. */
-    {ROW("extra_body", GENERATING, ANY, read_far_input)},           /* Gemini */
-    {ROW("cached_content", GENERATING, ANY, read_far_input)},       /* Gemini */
-    {ROW("chat_template", GENERATING, ANY, read_far_input)},        /* vLLM */
-    {ROW("previous_response_id", GENERATING, ANY, read_far_input)}, /* as in Responses */
-    {ROW("conversation", GENERATING, ANY, read_far_input)},         /* as in Responses */
+    {ROW("extra_body", GENERATING, ANY, read_far_input)},     /* Gemini */
+    {ROW("cached_content", GENERATING, ANY, read_far_input)}, /* Gemini */
+    {ROW("chat_template", GENERATING, ANY, read_far_input)},  /* vLLM */
+    {ROW("previous_response_id", GENERATING, STRING, read_what_was_before)}, /* as in Responses */
+    {ROW("conversation", GENERATING, STRING | OBJECT, read_what_was_before)},
+
+    {ROW("store", GENERATING, BOOL, read_kept)},
+    {ROW("background", GENERATING, BOOL, read_kept)},
 
     {ROW("service_tier", ALL, STRING, read_service_tier),
      .why = "Only the service tiers auto, default and flex have a known price."},

@@ -31,6 +31,14 @@ START_TEST(one_hasher_digests_parts_again_and_again)
         hash_hex(digest, HASH_SIZE, hex);
         ck_assert_str_eq(hex, abc_hex);
     }
+    uint8_t digest[HASH_SIZE];
+    char hex[HASH_HEX_SIZE];
+    hasher_begin(hasher);
+    for (size_t i = 0; i < UNIT_COUNT(parts); i++)
+        hasher_put(hasher, parts[i]);
+    hasher_end(hasher, digest);
+    hash_hex(digest, HASH_SIZE, hex);
+    ck_assert_str_eq(hex, abc_hex);
     hasher_close(hasher);
     hasher_close(NULL);
 }

@@ -165,8 +165,30 @@ START_TEST(a_million_zeros_may_be_taken_back_by_the_exponent)
 }
 END_TEST
 
-UNIT_MAIN(resolves_escapes, points_into_the_raw_text_where_nothing_is_escaped,
-          keeps_a_zero_inside_a_string, tells_names_apart,
-          reads_whole_numbers_however_they_are_written,
+START_TEST(equal_numbers_have_equal_digits_and_exponents)
+{
+    static const struct {
+        const char *raw;
+        bool negative;
+        const char *digits;
+        int64_t exponent;
+    } cases[] = {
+        {"0", false, "", 0},        {"-0.00e5", true, "", 0},   {"15", false, "15", 0},
+        {"1.50", false, "1.5", -1}, {"15e-1", false, "15", -1}, {"0.15E+1", false, "15", -1},
+        {"-1500", true, "15", 2},   {"0.001", false, "1", -3},
+    };
+    for (size_t i = 0; i < UNIT_COUNT(cases); i++) {
+        struct json_decimal decimal = json_decimal(value_of(cases[i].raw));
+        ck_assert_msg(decimal.negative == cases[i].negative, "%s", cases[i].raw);
+        UNIT_TEXT(decimal.digits, cases[i].digits);
+        if (decimal.digits.size > 0)
+            ck_assert_int_eq(decimal.exponent, cases[i].exponent);
+    }
+}
+END_TEST
+
+UNIT_MAIN(equal_numbers_have_equal_digits_and_exponents, resolves_escapes,
+          points_into_the_raw_text_where_nothing_is_escaped, keeps_a_zero_inside_a_string,
+          tells_names_apart, reads_whole_numbers_however_they_are_written,
           refuses_numbers_that_are_not_whole_or_too_large,
           a_million_zeros_may_be_taken_back_by_the_exponent)

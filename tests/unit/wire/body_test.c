@@ -280,7 +280,9 @@ START_TEST(refuses_members_that_stand_twice)
     refuses_chat("\"stream_options\":{\"include_usage\":true,\"include\\u005fusage\":false}",
                  "duplicate_member", "stream_options.include_usage");
     refuses_chat("\"tools\":[],\"tools\":[]", "duplicate_member", "tools");
-    chat("\"temperature\":0,\"temperature\":1,\"seed\":1,\"seed\":2");
+    refuses_chat("\"temperature\":0,\"temperature\":1", "duplicate_member", "temperature");
+    refuses_chat("\"store\":false,\"store\":true", "duplicate_member", "store");
+    chat("\"top_p\":0,\"top_p\":1,\"seed\":1,\"seed\":2");
 }
 END_TEST
 
@@ -297,7 +299,9 @@ START_TEST(refuses_names_that_some_parser_would_take_for_ours)
     refuses_chat("\"stream_options\":{\"Include_usage\":true}", "misspelt_member",
                  "stream_options.include_usage");
     ck_assert_ptr_nonnull(strstr(error.message, "must be written 'include_usage'"));
-    chat("\"Temperature\":1,\"N\\u0000\":1,\"max_tokens \":2,\"\":3");
+    refuses_chat("\"Temperature\":1", "misspelt_member", "temperature");
+    refuses_chat("\"STORE\":true", "misspelt_member", "store");
+    chat("\"Top_p\":1,\"N\\u0000\":1,\"max_tokens \":2,\"\":3");
     chat("\"mmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmm\":1");
 }
 END_TEST
@@ -424,6 +428,55 @@ START_TEST(names_what_adds_cost_without_a_bound)
 }
 END_TEST
 
+START_TEST(reads_the_temperature_as_it_stands)
+{
+    static const char *const good[] = {"0",    "-0",       "0.70",       "1e9",     "-1000000000.0",
+                                       "1E-2", "0.1e0010", "99999999.9", "0e99999", "1e-99999"};
+    static const char *const bad[] = {"1000000001", "1.1e9", "-1e10", "1e99999999999999999999",
+                                      "0.01e12"};
+    char more[64];
+
+    chat("");
+    ck_assert_ptr_null(body.temperature_raw.at);
+    chat("\"temperature\":null");
+    ck_assert_ptr_null(body.temperature_raw.at);
+    for (size_t i = 0; i < UNIT_COUNT(good); i++) {
+        (void)snprintf(more, sizeof(more), "\"temperature\": %s ", good[i]);
+        chat(more);
+        UNIT_TEXT(body.temperature_raw, good[i]);
+    }
+    for (size_t i = 0; i < UNIT_COUNT(bad); i++) {
+        (void)snprintf(more, sizeof(more), "\"temperature\":%s", bad[i]);
+        refuses_chat(more, "invalid_value", "temperature");
+    }
+    refuses_chat("\"temperature\":\"0\"", "invalid_type", "temperature");
+}
+END_TEST
+
+START_TEST(tells_what_the_provider_keeps)
+{
+    static const struct {
+        const char *more;
+        bool kept;
+    } cases[] = {
+        {"\"store\":true", true},
+        {"\"store\":false", false},
+        {"\"store\":null,\"background\":null,\"previous_response_id\":null", false},
+        {"\"store\":true,\"background\":false", true},
+        {"\"background\":true,\"store\":false", true},
+        {"\"previous_response_id\":\"resp_1\"", true},
+        {"\"conversation\":{\"id\":\"c\"}", true},
+    };
+    for (size_t i = 0; i < UNIT_COUNT(cases); i++) {
+        chat(cases[i].more);
+        ck_assert_msg(body.kept_by_provider == cases[i].kept, "%s", cases[i].more);
+    }
+    refuses_chat("\"store\":\"yes\"", "invalid_type", "store");
+    refuses_chat("\"background\":1", "invalid_type", "background");
+    refuses_chat("\"previous_response_id\":1", "invalid_type", "previous_response_id");
+}
+END_TEST
+
 START_TEST(a_prediction_and_audio_add_output)
 {
     chat("\"prediction\":{\"type\":\"content\"},\"n\":2");
@@ -436,7 +489,8 @@ START_TEST(a_prediction_and_audio_add_output)
 }
 END_TEST
 
-UNIT_MAIN(names_the_endpoints, reads_the_members_that_matter, what_is_absent_or_null_is_absent,
+UNIT_MAIN(reads_the_temperature_as_it_stands, tells_what_the_provider_keeps, names_the_endpoints,
+          reads_the_members_that_matter, what_is_absent_or_null_is_absent,
           takes_tags_as_one_text_too, the_larger_maximum_counts, refuses_counts_that_are_none,
           counts_prompts_and_choices, refuses_lists_whose_length_two_parsers_may_count_differently,
           refuses_what_is_not_a_json_object, leaves_the_body_alone_when_it_refuses,

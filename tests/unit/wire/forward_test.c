@@ -56,6 +56,24 @@ START_TEST(replaces_the_model_with_escapes)
 }
 END_TEST
 
+START_TEST(replaces_the_input_of_embeddings)
+{
+    struct text raw = TEXT("{\"input\" : [\"a\", \"b\"], \"model\":\"m\",\"x\":1}");
+    struct body_changes changes = {
+        .model = TEXT("n"), .max_output = BODY_ABSENT, .input = TEXT("[\"b\"]")};
+    struct body body;
+    struct body_error error;
+
+    ck_assert(body_read(ENDPOINT_EMBEDDINGS, raw, &arena, &body, &error));
+    UNIT_TEXT(body.input_raw, "[\"a\", \"b\"]");
+    piece_count = body_forward(&body, &changes, &arena, pieces);
+    buffer_clear(&sent);
+    for (size_t i = 0; i < piece_count; i++)
+        buffer_put(&sent, pieces[i]);
+    UNIT_TEXT(buffer_text(&sent), "{\"input\" : [\"b\"], \"model\":\"n\",\"x\":1}");
+}
+END_TEST
+
 START_TEST(lowers_every_maximum_that_is_larger_and_no_other)
 {
     struct body_changes changes = {.max_output = 50, .max_field = TEXT("max_completion_tokens")};
@@ -170,7 +188,7 @@ static void put_random_body(struct buffer *out)
                                           "{\"a\":[1,{}],\"include_usage\":null , \"b\":2}"};
     static const char *const counts[] = {"null", "1", "49", "50", "51", "1e3", "1000000000"};
     static const char *const others[] = {"\"seed\":12345678901234567890",
-                                         "\"temperature\":0.10",
+                                         "\"top_p\":0.10",
                                          "\"x\":\"model\\\":\"",
                                          "\"y\":{\"model\":\"in\",\"max_tokens\":99}",
                                          "\"z\":[]",
@@ -323,7 +341,8 @@ START_TEST(the_body_sent_is_the_original_with_the_changes_applied)
 }
 END_TEST
 
-UNIT_MAIN(without_a_change_it_is_the_raw_body, replaces_the_model_with_escapes,
-          lowers_every_maximum_that_is_larger_and_no_other, adds_a_maximum_where_there_is_none,
-          renames_a_maximum_to_the_name_the_upstream_knows, asks_for_usage,
-          makes_all_changes_at_once, the_body_sent_is_the_original_with_the_changes_applied)
+UNIT_MAIN(replaces_the_input_of_embeddings, without_a_change_it_is_the_raw_body,
+          replaces_the_model_with_escapes, lowers_every_maximum_that_is_larger_and_no_other,
+          adds_a_maximum_where_there_is_none, renames_a_maximum_to_the_name_the_upstream_knows,
+          asks_for_usage, makes_all_changes_at_once,
+          the_body_sent_is_the_original_with_the_changes_applied)
