@@ -4,6 +4,7 @@
 #ifndef PURSER_CLI_HOUSE_H
 #define PURSER_CLI_HOUSE_H
 
+#include "budget/ceilings.h"
 #include "cli/draft.h"
 #include "pipeline/house.h"
 
@@ -12,11 +13,12 @@ struct estate {
     struct house house;
     struct arena arena;
     struct terms *terms;         /* in force */
+    struct ceilings *ceilings;   /* ceilings.db; of one thread at a time */
     const struct config *config; /* the terms' */
 };
 
-/* Opens ledger (with replay), budgets and clerk, in this order; takes a reference to the terms,
- * which draft_load made. False: nothing is left open. */
+/* Opens ledger (with replay), ceilings, budgets and clerk, in this order; takes a reference to the
+ * terms, which draft_load made. False: nothing is left open. */
 MUST_USE bool estate_open(struct estate *estate, struct terms *terms, struct fault *fault);
 
 /* Ends the clerk, who posts to the workers' mailboxes: between their leaving the loops and their

@@ -50,6 +50,14 @@ static bool open_ledger(struct estate *estate, struct fault *fault)
     return true;
 }
 
+static bool open_ceilings(struct estate *estate, struct fault *fault)
+{
+    struct text dir = estate->config->data_dir;
+    const char *path = arena_printf(&estate->arena, "%.*s/ceilings.db", TEXT_ARG(dir)).at;
+    estate->ceilings = ceilings_open(path, fault);
+    return estate->ceilings != NULL;
+}
+
 static void open_gate(struct estate *estate)
 {
     static const enum clamp clamps[] = {
@@ -89,7 +97,7 @@ bool estate_open(struct estate *estate, struct terms *terms, struct fault *fault
     *estate = (struct estate){.terms = terms_take(terms), .config = draft_config(terms)};
     pthread_mutex_init(&estate->house.guests.lock, NULL);
     pthread_mutex_init(&estate->house.bookings.lock, NULL);
-    if (open_ledger(estate, fault)) {
+    if (open_ledger(estate, fault) && open_ceilings(estate, fault)) {
         open_gate(estate);
         if (open_clerk(estate, fault))
             return true;
@@ -111,6 +119,7 @@ void estate_close(struct estate *estate)
     if (house->gate != NULL)
         ASSERT(gate_open_holds(house->gate) == 0);
     gate_close(house->gate);
+    ceilings_close(estate->ceilings);
     ledger_close(house->ledger);
     table_close(&house->guests.accepted);
     table_close(&house->bookings.names);

@@ -61,6 +61,23 @@ def test_the_version_is_told():
     assert done.returncode == 0 and done.stdout.startswith("purser ")
 
 
+def test_ceilings_are_made_and_a_damaged_file_of_them_stops_the_start(shared_provider):
+    with Purser(shared_provider) as purser:
+        path = purser.folder / "data/ceilings.db"
+        assert path.stat().st_mode & 0o777 == 0o600
+        purser.end()
+        assert [found.name for found in path.parent.glob("ceilings.db*")] == ["ceilings.db"]
+        sound = path.read_bytes()
+        path.write_bytes(b"no database" * 500)
+        done = run("serve", "--config", purser.config_path)
+        assert done.returncode == 1
+        assert f"{path} is damaged: restore it" in done.stderr
+        assert path.read_bytes() == b"no database" * 500
+        path.write_bytes(sound)
+        purser.start()
+        assert purser.chat().status_code == 200
+
+
 def test_a_taken_port_is_named(shared_provider, tmp_path):
     with Purser(shared_provider) as purser:
         done = run("serve", "--config", purser.config_path)
