@@ -26,15 +26,18 @@ struct ceilings {
     struct buffer owner; /* the last one that was asked for */
 };
 
+#define IS_OBJECT "kind = ?1 AND upstream = ?2 AND id = ?3"
+
 static const char *const statements[STATEMENT_COUNT] = {
-    [OWNER] = "SELECT key FROM objects WHERE kind = ?1 AND upstream = ?2 AND id = ?3",
+    [OWNER] = "SELECT key FROM objects WHERE " IS_OBJECT,
     [CLAIM] = "INSERT INTO objects (kind, upstream, id, key, made_s) VALUES (?1, ?2, ?3, ?4, ?5)",
     [LIST] = "SELECT upstream, id, made_s FROM objects WHERE kind = ?1 AND key = ?2"
              " AND (made_s, upstream, id) < (?3, ?4, ?5)"
              " ORDER BY made_s DESC, upstream DESC, id DESC LIMIT ?6",
-    [FORGET] = "DELETE FROM objects WHERE kind = ?1 AND upstream = ?2 AND id = ?3",
-    [DROP] = "DELETE FROM objects WHERE rowid IN (SELECT rowid FROM objects WHERE kind = ?1"
-             " AND made_s < ?2 ORDER BY made_s LIMIT ?3)",
+    [FORGET] = "DELETE FROM objects WHERE " IS_OBJECT,
+    [DROP] = "DELETE FROM objects WHERE rowid IN"
+             " (SELECT rowid FROM objects WHERE kind = ?1 AND made_s < ?2"
+             " ORDER BY made_s LIMIT ?3)",
 };
 
 static const char components[] = "CREATE TABLE IF NOT EXISTS component (name TEXT PRIMARY KEY,"
