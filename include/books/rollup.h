@@ -23,7 +23,8 @@
 struct rollup;
 
 /* Made (0600) if missing. One of the version before is brought to this one and loses nothing; one
- * that is corrupt or of any other version is moved to <path>.bad and begun anew. */
+ * that is corrupt or of any other version is moved to <path>.bad and begun anew. NULL with a fault
+ * if it cannot be reached at the moment (a full disk, a lock). */
 MUST_USE struct rollup *rollup_open(const char *path, struct fault *fault);
 void rollup_close(struct rollup *rollup); /* NULL-safe */
 

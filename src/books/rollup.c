@@ -122,6 +122,8 @@ bool rollup_run(struct rollup *rollup, enum rollup_statement which, struct fault
 
 /* ---- opening ---- */
 
+enum fitness { FIT, OUT_OF_REACH, HOPELESS };
+
 static void rollup_free(struct rollup *rollup)
 {
     for (int i = 0; i < ROLLUP_STATEMENT_COUNT; i++)
@@ -163,6 +165,18 @@ static bool prepare_all(struct rollup *rollup)
     return true;
 }
 
+/* What a full disk or somebody else's lock is to blame for: the file may be sound. */
+static bool may_pass(const struct rollup *rollup)
+{
+    static const int codes[] = {SQLITE_FULL,     SQLITE_IOERR,    SQLITE_BUSY, SQLITE_LOCKED,
+                                SQLITE_READONLY, SQLITE_CANTOPEN, SQLITE_PERM};
+    int code = sqlite3_extended_errcode(rollup->db);
+    bool found = false;
+    for (size_t i = 0; i < sizeof(codes) / sizeof(*codes); i++)
+        found = found || (code & 0xff) == codes[i];
+    return found && code != SQLITE_IOERR_READ;
+}
+
 /* False if the file cannot be used as it is. */
 static bool make_ready(struct rollup *rollup)
 {
@@ -177,12 +191,11 @@ static bool make_ready(struct rollup *rollup)
     return sqlite3_exec(rollup->db, step, NULL, NULL, NULL) == SQLITE_OK && prepare_all(rollup);
 }
 
-static struct rollup *try_open(const char *path, bool *usable, struct fault *fault)
+static struct rollup *try_open(const char *path, enum fitness *fitness, struct fault *fault)
 {
     struct rollup *rollup = memory_new(sizeof(*rollup));
     /* SQLite would make it readable for others; its side files take over this mode. */
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    *usable = false;
     if (fd < 0) {
         fault_set(fault, "%s cannot be opened: %s", path, strerror(errno));
         rollup_free(rollup);
@@ -196,8 +209,8 @@ static struct rollup *try_open(const char *path, bool *usable, struct fault *fau
         return NULL;
     }
     (void)sqlite3_busy_timeout(rollup->db, 5000);
-    *usable = make_ready(rollup);
-    if (!*usable)
+    *fitness = make_ready(rollup) ? FIT : may_pass(rollup) ? OUT_OF_REACH : HOPELESS;
+    if (*fitness != FIT)
         fault_set(fault, "%s cannot be used: %s", path, sqlite3_errmsg(rollup->db));
     return rollup;
 }
@@ -225,14 +238,14 @@ static void set_aside(const char *path)
 
 struct rollup *rollup_open(const char *path, struct fault *fault)
 {
-    bool usable = false;
-    struct rollup *rollup = try_open(path, &usable, fault);
-    if (rollup == NULL || usable)
-        return rollup;
-    rollup_free(rollup);
-    set_aside(path);
-    rollup = try_open(path, &usable, fault);
-    if (rollup == NULL || usable)
+    enum fitness fitness = OUT_OF_REACH;
+    struct rollup *rollup = try_open(path, &fitness, fault);
+    if (rollup != NULL && fitness == HOPELESS) {
+        rollup_free(rollup);
+        set_aside(path);
+        rollup = try_open(path, &fitness, fault);
+    }
+    if (rollup == NULL || fitness == FIT)
         return rollup;
     rollup_free(rollup);
     return NULL;

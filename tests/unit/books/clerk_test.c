@@ -1,5 +1,7 @@
 /* The clerk: sums and single requests, exactly once, whatever happens to its database. */
+#include <signal.h>
 #include <sqlite3.h>
+#include <sys/resource.h>
 
 #include "office.h"
 
@@ -192,6 +194,17 @@ static bool was_set_aside(const struct office *office)
     return found;
 }
 
+static void to_version_2(const struct office *office)
+{
+    alter(office, "ALTER TABLE total DROP COLUMN hits;"
+                  "ALTER TABLE total DROP COLUMN saved_cache;"
+                  "ALTER TABLE total DROP COLUMN saved_router;"
+                  "ALTER TABLE total DROP COLUMN saved_optimizer;"
+                  "ALTER TABLE total DROP COLUMN saved_batch;"
+                  "ALTER TABLE total DROP COLUMN saved_early_stop;"
+                  "PRAGMA user_version = 2");
+}
+
 START_TEST(a_database_of_the_version_before_loses_nothing)
 {
     struct office office;
@@ -202,18 +215,45 @@ START_TEST(a_database_of_the_version_before_loses_nothing)
     call(&office, 2, "gpt-4o", "alice", 2);
     ask(&office, all);
     clerk_close(office.clerk);
-    alter(&office, "ALTER TABLE total DROP COLUMN hits;"
-                   "ALTER TABLE total DROP COLUMN saved_cache;"
-                   "ALTER TABLE total DROP COLUMN saved_router;"
-                   "ALTER TABLE total DROP COLUMN saved_optimizer;"
-                   "ALTER TABLE total DROP COLUMN saved_batch;"
-                   "ALTER TABLE total DROP COLUMN saved_early_stop;"
-                   "PRAGMA user_version = 2");
+    to_version_2(&office);
     sample_remove(&office.desk.dir, file.name); /* its sums stand in the database alone */
     clerk_begin(&office);
     call(&office, 3, "gpt-4o", "alice", 1);
     ask(&office, all);
     ck_assert_msg(says(&office, "\"cost_nano_usd\":8," NO_SAVINGS), "%s", office.body);
+    ck_assert(!was_set_aside(&office));
+    office_close(&office);
+}
+END_TEST
+
+static void limit_files(rlim_t bytes)
+{
+    struct rlimit limit;
+    (void)signal(SIGXFSZ, SIG_IGN);
+    ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = bytes;
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+START_TEST(a_full_disk_is_no_reason_to_set_a_sound_database_aside)
+{
+    struct office office;
+    struct fault fault;
+    char path[128];
+    office_open(&office);
+    call(&office, 1, "gpt-4o", "alice", 5);
+    ask(&office, all);
+    clerk_close(office.clerk);
+    to_version_2(&office);
+    database_of(&office, path);
+    limit_files(1);
+    ck_assert_ptr_null(clerk_open(office.desk.dir.path, path, &fault));
+    ck_assert_msg(strstr(fault.message, path) != NULL, "%s", fault.message);
+    limit_files(RLIM_INFINITY);
+    ck_assert(!was_set_aside(&office));
+    clerk_begin(&office);
+    ask(&office, all);
+    ck_assert(says(&office, "\"cost_nano_usd\":5," NO_SAVINGS));
     ck_assert(!was_set_aside(&office));
     office_close(&office);
 }
@@ -321,6 +361,7 @@ UNIT_MAIN(empty_books_sum_to_nothing, groups_by_day_model_and_key,
           forfeits_count_too, a_file_that_is_not_what_it_was_is_counted_anew,
           a_corrupt_database_is_moved_aside_and_made_anew,
           a_database_of_the_version_before_loses_nothing,
+          a_full_disk_is_no_reason_to_set_a_sound_database_aside,
           a_database_of_any_other_version_is_made_anew, gives_the_lines_of_one_request,
           a_request_of_another_key_or_of_nobody_is_not_found, at_most_256_questions_wait,
           a_place_that_cannot_be_used_is_named)
