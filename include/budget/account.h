@@ -48,6 +48,13 @@ static inline int64_t account_free(const struct account *account)
     return account->limit - account->spent - account->held;
 }
 
+/* True if what is free does not suffice. Nothing is needed of an account: nothing lacks, also after
+ * an overrun. */
+static inline bool account_lacks(const struct account *account, int64_t need)
+{
+    return need > 0 && need > account_free(account);
+}
+
 /* The sum of two amounts, 0 to ACCOUNT_MOST each; no more than that. */
 static inline int64_t account_add(int64_t a, int64_t b)
 {

@@ -24,6 +24,9 @@
  * shares one that has room. A waiter behind another is looked at when its turn comes or
  * its time is up. It stays with the windows in which it asked.
  *
+ * What needs nothing of a unit (a cached answer, a free model) is refused by none of its accounts
+ * and waits for none, even after an overrun.
+ *
  * Without a maximum of its own (named: false) a request wants the least of the model's maximum,
  * default_max_output if set and, unless clamp is never, the output that a quarter of what is left
  * (L − spent − the input) pays on the tightest account, but at least min_output. A request that

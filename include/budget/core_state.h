@@ -65,8 +65,8 @@ size_t subject_ids(const struct budget *budget, const struct subject *subject,
 
 /* ---- waiting.c ---- */
 
-/* True if somebody waits for one of these accounts. */
-bool waiting_has_claim(const struct places *places);
+/* True if somebody waits for one of these accounts, of which something is needed. */
+bool waiting_has_claim(const struct places *places, const int64_t need[UNIT_COUNT]);
 /* Makes a waiter; it takes the pins. */
 uint64_t waiting_add(struct core *core, const struct ask *ask, const struct places *places,
                      const struct demand *demand);

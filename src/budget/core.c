@@ -151,7 +151,7 @@ bool places_have_room(const struct places *places, const int64_t need[UNIT_COUNT
 {
     for (size_t at = 0; at < places->count; at++) {
         const struct account *account = places->accounts[at];
-        if (need[account->unit] > account_free(account))
+        if (account_lacks(account, need[account->unit]))
             return false;
     }
     return true;
@@ -227,15 +227,16 @@ void core_grant(struct core *core, const struct ask *ask, struct places *places,
 }
 
 static bool says_no(const struct account *account, enum verdict verdict,
-                    const int64_t need[UNIT_COUNT])
+                    const int64_t needs[UNIT_COUNT])
 {
+    int64_t need = needs[account->unit];
     switch (verdict) {
     case VERDICT_EXHAUSTED:
-        return need[account->unit] > account_left(account);
+        return need > 0 && need > account_left(account);
     case VERDICT_CONTENTION:
-        return need[account->unit] > account_free(account) || account->wanted > 0;
+        return account_lacks(account, need) || (need > 0 && account->wanted > 0);
     case VERDICT_NEVER_FITS:
-        return need[account->unit] > account->limit;
+        return need > account->limit;
     case VERDICT_UNPRICED:
         return account->unit == UNIT_USD;
     default:
@@ -291,7 +292,7 @@ static void reserve_crowded(struct core *core, const struct account_key *key, st
 static void reserve_among_others(struct core *core, const struct ask *ask, struct places *places,
                                  const struct demand *demand, struct grant *grant)
 {
-    if (places_have_room(places, demand->need) && !waiting_has_claim(places)) {
+    if (places_have_room(places, demand->need) && !waiting_has_claim(places, demand->need)) {
         core_grant(core, ask, places, demand, grant);
         if (waiting_concerns(places))
             waiting_look(core);

@@ -1,6 +1,7 @@
 /*
  * How much output a request may have. All accounts of a unit are one number here, the least that is
- * left on any of them, because what fits there fits everywhere.
+ * left on any of them, because what fits there fits everywhere. After an overrun nothing is left,
+ * not less: what needs nothing of a unit fits.
  */
 #include "budget/demand.h"
 
@@ -24,7 +25,8 @@ static struct room room_in(const struct places *places, int64_t (*of)(const stru
     struct room room = {{INT64_MAX, INT64_MAX, INT64_MAX}};
     for (size_t at = 0; at < places->count; at++) {
         const struct account *account = places->accounts[at];
-        room.of[account->unit] = least_of(room.of[account->unit], of(account));
+        int64_t left = of(account) < 0 ? 0 : of(account);
+        room.of[account->unit] = least_of(room.of[account->unit], left);
     }
     return room;
 }

@@ -2,10 +2,10 @@
  * Those who wait for others' holds, in the order in which they came.
  *
  * A waiter claims the accounts it waits for: those that have too little room for it at this moment,
- * or that somebody before it claims. What it would find room on is left to others meanwhile. One
- * walk in the order of arrival, in which each who stays claims before the next is looked at, is all
- * there is to fairness. A grant takes room, which may make somebody earlier wait for one account
- * more: so the walk begins anew after each.
+ * or that somebody before it claims; none of which it needs nothing. What it would find room on is
+ * left to others meanwhile. One walk in the order of arrival, in which each who stays claims before
+ * the next is looked at, is all there is to fairness. A grant takes room, which may make somebody
+ * earlier wait for one account more: so the walk begins anew after each.
  *
  * A walk is cheap (some 30 ns a waiter): what a waiter needs is computed again only when it is
  * first in line and spend on its accounts has changed.
@@ -17,10 +17,11 @@
 /* One bit per account of a waiter. */
 _Static_assert(CHARGE_MOST <= 64, "struct waiter's `waits` has 64 bits");
 
-bool waiting_has_claim(const struct places *places)
+bool waiting_has_claim(const struct places *places, const int64_t need[UNIT_COUNT])
 {
     for (size_t at = 0; at < places->count; at++) {
-        if (places->accounts[at]->wanted > 0)
+        const struct account *account = places->accounts[at];
+        if (account->wanted > 0 && need[account->unit] > 0)
             return true;
     }
     return false;
@@ -40,7 +41,8 @@ bool waiting_concerns(const struct places *places)
 static bool is_claimed(const struct waiter *waiter, uint64_t look)
 {
     for (size_t at = 0; at < waiter->places.count; at++) {
-        if (waiter->places.accounts[at]->claimed == look)
+        const struct account *account = waiter->places.accounts[at];
+        if (account->claimed == look && waiter->demand.need[account->unit] > 0)
             return true;
     }
     return false;
@@ -64,8 +66,8 @@ static void claim(struct waiter *waiter, uint64_t look)
 {
     for (size_t at = 0; at < waiter->places.count; at++) {
         struct account *account = waiter->places.accounts[at];
-        bool waits =
-            account->claimed == look || waiter->demand.need[account->unit] > account_free(account);
+        int64_t need = waiter->demand.need[account->unit];
+        bool waits = need > 0 && (account->claimed == look || need > account_free(account));
         set_claim(waiter, at, waits);
         if (waits)
             account->claimed = look;

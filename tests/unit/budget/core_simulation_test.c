@@ -274,7 +274,8 @@ static void take_grant(struct world *world, const struct model_ask *ask, int64_t
     EXPECT(world, model_fits(&world->model, ask, max_output, ROOM_FREE));
     for (size_t at = 0; at < world->waiter_count; at++) {
         if (world->waiters[at].number < ask->ask.cookie.number)
-            EXPECT(world, !model_is_in_the_way(&world->model, &world->waiters[at].ask, ask));
+            EXPECT(world,
+                   !model_is_in_the_way(&world->model, &world->waiters[at].ask, ask, max_output));
     }
     check_charges(world, ask);
     if (world->grant.hold == 0 || world->hold_count == MOST_HOLDS)

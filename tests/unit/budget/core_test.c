@@ -511,7 +511,69 @@ START_TEST(a_fact_without_budgets_or_without_room_for_its_accounts_holds_nothing
 }
 END_TEST
 
-UNIT_MAIN(without_a_budget_everything_is_granted_and_nothing_held,
+/* ---- what costs nothing ---- */
+
+/* A cached answer: no input, no output, a price that cannot matter. */
+static struct ask ask_for_nothing(struct fixture *f)
+{
+    struct ask ask = fixture_ask(f, 0, INT64_MAX);
+    ask.bound.output_free = true;
+    ask.named = false;
+    return ask;
+}
+
+/* A budget in each unit. */
+static struct fixture new_units(void)
+{
+    struct fixture f = fixture_new();
+    fixture_budget(&f, "usd", SCOPE_GLOBAL, UNIT_USD, 100);
+    fixture_budget(&f, "tokens", SCOPE_KEY, UNIT_TOKENS, 100);
+    fixture_budget(&f, "requests", SCOPE_TEAM, UNIT_REQUESTS, 2);
+    return f;
+}
+
+START_TEST(what_needs_nothing_fits_an_overrun_account)
+{
+    static const enum clamp clamps[] = {CLAMP_ALWAYS, CLAMP_ABSENT, CLAMP_NEVER};
+    for (size_t i = 0; i < UNIT_COUNT(clamps); i++) {
+        struct fixture f = new_units();
+        f.options.clamp = clamps[i];
+        fixture_start(&f);
+        fixture_settle(&f, fixture_hold(&f, 20), 500);
+        struct ask ask = ask_for_nothing(&f);
+        ck_assert_int_eq(fixture_reserve(&f, 20), VERDICT_EXHAUSTED);
+        ck_assert_int_eq(fixture_reserve_ask(&f, &ask), VERDICT_GRANTED);
+        ck_assert_int_eq(f.grant.max_output, 0);
+        ck_assert_int_eq(f.grant.amount.nano, 0);
+        ck_assert_uint_eq(f.grant.charge_count, 3);
+        struct spend used = {{0, 0, 1}};
+        core_settle(f.core, f.grant.hold, &used, NULL);
+        ck_assert_int_eq(fixture_view(&f, 0).spent, 500);
+        ck_assert_int_eq(fixture_reserve_ask(&f, &ask), VERDICT_EXHAUSTED);
+        UNIT_TEXT(f.grant.blocking.budget, "requests");
+        fixture_end(&f);
+    }
+}
+END_TEST
+
+START_TEST(a_free_model_fits_an_overrun_budget_in_usd)
+{
+    struct fixture f = fixture_new();
+    fixture_budget(&f, "usd", SCOPE_GLOBAL, UNIT_USD, 100);
+    fixture_start(&f);
+    fixture_settle(&f, fixture_hold(&f, 20), 500);
+    struct price free_price = fixture_price(0, 0);
+    struct ask ask = fixture_ask(&f, 1000, 2000);
+    ask.price = &free_price;
+    ck_assert_int_eq(fixture_reserve_ask(&f, &ask), VERDICT_GRANTED);
+    ck_assert_int_eq(f.grant.max_output, 2000);
+    ck_assert(!f.grant.clamped);
+    fixture_end(&f);
+}
+END_TEST
+
+UNIT_MAIN(what_needs_nothing_fits_an_overrun_account, a_free_model_fits_an_overrun_budget_in_usd,
+          without_a_budget_everything_is_granted_and_nothing_held,
           holds_the_bound_in_every_unit_and_settles_what_was_used, a_charge_names_its_account,
           refuses_when_the_team_limit_is_short_and_touches_no_other_account,
           says_that_a_request_never_fits_and_what_would, clamps_to_what_is_left,

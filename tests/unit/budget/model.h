@@ -190,12 +190,18 @@ static int64_t model_room(const struct model_account *account, const struct mode
     return fixed + (left - fixed) / 4;
 }
 
+/* What needs nothing fits everywhere, also where more is spent than the limit. */
+static bool model_lacks(int64_t need, int64_t room)
+{
+    return need > 0 && need > room;
+}
+
 static bool model_fits(const struct model *model, const struct model_ask *ask, int64_t max_output,
                        enum model_room room)
 {
     for (size_t at = 0; at < ask->count; at++) {
         const struct model_account *account = &model->accounts[ask->accounts[at]];
-        if (model_need(ask, account->unit, max_output) > model_room(account, ask, room))
+        if (model_lacks(model_need(ask, account->unit, max_output), model_room(account, ask, room)))
             return false;
     }
     for (int unit = 0; unit < UNIT_COUNT && room != ROOM_QUARTER; unit++) {
@@ -283,9 +289,9 @@ static struct model_demand model_assess(const struct model *model, const struct 
 
 /* ---- two asks ---- */
 
-/* True if the earlier one waits for an account that the later one touches. */
+/* True if the earlier one waits for an account of which the later one takes something. */
 static bool model_is_in_the_way(const struct model *model, const struct model_ask *earlier,
-                                const struct model_ask *later)
+                                const struct model_ask *later, int64_t max_output)
 {
     struct model_demand demand = model_assess(model, earlier);
     if (demand.verdict != VERDICT_GRANTED)
@@ -295,7 +301,8 @@ static bool model_is_in_the_way(const struct model *model, const struct model_as
         int64_t need = model_need(earlier, account->unit, demand.max_output);
         for (size_t other = 0; other < later->count; other++) {
             if (later->accounts[other] == earlier->accounts[at] &&
-                need > model_room(account, earlier, ROOM_FREE))
+                model_need(later, account->unit, max_output) > 0 &&
+                model_lacks(need, model_room(account, earlier, ROOM_FREE)))
                 return true;
         }
     }

@@ -297,7 +297,30 @@ START_TEST(closing_forgets_who_waits_and_wakes_nobody_fetched)
 }
 END_TEST
 
-UNIT_MAIN(waits_for_a_hold_in_the_way_and_is_woken_by_its_settlement,
+START_TEST(what_needs_nothing_waits_for_nobody)
+{
+    struct fixture f = new_org();
+    fixture_budget(&f, "requests", SCOPE_KEY, UNIT_REQUESTS, 3);
+    fixture_start(&f);
+    fixture_hold(&f, 50);
+    fixture_wait(&f, 30, 1);
+    struct ask ask = fixture_ask(&f, 0, 0);
+    ask.bound.output_free = true;
+    ask.cookie.number = 2;
+    ck_assert_int_eq(fixture_reserve_ask(&f, &ask), VERDICT_GRANTED);
+    ck_assert_int_eq(fixture_reserve_ask(&f, &ask), VERDICT_GRANTED);
+    uint64_t hold = f.grant.hold;
+    ck_assert_int_eq(fixture_reserve_ask(&f, &ask), VERDICT_WAIT); /* for a request, not for USD */
+    core_settle(f.core, hold, &(struct spend){{0}}, NULL);
+    ck_assert_uint_eq(fixture_wake(&f), 2);
+    ck_assert_int_eq(f.grant.verdict, VERDICT_GRANTED);
+    ck_assert_uint_eq(core_waiting(f.core), 1);
+    fixture_end(&f);
+}
+END_TEST
+
+UNIT_MAIN(what_needs_nothing_waits_for_nobody,
+          waits_for_a_hold_in_the_way_and_is_woken_by_its_settlement,
           a_waiter_is_refused_as_soon_as_its_account_is_spent,
           a_waiter_is_clamped_when_what_is_left_shrinks, waits_for_the_clamped_maximum_too,
           whose_time_is_up_gets_what_is_free, whose_time_is_up_is_refused_if_too_little_is_free,
