@@ -17,6 +17,8 @@ struct zone;
  * are absolute or contain ".." are refused. `directory` NULL: /usr/share/zoneinfo. */
 MUST_USE struct zone *zone_open(const char *directory, struct text name, struct fault *fault);
 void zone_close(struct zone *zone); /* NULL-safe */
+/* One that outlives the original; to be closed by the caller. */
+struct zone *zone_copy(const struct zone *zone);
 
 /* A zone from the content of a TZif file (versions 1 to 4); NULL if it is not one, is damaged or
  * counts leap seconds. `bytes` is not kept. */

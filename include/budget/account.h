@@ -14,6 +14,8 @@
  * request (3600 s) and as much again for clocks and restarts. */
 #define ACCOUNT_LINGER_S 7200
 
+#define ACCOUNT_GONE SIZE_MAX
+
 /* No account's spend or overrun counts further (2^62: above MONEY_MOST, and low enough that spent +
  * held stays in range), whatever nonsense an upstream bills. */
 #define ACCOUNT_MOST (INT64_C(1) << 62)
@@ -23,11 +25,13 @@ struct account {
     struct account *next, *previous; /* of its budget, in the order of appearing */
     uint64_t hash;
     uint64_t number; /* struct charge's `account` */
-    size_t budget;   /* its index */
+    size_t budget;   /* its index; ACCOUNT_GONE: it has none any more, only open holds */
+    enum scope scope;
     enum unit unit;
     struct window window;
     int64_t limit; /* enforced */
     int64_t spent, held, over;
+    int64_t idle_s;       /* its budget's, of sessions; else 0 */
     int64_t used_s;       /* when it was last reserved on or settled */
     size_t pins;          /* open holds and waiters: it must stay */
     size_t waiters;       /* waiters that have it among their accounts */
@@ -61,6 +65,13 @@ static inline int64_t account_add(int64_t a, int64_t b)
     return b < ACCOUNT_MOST - a ? a + b : ACCOUNT_MOST;
 }
 
+struct account_key {
+    size_t budget;
+    enum unit unit;
+    struct text id;
+    const struct window *window;
+};
+
 /* What the core knows of one budget. */
 struct lane {
     struct buffer definition; /* canonical: the beginning of what its accounts' numbers hash */
@@ -69,16 +80,28 @@ struct lane {
     struct account *first, *last;
 };
 
+/* Asserts that no two budgets share accounts, and the limits' bounds. Freed lane by lane, then with
+ * free(). */
+struct lane *lanes_open(const struct budget *budgets, size_t count);
+void lane_close(struct lane *lane); /* frees its accounts, too */
+/* The number of an account (struct charge). The budget's index in `key` is not looked at. */
+uint64_t lane_number(const struct lane *lane, struct hasher *hasher, const struct account_key *key);
+void lane_append(struct lane *lane, struct account *account);
+void lane_remove(struct lane *lane, struct account *account);
+
 struct accounts {
-    const struct budget *budgets; /* borrowed */
+    const struct budget *budgets; /* borrowed from the core's definitions */
     struct lane *lanes;           /* one per budget */
     size_t budget_count;
     struct account **buckets;
     size_t bucket_count; /* a power of two */
     size_t count, most;
-    size_t sweep_at;       /* the next bucket to sweep */
-    struct table restored; /* by number: spend from the ledger whose account did not appear yet */
-    size_t restored_at;    /* the next of it to sweep */
+    size_t sweep_at;  /* the next bucket to sweep */
+    struct lane gone; /* no budget: accounts that are in no bucket and have open holds */
+    /* By number: spend of accounts that did not appear yet: from the ledger, or of a budget that
+     * went. An account is in its budget's lane, or among those gone, or here. */
+    struct table restored;
+    size_t restored_at; /* the next of it to sweep */
     struct hasher *hasher;
 };
 
@@ -87,17 +110,16 @@ void accounts_open(struct accounts *accounts, const struct budget *budgets, size
                    size_t most);
 void accounts_close(struct accounts *accounts);
 
+/* Puts other budgets in force; nobody waits. What an account's number hashes tells the accounts
+ * that have a budget still (or again): they keep all but limit and idle time. The others go: those
+ * without open holds at once, their spend remembered as if it were restored. */
+void accounts_redefine(struct accounts *accounts, const struct budget *budgets, size_t count,
+                       size_t most);
+
 /* The window of a budget at `now_s`: the one last seen as long as it lasts, and when clocks went
  * back (ids never go back). accounts_turn remembers it. A clock put forward is believed. */
 struct window accounts_window(const struct accounts *accounts, size_t budget, int64_t now_s);
 void accounts_turn(struct accounts *accounts, size_t budget, int64_t now_s);
-
-struct account_key {
-    size_t budget;
-    enum unit unit;
-    struct text id;
-    const struct window *window;
-};
 
 /* NULL if it did not appear yet. */
 struct account *accounts_find(const struct accounts *accounts, const struct account_key *key);
@@ -114,9 +136,11 @@ static inline void account_unpin(struct account *account)
     ASSERT(account->pins > 0);
     account->pins--;
 }
+/* Unpins it at a settlement; one that has no budget any more goes with its last hold. */
+void accounts_release(struct accounts *accounts, struct account *account);
 
 /* Until when it must be remembered, used now. */
-int64_t account_until_s(const struct accounts *accounts, const struct account *account);
+int64_t account_until_s(const struct account *account);
 
 /* Looks at a few accounts and removes those that nothing can need any more. */
 void accounts_sweep(struct accounts *accounts, int64_t now_s);
@@ -125,7 +149,8 @@ void accounts_sweep(struct accounts *accounts, int64_t now_s);
 struct restored {
     int64_t amount;
     int64_t until_s;
-    size_t budget; /* SIZE_MAX: of none of the budgets, or the charge did not name its id */
+    size_t budget; /* ACCOUNT_GONE: of none of the budgets, or the charge did not name its id */
+    enum scope scope;
     enum unit unit;
     char window[20];
     char *id;

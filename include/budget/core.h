@@ -42,7 +42,7 @@
 enum clamp { CLAMP_ALWAYS, CLAMP_ABSENT, CLAMP_NEVER };
 
 struct core_options {
-    const struct budget *budgets; /* borrowed; outlive the core */
+    const struct budget *budgets; /* copied */
     size_t budget_count;
     enum clamp clamp;
     int64_t min_output_tokens;
@@ -61,6 +61,7 @@ enum verdict {
     VERDICT_UNBOUNDED, /* a USD or token budget applies and the input has no bound, or the output
                           has none and may not be clamped */
     VERDICT_CROWDED,   /* max_accounts reached by a new id */
+    VERDICT_AGAIN,     /* only to who waited: the rules have changed (core_redefine); ask anew */
 };
 
 /* The asker's own; comes back with the wake. */
@@ -85,7 +86,7 @@ struct ask {
 /* The account that decided a refusal (or the tightest USD account of a grant). A SCOPE_REQUEST
  * limit has no id, no spend and the window "request", which has no end. */
 struct account_view {
-    struct text budget;          /* its name; the configuration's */
+    struct text budget;          /* its name; valid until core_close, as in charges */
     char id[SUBJECT_MAX_ID + 1]; /* the scope's id */
     enum scope scope;
     enum unit unit;
@@ -126,6 +127,20 @@ void core_close(struct core *core); /* forgets holds and waiters; NULL-safe */
  * first call that uses it. Where the charge names its scope, id and window too, core_view with
  * `everything` can show it before. Only before the first reservation. */
 void core_restore(struct core *core, const struct charge *charge);
+
+/* Puts other budgets and rules in force; what core_open asserts, this asserts too. Accounts are
+ * told by what their number hashes (struct charge): so a budget that changes no more than its name,
+ * its place, limits, buffer or idle time keeps its accounts, with spend, holds and window, and each
+ * has its new limit at once. What is spent or held above that is a fact, as a bill above its hold
+ * is.
+ *
+ * Accounts without a budget, or whose unit is not limited any more, are shown no more and refuse
+ * nothing. Holds on them are settled as ever. Their spend is remembered for as long as charges say
+ * (until_s): if a later redefinition brings the budget back, it counts again.
+ *
+ * All who wait are woken with VERDICT_AGAIN, in the order in which they came. Above a new and lower
+ * max_accounts the present accounts stay and new ids are refused. Takes about 0.1 µs an account. */
+void core_redefine(struct core *core, const struct core_options *options);
 
 void core_reserve(struct core *core, const struct ask *ask, struct grant *grant);
 

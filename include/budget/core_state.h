@@ -6,6 +6,7 @@
 #define PURSER_BUDGET_CORE_STATE_H
 
 #include "base/roster.h"
+#include "budget/definitions.h"
 #include "budget/demand.h"
 
 struct stake {
@@ -36,7 +37,9 @@ struct wake {
 };
 
 struct core {
-    struct core_options options;
+    struct core_options options; /* its budgets: the definitions' */
+    struct definitions definitions;
+    struct names names;
     struct accounts accounts;
     struct roster holds;
     struct roster waiters;
@@ -54,6 +57,8 @@ void places_unpin(struct places *places);
 /* Makes the hold: the pins become its own. Fills the grant. */
 void core_grant(struct core *core, const struct ask *ask, struct places *places,
                 const struct demand *demand, struct grant *grant);
+/* An answer in which nothing but the verdict is set. */
+void grant_clear(struct grant *grant, enum verdict verdict);
 /* Fills the grant of a refusal; the pins stay. */
 void core_refuse(const struct core *core, const struct places *places, enum verdict verdict,
                  const struct demand *demand, struct grant *grant);
@@ -74,6 +79,8 @@ uint64_t waiting_add(struct core *core, const struct ask *ask, const struct plac
  * can be decided, and brings up to date what the others wait for. */
 void waiting_look(struct core *core);
 bool waiting_concerns(const struct places *places);
+/* Sends all who wait away with VERDICT_AGAIN. */
+void waiting_dismiss(struct core *core);
 void waiting_close(struct core *core);
 
 /* ---- view.c ---- */

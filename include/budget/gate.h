@@ -20,6 +20,9 @@ struct gate;
 struct gate *gate_open(const struct core_options *options);
 void gate_close(struct gate *gate);
 
+/* Like core_redefine. Who waits gets a letter with VERDICT_AGAIN. */
+void gate_redefine(struct gate *gate, const struct core_options *options);
+
 void gate_restore(struct gate *gate, const struct charge *charge);
 
 /* Like core_reserve (core.h), as are all of these. On VERDICT_WAIT a letter (GATE_LETTER_GRANT, to
@@ -37,7 +40,7 @@ size_t gate_view(struct gate *gate, const struct subject *subject, bool everythi
                  struct account_view *views, size_t most);
 bool gate_tightest(struct gate *gate, const struct subject *subject, int64_t now_s,
                    struct account_view *view);
-bool gate_any_usd(const struct gate *gate); /* lock-free: fixed at open */
+bool gate_any_usd(const struct gate *gate); /* lock-free */
 size_t gate_open_holds(struct gate *gate);
 
 #endif

@@ -20,7 +20,7 @@ struct charge {
                          WINDOW_FOREVER: always */
     enum unit unit;
     enum scope scope;
-    struct text budget; /* its name; owned by the configuration */
+    struct text budget; /* its name; the gate keeps it, or the ledger that tells the charge */
     struct text id;     /* the scope's id; owned by the account */
     char window[20];    /* struct window's id */
 };

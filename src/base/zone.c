@@ -486,6 +486,16 @@ struct zone *zone_open(const char *directory, struct text name, struct fault *fa
     return zone;
 }
 
+struct zone *zone_copy(const struct zone *zone)
+{
+    struct zone *copy = memory_new(sizeof(*copy));
+    *copy = *zone;
+    copy->changes = memory_new((zone->count + 1) * sizeof(*zone->changes));
+    if (zone->count > 0)
+        memcpy(copy->changes, zone->changes, zone->count * sizeof(*zone->changes));
+    return copy;
+}
+
 void zone_close(struct zone *zone)
 {
     if (zone == NULL)

@@ -13,51 +13,9 @@
 /* How far a new id looks for an empty account that makes room for it. */
 #define CROWDED_BUCKETS 64
 
-/* ---- identity ---- */
-
-static void put_part(struct buffer *out, struct text part)
-{
-    buffer_put_int(out, (int64_t)part.size);
-    buffer_put_byte(out, ':');
-    buffer_put(out, part);
-    buffer_put_byte(out, '\n');
-}
-
-/* Everything that defines a budget's accounts but its name and limits. Matches stand in the order
- * of the scopes, so that writing them in another order changes nothing. */
-static void define(struct buffer *out, const struct budget *budget)
-{
-    put_part(out, text_of(scope_name(budget->scope)));
-    put_part(out, text_of(window_name(budget->window)));
-    put_part(out, budget->timezone);
-    for (int scope = 0; scope < SCOPE_COUNT; scope++) {
-        for (size_t at = 0; at < budget->match_count; at++) {
-            if (budget->match[at].scope != (enum scope)scope)
-                continue;
-            put_part(out, text_of(scope_name((enum scope)scope)));
-            put_part(out, budget->match[at].pattern);
-        }
-    }
-}
-
-/* Neither a unit nor a window's id holds a line break, and the scope's id stands last: no two
- * accounts have the same text. */
 static uint64_t number_of(const struct accounts *accounts, const struct account_key *key)
 {
-    const struct text parts[] = {
-        buffer_text(&accounts->lanes[key->budget].definition),
-        text_of(unit_name(key->unit)),
-        TEXT("\n"),
-        text_of(key->window->id),
-        TEXT("\n"),
-        key->id,
-    };
-    uint8_t digest[HASH_SIZE];
-    hasher_digest(accounts->hasher, parts, sizeof(parts) / sizeof(parts[0]), digest);
-    uint64_t number = 0;
-    for (int i = 0; i < 8; i++)
-        number = number << 8 | digest[i];
-    return number;
+    return lane_number(&accounts->lanes[key->budget], accounts->hasher, key);
 }
 
 static struct text number_key(const uint64_t *number)
@@ -67,73 +25,29 @@ static struct text number_key(const uint64_t *number)
 
 /* ---- opening and closing ---- */
 
-static bool may_limit(const struct budget *budget, enum unit unit)
+static void open_buckets(struct accounts *accounts, size_t most)
 {
-    ASSERT(budget->limit[unit] <= MONEY_MOST.nano);
-    if (budget->limit[unit] != LIMIT_NONE)
-        return true;
-    for (size_t at = 0; at < budget->override_count; at++) {
-        if (budget->overrides[at].limit[unit] != LIMIT_NONE)
-            return true;
-    }
-    return false;
-}
-
-static bool share_accounts(const struct lane *a, const struct lane *b)
-{
-    if (!text_equal(buffer_text(&a->definition), buffer_text(&b->definition)))
-        return false;
-    for (int unit = 0; unit < UNIT_COUNT; unit++) {
-        if (a->limits[unit] && b->limits[unit])
-            return true;
-    }
-    return false;
-}
-
-static void check_apart(const struct accounts *accounts, size_t budget)
-{
-    if (accounts->budgets[budget].scope == SCOPE_REQUEST)
-        return;
-    for (size_t other = 0; other < budget; other++)
-        ASSERT(!share_accounts(&accounts->lanes[budget], &accounts->lanes[other]));
+    accounts->bucket_count = 16;
+    while (accounts->bucket_count < most)
+        accounts->bucket_count *= 2;
+    accounts->buckets = memory_new(accounts->bucket_count * sizeof(struct account *));
 }
 
 void accounts_open(struct accounts *accounts, const struct budget *budgets, size_t count,
                    size_t most)
 {
     ASSERT(most > 0);
-    *accounts = (struct accounts){.budgets = budgets, .budget_count = count, .most = most};
-    accounts->hasher = hasher_open();
-    accounts->bucket_count = 16;
-    while (accounts->bucket_count < most)
-        accounts->bucket_count *= 2;
-    accounts->buckets = memory_new(accounts->bucket_count * sizeof(struct account *));
-    accounts->lanes = memory_new((count + 1) * sizeof(struct lane));
-    for (size_t budget = 0; budget < count; budget++) {
-        struct lane *lane = &accounts->lanes[budget];
-        ASSERT(budgets[budget].zone != NULL);
-        define(&lane->definition, &budgets[budget]);
-        for (int unit = 0; unit < UNIT_COUNT; unit++)
-            lane->limits[unit] = may_limit(&budgets[budget], (enum unit)unit);
-        check_apart(accounts, budget);
-    }
+    *accounts = (struct accounts){.most = most, .hasher = hasher_open()};
+    open_buckets(accounts, most);
+    accounts->budgets = budgets;
+    accounts->budget_count = count;
+    accounts->lanes = lanes_open(budgets, count);
 }
 
 static void restored_free(struct restored *restored)
 {
     free(restored->id);
     free(restored);
-}
-
-static void lane_close(struct lane *lane)
-{
-    struct account *account = lane->first;
-    while (account != NULL) {
-        struct account *next = account->next;
-        free(account);
-        account = next;
-    }
-    buffer_close(&lane->definition);
 }
 
 void accounts_close(struct accounts *accounts)
@@ -145,6 +59,7 @@ void accounts_close(struct accounts *accounts)
     table_close(&accounts->restored);
     for (size_t budget = 0; budget < accounts->budget_count; budget++)
         lane_close(&accounts->lanes[budget]);
+    lane_close(&accounts->gone);
     free(accounts->lanes);
     free(accounts->buckets);
     hasher_close(accounts->hasher);
@@ -213,49 +128,25 @@ struct account *accounts_find(const struct accounts *accounts, const struct acco
 
 /* ---- going ---- */
 
-int64_t account_until_s(const struct accounts *accounts, const struct account *account)
+int64_t account_until_s(const struct account *account)
 {
-    const struct budget *budget = &accounts->budgets[account->budget];
     int64_t until_s = account->window.end_s;
     if (until_s != WINDOW_FOREVER)
         until_s += ACCOUNT_LINGER_S;
-    if (budget->scope != SCOPE_SESSION || budget->idle_s == 0)
+    if (account->idle_s == 0)
         return until_s;
-    int64_t idle_s = account->used_s + budget->idle_s + ACCOUNT_LINGER_S;
+    int64_t idle_s = account->used_s + account->idle_s + ACCOUNT_LINGER_S;
     return idle_s < until_s ? idle_s : until_s;
 }
 
-static void lane_remove(struct lane *lane, struct account *account)
-{
-    if (account->previous != NULL)
-        account->previous->next = account->next;
-    else
-        lane->first = account->next;
-    if (account->next != NULL)
-        account->next->previous = account->previous;
-    else
-        lane->last = account->previous;
-}
-
-static void lane_append(struct lane *lane, struct account *account)
-{
-    account->previous = lane->last;
-    if (lane->last != NULL)
-        lane->last->next = account;
-    else
-        lane->first = account;
-    lane->last = account;
-}
-
 /* An account without spend tells nothing that a new one would not; it goes where room is short. */
-static bool is_over(const struct accounts *accounts, const struct account *account, int64_t now_s,
-                    bool crowded)
+static bool is_over(const struct account *account, int64_t now_s, bool crowded)
 {
     if (account->pins > 0)
         return false;
     if (crowded && account->spent == 0)
         return true;
-    return now_s > account_until_s(accounts, account);
+    return now_s > account_until_s(account);
 }
 
 static void sweep_bucket(struct accounts *accounts, int64_t now_s, bool crowded)
@@ -264,7 +155,7 @@ static void sweep_bucket(struct accounts *accounts, int64_t now_s, bool crowded)
     accounts->sweep_at = (accounts->sweep_at + 1) & (accounts->bucket_count - 1);
     while (*link != NULL) {
         struct account *account = *link;
-        if (!is_over(accounts, account, now_s, crowded)) {
+        if (!is_over(account, now_s, crowded)) {
             link = &account->next_in_bucket;
             continue;
         }
@@ -300,29 +191,44 @@ void accounts_sweep(struct accounts *accounts, int64_t now_s)
 
 /* ---- what the ledger remembers ---- */
 
+/* All that is spent on it. */
+static struct charge charge_of(const struct account *account)
+{
+    struct charge charge = {.account = account->number,
+                            .amount = account->spent,
+                            .until_s = account_until_s(account),
+                            .unit = account->unit,
+                            .scope = account->scope,
+                            .id = account->id};
+    memcpy(charge.window, account->window.id, sizeof(charge.window));
+    return charge;
+}
+
+/* The budget to whose accounts a charge belongs; ACCOUNT_GONE: to none's. */
 static size_t budget_of(const struct accounts *accounts, const struct charge *charge)
 {
     struct window window = {0};
     memcpy(window.id, charge->window, sizeof(window.id));
     struct account_key key = {.unit = charge->unit, .id = charge->id, .window = &window};
-    if (charge->id.size > SUBJECT_MAX_ID)
-        return SIZE_MAX;
+    if (charge->id.size == 0 || charge->id.size > SUBJECT_MAX_ID)
+        return ACCOUNT_GONE;
     for (; key.budget < accounts->budget_count; key.budget++) {
         if (accounts->budgets[key.budget].scope == charge->scope &&
+            accounts->lanes[key.budget].limits[charge->unit] &&
             number_of(accounts, &key) == charge->account)
             return key.budget;
     }
-    return SIZE_MAX;
+    return ACCOUNT_GONE;
 }
 
-void accounts_restore(struct accounts *accounts, const struct charge *charge)
+static void remember(struct accounts *accounts, const struct charge *charge, size_t budget)
 {
-    ASSERT(accounts->count == 0);
     ASSERT(charge->amount >= 0);
     struct restored *restored = table_get(&accounts->restored, number_key(&charge->account));
     if (restored == NULL) {
         restored = memory_new(sizeof(*restored));
-        restored->budget = budget_of(accounts, charge);
+        restored->budget = budget;
+        restored->scope = charge->scope;
         restored->unit = charge->unit;
         restored->id = memory_copy(charge->id);
         memcpy(restored->window, charge->window, sizeof(restored->window));
@@ -331,6 +237,12 @@ void accounts_restore(struct accounts *accounts, const struct charge *charge)
     restored->amount = account_add(restored->amount, charge->amount);
     if (charge->until_s > restored->until_s)
         restored->until_s = charge->until_s;
+}
+
+void accounts_restore(struct accounts *accounts, const struct charge *charge)
+{
+    ASSERT(accounts->count == 0);
+    remember(accounts, charge, budget_of(accounts, charge));
 }
 
 int64_t accounts_restored(const struct accounts *accounts, const struct account_key *key,
@@ -352,6 +264,14 @@ static bool has_room(struct accounts *accounts, int64_t now_s)
     return accounts->count < accounts->most;
 }
 
+/* What is booked and held stays, whatever the limit: then all above it is an overrun (I1). */
+static void note_overrun(struct account *account)
+{
+    int64_t above = account->spent + account->held - account->limit;
+    if (account->over < above)
+        account->over = above;
+}
+
 static void adopt_restored(struct accounts *accounts, struct account *account, int64_t now_s)
 {
     struct restored *restored = table_remove(&accounts->restored, number_key(&account->number));
@@ -359,28 +279,47 @@ static void adopt_restored(struct accounts *accounts, struct account *account, i
         return;
     if (now_s <= restored->until_s)
         account->spent = restored->amount;
-    if (account->spent > account->limit)
-        account->over = account->spent - account->limit;
+    note_overrun(account);
     restored_free(restored);
 }
 
+static struct account_key key_of(const struct account *account)
+{
+    return (struct account_key){.budget = account->budget,
+                                .unit = account->unit,
+                                .id = account->id,
+                                .window = &account->window};
+}
+
+/* Gives it a budget and its place among that budget's accounts. */
+static void enrol(struct accounts *accounts, struct account *account, size_t budget, int64_t limit)
+{
+    const struct budget *definition = &accounts->budgets[budget];
+    ASSERT(limit <= MONEY_MOST.nano);
+    account->budget = budget;
+    account->scope = definition->scope;
+    account->idle_s = definition->scope == SCOPE_SESSION ? definition->idle_s : 0;
+    account->limit = limit;
+    struct account_key key = key_of(account);
+    account->hash = hash_of(&key);
+    ASSERT(find_hashed(accounts, &key, account->hash) == NULL);
+    struct account **bucket = bucket_of(accounts, account->hash);
+    account->next_in_bucket = *bucket;
+    *bucket = account;
+    lane_append(&accounts->lanes[budget], account);
+    accounts->count++;
+}
+
 static struct account *account_new(struct accounts *accounts, const struct account_key *key,
-                                   uint64_t hash, int64_t limit)
+                                   int64_t limit)
 {
     struct account *account = memory_new(sizeof(*account) + key->id.size);
     memcpy(account + 1, key->id.at, key->id.size);
     account->id = text_make((const char *)(account + 1), key->id.size);
-    account->hash = hash;
     account->number = number_of(accounts, key);
-    account->budget = key->budget;
     account->unit = key->unit;
     account->window = *key->window;
-    account->limit = limit;
-    struct account **bucket = bucket_of(accounts, hash);
-    account->next_in_bucket = *bucket;
-    *bucket = account;
-    lane_append(&accounts->lanes[key->budget], account);
-    accounts->count++;
+    enrol(accounts, account, key->budget, limit);
     return account;
 }
 
@@ -389,17 +328,16 @@ enum account_use accounts_use(struct accounts *accounts, const struct account_ke
 {
     uint64_t hash = hash_of(key);
     struct account *account = find_hashed(accounts, key, hash);
-    if (account != NULL && is_over(accounts, account, now_s, false)) {
+    if (account != NULL && is_over(account, now_s, false)) {
         account->spent = 0;
         account->over = 0;
     } else if (account == NULL) {
         int64_t limit = budget_limit_enforced(&accounts->budgets[key->budget], key->unit, key->id);
         if (limit == LIMIT_NONE)
             return ACCOUNT_UNLIMITED;
-        ASSERT(limit <= MONEY_MOST.nano);
         if (!has_room(accounts, now_s))
             return ACCOUNT_CROWDED;
-        account = account_new(accounts, key, hash, limit);
+        account = account_new(accounts, key, limit);
         adopt_restored(accounts, account, now_s);
     }
     if (account->used_s < now_s)
@@ -407,4 +345,145 @@ enum account_use accounts_use(struct accounts *accounts, const struct account_ke
     account->pins++;
     *used = account;
     return ACCOUNT_USED;
+}
+
+/* ---- other budgets ---- */
+
+/* Its budget is gone, and it has no holds: only its spend is remembered. */
+static void forget(struct accounts *accounts, struct account *account)
+{
+    struct charge charge = charge_of(account);
+    if (charge.amount > 0)
+        remember(accounts, &charge, ACCOUNT_GONE);
+    free(account);
+}
+
+void accounts_release(struct accounts *accounts, struct account *account)
+{
+    account_unpin(account);
+    if (account->budget != ACCOUNT_GONE || account->pins > 0)
+        return;
+    ASSERT(account->held == 0);
+    lane_remove(&accounts->gone, account);
+    forget(accounts, account);
+}
+
+static void part_with(struct accounts *accounts, struct account *account)
+{
+    account->budget = ACCOUNT_GONE;
+    if (account->pins > 0)
+        lane_append(&accounts->gone, account);
+    else
+        forget(accounts, account);
+}
+
+static void move(struct accounts *accounts, struct account *account, size_t budget)
+{
+    ASSERT(account->waiters == 0);
+    ASSERT(account->wanted == 0);
+    int64_t limit = LIMIT_NONE;
+    if (budget != ACCOUNT_GONE)
+        limit = budget_limit_enforced(&accounts->budgets[budget], account->unit, account->id);
+    if (limit == LIMIT_NONE) {
+        part_with(accounts, account);
+        return;
+    }
+    enrol(accounts, account, budget, limit);
+    note_overrun(account);
+}
+
+/* Which budget has a lane's accounts now, by unit; ACCOUNT_GONE: none. */
+struct heirs {
+    size_t of[UNIT_COUNT];
+};
+
+/* Two budgets may have one definition and limit different units. */
+static struct heirs heirs_of(struct accounts *accounts, const struct lane *old)
+{
+    struct heirs heirs = {{ACCOUNT_GONE, ACCOUNT_GONE, ACCOUNT_GONE}};
+    struct text definition = buffer_text(&old->definition);
+    for (size_t budget = 0; budget < accounts->budget_count; budget++) {
+        struct lane *lane = &accounts->lanes[budget];
+        if (!text_equal(buffer_text(&lane->definition), definition))
+            continue;
+        if (lane->window.end_s < old->window.end_s)
+            lane->window = old->window;
+        for (int unit = 0; unit < UNIT_COUNT; unit++) {
+            if (lane->limits[unit])
+                heirs.of[unit] = budget;
+        }
+    }
+    return heirs;
+}
+
+static void move_lane(struct accounts *accounts, struct lane *old, const struct heirs *heirs)
+{
+    struct account *next = NULL;
+    for (struct account *account = old->first; account != NULL; account = next) {
+        next = account->next;
+        move(accounts, account, heirs->of[account->unit]);
+    }
+    old->first = NULL;
+    old->last = NULL;
+}
+
+/* Few: only what was in flight. */
+static void move_gone(struct accounts *accounts)
+{
+    struct account *next = accounts->gone.first;
+    accounts->gone = (struct lane){0};
+    while (next != NULL) {
+        struct account *account = next;
+        struct charge charge = charge_of(account);
+        next = account->next;
+        move(accounts, account, budget_of(accounts, &charge));
+    }
+}
+
+/* Those of known budgets are told by these; what no budget had is looked for by its number. */
+static void label_restored(struct accounts *accounts, const struct heirs *heirs)
+{
+    size_t at = 0;
+    struct text key;
+    void *value = NULL;
+    while (table_next(&accounts->restored, &at, &key, &value)) {
+        struct restored *restored = value;
+        if (restored->budget != ACCOUNT_GONE) {
+            restored->budget = heirs[restored->budget].of[restored->unit];
+            continue;
+        }
+        struct charge charge = {
+            .unit = restored->unit, .scope = restored->scope, .id = text_of(restored->id)};
+        memcpy(&charge.account, key.at, sizeof(charge.account));
+        memcpy(charge.window, restored->window, sizeof(charge.window));
+        restored->budget = budget_of(accounts, &charge);
+    }
+}
+
+void accounts_redefine(struct accounts *accounts, const struct budget *budgets, size_t count,
+                       size_t most)
+{
+    ASSERT(most > 0);
+    struct lane *lanes = accounts->lanes;
+    size_t lane_count = accounts->budget_count;
+    struct heirs *heirs = memory_new((lane_count + 1) * sizeof(*heirs));
+    free(accounts->buckets);
+    accounts->sweep_at = 0;
+    accounts->most = most;
+    open_buckets(accounts, most > accounts->count ? most : accounts->count);
+    accounts->count = 0;
+    accounts->budgets = budgets;
+    accounts->budget_count = count;
+    accounts->lanes = lanes_open(budgets, count);
+    for (size_t lane = 0; lane < lane_count; lane++)
+        heirs[lane] = heirs_of(accounts, &lanes[lane]);
+    /* Before others join those gone and those remembered. */
+    label_restored(accounts, heirs);
+    move_gone(accounts);
+    for (size_t lane = 0; lane < lane_count; lane++) {
+        move_lane(accounts, &lanes[lane], &heirs[lane]);
+        lane_close(&lanes[lane]);
+    }
+    free(lanes);
+    free(heirs);
 }

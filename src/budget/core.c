@@ -8,14 +8,32 @@
 
 /* ---- opening and closing ---- */
 
-struct core *core_open(const struct core_options *options)
+static void take_options(struct core *core, const struct core_options *options)
 {
     ASSERT(options->min_output_tokens >= 0);
     ASSERT(options->default_max_output >= 0);
-    struct core *core = memory_new(sizeof(*core));
+    definitions_open(&core->definitions, options->budgets, options->budget_count, &core->names);
     core->options = *options;
-    accounts_open(&core->accounts, options->budgets, options->budget_count, options->max_accounts);
+    core->options.budgets = core->definitions.budgets;
+}
+
+struct core *core_open(const struct core_options *options)
+{
+    struct core *core = memory_new(sizeof(*core));
+    take_options(core, options);
+    accounts_open(&core->accounts, core->options.budgets, options->budget_count,
+                  options->max_accounts);
     return core;
+}
+
+void core_redefine(struct core *core, const struct core_options *options)
+{
+    struct definitions before = core->definitions;
+    waiting_dismiss(core);
+    take_options(core, options);
+    accounts_redefine(&core->accounts, core->options.budgets, options->budget_count,
+                      options->max_accounts);
+    definitions_close(&before);
 }
 
 void core_close(struct core *core)
@@ -29,6 +47,8 @@ void core_close(struct core *core)
     roster_close(&core->holds);
     waiting_close(core);
     accounts_close(&core->accounts);
+    definitions_close(&core->definitions);
+    names_close(&core->names);
     free(core);
 }
 
@@ -161,7 +181,7 @@ bool places_have_room(const struct places *places, const int64_t need[UNIT_COUNT
 
 /* Not the whole struct: its charges alone are 7 KiB, and the hot path would pay for clearing them.
  */
-static void grant_clear(struct grant *grant, enum verdict verdict)
+void grant_clear(struct grant *grant, enum verdict verdict)
 {
     grant->verdict = verdict;
     grant->hold = 0;
@@ -187,7 +207,7 @@ static void charge_fill(const struct core *core, const struct account *account, 
     const struct budget *budget = &core->options.budgets[account->budget];
     charge->account = account->number;
     charge->amount = amount;
-    charge->until_s = account_until_s(&core->accounts, account);
+    charge->until_s = account_until_s(account);
     charge->unit = account->unit;
     charge->scope = budget->scope;
     charge->budget = budget->name;
@@ -361,7 +381,7 @@ static void settle_stake(struct core *core, const struct stake *stake, int64_t u
     if (account->used_s < core->now_s)
         account->used_s = core->now_s;
     check_account(account);
-    account_unpin(account);
+    accounts_release(&core->accounts, account);
 }
 
 void core_settle(struct core *core, uint64_t id, const struct spend *used, struct money *over)

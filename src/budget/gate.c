@@ -5,13 +5,14 @@
 #include "budget/gate.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #define MAIL_BATCH 16
 
 struct gate {
     struct core *core;
-    bool any_usd;
+    atomic_bool any_usd;
     pthread_mutex_t lock; /* guards the core */
 };
 
@@ -19,7 +20,7 @@ struct gate *gate_open(const struct core_options *options)
 {
     struct gate *gate = memory_new(sizeof(*gate));
     gate->core = core_open(options);
-    gate->any_usd = core_any_usd(gate->core);
+    atomic_init(&gate->any_usd, core_any_usd(gate->core));
     pthread_mutex_init(&gate->lock, NULL);
     return gate;
 }
@@ -83,6 +84,14 @@ static void unlock_and_post(struct gate *gate)
 
 /* ---- the core's functions behind the lock ---- */
 
+void gate_redefine(struct gate *gate, const struct core_options *options)
+{
+    pthread_mutex_lock(&gate->lock);
+    core_redefine(gate->core, options);
+    atomic_store_explicit(&gate->any_usd, core_any_usd(gate->core), memory_order_relaxed);
+    unlock_and_post(gate);
+}
+
 void gate_reserve(struct gate *gate, struct ask *ask, struct mailbox *mailbox, uint64_t to,
                   struct grant *grant)
 {
@@ -143,7 +152,7 @@ bool gate_tightest(struct gate *gate, const struct subject *subject, int64_t now
 
 bool gate_any_usd(const struct gate *gate)
 {
-    return gate->any_usd;
+    return atomic_load_explicit(&gate->any_usd, memory_order_relaxed);
 }
 
 size_t gate_open_holds(struct gate *gate)

@@ -223,6 +223,18 @@ static bool walk(struct core *core)
     return false;
 }
 
+void waiting_dismiss(struct core *core)
+{
+    while (core->first != NULL) {
+        struct waiter *waiter = core->first;
+        grant_clear(wake_add(core, waiter->ask.cookie), VERDICT_AGAIN);
+        withdraw(core, waiter);
+        places_unpin(&waiter->places);
+        free(waiter);
+    }
+    ASSERT(core->waiters.count == 0);
+}
+
 void waiting_look(struct core *core)
 {
     while (walk(core)) {

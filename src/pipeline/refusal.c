@@ -304,8 +304,10 @@ void refuse_verdict(struct request *request, const struct grant *grant)
         return;
     case VERDICT_GRANTED:
     case VERDICT_WAIT:
+    case VERDICT_AGAIN:
         break;
     }
     ASSERT(grant->verdict != VERDICT_GRANTED);
     ASSERT(grant->verdict != VERDICT_WAIT);
+    ASSERT(grant->verdict != VERDICT_AGAIN);
 }

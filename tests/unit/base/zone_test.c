@@ -465,7 +465,25 @@ START_TEST(says_which_zone_could_not_be_opened)
 }
 END_TEST
 
-UNIT_MAIN(offsets_are_those_of_glibc_from_1998_to_2060,
+START_TEST(a_copy_outlives_its_original)
+{
+    static const char *const names[] = {"UTC", "Europe/Madrid", "Africa/Cairo"};
+    for (size_t i = 0; i < UNIT_COUNT(names); i++) {
+        struct zone *original = zone_open(NULL, text_of(names[i]), NULL);
+        struct zone *zone = zone_open(NULL, text_of(names[i]), NULL);
+        ck_assert_ptr_nonnull(original);
+        ck_assert_ptr_nonnull(zone);
+        struct zone *copy = zone_copy(original);
+        zone_close(original);
+        for (int64_t at_s = 0; at_s < 60 * INT64_C(31557600); at_s += 7 * 86400)
+            ck_assert_int_eq(zone_offset_at(copy, at_s), zone_offset_at(zone, at_s));
+        zone_close(copy);
+        zone_close(zone);
+    }
+}
+END_TEST
+
+UNIT_MAIN(a_copy_outlives_its_original, offsets_are_those_of_glibc_from_1998_to_2060,
           first_moments_are_those_of_a_search_around_every_change,
           spans_follow_each_other_without_gaps,
           knows_first_moments_in_gaps_overlaps_and_a_day_that_never_was, reads_a_file_of_version_1,

@@ -111,6 +111,27 @@ START_TEST(restored_spend_above_the_limit_is_an_overrun_not_a_bug)
 }
 END_TEST
 
+/* Two budgets of one definition limit different units: what is restored is the second one's. */
+START_TEST(what_was_restored_is_shown_by_the_budget_that_limits_its_unit)
+{
+    struct fixture f = fixture_new();
+    fixture_budget(&f, "usd", SCOPE_TEAM, UNIT_USD, 100);
+    fixture_budget(&f, "tokens", SCOPE_TEAM, UNIT_TOKENS, 100);
+    fixture_start(&f);
+    fixture_hold(&f, 10);
+    struct charge charge = f.grant.charges[1];
+    charge.id = TEXT("research");
+    core_close(f.core);
+    fixture_start(&f);
+    core_restore(f.core, &charge);
+    struct account_view view;
+    ck_assert_uint_eq(core_view(f.core, NULL, true, f.now_s, &view, 1), 1);
+    UNIT_TEXT(view.budget, "tokens");
+    ck_assert_int_eq(view.spent, 10);
+    fixture_end(&f);
+}
+END_TEST
+
 /* ---- how many accounts ---- */
 
 static void call_as(struct fixture *f, const char *session)
@@ -204,6 +225,7 @@ UNIT_MAIN(an_account_keeps_its_number_when_name_and_limit_change,
           an_account_is_another_one_when_anything_else_changes,
           the_number_of_an_account_is_the_one_it_always_was,
           what_was_restored_counts_from_the_first_call_on,
+          what_was_restored_is_shown_by_the_budget_that_limits_its_unit,
           restored_spend_above_the_limit_is_an_overrun_not_a_bug,
           refuses_new_ids_at_the_bound_but_not_known_ones, an_account_without_spend_makes_room,
           idle_sessions_are_forgotten_and_others_swept, an_account_with_an_open_hold_is_never_swept)

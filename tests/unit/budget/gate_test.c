@@ -1,12 +1,13 @@
 /*
- * The gate: the mail that wakes those who waited, and two workers at once. Run it under TSan too.
+ * The gate: the mail that wakes those who waited, two workers at once, and other budgets meanwhile.
+ * Run it under TSan too.
  */
 #include "budget/gate.h"
 #include "fixture.h"
 
 #include <pthread.h>
 
-enum { WORKERS = 2, CALLS = 20000, SLOTS = 8 };
+enum { WORKERS = 2, CALLS = 20000, SLOTS = 8, REDEFINITIONS = 300 };
 
 /* A worker with its loop and mailbox, and a few requests on their way. */
 struct worker {
@@ -17,8 +18,10 @@ struct worker {
     struct price price;
     uint64_t holds[SLOTS];   /* 0: none */
     uint64_t waiters[SLOTS]; /* 0: not waiting */
-    int64_t spent;
-    int granted, woken, refused;
+    int64_t outputs[SLOTS];  /* what was asked */
+    bool charged[SLOTS];     /* the hold is on budget "org" */
+    int64_t spent;           /* of it */
+    int granted, woken, refused, again;
     uint64_t random;
 };
 
@@ -30,16 +33,27 @@ static int64_t below(struct worker *worker, int64_t bound)
     return (int64_t)((worker->random >> 33) % (uint64_t)bound);
 }
 
+static bool is_charged(const struct grant *grant)
+{
+    bool charged = false;
+    for (size_t at = 0; at < grant->charge_count; at++)
+        charged = charged || text_equal(grant->charges[at].budget, TEXT("org"));
+    return charged;
+}
+
 static void take(struct worker *worker, size_t slot, const struct grant *grant)
 {
     worker->waiters[slot] = 0;
     if (grant->verdict == VERDICT_GRANTED) {
         worker->holds[slot] = grant->hold;
+        worker->charged[slot] = is_charged(grant);
         worker->granted++;
     } else {
         worker->refused++;
     }
 }
+
+static enum verdict reserve(struct worker *worker, size_t slot, int64_t output);
 
 /* A letter is addressed to the slot's number + 1. */
 static void deliver(void *context, struct letter *letter)
@@ -49,7 +63,14 @@ static void deliver(void *context, struct letter *letter)
     size_t slot = letter->to - 1;
     ck_assert_uint_ne(worker->waiters[slot], 0);
     worker->woken++;
-    take(worker, slot, letter->body);
+    const struct grant *grant = letter->body;
+    worker->waiters[slot] = 0;
+    if (grant->verdict == VERDICT_AGAIN) {
+        worker->again++;
+        reserve(worker, slot, worker->outputs[slot]);
+    } else {
+        take(worker, slot, grant);
+    }
     letter_free(letter);
 }
 
@@ -76,6 +97,7 @@ static enum verdict reserve(struct worker *worker, size_t slot, int64_t output)
                       .wanted_output = output,
                       .named = true,
                       .now_s = NOON_S};
+    worker->outputs[slot] = output;
     gate_reserve(worker->gate, &ask, worker->mailbox, slot + 1, &grant);
     if (grant.verdict == VERDICT_WAIT)
         worker->waiters[slot] = grant.waiter;
@@ -89,7 +111,7 @@ static void settle(struct worker *worker, size_t slot, int64_t used)
     struct spend spend = {{used, used, 1}};
     gate_settle(worker->gate, worker->holds[slot], &spend, NULL);
     worker->holds[slot] = 0;
-    worker->spent += used;
+    worker->spent += worker->charged[slot] ? used : 0;
 }
 
 static int64_t gate_spent(struct gate *gate)
@@ -155,6 +177,42 @@ START_TEST(who_left_or_ran_out_of_time_gets_no_letter)
     loop_turn(worker.loop, 0);
     ck_assert_int_eq(worker.woken, 0);
     ck_assert_uint_eq(gate_open_holds(gate), 0);
+    worker_close(&worker);
+    gate_close(gate);
+    zone_close(f.zone);
+}
+END_TEST
+
+START_TEST(other_budgets_send_a_letter_to_ask_again)
+{
+    struct fixture f = fixture_new();
+    fixture_budget(&f, "org", SCOPE_GLOBAL, UNIT_USD, 100);
+    f.options.budgets = f.budgets;
+    struct gate *gate = gate_open(&f.options);
+    struct worker worker;
+    worker_open(&worker, gate, &f);
+    ck_assert_int_eq(reserve(&worker, 0, 40), VERDICT_GRANTED);
+    ck_assert_int_eq(reserve(&worker, 1, 30), VERDICT_WAIT);
+    ck_assert_int_eq(reserve(&worker, 2, 30), VERDICT_WAIT);
+    f.budgets[0].limit[UNIT_USD] = 150;
+    gate_redefine(gate, &f.options);
+    loop_turn(worker.loop, 0);
+    ck_assert_int_eq(worker.again, 2);
+    ck_assert_uint_ne(worker.holds[1], 0);
+    ck_assert_uint_ne(worker.waiters[2], 0);
+    f.options.budget_count = 0;
+    gate_redefine(gate, &f.options);
+    ck_assert(!gate_any_usd(gate));
+    loop_turn(worker.loop, 0);
+    ck_assert_uint_eq(worker.waiters[2], 0);
+    settle(&worker, 0, 20);
+    settle(&worker, 1, 30);
+    f.options.budget_count = 1;
+    gate_redefine(gate, &f.options);
+    ck_assert(gate_any_usd(gate));
+    ck_assert_uint_eq(gate_open_holds(gate), 0);
+    loop_turn(worker.loop, 0);
+    ck_assert_int_eq(worker.again, 3);
     worker_close(&worker);
     gate_close(gate);
     zone_close(f.zone);
@@ -257,5 +315,47 @@ START_TEST(two_workers_lose_no_wake_and_no_amount)
 }
 END_TEST
 
-UNIT_MAIN(a_letter_brings_the_grant_to_who_waited, who_left_or_ran_out_of_time_gets_no_letter,
+/* "org" is raised, lowered and gone by turns, and back in the end. */
+static void redefine_often(struct gate *gate, struct fixture *f)
+{
+    static const int64_t limits[] = {300, 200, LIMIT_NONE};
+    for (int i = 0; i <= REDEFINITIONS; i++) {
+        int64_t limit = limits[i % 3];
+        f->budgets[0].limit[UNIT_USD] = limit;
+        gate_redefine(gate, &f->options);
+        struct account_view view;
+        ck_assert_int_eq(gate_tightest(gate, &f->subject, NOON_S, &view), limit != LIMIT_NONE);
+        ck_assert_int_eq(gate_any_usd(gate), limit != LIMIT_NONE);
+    }
+}
+
+START_TEST(budgets_change_while_two_workers_call)
+{
+    struct fixture f = fixture_new();
+    fixture_budget(&f, "org", SCOPE_GLOBAL, UNIT_USD, 300);
+    fixture_budget(&f, "calls", SCOPE_KEY, UNIT_REQUESTS, 10 * CALLS);
+    f.options.budgets = f.budgets;
+    f.options.clamp = CLAMP_NEVER;
+    f.options.max_waiting = 100;
+    struct gate *gate = gate_open(&f.options);
+    struct worker workers[WORKERS];
+    pthread_t threads[WORKERS];
+    for (size_t i = 0; i < WORKERS; i++)
+        worker_open(&workers[i], gate, &f);
+    for (size_t i = 0; i < WORKERS; i++)
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, work, &workers[i]), 0);
+    redefine_often(gate, &f);
+    for (size_t i = 0; i < WORKERS; i++)
+        pthread_join(threads[i], NULL);
+    ck_assert_uint_eq(gate_open_holds(gate), 0);
+    ck_assert_int_eq(gate_spent(gate), workers[0].spent + workers[1].spent);
+    for (size_t i = 0; i < WORKERS; i++)
+        worker_close(&workers[i]);
+    gate_close(gate);
+    zone_close(f.zone);
+}
+END_TEST
+
+UNIT_MAIN(other_budgets_send_a_letter_to_ask_again, budgets_change_while_two_workers_call,
+          a_letter_brings_the_grant_to_who_waited, who_left_or_ran_out_of_time_gets_no_letter,
           many_are_woken_at_once, two_workers_lose_no_wake_and_no_amount)
