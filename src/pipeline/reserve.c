@@ -81,15 +81,22 @@ static enum next decide(struct request *request, const struct grant *grant)
     return GO_ON;
 }
 
+/* True: the answer is in `grant`. False: it comes by letter. */
+static bool ask_gate(struct request *request, struct grant *grant)
+{
+    struct worker *worker = request->worker;
+    gate_reserve(worker->house->gate, &request->ask, worker->mailbox, request->id, grant);
+    request->waiter = grant->verdict == VERDICT_WAIT ? grant->waiter : 0;
+    return grant->verdict != VERDICT_WAIT;
+}
+
 enum next reserve_request(struct request *request)
 {
     struct worker *worker = request->worker;
     struct grant grant;
     fill_ask(request);
-    gate_reserve(worker->house->gate, &request->ask, worker->mailbox, request->id, &grant);
-    if (grant.verdict != VERDICT_WAIT)
+    if (ask_gate(request, &grant))
         return decide(request, &grant);
-    request->waiter = grant.waiter;
     loop_timer_set(worker->loop, &request->timer, request->terms->wait_ms * 1000);
     return GO_WAIT;
 }
@@ -101,14 +108,32 @@ void reserve_take(struct request *request, const struct grant *grant)
     *request->granted = *grant;
 }
 
-enum next reserve_awake(struct request *request)
+static enum next time_is_up(struct request *request)
 {
     struct worker *worker = request->worker;
-    if (request->granted != NULL)
-        return decide(request, request->granted);
     struct grant grant;
     int64_t now_s = loop_wall_us(worker->loop) / 1000000;
     if (!gate_time_is_up(worker->house->gate, request->waiter, now_s, &grant))
         return GO_WAIT; /* the grant's letter is on its way */
     return decide(request, &grant);
+}
+
+/* The timer still runs for what is left of the wait; or it came while the letter was on its way. */
+static enum next ask_again(struct request *request)
+{
+    struct grant grant;
+    request->granted = NULL;
+    request->ask.now_s = loop_wall_us(request->worker->loop) / 1000000;
+    if (ask_gate(request, &grant))
+        return decide(request, &grant);
+    return request->timer.at_us != 0 ? GO_WAIT : time_is_up(request);
+}
+
+enum next reserve_awake(struct request *request)
+{
+    if (request->granted == NULL)
+        return time_is_up(request);
+    if (request->granted->verdict == VERDICT_AGAIN)
+        return ask_again(request);
+    return decide(request, request->granted);
 }
