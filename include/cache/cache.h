@@ -23,7 +23,7 @@ struct cache *cache_open(const struct cache_options *options);
 /* No flight may be under way; recordings may still have readers. NULL-safe. */
 void cache_close(struct cache *cache);
 
-/* The largest answer that is kept, in bytes: half a shard's part. */
+/* The largest answer that is kept, in bytes of memory with its overhead: half a shard's part. */
 size_t cache_entry_most(const struct cache *cache);
 
 /* The time to live from now on, for entries that are there too (after a reload). */

@@ -329,6 +329,29 @@ START_TEST(a_question_dies_with_the_flight)
 }
 END_TEST
 
+START_TEST(a_question_dies_with_the_lead)
+{
+    struct fixture *f = fixture_open(ROOM);
+    struct flight *flight = lead(f, 0, 1);
+    follow(f, 1, 1);
+    follow(f, 2, 1);
+    ck_assert(seek(f, flight));
+    flight_resign(flight);
+    struct flight_payee payee;
+    ck_assert(!flight_pay(&f->followers[1], &payee));
+    flight_decline(&f->followers[1]);
+    ck_assert_ptr_nonnull(flight_lead(&f->followers[1]));
+    ck_assert(seek(f, flight));
+    ck_assert_int_eq(f->heard[2].pay, 1);
+    flight_dissolve(flight);
+    flight_decline(&f->followers[2]);
+    flight_leave(&f->followers[2]);
+    fixture_turn(f);
+    ck_assert_int_eq(f->declined, 0);
+    fixture_close(f);
+}
+END_TEST
+
 START_TEST(who_follows_again_may_be_asked_again)
 {
     struct fixture *f = fixture_open(ROOM);
@@ -353,4 +376,4 @@ UNIT_MAIN(two_hundred_follow_one_and_all_get_its_answer, news_is_one_letter_unti
           dissolving_sends_all_off_alone_and_the_next_leads_anew, leaving_is_fine_in_every_state,
           a_follower_may_follow_again, each_follower_is_asked_to_pay_once_and_in_order,
           who_was_asked_to_pay_and_hangs_up_declines, a_question_dies_with_the_flight,
-          who_follows_again_may_be_asked_again)
+          a_question_dies_with_the_lead, who_follows_again_may_be_asked_again)

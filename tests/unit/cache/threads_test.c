@@ -222,7 +222,8 @@ static void do_something(struct worker *worker)
         work_as_leader(worker, slot);
     else if (below(worker, 30) == 0)
         leave(slot);
-    loop_turn(worker->loop, 0);
+    if (below(worker, 4) == 0)
+        loop_turn(worker->loop, 0);
 }
 
 /* Closes its mailbox while others still work: after leaving and ending nobody may post to it. */
