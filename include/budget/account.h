@@ -16,7 +16,7 @@
 
 #define ACCOUNT_GONE SIZE_MAX
 
-/* No account's spend or overrun counts further (2^62: above MONEY_MOST, and low enough that spent +
+/* No account's spend counts further (2^62: above MONEY_MOST, and low enough that spent +
  * held stays in range), whatever nonsense an upstream bills. */
 #define ACCOUNT_MOST (INT64_C(1) << 62)
 
@@ -59,10 +59,10 @@ static inline bool account_lacks(const struct account *account, int64_t need)
     return need > 0 && need > account_free(account);
 }
 
-/* The sum of two amounts, 0 to ACCOUNT_MOST each; no more than that. */
-static inline int64_t account_add(int64_t a, int64_t b)
+/* The sum of two amounts, 0 or more, the first at most `most`; no more than that. */
+static inline int64_t account_add(int64_t a, int64_t b, int64_t most)
 {
-    return b < ACCOUNT_MOST - a ? a + b : ACCOUNT_MOST;
+    return b < most - a ? a + b : most;
 }
 
 struct account_key {

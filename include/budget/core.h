@@ -4,7 +4,8 @@
  *
  * Here the core owns every limit whole (one instance). For every account, always:
  *
- *     I1   spent + held ≤ limit + over       over: bills above their holds, booked as facts
+ *     I1   spent + held ≤ limit + over       over: bills above their holds, booked as facts; and
+ *                                            what was above a limit when it was lowered
  *     I6   held = Σ of the open holds' charges on it
  *
  * A hold is OPEN, then SETTLED exactly once. A request is booked for its whole life on the windows
@@ -139,7 +140,7 @@ void core_restore(struct core *core, const struct charge *charge);
  * (until_s): if a later redefinition brings the budget back, it counts again.
  *
  * All who wait are woken with VERDICT_AGAIN, in the order in which they came. Above a new and lower
- * max_accounts the present accounts stay and new ids are refused. Takes about 0.1 µs an account. */
+ * max_accounts the present accounts stay and new ids are refused. Takes up to 1 µs an account. */
 void core_redefine(struct core *core, const struct core_options *options);
 
 void core_reserve(struct core *core, const struct ask *ask, struct grant *grant);

@@ -234,7 +234,7 @@ static void remember(struct accounts *accounts, const struct charge *charge, siz
         memcpy(restored->window, charge->window, sizeof(restored->window));
         table_put(&accounts->restored, number_key(&charge->account), restored);
     }
-    restored->amount = account_add(restored->amount, charge->amount);
+    restored->amount = account_add(restored->amount, charge->amount, ACCOUNT_MOST);
     if (charge->until_s > restored->until_s)
         restored->until_s = charge->until_s;
 }

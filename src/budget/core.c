@@ -198,7 +198,7 @@ void grant_clear(struct grant *grant, enum verdict verdict)
 static void check_account(const struct account *account)
 {
     ASSERT(account->held >= 0);
-    ASSERT(account->spent + account->held <= account->limit + account->over); /* I1 */
+    ASSERT(account->spent + account->held - account->over <= account->limit); /* I1, in range */
 }
 
 static void charge_fill(const struct core *core, const struct account *account, int64_t amount,
@@ -374,9 +374,9 @@ static void settle_stake(struct core *core, const struct stake *stake, int64_t u
     ASSERT(used >= 0);
     ASSERT(account->held >= stake->amount);
     account->held -= stake->amount;
-    account->spent = account_add(account->spent, used);
+    account->spent = account_add(account->spent, used, ACCOUNT_MOST);
     if (used > stake->amount)
-        account->over = account_add(account->over, used - stake->amount);
+        account->over = account_add(account->over, used - stake->amount, INT64_MAX);
     account->spent_event = core->event;
     if (account->used_s < core->now_s)
         account->used_s = core->now_s;

@@ -14,6 +14,8 @@
 
 enum { STEPS = 400, KINDS = 8, MOST_BUDGETS = 16, MOST_PAGES = 2048, MOST_ASKS = 64 };
 
+#define COUNTED_MOST (INT64_C(1) << 62) /* no spend counts further */
+
 /* The books of one account, by what names it. */
 struct page {
     char kind;
@@ -338,11 +340,14 @@ static void step_settle(struct world *world)
     size_t at = (size_t)below(world, (int64_t)world->hold_count);
     struct held held = world->holds[at];
     struct spend used = {{below(world, 300), below(world, 300), below(world, 3)}};
+    if (below(world, 200) == 0)
+        used.amount[below(world, UNIT_COUNT)] = COUNTED_MOST - below(world, 1000);
     world->holds[at] = world->holds[--world->hold_count];
     for (size_t i = 0; i < held.count; i++) {
         struct page *page = &world->pages[held.pages[i]];
         page->held -= held.amounts[i];
         page->spent += used.amount[page->unit];
+        page->spent = page->spent < COUNTED_MOST ? page->spent : COUNTED_MOST;
     }
     core_settle(world->core, held.hold, &used, NULL);
 }

@@ -78,6 +78,25 @@ START_TEST(a_limit_lowered_below_spend_and_holds_refuses_and_raised_again_grants
 }
 END_TEST
 
+/* What an upstream bills may be any nonsense: amounts stop counting there, nothing breaks. */
+START_TEST(a_limit_may_be_lowered_after_an_absurd_bill)
+{
+    struct fixture f = new_team(100);
+    fixture_start(&f);
+    uint64_t absurd = fixture_hold(&f, 10);
+    uint64_t above = fixture_hold(&f, 20);
+    uint64_t last = fixture_hold(&f, 20);
+    fixture_settle(&f, absurd, INT64_MAX);
+    f.budgets[0].limit[UNIT_USD] = 10;
+    redefine(&f);
+    fixture_settle(&f, above, 100);
+    fixture_settle(&f, last, 100);
+    ck_assert_int_eq(fixture_view(&f, 0).held, 0);
+    ck_assert_int_gt(fixture_view(&f, 0).spent, MONEY_MOST.nano);
+    fixture_end(&f);
+}
+END_TEST
+
 START_TEST(overrides_and_buffer_change_each_account_for_itself)
 {
     struct fixture f = new_team(100);
@@ -546,6 +565,7 @@ END_TEST
 
 UNIT_MAIN(a_raised_limit_keeps_spend_and_holds,
           a_limit_lowered_below_spend_and_holds_refuses_and_raised_again_grants,
+          a_limit_may_be_lowered_after_an_absurd_bill,
           overrides_and_buffer_change_each_account_for_itself,
           an_override_taken_away_lifts_the_limit_until_it_is_back, rules_change_with_the_budgets,
           holds_on_a_budget_that_went_settle_and_its_spend_comes_back_with_it,
