@@ -55,6 +55,9 @@ void ledger_start(struct ledger *ledger);
  * NULL-safe. */
 void ledger_close(struct ledger *ledger);
 
+/* Another catalog is in force: what `open` lines say from now on. Copied; any thread. */
+void ledger_reprice(struct ledger *ledger, struct text price_version);
+
 struct ledger_batch *ledger_batch_open(struct ledger *ledger);
 void ledger_batch_close(struct ledger_batch *batch);
 

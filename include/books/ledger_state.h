@@ -23,13 +23,13 @@ struct retired {
 struct ledger {
     /* fixed when it is open */
     char *node;
-    char *price_version;
     const struct clock *clock;
     int64_t fsync_ms;
     int64_t rotate_bytes;
     int lock_fd; /* journal.lock */
 
     pthread_mutex_t lock; /* guards what follows; never held during a sync */
+    char *price_version;
     struct journal journal;
     struct chain chain;
     struct balances *balances;

@@ -12,14 +12,18 @@
 struct estate {
     struct house house;
     struct arena arena;
+    struct terms *founding;      /* those of the start */
+    const struct config *config; /* theirs: what no reload changes is what it says */
     struct terms *terms;         /* in force */
     struct ceilings *ceilings;   /* ceilings.db; of one thread at a time */
-    const struct config *config; /* the terms' */
 };
 
 /* Opens ledger (with replay), ceilings, budgets and clerk, in this order; takes a reference to the
  * terms, which draft_load made. False: nothing is left open. */
 MUST_USE bool estate_open(struct estate *estate, struct terms *terms, struct fault *fault);
+
+/* What a configuration says of budgets, with what no reload changes. */
+struct core_options estate_budgets(const struct estate *estate, const struct config *config);
 
 /* Ends the clerk, who posts to the workers' mailboxes: between their leaving the loops and their
  * being closed. */

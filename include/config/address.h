@@ -26,6 +26,9 @@ MUST_USE bool address_from_listen(struct text listen, struct address *address, s
 /* True for localhost, 127.x.y.z and [::1]: nobody else can listen in. */
 bool address_is_loopback(struct text host);
 
+/* True for a `listen` that only this machine reaches: on loopback, or a unix socket. */
+bool address_is_private(struct text listen);
+
 /* Whose prices apply behind a host, by the provider's ids in config/prices.json; empty if the
  * host is nobody's that we know. */
 struct text address_provider(struct text host);

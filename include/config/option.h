@@ -53,6 +53,7 @@ enum option_flags {
     OPTION_REQUIRED = 1,
     OPTION_SECRET = 2,    /* its value is shown nowhere */
     OPTION_COMMENTED = 4, /* config/purser.yaml shows it as a comment */
+    OPTION_FIXED = 8,     /* keeps its value until a restart: a reload does not apply it */
 };
 
 struct option {

@@ -10,7 +10,8 @@
 /* Takes a complete request: decides its reply, now or later. */
 void desk_take(struct request *request);
 
-/* Letters that are not the pipeline's: answers of the clerk. Takes the letter. */
+/* Letters that are not the pipeline's: answers of the clerk, and of the main thread to
+ * who rang the bell. Takes the letter. */
 void desk_letter(void *worker, struct letter *letter);
 
 #endif

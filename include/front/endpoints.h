@@ -12,6 +12,7 @@ void endpoint_budget(struct request *request, struct text rest);  /* GET /budget
 void endpoint_costs(struct request *request, struct text rest);   /* GET /costs[/{request_id}] */
 void endpoint_book(struct request *request, struct text rest);    /* POST /costs */
 void endpoint_recent(struct request *request, struct text rest);  /* GET /requests */
+void endpoint_reload(struct request *request, struct text rest);  /* POST /admin/reload */
 void endpoint_healthz(struct request *request, struct text rest); /* GET /healthz: alive */
 void endpoint_readyz(struct request *request, struct text rest);  /* GET /readyz: can admit */
 
@@ -19,6 +20,9 @@ void endpoint_readyz(struct request *request, struct text rest);  /* GET /readyz
 void endpoint_books_answer(struct request *request, struct books_answer *answer);
 void endpoint_booking_answer(struct house *house, struct request *request,
                              struct books_answer *answer);
+
+/* What came of a reload (a letter of the bell's). */
+void endpoint_reload_answer(struct request *request, struct letter *letter);
 
 /* One row of GET /budget, with its amounts if this caller may see them. */
 void endpoint_put_budget(struct buffer *out, const struct request *request,

@@ -13,6 +13,7 @@
 #include "books/clerk.h"
 #include "books/ledger.h"
 #include "budget/gate.h"
+#include "pipeline/bell.h"
 
 /* Keys that an upstream has accepted, in passthrough mode. */
 struct guests {
@@ -27,6 +28,7 @@ struct bookings {
 };
 
 struct house {
+    struct bell *bell; /* for the main thread */
     struct gate *gate;
     struct ledger *ledger;
     struct clerk *clerk;

@@ -27,6 +27,7 @@ enum refusal {
     REFUSAL_ORIGIN,
     REFUSAL_HOST,
     REFUSAL_NOT_FOUND,
+    REFUSAL_CONFIGURATION,
     REFUSAL_BOOKS_BUSY,
     REFUSAL_OVERLOADED,
     REFUSAL_LEDGER,
@@ -46,6 +47,9 @@ void refuse(struct request *request, enum refusal refusal, const char *param, co
 
 /* REFUSAL_LEDGER, with its one sentence. */
 void refuse_without_ledger(struct request *request);
+
+/* REFUSAL_CONFIGURATION: all that is wrong with a file, however long. */
+void refuse_configuration(struct request *request, const char *findings);
 
 /* REFUSAL_BAD_REQUEST with a code of its own. */
 void refuse_body(struct request *request, const struct body_error *error);

@@ -238,6 +238,16 @@ static struct ledger *ledger_new(const struct ledger_options *options)
     return ledger;
 }
 
+void ledger_reprice(struct ledger *ledger, struct text price_version)
+{
+    char *fresh = memory_copy(price_version);
+    pthread_mutex_lock(&ledger->lock);
+    char *before = ledger->price_version;
+    ledger->price_version = fresh;
+    pthread_mutex_unlock(&ledger->lock);
+    free(before);
+}
+
 static void close_fd(int fd)
 {
     if (fd >= 0)

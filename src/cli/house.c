@@ -58,23 +58,27 @@ static bool open_ceilings(struct estate *estate, struct fault *fault)
     return estate->ceilings != NULL;
 }
 
-static void open_gate(struct estate *estate)
+struct core_options estate_budgets(const struct estate *estate, const struct config *config)
 {
     static const enum clamp clamps[] = {
         [CLAMP_RULE_ALWAYS] = CLAMP_ALWAYS,
         [CLAMP_RULE_ABSENT] = CLAMP_ABSENT,
         [CLAMP_RULE_NEVER] = CLAMP_NEVER,
     };
-    const struct config *config = estate->config;
-    const struct core_options options = {
+    return (struct core_options){
         .budgets = config->budgets,
         .budget_count = config->budget_count,
         .clamp = clamps[config->clamp],
         .min_output_tokens = config->min_output_tokens,
         .default_max_output = config->default_max_output,
         .max_waiting = (size_t)config->max_waiting,
-        .max_accounts = (size_t)config->accounts,
+        .max_accounts = (size_t)estate->config->accounts,
     };
+}
+
+static void open_gate(struct estate *estate)
+{
+    const struct core_options options = estate_budgets(estate, estate->config);
     estate->house.gate = gate_open(&options);
     struct charge charge;
     size_t at = 0;
@@ -94,7 +98,9 @@ static bool open_clerk(struct estate *estate, struct fault *fault)
 
 bool estate_open(struct estate *estate, struct terms *terms, struct fault *fault)
 {
-    *estate = (struct estate){.terms = terms_take(terms), .config = draft_config(terms)};
+    *estate = (struct estate){
+        .founding = terms_take(terms), .terms = terms_take(terms), .config = draft_config(terms)};
+    estate->house.bell = bell_open();
     pthread_mutex_init(&estate->house.guests.lock, NULL);
     pthread_mutex_init(&estate->house.bookings.lock, NULL);
     if (open_ledger(estate, fault) && open_ceilings(estate, fault)) {
@@ -121,11 +127,13 @@ void estate_close(struct estate *estate)
     gate_close(house->gate);
     ceilings_close(estate->ceilings);
     ledger_close(house->ledger);
+    bell_close(house->bell);
     table_close(&house->guests.accepted);
     table_close(&house->bookings.names);
     pthread_mutex_destroy(&house->guests.lock);
     pthread_mutex_destroy(&house->bookings.lock);
     arena_close(&estate->arena);
     terms_drop(estate->terms);
+    terms_drop(estate->founding);
     *estate = (struct estate){0};
 }

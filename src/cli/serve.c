@@ -2,6 +2,7 @@
 #include "cli/serve.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,7 +14,7 @@
 
 #include "base/log.h"
 #include "cli/cores.h"
-#include "cli/house.h"
+#include "cli/reload.h"
 #include "front/listener.h"
 #include "upstream/connection.h"
 
@@ -67,6 +68,8 @@ static void take_letter(void *context, struct letter *letter)
         letter_free(letter);
     } else if (letter->kind == LETTER_STOP) {
         letter_free(letter);
+    } else if (letter->kind == RELOAD_LETTER) {
+        reload_adopt(&station->worker, letter);
     } else {
         desk_letter(&station->worker, letter);
     }
@@ -147,17 +150,15 @@ static int block_signals(void)
     return fd;
 }
 
-static void wait_for_stop(int signals)
+static bool next_is_reload(int signals)
 {
     struct signalfd_siginfo info;
-    do {
-        ssize_t got = read(signals, &info, sizeof info);
-        if (got < 0 && errno == EINTR)
-            continue;
-        ASSERT(got == (ssize_t)sizeof info);
-        if (info.ssi_signo == SIGHUP)
-            log_warn("SIGHUP: reloading is not supported; restart to change the configuration");
-    } while (info.ssi_signo == SIGHUP);
+    ssize_t got;
+    do
+        got = read(signals, &info, sizeof info);
+    while (got < 0 && errno == EINTR);
+    ASSERT(got == (ssize_t)sizeof info);
+    return info.ssi_signo == SIGHUP;
 }
 
 struct second_signal {
@@ -169,7 +170,8 @@ struct second_signal {
 static void *hurry(void *context)
 {
     struct second_signal *second = context;
-    wait_for_stop(second->signals);
+    while (next_is_reload(second->signals))
+        log_warn("SIGHUP: purser is stopping, nothing is reloaded");
     tell_all(second->stations, LETTER_STOP_NOW);
     return NULL;
 }
@@ -187,7 +189,36 @@ static void await_stations(struct stations *stations, int signals)
     }
 }
 
-static void run(struct estate *estate, int socket, int signals)
+/* ---- running ---- */
+
+static void reload(struct estate *estate, const char *path, struct stations *stations,
+                   struct ringer *ringers)
+{
+    struct handover *handover = reload_begin(estate, path, stations->count, ringers);
+    for (size_t i = 0; handover != NULL && i < stations->count; i++)
+        mailbox_post(stations->at[i].worker.mailbox, reload_letter(handover));
+}
+
+/* What the main thread does until a signal says to stop. */
+static void attend(struct estate *estate, const char *path, struct stations *stations, int signals)
+{
+    struct pollfd ears[] = {{.fd = signals, .events = POLLIN},
+                            {.fd = bell_fd(estate->house.bell), .events = POLLIN}};
+    for (;;) {
+        if (poll(ears, 2, -1) < 0) {
+            ASSERT(errno == EINTR);
+            continue;
+        }
+        if (ears[0].revents != 0 && !next_is_reload(signals))
+            return;
+        if (ears[0].revents != 0)
+            reload(estate, path, stations, NULL);
+        if (ears[1].revents != 0)
+            reload(estate, path, stations, bell_hear(estate->house.bell));
+    }
+}
+
+static void run(struct estate *estate, const char *path, int socket, int signals)
 {
     const struct config *config = estate->config;
     atomic_size_t connections = 0;
@@ -205,10 +236,11 @@ static void run(struct estate *estate, int socket, int signals)
     open_stations(&stations, estate, &options);
     log_info("purser " PURSER_VERSION " listens on %.*s with %zu worker%s",
              TEXT_ARG(config->listen), stations.count, stations.count == 1 ? "" : "s");
-    wait_for_stop(signals);
+    attend(estate, path, &stations, signals);
     log_info("stopping: requests in flight may finish for %lld s",
-             (long long)config->drain_seconds);
+             (long long)estate->terms->drain_ms / 1000);
     atomic_store(&estate->house.stopping, true);
+    bell_silence(estate->house.bell);
     shutdown(socket, SHUT_RDWR); /* newcomers are refused at once, not left to wait in a queue */
     tell_all(&stations, LETTER_STOP);
     await_stations(&stations, signals);
@@ -262,7 +294,7 @@ static int serve(const char *path)
         log_error("%s", fault.message);
         close(socket);
     } else {
-        run(&estate, socket, signals);
+        run(&estate, path, socket, signals);
         estate_close(&estate);
         close(socket);
         log_info("stopped: everything is booked");

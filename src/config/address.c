@@ -91,6 +91,13 @@ bool address_is_loopback(struct text host)
     return text_starts(host, TEXT("127."));
 }
 
+bool address_is_private(struct text listen)
+{
+    struct address address;
+    return text_starts(listen, TEXT("unix:")) ||
+           (address_from_listen(listen, &address, NULL) && address_is_loopback(address.host));
+}
+
 /* The ids are those of config/prices.json. */
 static const struct {
     const char *host; /* a pattern */

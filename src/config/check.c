@@ -10,18 +10,12 @@
 
 /* ---- who may call ---- */
 
-static bool is_private(struct text listen)
-{
-    struct address address;
-    return text_starts(listen, TEXT("unix:")) ||
-           (address_from_listen(listen, &address, NULL) && address_is_loopback(address.host));
-}
-
 static void check_mode(struct reader *reader)
 {
     const struct config *config = reader->config;
     int line = reader_line(reader, "auth", 0, "mode");
-    if (config->auth_mode == AUTH_OPEN && config->listen.size > 0 && !is_private(config->listen))
+    if (config->auth_mode == AUTH_OPEN && config->listen.size > 0 &&
+        !address_is_private(config->listen))
         reader_report(reader, FINDING_ERROR, line,
                       "auth.mode: open on %.*s lets anybody on the network spend: listen on "
                       "127.0.0.1:8080 or unix:/path, or write mode: keys",

@@ -70,12 +70,13 @@ static const struct option LIMIT_OPTIONS[] = {
     {"body_mb", &kind_mebibytes, ROOT(body_bytes), .fallback = "32", .least = 1, .most = 1024,
      .help = "the largest request body"},
     {"connections", &kind_whole, ROOT(connections), .fallback = "10000", .least = 1,
-     .most = 1000000, .help = "clients at a time; more get 503"},
+     .most = 1000000, .flags = OPTION_FIXED, .help = "clients at a time; more get 503"},
     {"request_seconds", &kind_whole, ROOT(request_seconds), .fallback = "3600", .least = 1,
      .most = 86400, .help = "the longest life of a request"},
     {"drain_seconds", &kind_whole, ROOT(drain_seconds), .fallback = "30", .least = 0, .most = 3600,
      .help = "how long running requests may take to finish at a stop"},
     {"accounts", &kind_whole, ROOT(accounts), .fallback = "100000", .least = 100, .most = 10000000,
+     .flags = OPTION_FIXED,
      .help = "counters of budgets in memory; at the bound new ids are refused"},
     {0},
 };
@@ -256,12 +257,12 @@ static const struct option_table ADMISSION_TABLE = {.options = ADMISSION_OPTIONS
                                                     .later = ADMISSION_LATER};
 
 static const struct option LEDGER_OPTIONS[] = {
-    {"dir", &kind_text, ROOT(ledger_dir), .most = 4096, .fallback = "ledger",
+    {"dir", &kind_text, ROOT(ledger_dir), .most = 4096, .fallback = "ledger", .flags = OPTION_FIXED,
      .help = "within data_dir"},
     {"fsync_ms", &kind_whole, ROOT(fsync_ms), .fallback = "50", .least = 0, .most = MINUTE_MS,
-     .help = "the longest time until a line is on disk"},
+     .flags = OPTION_FIXED, .help = "the longest time until a line is on disk"},
     {"rotate_mb", &kind_mebibytes, ROOT(rotate_bytes), .fallback = "256", .least = 1, .most = 65536,
-     .help = "the largest file; each day begins a new one"},
+     .flags = OPTION_FIXED, .help = "the largest file; each day begins a new one"},
     {0},
 };
 static const char *const LEDGER_LATER[] = {"retain_days", "compress_after_days", NULL};
@@ -269,15 +270,15 @@ static const struct option_table LEDGER_TABLE = {.options = LEDGER_OPTIONS, .lat
 
 static const struct option ROOT_OPTIONS[] = {
     {"listen", &kind_listen, ROOT(listen), .most = 256, .fallback = "127.0.0.1:8080",
-     .help = "host:port or unix:/path"},
+     .flags = OPTION_FIXED, .help = "host:port or unix:/path"},
     {"allowed_origins", &kind_texts, ROOT(allowed_origins), .most = 64, .fallback = "[]",
      .help = "web pages that may call, e.g. [\"https://chat.example.com\"]"},
     {"workers", &kind_whole, ROOT(workers), .fallback = "0", .least = 0, .most = 256,
-     .help = "0: one per core, or the container's CPU quota"},
-    {"node", &kind_id, ROOT(node), .most = 64, .fallback = "\"\"",
+     .flags = OPTION_FIXED, .help = "0: one per core, or the container's CPU quota"},
+    {"node", &kind_id, ROOT(node), .most = 64, .fallback = "\"\"", .flags = OPTION_FIXED,
      .help = "a label for this instance; empty: the host's name"},
     {"data_dir", &kind_text, ROOT(data_dir), .most = 4096, .fallback = "data",
-     .help = "where the ledger lives; relative to this file"},
+     .flags = OPTION_FIXED, .help = "where the ledger lives; relative to this file"},
     {"log", &kind_section, .table = &LOG_TABLE, .help = "on standard error"},
     {"limits", &kind_section, .table = &LIMIT_TABLE, .help = "of this process"},
     {"auth", &kind_section, .table = &AUTH_TABLE, .help = "who may call"},

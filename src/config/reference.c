@@ -31,6 +31,8 @@ static void put_help_text(struct buffer *out, const struct option *option)
     buffer_put(out, text_of(option->help));
     if (option->kind == &kind_whole || option->kind == &kind_mebibytes)
         buffer_printf(out, " (%lld to %lld)", (long long)option->least, (long long)option->most);
+    if ((option->flags & OPTION_FIXED) != 0)
+        buffer_put(out, TEXT(" [restart]"));
 }
 
 /* Behind what stands on the line, in as many lines as it takes. */
@@ -104,15 +106,20 @@ static void put_table(struct buffer *out, const struct option_table *table, int 
 
 void config_print_reference(struct buffer *out)
 {
-    buffer_put(out,
-               TEXT("# Every option of purser, with its default; the entries of lists are "
-                    "examples.\n"
-                    "# Made from the table of options by `purser check --reference`: change it "
-                    "there.\n"
-                    "#\n"
-                    "# ${NAME} and ${NAME:-default} are taken from the environment. Check a file "
-                    "with\n"
-                    "# `purser check FILE`; config/minimal.yaml is a short one to begin with.\n"
-                    "\n"));
+    buffer_put(
+        out,
+        TEXT("# Every option of purser, with its default; the entries of lists are "
+             "examples.\n"
+             "# Made from the table of options by `purser check --reference`: change it "
+             "there.\n"
+             "#\n"
+             "# ${NAME} and ${NAME:-default} are taken from the environment. Check a file "
+             "with\n"
+             "# `purser check FILE`; config/minimal.yaml is a short one to begin with.\n"
+             "#\n"
+             "# SIGHUP or POST /admin/reload applies a changed file while purser runs, but for "
+             "what is\n"
+             "# marked [restart].\n"
+             "\n"));
     put_table(out, &options_root, 0);
 }

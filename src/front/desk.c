@@ -7,6 +7,7 @@
 enum access {
     ACCESS_ALL,    /* no key needed */
     ACCESS_CALLER, /* a caller's key, or the admin token */
+    ACCESS_ADMIN,  /* the admin token alone; without one configured nothing is found here */
     ACCESS_MODEL,  /* through the chain */
 };
 
@@ -28,6 +29,7 @@ static const struct route routes[] = {
     {"POST", "/costs", ACCESS_CALLER, 0, endpoint_book},
     {"GET", "/costs/*", ACCESS_CALLER, 0, endpoint_costs},
     {"GET", "/requests", ACCESS_CALLER, 0, endpoint_recent},
+    {"POST", "/admin/reload", ACCESS_ADMIN, 0, endpoint_reload},
     {"GET", "/healthz", ACCESS_ALL, 0, endpoint_healthz},
     {"GET", "/readyz", ACCESS_ALL, 0, endpoint_readyz},
 };
@@ -78,6 +80,28 @@ static bool answer_preflight(struct request *request)
     return true;
 }
 
+static bool check_admin(struct request *request)
+{
+    if (!request->terms->admission.has_admin) {
+        refuse(request, REFUSAL_UNKNOWN_PATH, NULL,
+               "Without an admin token configured (auth.admin_token) /admin is off.");
+        return false;
+    }
+    if (!pipeline_identify(request))
+        return false;
+    if (!request->admin)
+        refuse(request, REFUSAL_NOT_ALLOWED, NULL,
+               "Only the admin token (auth.admin_token in the configuration) may do that.");
+    return request->admin;
+}
+
+static bool check_access(struct request *request, enum access access)
+{
+    if (access == ACCESS_ADMIN)
+        return check_admin(request);
+    return access == ACCESS_ALL || pipeline_identify(request);
+}
+
 static void take(struct request *request, const struct route *route, struct text rest)
 {
     if (route->access == ACCESS_MODEL) {
@@ -85,7 +109,7 @@ static void take(struct request *request, const struct route *route, struct text
         pipeline_start(request);
         return;
     }
-    if (route->access == ACCESS_ALL || pipeline_identify(request))
+    if (check_access(request, route->access))
         route->own(request, rest);
 }
 
@@ -104,7 +128,8 @@ static void refuse_path(struct request *request, struct text path)
                            : "Check the base URL: it usually ends in /v1.";
     refuse(request, REFUSAL_UNKNOWN_PATH, NULL,
            "purser does not serve '%.*s'. It serves POST /v1/chat/completions, /v1/completions, "
-           "/v1/embeddings, /costs, and GET /v1/models, /budget, /costs, /costs/{request_id}, "
+           "/v1/embeddings, /costs, /admin/reload, and GET /v1/models, /budget, /costs, "
+           "/costs/{request_id}, "
            "/requests, /healthz, /readyz; all also under /s/<session>/. %s",
            TEXT_ARG(text_slice(path, 0, 200)), hint);
 }
@@ -143,11 +168,12 @@ void desk_letter(void *context, struct letter *letter)
 {
     struct worker *worker = context;
     struct request *request = roster_find(&worker->requests, letter->to);
-    ASSERT(letter->kind == BOOKS_LETTER_ANSWER);
-    struct books_answer *answer = letter->body;
-    if (answer->subject == BOOKS_BOOKING)
-        endpoint_booking_answer(worker->house, request, answer);
-    else if (request != NULL)
-        endpoint_books_answer(request, answer);
+    struct books_answer *books = letter->kind == BOOKS_LETTER_ANSWER ? letter->body : NULL;
+    if (books != NULL && books->subject == BOOKS_BOOKING)
+        endpoint_booking_answer(worker->house, request, books);
+    else if (books != NULL && request != NULL)
+        endpoint_books_answer(request, books);
+    else if (letter->kind == BELL_LETTER_ANSWER && request != NULL)
+        endpoint_reload_answer(request, letter);
     letter_free(letter);
 }

@@ -36,6 +36,7 @@ static const struct refusal_row table[REFUSAL_COUNT] = {
     [REFUSAL_ORIGIN] = {403, "permission_error", "origin_not_allowed", RETRY_NO},
     [REFUSAL_HOST] = {403, "permission_error", "host_not_allowed", RETRY_NO},
     [REFUSAL_NOT_FOUND] = {404, "invalid_request_error", "not_found", RETRY_NO},
+    [REFUSAL_CONFIGURATION] = {400, "invalid_request_error", "invalid_configuration", RETRY_NO},
     [REFUSAL_BOOKS_BUSY] = {503, "server_error", "overloaded", RETRY_SOON},
     [REFUSAL_OVERLOADED] = {503, "server_error", "overloaded", RETRY_SOON},
     [REFUSAL_LEDGER] = {503, "server_error", "ledger_unavailable", RETRY_LATER},
@@ -100,6 +101,11 @@ void refuse_without_ledger(struct request *request)
     refuse(request, REFUSAL_LEDGER, NULL,
            "purser cannot write its ledger (disk full or failing), and no call is made without a "
            "line in it. The operator finds the reason in the log.");
+}
+
+void refuse_configuration(struct request *request, const char *findings)
+{
+    decide(request, &table[REFUSAL_CONFIGURATION], NULL, findings, TEXT_NONE);
 }
 
 void refuse_body(struct request *request, const struct body_error *error)

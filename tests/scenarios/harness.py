@@ -153,8 +153,9 @@ class Purser:
                 "upstreams": [upstream_of(provider)] if provider is not None else [],
                 **options,
             }
+        self.config = config
         self.config_path = self.folder / "purser.yaml"
-        self.config_path.write_text(json.dumps(config, indent=1))
+        self.configure()
         self.env = {**os.environ, **(env or {})}
         self.preexec = preexec
         self.wrapper = wrapper
@@ -163,6 +164,15 @@ class Purser:
                                    headers={"Authorization": f"Bearer {KEY}"})
         if start:
             self.start()
+
+    def configure(self, **options):
+        """Writes the configuration again, with other top-level options."""
+        self.config = {**self.config, **options}
+        self.config_path.write_text(json.dumps(self.config, indent=1))
+
+    def reload(self):
+        """POST /admin/reload: the answer."""
+        return self.client.post("/admin/reload", headers={"Authorization": f"Bearer {ADMIN}"})
 
     def start(self):
         self.process = Process([*self.wrapper, OUT / "purser", "serve", "--config",

@@ -146,13 +146,6 @@ def test_a_signal_ends_it_cleanly(shared_provider, number):
         assert purser.ledger()[-1]["kind"] == "close"
 
 
-def test_sighup_does_no_harm(shared_provider):
-    with Purser(shared_provider) as purser:
-        purser.process.signal(signal.SIGHUP)
-        wait_until(lambda: "SIGHUP" in purser.log(), what="the warning")
-        assert purser.chat().status_code == 200
-
-
 def test_the_access_log_has_a_line_per_request_with_its_cost(shared_provider):
     with Purser(shared_provider) as purser:
         answer = purser.chat(fake="prompt=10,output=10")

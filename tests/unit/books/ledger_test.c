@@ -180,6 +180,24 @@ START_TEST(rotates_by_size_and_carries_the_balances)
 }
 END_TEST
 
+START_TEST(a_file_names_the_prices_that_are_in_force_when_it_begins)
+{
+    struct desk desk = desk_make();
+    desk.rotate_bytes = 1;
+    desk_open(&desk);
+    ledger_reprice(desk.ledger, TEXT("8899aabbccddeeff"));
+    desk_call(&desk, 1, 5);
+    desk_call(&desk, 2, 5);
+    struct buffer last = desk_content(&desk);
+    ck_assert_uint_eq(count_of(buffer_text(&last), "\"8899aabbccddeeff\""), 1);
+    ck_assert_uint_eq(count_of(buffer_text(&last), "\"0011223344556677\""), 0);
+    buffer_close(&last);
+    desk_close(&desk);
+    ck_assert(desk_chain_holds(&desk));
+    desk_end(&desk);
+}
+END_TEST
+
 START_TEST(a_file_of_balances_alone_is_not_left_at_once)
 {
     struct desk desk = desk_make();
@@ -389,14 +407,13 @@ START_TEST(threads_commit_while_the_bookkeeper_syncs_and_files_rotate)
 }
 END_TEST
 
-UNIT_MAIN(begins_a_directory_with_an_open_line, files_are_the_owners_alone,
-          commits_a_batch_in_its_order, a_second_settlement_changes_nothing,
-          a_withdrawn_reserve_is_never_written, a_batch_of_which_all_is_withdrawn_is_empty,
-          a_second_process_is_told_who_was_first, a_directory_that_cannot_be_made_is_named,
-          rotates_by_size_and_carries_the_balances, a_file_of_balances_alone_is_not_left_at_once,
-          begins_a_file_each_day_and_forgets_what_is_over,
-          a_clock_set_back_keeps_the_order_of_files,
-          a_failed_write_is_cut_off_and_tried_again_later,
-          a_full_disk_does_not_fill_the_memory_with_refusals,
-          a_rotation_that_fails_leaves_no_file_behind, does_not_open_on_a_full_disk,
-          threads_commit_while_the_bookkeeper_syncs_and_files_rotate)
+UNIT_MAIN(
+    begins_a_directory_with_an_open_line, files_are_the_owners_alone, commits_a_batch_in_its_order,
+    a_second_settlement_changes_nothing, a_withdrawn_reserve_is_never_written,
+    a_batch_of_which_all_is_withdrawn_is_empty, a_second_process_is_told_who_was_first,
+    a_directory_that_cannot_be_made_is_named, rotates_by_size_and_carries_the_balances,
+    a_file_names_the_prices_that_are_in_force_when_it_begins,
+    a_file_of_balances_alone_is_not_left_at_once, begins_a_file_each_day_and_forgets_what_is_over,
+    a_clock_set_back_keeps_the_order_of_files, a_failed_write_is_cut_off_and_tried_again_later,
+    a_full_disk_does_not_fill_the_memory_with_refusals, a_rotation_that_fails_leaves_no_file_behind,
+    does_not_open_on_a_full_disk, threads_commit_while_the_bookkeeper_syncs_and_files_rotate)

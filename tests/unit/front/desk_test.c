@@ -205,6 +205,125 @@ START_TEST(the_books_answer_those_who_still_wait)
 }
 END_TEST
 
-UNIT_MAIN(model_calls_are_known_by_their_paths, other_paths_are_not_found,
-          other_methods_are_refused, health_needs_no_key, too_many_headers_are_refused,
-          pages_that_may_call_are_told_so_and_others_are_not, the_books_answer_those_who_still_wait)
+static struct letter *last_letter;
+
+static void keep_letter(void *context, struct letter *letter)
+{
+    (void)context;
+    letter_free(last_letter);
+    last_letter = letter;
+}
+
+/* A desk whose worker gets letters, with an admin token and a key. */
+static void office_open(struct desk *desk)
+{
+    static struct key alice = {.id = TEXT("alice")};
+    uint8_t digest[HASH_SIZE];
+    counter_open(desk);
+    desk->house.bell = bell_open();
+    desk->worker.mailbox = mailbox_open(desk->worker.loop, keep_letter, NULL);
+    desk->terms->admission.mode = ADMISSION_KEYS;
+    desk->terms->admission.has_admin = true;
+    hash_text(TEXT("admin-token"), desk->terms->admission.admin_digest);
+    hash_text(TEXT("key-of-alice"), digest);
+    table_put(&desk->terms->admission.keys, text_make((const char *)digest, sizeof(digest)),
+              &alice);
+}
+
+static void office_close(struct desk *desk)
+{
+    letter_free(last_letter);
+    last_letter = NULL;
+    bell_silence(desk->house.bell);
+    mailbox_close(desk->worker.mailbox);
+    bell_close(desk->house.bell);
+    desk_close(desk);
+}
+
+static void take_with(struct desk *desk, const char *method, const char *target,
+                      const char *credential)
+{
+    desk_next(desk);
+    desk->request->method = text_of(method);
+    desk->request->target = text_of(target);
+    desk->request->headers[0] = (struct request_header){TEXT("Authorization"), text_of(credential)};
+    desk->request->header_count = 1;
+    desk_take(desk->request);
+}
+
+START_TEST(what_the_operator_asks_needs_the_admin_token)
+{
+    struct desk desk;
+    office_open(&desk);
+    take_with(&desk, "POST", "/admin/reload", "Bearer key-of-alice");
+    desk_expect(&desk, 403, "not_allowed");
+    take_with(&desk, "POST", "/admin/reload", "Bearer nobody");
+    desk_expect(&desk, 401, "invalid_api_key");
+    take_with(&desk, "GET", "/admin/reload", "Bearer admin-token");
+    desk_expect(&desk, 405, "method_not_allowed");
+    desk.terms->admission.mode = ADMISSION_OPEN;
+    take_with(&desk, "POST", "/admin/reload", "Bearer nobody");
+    desk_expect(&desk, 403, "not_allowed");
+    desk.terms->admission.has_admin = false;
+    take_with(&desk, "POST", "/admin/reload", "Bearer admin-token");
+    desk_expect(&desk, 404, "unknown_path");
+    ck_assert_ptr_null(bell_hear(desk.house.bell));
+    office_close(&desk);
+}
+END_TEST
+
+START_TEST(who_asks_for_a_reload_is_answered_when_it_is_done)
+{
+    struct desk desk;
+    office_open(&desk);
+    static const struct {
+        enum reload_result result;
+        const char *text;
+        int status;
+    } cases[] = {
+        {RELOAD_DONE, "{\"object\":\"reload\"}", 200},
+        {RELOAD_REFUSED, "purser.yaml:3: error: it is wrong", 400},
+        {RELOAD_STOPPING, "", 503},
+    };
+    for (size_t i = 0; i < UNIT_COUNT(cases); i++) {
+        take_with(&desk, "POST", "/admin/reload", "Bearer admin-token");
+        ck_assert_int_eq(desk.request->reply.status, 0);
+        bell_answer(bell_hear(desk.house.bell), cases[i].result, text_of(cases[i].text));
+        loop_turn(desk.worker.loop, 1000);
+        ck_assert_ptr_nonnull(last_letter);
+        desk_letter(&desk.worker, last_letter);
+        last_letter = NULL;
+        ck_assert_int_eq(desk.request->reply.status, cases[i].status);
+        ck_assert_uint_ne(text_find(reply_backlog(&desk.request->reply), text_of(cases[i].text), 0),
+                          SIZE_MAX);
+    }
+    office_close(&desk);
+}
+END_TEST
+
+START_TEST(once_purser_stops_no_reload_is_asked_for)
+{
+    struct desk desk;
+    office_open(&desk);
+    take_with(&desk, "POST", "/admin/reload", "Bearer admin-token");
+    uint64_t gone = desk.request->id;
+    desk_next(&desk);
+    bell_silence(desk.house.bell);
+    loop_turn(desk.worker.loop, 1000);
+    ck_assert_ptr_nonnull(last_letter);
+    ck_assert_uint_eq(last_letter->to, gone);
+    desk_letter(&desk.worker, last_letter);
+    last_letter = NULL;
+    ck_assert_int_eq(desk.request->reply.status, 0);
+    take_with(&desk, "POST", "/admin/reload", "Bearer admin-token");
+    desk_expect(&desk, 503, "shutting_down");
+    office_close(&desk);
+}
+END_TEST
+
+UNIT_MAIN(what_the_operator_asks_needs_the_admin_token,
+          who_asks_for_a_reload_is_answered_when_it_is_done,
+          once_purser_stops_no_reload_is_asked_for, model_calls_are_known_by_their_paths,
+          other_paths_are_not_found, other_methods_are_refused, health_needs_no_key,
+          too_many_headers_are_refused, pages_that_may_call_are_told_so_and_others_are_not,
+          the_books_answer_those_who_still_wait)

@@ -26,6 +26,8 @@ START_TEST(every_refusal_has_its_status_code_and_word_about_trying_again)
         {REFUSAL_UPSTREAM_TIMEOUT, 504, "upstream_error", "upstream_timeout", "false", NULL},
         {REFUSAL_UPSTREAM_BAD_ANSWER, 502, "upstream_error", "upstream_bad_answer", "false", NULL},
         {REFUSAL_NOT_ALLOWED, 403, "permission_error", "not_allowed", "false", NULL},
+        {REFUSAL_CONFIGURATION, 400, "invalid_request_error", "invalid_configuration", "false",
+         NULL},
         {REFUSAL_UPSTREAM_AUTH, 502, "upstream_error", "upstream_auth_failed", "false", NULL},
     };
     struct desk desk;
@@ -237,7 +239,24 @@ START_TEST(the_other_verdicts_have_codes_of_their_own)
 }
 END_TEST
 
-UNIT_MAIN(every_refusal_has_its_status_code_and_word_about_trying_again,
+START_TEST(what_is_wrong_with_a_configuration_is_told_whole)
+{
+    struct desk desk;
+    struct buffer told = {0};
+    desk_open(&desk);
+    for (int line = 1; line <= 200; line++)
+        buffer_printf(&told, "purser.yaml:%d: error: it is wrong\n", line);
+    refuse_configuration(desk.request, buffer_string(&told));
+    desk_expect(&desk, 400, "invalid_configuration");
+    ck_assert_uint_ne(text_find(desk_error(&desk, "message"), TEXT("purser.yaml:200: "), 0),
+                      SIZE_MAX);
+    buffer_close(&told);
+    desk_close(&desk);
+}
+END_TEST
+
+UNIT_MAIN(what_is_wrong_with_a_configuration_is_told_whole,
+          every_refusal_has_its_status_code_and_word_about_trying_again,
           what_a_client_sent_is_escaped_in_the_message, an_overlong_message_is_cut_and_still_json,
           a_body_is_refused_with_the_code_of_its_error,
           an_exhausted_budget_says_which_and_until_when,

@@ -1,0 +1,27 @@
+/*
+ * Reload: the configuration file is read again while purser runs.
+ *
+ * The main thread loads and checks the file exactly as at the start. A file with an error changes
+ * nothing. Otherwise budgets change at once, each worker adopts the new terms for what begins from
+ * then on, and when all have, those who asked are answered. What no reload changes keeps its value
+ * and is named in a warning.
+ */
+#ifndef PURSER_CLI_RELOAD_H
+#define PURSER_CLI_RELOAD_H
+
+#include "cli/house.h"
+#include "pipeline/worker.h"
+
+struct handover; /* new terms on their way to all workers */
+
+/* `path`: of the file, NULL if purser runs without one. Takes the ringers (bell.h), who are
+ * answered at the end; none: a signal asked. NULL: nothing changes, and all is said. */
+struct handover *reload_begin(struct estate *estate, const char *path, size_t workers,
+                              struct ringer *ringers);
+
+/* The letter that one worker gets, and what that worker does with it (takes the letter). */
+#define RELOAD_LETTER 102
+struct letter *reload_letter(struct handover *handover);
+void reload_adopt(struct worker *worker, struct letter *letter);
+
+#endif
