@@ -231,6 +231,8 @@ static void random_ask(struct world *world, struct model_ask *ask)
                             .named = chance(world, 60),
                             .unbounded = chance(world, 2),
                             .now_s = world->now_s};
+    if (chance(world, 5)) /* it needs nothing but a request */
+        ask->ask.bound = (struct bound){.choices = 1, .output_free = true};
     if (chance(world, 3))
         ask->ask.price = NULL;
     if (chance(world, 1))
@@ -329,7 +331,7 @@ static void take_wakes(struct world *world)
 static bool has_one_before(const struct world *world, size_t waiter)
 {
     for (size_t at = 0; at < waiter; at++) {
-        if (model_share(&world->waiters[at].ask, &world->waiters[waiter].ask))
+        if (model_share(&world->model, &world->waiters[at].ask, &world->waiters[waiter].ask))
             return true;
     }
     return false;
@@ -426,7 +428,7 @@ static void step_reserve(struct world *world)
     struct model_demand demand = model_assess(&world->model, &ask);
     bool shares = false;
     for (size_t at = 0; at < world->waiter_count; at++)
-        shares = shares || model_share(&world->waiters[at].ask, &ask);
+        shares = shares || model_share(&world->model, &world->waiters[at].ask, &ask);
     EXPECT(world, demand.verdict == VERDICT_GRANTED);
     if (world->failure[0] != 0)
         return;

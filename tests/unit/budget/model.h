@@ -309,11 +309,21 @@ static bool model_is_in_the_way(const struct model *model, const struct model_as
     return false;
 }
 
-static bool model_share(const struct model_ask *a, const struct model_ask *b)
+/* True if it needs something of that unit, unless it is clamped to nothing. */
+static bool model_takes(const struct model_ask *ask, enum unit unit)
+{
+    return model_need(ask, unit, ask->ask.bound.output_free ? 0 : ask->ask.wanted_output) > 0;
+}
+
+/* True if there is an account of which both need something. */
+static bool model_share(const struct model *model, const struct model_ask *a,
+                        const struct model_ask *b)
 {
     for (size_t at = 0; at < a->count; at++) {
         for (size_t other = 0; other < b->count; other++) {
-            if (a->accounts[at] == b->accounts[other])
+            enum unit unit = model->accounts[a->accounts[at]].unit;
+            if (a->accounts[at] == b->accounts[other] && model_takes(a, unit) &&
+                model_takes(b, unit))
                 return true;
         }
     }
