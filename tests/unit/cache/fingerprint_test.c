@@ -110,8 +110,7 @@ START_TEST(whatever_else_differs_does_not_share)
         "\"messages\":[{\"role\":\"user\",\"content\":[\"Hello\"]}]",
         "\"messages\":[{\"content\":\"Hello\",\"role\":\"user\"}]",
         "\"messages\":[{\"role\":\"system\",\"content\":\"Hello\"}]",
-        "\"messages\":[{\"role\":\"user\",\"content\":\"Hello\"},{\"role\":\"user\",\"content\":"
-        "\"Hello\"}]",
+        "\"messages\":[{\"role\":\"user\",\"content\":\"Hello\"},{\"role\":\"user\"}]",
     };
     struct print prints[UNIT_COUNT(others)];
     for (size_t i = 0; i < UNIT_COUNT(others); i++) {
