@@ -1,14 +1,13 @@
 #!/usr/bin/env node
 // Makes config/prices.json from the npm package @pydantic/genai-prices and known.mjs.
 // README.md beside this file says how to run it and what the file it writes means.
-import { execFileSync } from 'node:child_process'
-import { createHash } from 'node:crypto'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import * as known from './known.mjs'
+import { fetchPackage } from './package.mjs'
 
 const PACKAGE = '@pydantic/genai-prices'
 const PINNED = {
@@ -60,19 +59,10 @@ function options() {
   return values
 }
 
-// Fetches, checks and unpacks the package into `folder`; returns its module.
-async function fetchPackage({ version, integrity }, folder) {
-  const packed = execFileSync('npm', ['pack', `${PACKAGE}@${version}`, '--json', '--silent'], {
-    cwd: folder,
-  })
-  const archive = join(folder, JSON.parse(packed)[0].filename)
-  const digest = createHash('sha512').update(readFileSync(archive)).digest('base64')
-  if (integrity !== `sha512-${digest}`) {
-    throw new Error(`${PACKAGE} ${version} has the integrity sha512-${digest}, not ${integrity}`)
-  }
-  execFileSync('tar', ['-xzf', archive, '-C', folder])
-  const { license } = JSON.parse(readFileSync(join(folder, 'package', 'package.json')))
-  const module = await import(pathToFileURL(join(folder, 'package', 'dist', 'index.js')))
+// The package's module.
+async function loadPackage({ version, integrity }, into) {
+  const { folder, license } = fetchPackage({ name: PACKAGE, version, integrity }, into)
+  const module = await import(pathToFileURL(join(folder, 'dist', 'index.js')))
   return { license: license ?? 'MIT', ...module }
 }
 
@@ -330,7 +320,7 @@ async function main() {
   const asked = options()
   const folder = mkdtempSync(join(tmpdir(), 'prices-'))
   try {
-    const genai = await fetchPackage(asked, folder)
+    const genai = await loadPackage(asked, folder)
     const left = new Map()
     const leave = (why, name) => left.set(why, [...(left.get(why) ?? []), name])
     const context = { genai, date: asked.date, leave, seen: new Set() }

@@ -18,6 +18,12 @@ int utf8_size(struct text rest);
 /* The bytes of the run of well-formed characters beyond ASCII that `rest` begins with; may be 0. */
 size_t utf8_run(struct text rest);
 
+bool utf8_valid(struct text text);
+
+/* Appends the text with U+FFFD in the place of what is malformed: one for each longest beginning of
+ * a character that nothing can complete, as the decoders of WHATWG and Python ("replace") do. */
+void utf8_repair(struct text text, struct buffer *out);
+
 /* Writes a code (at most 0x10FFFF, no surrogate) and returns its bytes, 1 to 4. */
 size_t utf8_encode(uint32_t code, char out[4]);
 

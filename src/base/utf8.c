@@ -62,6 +62,54 @@ size_t utf8_run(struct text rest)
     return run;
 }
 
+#define HIGH_BITS 0x8080808080808080u
+
+static size_t ascii_run(struct text rest)
+{
+    size_t run = 0;
+    for (uint64_t word; rest.size - run >= sizeof word; run += sizeof word) {
+        memcpy(&word, rest.at + run, sizeof word);
+        if (word & HIGH_BITS)
+            break;
+    }
+    while (run < rest.size && (unsigned char)rest.at[run] < 0x80)
+        run++;
+    return run;
+}
+
+/* Where the first malformed byte stands; the size of the text if there is none. */
+static size_t valid_run(struct text text)
+{
+    size_t at = 0, last = SIZE_MAX;
+    while (at < text.size && at != last) {
+        last = at;
+        at += ascii_run(text_from(text, at));
+        if (at < text.size)
+            at += utf8_run(text_from(text, at));
+    }
+    return at;
+}
+
+bool utf8_valid(struct text text)
+{
+    return valid_run(text) == text.size;
+}
+
+void utf8_repair(struct text text, struct buffer *out)
+{
+    while (text.size > 0) {
+        size_t valid = valid_run(text), bad = 1;
+        buffer_put(out, text_slice(text, 0, valid));
+        text = text_from(text, valid);
+        if (text.size == 0)
+            return;
+        while (bad < text.size && utf8_size(text_slice(text, 0, bad + 1)) == UTF8_CUT)
+            bad++;
+        buffer_put(out, TEXT("\xEF\xBF\xBD"));
+        text = text_from(text, bad);
+    }
+}
+
 size_t utf8_encode(uint32_t code, char out[4])
 {
     if (code < 0x80) {
