@@ -33,7 +33,7 @@ FAKES   := $(patsubst %.c,$(OUT)/%.o,$(sort $(wildcard tests/fakes/*.c)))
 
 .DEFAULT_GOAL := all
 .SECONDARY:
-.PHONY: all help run test unit units tidy bench fuzz fuzzers scenarios sdk chaos clean packages tools format
+.PHONY: all help run test unit units tidy tokens-oracle bench fuzz fuzzers scenarios sdk chaos clean packages tools format
 
 all: $(OUT)/purser ## build build/release/purser (installs the packages it needs)
 
@@ -55,6 +55,9 @@ chaos: ## kill -9 loop, sleeping disk, drain
 fuzz: ## every parser of outside bytes (SECONDS_EACH=60)
 tidy unit scenarios sdk chaos fuzz:
 	@tests/run $@
+
+tokens-oracle: ## token ids against those of tiktoken: all that is compared, some minutes
+	@tests/run tokens
 
 bench: all tools ## measure against nginx in the same run, write tests/bench/RESULTS.md
 	@tests/packages test
@@ -97,6 +100,9 @@ $(OUT)/tests/fuzz/%: $(OUT)/tests/fuzz/%.o $(OUT)/libpurser.a
 $(OUT)/tests/fakes/provider: $(FAKES)
 	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lz
 
+$(OUT)/tests/oracle/encode: $(OUT)/tests/oracle/encode.o $(OUT)/libpurser.a
+	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
 $(OUT)/tests/bench/load: $(OUT)/tests/bench/load.o
 	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
 
@@ -104,6 +110,8 @@ $(OUT)/%.o: %.c
 	@mkdir -p $(@D)
 	@echo "  cc $<"; $(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-$(OUT)/src/cli/prices.o: config/prices.json # it is embedded
+# These are embedded.
+$(OUT)/src/cli/prices.o: config/prices.json
+$(OUT)/src/money/tokens_ranks.o: $(wildcard config/tokens/*)
 
 -include $(shell find $(OUT) -name '*.d' 2>/dev/null)

@@ -7,6 +7,7 @@
 #include "cli/health.h"
 #include "cli/prices_command.h"
 #include "cli/serve.h"
+#include "cli/tokens.h"
 
 struct command {
     const char *name, *help;
@@ -17,6 +18,8 @@ static const struct command commands[] = {
     {"serve", "run the proxy: purser serve [--config FILE]", cli_serve},
     {"check", "check a configuration: purser check [--print] [FILE]", cli_check},
     {"prices", "show prices: purser prices [MODEL] [--config FILE] [--json]", cli_prices},
+    {"tokens", "count tokens: purser tokens [--encoding NAME | --model NAME] [FILE...]",
+     cli_tokens},
     {"health", "ask a running purser whether it is alive: purser health [URL]", cli_health},
 };
 

@@ -38,8 +38,9 @@ MUST_USE bool tokens_by_model(struct text model, enum tokens_encoding *encoding)
 size_t tokens_count(enum tokens_encoding encoding, struct text text);
 
 /* Never fewer than tokens_count, and the same unless a piece is longer than TOKENS_LONG_PIECE: that
- * counts a token for each byte. For texts of strangers: 1 MB takes at most 0.1 s. */
-#define TOKENS_LONG_PIECE ((size_t)16 * 1024) /* bytes */
+ * counts a token for each byte. For the texts of strangers, who could otherwise make it take all
+ * the memory there is. */
+#define TOKENS_LONG_PIECE ((size_t)1 << 20) /* bytes */
 size_t tokens_at_most(enum tokens_encoding encoding, struct text text);
 
 /* Zero-initialised is empty and valid. */

@@ -48,7 +48,8 @@ static void begin(struct short_piece *piece)
     }
     for (unsigned i = 0; i + 1 < piece->size; i++)
         piece->pairs[i] = pair_of(token_find_pair(piece->ranks, piece->at + i), i);
-    for (unsigned i = piece->size - 1; i == piece->size - 1 || i % LANES != 0; i++)
+    piece->pairs[piece->size - 1] = NO_PAIR;
+    for (unsigned i = piece->size; i % LANES != 0; i++)
         piece->pairs[i] = NO_PAIR;
 }
 

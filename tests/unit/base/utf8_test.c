@@ -95,5 +95,33 @@ START_TEST(a_run_ends_where_the_first_odd_character_begins)
 }
 END_TEST
 
-UNIT_MAIN(a_run_ends_where_the_first_odd_character_begins, encodes_every_code_as_iconv_does,
+START_TEST(a_text_is_valid_or_is_repaired_as_whatwg_says)
+{
+    static const struct {
+        const char *bytes, *repaired;
+    } cases[] = {
+        {"", ""},
+        {"plain words, longer than eight bytes", "plain words, longer than eight bytes"},
+        {"\xC3\xA9 and \xF0\x9F\x98\x80", "\xC3\xA9 and \xF0\x9F\x98\x80"},
+        {"\xE1\x80-", "\uFFFD-"},
+        {"\xE1\x80\xE2", "\uFFFD\uFFFD"},
+        {"\xF0\x80\x80", "\uFFFD\uFFFD\uFFFD"},
+        {"\xF0\x9F\x98", "\uFFFD"},
+        {"\xF1\x80\x80-\x80", "\uFFFD-\uFFFD"},
+        {"\xED\xA0\x80 12345678\xFF", "\uFFFD\uFFFD\uFFFD 12345678\uFFFD"},
+        {"\xC1\xBF\xF4\x90", "\uFFFD\uFFFD\uFFFD\uFFFD"},
+    };
+    for (size_t i = 0; i < UNIT_COUNT(cases); i++) {
+        struct text bytes = text_of(cases[i].bytes);
+        struct buffer repaired = {0};
+        utf8_repair(bytes, &repaired);
+        UNIT_TEXT(buffer_text(&repaired), cases[i].repaired);
+        ck_assert(utf8_valid(bytes) == text_equal(bytes, buffer_text(&repaired)));
+        buffer_close(&repaired);
+    }
+}
+END_TEST
+
+UNIT_MAIN(a_text_is_valid_or_is_repaired_as_whatwg_says,
+          a_run_ends_where_the_first_odd_character_begins, encodes_every_code_as_iconv_does,
           judges_runs_of_edge_bytes_as_iconv_does, tells_cut_from_malformed)
