@@ -192,7 +192,8 @@ const languages = LANGUAGES.map(declaration);
 // The repository's own sources and data, and the packages': C, JavaScript, Python, JSON, Markdown.
 function* codeAndData() {
     const files = ["config/prices.json", "config/purser.yaml", "README.md", "Makefile",
-        "tests/tidy/tidy", "config/generate/prices.mjs", "tests/bench/bench.py"].map((name) => join(ROOT, name));
+        "tests/tidy/tidy", "config/generate/prices.mjs", "tests/bench/bench.py",
+    ].map((name) => join(ROOT, name));
     for (const folder of ["src/books", "src/wire", "src/base", "tests/scenarios"])
         files.push(...readdirSync(join(ROOT, folder)).map((name) => join(ROOT, folder, name)));
     files.push(...["tiktoken_bg.cjs", "README.md", "tiktoken.d.ts", "package.json"]
