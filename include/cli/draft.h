@@ -8,8 +8,8 @@
 #include "pipeline/terms.h"
 
 /* The catalog that a configuration asks for: the built-in prices or its files, and its own models;
- * sealed. NULL with a fault. */
-MUST_USE struct catalog *draft_catalog(const struct config *config, struct fault *fault);
+ * sealed. NULL, and a finding, if one of them is wrong. */
+MUST_USE struct catalog *draft_catalog(const struct config *config, struct findings *findings);
 
 /* The terms of a configuration, which is borrowed and outlives them; takes the catalog. */
 struct terms *draft_terms(const struct config *config, struct catalog *catalog);

@@ -100,8 +100,10 @@ struct config {
     size_t upstream_count;
 
     struct config_texts prices; /* resolved paths; empty: the built-in place */
+    int *price_lines;           /* of the file, for each of them; 0 without one */
     struct config_model *models;
     size_t model_count;
+    int unpriced_line;
     struct text unpriced; /* "refuse", "allow", or the model as which others are priced */
 
     struct budget *budgets; /* money/limit.h; zones are open */

@@ -29,6 +29,10 @@ void connections_forget(void);
 struct pool *pool_open(struct loop *loop);
 void pool_close(struct pool *pool); /* idle connections are closed; none may be in use */
 
+/* Certificates that upstreams name are read again from now on; idle connections that trust the old
+ * ones are closed. */
+void pool_renew(struct pool *pool);
+
 /* An idle connection to where the URL says (scheme, host and port), through the upstream's proxy
  * and verified with its certificates; NULL if there is none. It may have been made for another
  * upstream.

@@ -39,6 +39,9 @@ struct transfer;
 struct transport *transport_open(struct loop *loop);
 void transport_close(struct transport *transport); /* no transfer may be left */
 
+/* See pool_renew. */
+void transport_renew(struct transport *transport);
+
 /* Tells owners what could not be told at once; for the end of a turn. Afterwards it may be pending
  * again. */
 void transport_kick(struct transport *transport);

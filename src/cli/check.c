@@ -45,11 +45,8 @@ static const char *look_up(const char *name)
 
 static void check_prices(const struct config *config, struct findings *findings)
 {
-    struct fault fault;
-    struct catalog *catalog = draft_catalog(config, &fault);
-    if (catalog == NULL)
-        findings_add(findings, FINDING_ERROR, 0, "prices: %s", fault.message);
-    else
+    struct catalog *catalog = draft_catalog(config, findings);
+    if (catalog != NULL)
         config_check_prices(config, catalog, findings);
     catalog_close(catalog);
 }

@@ -42,11 +42,12 @@ static void add_own_model(struct catalog *catalog, const struct config *config,
 }
 
 /* What models without a price are priced as. */
-static bool add_stand_in(struct catalog *catalog, struct text unpriced, struct fault *fault)
+static bool add_stand_in(struct catalog *catalog, const struct config *config,
+                         struct findings *findings)
 {
-    if (text_equal(unpriced, TEXT("refuse")))
+    if (text_equal(config->unpriced, TEXT("refuse")))
         return true;
-    if (text_equal(unpriced, TEXT("allow"))) {
+    if (text_equal(config->unpriced, TEXT("allow"))) {
         const struct model free = {
             .provider = CATALOG_STAND_IN_PROVIDER,
             .name = CATALOG_STAND_IN_NAME,
@@ -57,29 +58,42 @@ static bool add_stand_in(struct catalog *catalog, struct text unpriced, struct f
         catalog_add(catalog, &free, NULL, 0);
         return true;
     }
-    if (catalog_add_stand_in(catalog, unpriced))
+    if (catalog_add_stand_in(catalog, config->unpriced))
         return true;
-    return fault_set(fault,
-                     "unpriced: the model \"%.*s\" has no price itself: write refuse, allow, or a "
-                     "model that `purser prices` lists",
-                     TEXT_ARG(unpriced));
+    findings_add(findings, FINDING_ERROR, config->unpriced_line,
+                 "unpriced: the model \"%.*s\" has no price itself: write refuse, allow, or a "
+                 "model that `purser prices` lists",
+                 TEXT_ARG(config->unpriced));
+    return false;
 }
 
-struct catalog *draft_catalog(const struct config *config, struct fault *fault)
+static bool add_files(struct catalog *catalog, const struct config *config,
+                      struct findings *findings)
 {
-    struct catalog *catalog = catalog_open();
+    struct fault fault;
     bool fine = true;
+    int line = 0;
     if (config->prices.count == 0)
         fine = catalog_load_text(catalog, TEXT("config/prices.json, built in"), prices_built_in(),
-                                 fault);
+                                 &fault);
     for (size_t i = 0; fine && i < config->prices.count; i++) {
         char *path = memory_copy(config->prices.at[i]);
-        fine = catalog_load(catalog, path, fault);
+        line = config->price_lines[i];
+        fine = catalog_load(catalog, path, &fault);
         free(path);
     }
+    if (!fine)
+        findings_add(findings, FINDING_ERROR, line, "prices: %s", fault.message);
+    return fine;
+}
+
+struct catalog *draft_catalog(const struct config *config, struct findings *findings)
+{
+    struct catalog *catalog = catalog_open();
+    bool fine = add_files(catalog, config, findings);
     for (size_t i = 0; i < config->model_count; i++)
         add_own_model(catalog, config, &config->models[i]);
-    if (!fine || !add_stand_in(catalog, config->unpriced, fault)) {
+    if (!fine || !add_stand_in(catalog, config, findings)) {
         catalog_close(catalog);
         return NULL;
     }
@@ -260,14 +274,11 @@ static void free_basis(void *basis)
 
 struct terms *draft_load(const char *path, struct findings *findings)
 {
-    struct fault fault;
     struct config *config = config_load(path, environment, findings);
     if (config == NULL)
         return NULL;
-    struct catalog *catalog = draft_catalog(config, &fault);
-    if (catalog == NULL)
-        findings_add(findings, FINDING_ERROR, 0, "prices: %s", fault.message);
-    else
+    struct catalog *catalog = draft_catalog(config, findings);
+    if (catalog != NULL)
         config_check_prices(config, catalog, findings);
     if (findings->errors > 0) {
         catalog_close(catalog);

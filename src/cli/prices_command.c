@@ -417,29 +417,34 @@ static const char *look_up(const char *name)
     return getenv(name);
 }
 
+static void tell(struct findings *findings, const char *path)
+{
+    struct buffer told = {0};
+    findings_print(findings, path == NULL ? TEXT_NONE : text_of(path), &told);
+    (void)fprintf(stderr, "%s", buffer_string(&told));
+    buffer_close(&told);
+}
+
 /* NULL, and everything that is wrong on standard error. */
 static struct config *load(const char *path)
 {
     struct findings findings = {0};
-    struct buffer told = {0};
     struct config *config = config_load(path, look_up, &findings);
-    if (config == NULL) {
-        findings_print(&findings, text_of(path), &told);
-        (void)fprintf(stderr, "%s", buffer_string(&told));
-    }
-    buffer_close(&told);
+    if (config == NULL)
+        tell(&findings, path);
     findings_close(&findings);
     return config;
 }
 
 static int run(const struct asking *asking, const struct config *config)
 {
-    struct fault fault;
-    struct catalog *catalog = draft_catalog(config, &fault);
-    if (catalog == NULL) {
-        (void)fprintf(stderr, "purser prices: %s\n", fault.message);
+    struct findings findings = {0};
+    struct catalog *catalog = draft_catalog(config, &findings);
+    if (catalog == NULL)
+        tell(&findings, asking->path);
+    findings_close(&findings);
+    if (catalog == NULL)
         return EXIT_FAILURE;
-    }
     struct terms *terms = draft_terms(config, catalog);
     int status = show(terms, asking);
     terms_drop(terms);

@@ -81,6 +81,17 @@ static void complete_budgets(struct reader *reader)
     }
 }
 
+/* For those who find something wrong later. */
+static void complete_lines(struct reader *reader)
+{
+    struct config *config = reader->config;
+    config->price_lines =
+        arena_new(&config->arena, config->prices.count * sizeof(*config->price_lines));
+    for (size_t i = 0; reader->has_lines && i < config->prices.count; i++)
+        config->price_lines[i] = reader_line(reader, "prices", i, NULL);
+    config->unpriced_line = reader->has_lines ? reader_line(reader, "unpriced", 0, NULL) : 0;
+}
+
 /* ---- the document ---- */
 
 static void report_syntax(struct reader *reader, const yaml_parser_t *parser, struct text yaml)
@@ -116,6 +127,7 @@ static void read_document(struct reader *reader)
     complete_paths(reader->config);
     complete_providers(reader->config);
     complete_budgets(reader);
+    complete_lines(reader);
     check_access(reader);
     check_upstreams(reader);
     check_budgets(reader);

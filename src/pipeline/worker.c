@@ -83,6 +83,7 @@ void worker_adopt(struct worker *worker, struct terms *terms)
 {
     terms_drop(worker->terms);
     worker->terms = terms;
+    transport_renew(worker->transport);
 }
 
 void worker_close(struct worker *worker)

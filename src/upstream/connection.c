@@ -18,6 +18,7 @@
 #define IDLE_MOST    256              /* kept per worker */
 #define IDLE_US      (55 * 1000000ll) /* kept so long: many servers close after a minute */
 #define SWEEP_US     (5 * 1000000ll)
+#define DAY_US       (86400 * 1000000ll)
 
 enum state { STATE_CONNECTING, STATE_IN_USE, STATE_IDLE };
 
@@ -29,6 +30,7 @@ struct pool {
     struct connection *idle; /* most recently used first */
     size_t idle_count;
     size_t alive;
+    int64_t renewed_us; /* when pool_renew was called; 0: never */
     char received[RECEIVE_SIZE];
 };
 
@@ -254,6 +256,18 @@ void connection_keep(struct connection *connection)
     connection_close(connection);
 }
 
+void pool_renew(struct pool *pool)
+{
+    struct connection *connection = pool->idle;
+    pool->renewed_us = loop_steady_us(pool->loop);
+    while (connection != NULL) {
+        struct connection *next = connection->next;
+        if (connection->place.ca.size > 0)
+            connection_close(connection);
+        connection = next;
+    }
+}
+
 /* ---- standing connections ---- */
 
 static void ready(void *context, uint32_t events)
@@ -409,6 +423,18 @@ const char *connection_why(const struct connection *connection)
 
 /* ---- making and closing ---- */
 
+/* curl remembers what it has read for a day; nothing from before the renewal may be taken. */
+static void trust(struct connection *connection, const char *ca)
+{
+    curl_easy_setopt(connection->easy, CURLOPT_CAINFO, ca);
+#if LIBCURL_VERSION_NUM >= 0x075700
+    const struct pool *pool = connection->pool;
+    int64_t age_us = loop_steady_us(pool->loop) - pool->renewed_us;
+    if (pool->renewed_us != 0 && age_us < DAY_US)
+        curl_easy_setopt(connection->easy, CURLOPT_CA_CACHE_TIMEOUT, (long)(age_us / 1000000));
+#endif
+}
+
 static void configure(struct connection *connection, const struct upstream *upstream,
                       const char *url)
 {
@@ -434,7 +460,7 @@ static void configure(struct connection *connection, const struct upstream *upst
     curl_easy_setopt(easy, CURLOPT_HTTPPROXYTUNNEL, 1L);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)upstream->connect_ms);
     if (upstream->ca.size > 0)
-        curl_easy_setopt(easy, CURLOPT_CAINFO, upstream->ca.at);
+        trust(connection, upstream->ca.at);
 }
 
 struct connection *connection_make(struct pool *pool, const struct upstream *upstream,

@@ -109,6 +109,11 @@ struct transport *transport_open(struct loop *loop)
     return transport;
 }
 
+void transport_renew(struct transport *transport)
+{
+    pool_renew(transport->pool);
+}
+
 void transport_close(struct transport *transport)
 {
     if (transport == NULL)

@@ -1,55 +1,16 @@
 """Changing the configuration while purser runs: SIGHUP and POST /admin/reload."""
 
 import json
-import signal
-import socket
+import subprocess
 import threading
 import time
 
 import httpx
-import pytest
 
-from harness import ADMIN, KEY, OUT, Process, Provider, Purser, error_of, events_of, free_port, upstream_of, usd, \
-    wait_until
-from purses import BOB, Calls, amount, bound_of, budget, dollars
-
-ALICE = {"id": "alice", "key": KEY, "team": "research"}
-BOTH = [ALICE, {"id": "bob", "key": BOB, "team": "sales"}]
-ONLY_BOB = BOTH[1:]
-
-
-def by_signal(purser):
-    """Reloads, and waits until the log says what came of it."""
-    before = purser.log().count(" reload: ")
-    purser.process.signal(signal.SIGHUP)
-
-    def told():
-        lines = [line for line in purser.log().splitlines() if " reload: " in line][before:]
-        return lines if lines and ("in force" in lines[-1] or "nothing is changed" in lines[-1]) \
-            else None
-    return wait_until(told, what="the reload")
-
-
-def by_request(purser):
-    answer = purser.reload()
-    assert answer.status_code == 200, answer.text
-    return answer.json()
-
-
-EITHER_WAY = pytest.mark.parametrize("reload", [by_signal, by_request])
-
-
-def admin(purser, method="POST", path="/admin/reload", token=ADMIN):
-    return purser.client.request(method, path, headers={"Authorization": f"Bearer {token}"})
-
-
-def price_file(folder, name="gpt-4o-mini", input=0.15, output=0.60):
-    path = folder / "prices.json"
-    path.write_text(json.dumps({"format": 1, "models": [
-        {"provider": "openai", "name": name, "kind": "chat", "reasoning": False,
-         "max_input": 100000, "max_output": 1000, "tiers": [{"input": input, "output": output}]}]}))
-    return str(path)
-
+from harness import ADMIN, KEY, OUT, Provider, Upstream, error_of, events_of, free_port, \
+    plain_answer, read_message, upstream_of, usd, wait_until
+from purses import BOB, Calls, amount, bound_of, budget
+from reloading import ALICE, BOTH, EITHER_WAY, ONLY_BOB, admin, by_request, by_signal, price_file
 
 # ---- keys ----
 
@@ -234,6 +195,40 @@ def test_the_key_and_the_timeouts_of_an_upstream_change(start):
         error_of(purser.chat(fake="delay_ms=2000"), 504, "upstream_timeout")
 
 
+def another_certificate(folder):
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=other",
+                    "-keyout", folder / "other.key", "-out", folder / "other.pem"],
+                   check=True, capture_output=True)
+    return (folder / "other.pem").read_bytes()
+
+
+def test_certificates_to_trust_are_read_again(start, certificate, tls_context, tmp_path):
+    """Under the same name; also by connections that are idle, and by what a library remembers."""
+    completion = json.dumps({"id": "x", "object": "chat.completion", "choices": [],
+                             "usage": {"prompt_tokens": 1, "completion_tokens": 1}})
+    trusted, good = tmp_path / "ca.pem", (certificate / "cert.pem").read_bytes()
+    other = another_certificate(tmp_path)
+
+    def answer(connection, _head, _body):
+        connection.sendall(plain_answer(completion))
+        while read_message(connection)[0]:
+            connection.sendall(plain_answer(completion))
+
+    with Upstream(answer, tls_context) as upstream:
+        trusted.write_bytes(good)
+        purser = start(None, workers=1, upstreams=[{
+            "name": "tls", "base_url": upstream.url, "api_key": "k", "ca": str(trusted)}])
+        assert purser.chat().status_code == 200
+        assert purser.chat().status_code == 200
+        trusted.write_bytes(other)
+        by_request(purser)
+        error_of(purser.chat(), 502, "upstream_unreachable")
+        trusted.write_bytes(good)
+        by_request(purser)
+        assert purser.chat().status_code == 200
+
+
 # ---- prices ----
 
 @EITHER_WAY
@@ -262,17 +257,6 @@ def test_a_call_is_booked_at_the_price_with_which_it_began(start, tmp_path):
     assert line["cost_nano_usd"] == line["prompt_tokens"] * 1000 + 10 * 2000
     assert line["price_version"] != told["price_version"]
     assert purser.booked(purser.chat())["price_version"] == told["price_version"]
-
-
-def test_a_file_begun_later_names_the_new_prices(start, tmp_path):
-    """The open line of a ledger file tells the catalog in force."""
-    purser = start(prices=[price_file(tmp_path, input=1, output=2)], ledger={"rotate_mb": 1})
-    price_file(tmp_path, input=3, output=5)
-    version = by_request(purser)["price_version"]
-    purser.end()
-    purser.start()
-    assert [line["price_version"] for line in purser.ledger()
-            if line["kind"] == "open"][-1] == version
 
 
 # ---- everything else ----
@@ -335,6 +319,33 @@ def test_the_largest_body_and_the_longest_life_of_a_request_change(start):
     error_of(purser.chat(fake="delay_ms=4000"), 504, "upstream_timeout")
 
 
+def test_who_may_call_changes_with_the_mode(start):
+    purser = start(budgets=[budget(usd=1)])
+    purser.configure(auth={"mode": "open", "admin_token": ADMIN}, keys=[])
+    by_request(purser)
+    assert purser.booked(purser.chat(key="whatever"))["key"] == "open"
+    error_of(admin(purser, token="whatever"), 403, "not_allowed")
+    purser.configure(auth={"mode": "passthrough", "admin_token": ADMIN})
+    by_request(purser)
+    assert purser.booked(purser.chat(key="sk-anything"))["key"].startswith("sha256-")
+    purser.configure(auth={"mode": "keys", "admin_token": ADMIN}, keys=BOTH)
+    by_request(purser)
+    error_of(purser.chat(key="sk-anything"), 401, "invalid_api_key")
+    assert purser.booked(purser.chat())["key"] == "alice"
+
+
+def test_the_time_to_drain_changes(start, provider):
+    purser = start(limits={"drain_seconds": 3600})
+    purser.configure(limits={"drain_seconds": 0})
+    by_request(purser)
+    calls = Calls(purser)
+    calls.add("slow", fake="delay_ms=30000,output=1")
+    wait_until(lambda: provider.bill()["open"] == 1, what="the call")
+    assert purser.process.end(20) == 0
+    assert "for 0 s" in purser.log()
+    assert calls.all()["slow"].status_code == 503
+
+
 def test_the_environment_is_read_again_as_it_was_at_the_start(start):
     purser = start(env={"BOBS_KEY": BOB})
     purser.configure(keys=[{"id": "bob", "key": "${BOBS_KEY}"}])
@@ -342,151 +353,7 @@ def test_the_environment_is_read_again_as_it_was_at_the_start(start):
     assert purser.chat(key=BOB).status_code == 200
 
 
-# ---- a bad file ----
-
-BROKEN = {
-    "yaml": ("keys: [\n", "this is not YAML", 2),
-    "unknown option": ("budgest: []\n", 'budgest', 1),
-    "type": ("listen: 127.0.0.1:0\nworkers: many\n", "workers", 2),
-}
-
-
-@pytest.mark.parametrize("name", BROKEN)
-def test_a_bad_file_changes_nothing_and_says_why_with_its_line(start, name):
-    text, part, line = BROKEN[name]
-    purser = start(budgets=[budget(usd=1)])
-    purser.chat()
-    before = purser.budgets()
-    purser.config_path.write_text(text)
-    error = error_of(purser.reload(), 400, "invalid_configuration")
-    assert f"{purser.config_path}:{line}: error: " in error["message"]
-    assert part in error["message"]
-    lines = by_signal(purser)
-    assert any(f"{purser.config_path}:{line}: error: " in told for told in lines)
-    assert "nothing is changed" in lines[-1]
-    assert purser.budgets() == before
-    assert purser.chat().status_code == 200
-
-
-def test_all_that_is_wrong_is_said_at_once(start):
-    purser = start()
-    purser.config_path.write_text("a: 1\nb: 2\nc: 3\n" + "d" * 900 + ": 4\n")
-    message = error_of(purser.reload(), 400, "invalid_configuration")["message"]
-    for number in (1, 2, 3, 4):
-        assert f"{purser.config_path}:{number}: error: " in message
-
-
-def test_a_file_that_is_gone_or_empty_changes_nothing(start):
-    purser = start()
-    purser.config_path.unlink()
-    error = error_of(purser.reload(), 400, "invalid_configuration")
-    assert "cannot read the file: No such file" in error["message"]
-    purser.config_path.write_text("")
-    error_of(purser.reload(), 400, "invalid_configuration")
-    assert purser.chat().status_code == 200
-
-
-def test_a_price_file_that_is_missing_or_broken_changes_nothing(start, tmp_path):
-    purser = start(prices=[price_file(tmp_path)], budgets=[budget(usd=1)])
-    version = purser.booked(purser.chat())["price_version"]
-    (tmp_path / "prices.json").unlink()
-    error = error_of(purser.reload(), 400, "invalid_configuration")
-    assert "prices.json" in error["message"]
-    (tmp_path / "prices.json").write_text("{")
-    assert "prices.json" in error_of(purser.reload(), 400, "invalid_configuration")["message"]
-    assert purser.booked(purser.chat())["price_version"] == version
-
-
-def test_models_without_a_price_are_told_as_at_the_start(start):
-    purser = start(budgets=[budget(usd=1)])
-    upstream = {"name": "own", "base_url": "http://127.0.0.1:9", "models": ["nobodys-model"]}
-    purser.configure(upstreams=[upstream], unpriced="nobodys-model")
-    error = error_of(purser.reload(), 400, "invalid_configuration")
-    assert "unpriced: " in error["message"]
-    assert purser.chat().status_code == 200
-    purser.configure(unpriced="refuse")
-    assert any('"nobodys-model" has no price' in line for line in by_request(purser)["warnings"])
-    error_of(purser.chat(model="nobodys-model"), 400, "model_not_priced")
-
-
-def test_open_to_everybody_is_not_put_in_force_on_a_public_address(tmp_path):
-    with Provider() as provider:
-        port = free_port()
-        config = {"listen": f"0.0.0.0:{port}", "auth": {"admin_token": ADMIN}, "keys": [ALICE],
-                  "upstreams": [upstream_of(provider)]}
-        purser = Purser(config=config, folder=tmp_path, start=False)
-        purser.port, purser.base = port, f"http://127.0.0.1:{port}"
-        purser.client.base_url = purser.base
-        with purser.start():
-            purser.configure(listen=f"127.0.0.1:{port}", auth={"mode": "open"}, keys=[])
-            error = error_of(purser.reload(), 400, "invalid_configuration")
-            assert f"listens on 0.0.0.0:{port}" in error["message"]
-            error_of(purser.chat(key="nobody"), 401, "invalid_api_key")
-
-
-# ---- who may ask ----
-
-def test_only_the_admin_token_reloads(start):
-    purser = start()
-    error_of(admin(purser, token=KEY), 403, "not_allowed")
-    error_of(admin(purser, token="wrong-0123456789"), 401, "invalid_api_key")
-    error_of(purser.client.post("/admin/reload", headers={"Authorization": ""}), 401,
-             "invalid_api_key")
-    error_of(admin(purser, method="GET"), 405, "method_not_allowed")
-    error_of(admin(purser, path="/admin/other"), 404, "unknown_path")
-    error_of(purser.client.post("/admin/reload", headers={
-        "Authorization": f"Bearer {ADMIN}", "Origin": "https://evil.example"}), 403,
-        "origin_not_allowed")
-    assert " reload: " not in purser.log()
-
-
-def test_without_an_admin_token_it_is_off(start):
-    purser = start(auth={"mode": "keys"})
-    error = error_of(purser.reload(), 404, "unknown_path")
-    assert "admin_token" in error["message"]
-    purser.configure(auth={"mode": "keys", "admin_token": ADMIN})
-    by_signal(purser)
-    assert purser.reload().status_code == 200
-
-
-def test_without_a_file_there_is_nothing_to_read_again(tmp_path):
-    port = free_port()
-    environment = {"PATH": "/usr/bin:/bin", "PURSER_LISTEN": f"127.0.0.1:{port}",
-                   "OPENAI_API_KEY": "sk-upstream", "PURSER_ADMIN_TOKEN": ADMIN}
-    process = Process([OUT / "purser", "serve"], tmp_path / "log", env=environment, cwd=tmp_path)
-    try:
-        wait_until(lambda: "listens on" in process.log(), what="purser")
-        process.signal(signal.SIGHUP)
-        wait_until(lambda: "without a configuration file" in process.log(), what="the answer")
-    finally:
-        assert process.end() == 0
-
-
-# ---- at the edges ----
-
-def test_a_signal_while_it_stops_does_nothing(start, provider):
-    purser = start()
-    calls = Calls(purser)
-    calls.add("slow", fake="delay_ms=1500,output=1")
-    wait_until(lambda: provider.bill()["open"] == 1, what="the call")
-    purser.process.signal(signal.SIGTERM)
-    wait_until(lambda: "stopping" in purser.log(), what="the stop")
-    purser.configure(keys=ONLY_BOB)
-    purser.process.signal(signal.SIGHUP)
-    wait_until(lambda: "nothing is reloaded" in purser.log(), what="the signal")
-    assert calls.all()["slow"].status_code == 200
-    purser.end()
-
-
-def test_who_asks_and_hangs_up_is_forgotten(start):
-    purser = start()
-    request = (f"POST /admin/reload HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {ADMIN}\r\n"
-               "Content-Length: 0\r\n\r\n").encode()
-    for _ in range(50):
-        with socket.create_connection(("127.0.0.1", purser.port)) as connection:
-            connection.sendall(request)
-    assert by_request(purser)["status"] == "ok"
-
+# ---- all at once ----
 
 def test_many_reloads_under_load_lose_neither_a_call_nor_a_cent(start, provider, tmp_path):
     teams = budget(usd=1000, name="teams", scope="team", window="day")

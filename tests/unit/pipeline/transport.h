@@ -25,6 +25,11 @@ void transport_close(struct transport *transport)
     (void)transport;
 }
 
+void transport_renew(struct transport *transport)
+{
+    (void)transport;
+}
+
 void transport_kick(struct transport *transport)
 {
     (void)transport;
