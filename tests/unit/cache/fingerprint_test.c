@@ -408,6 +408,38 @@ START_TEST(a_changed_meaning_changes_the_digest_and_another_spelling_does_not)
 }
 END_TEST
 
+START_TEST(no_change_of_a_single_byte_shares)
+{
+    static const char raw[] =
+        "{\"model\":\"gpt-4o\",\"messages\":[{\"role\":\"system\",\"content\":\"Be "
+        "\\u2019\\n\\\"\"},{"
+        "\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"a\\u2013\"}]}],"
+        "\"temperature\":0,\"n\":12,\"stop\":[\"x\",null,1.50],\"logit_bias\":{\"7\":-3e1,\"8\":"
+        "true},"
+        "\"seed\":-7}";
+    char copy[sizeof(raw)];
+    struct body_error error;
+    struct body body;
+    struct print print = chat_print(text_of(raw), false);
+    size_t taken = 0;
+
+    for (size_t at = 0; at + 1 < sizeof(raw); at++) {
+        for (int byte = 0; byte < 256; byte++) {
+            memcpy(copy, raw, sizeof(raw));
+            copy[at] = (char)byte;
+            struct text changed = text_make(copy, sizeof(raw) - 1);
+            if (copy[at] == raw[at] || !body_read(ENDPOINT_CHAT, changed, &arena, &body, &error))
+                continue;
+            struct fingerprint_ask ask = plain_ask(&body);
+            ck_assert_msg(!equal(print, print_of(&ask)), "%.*s", TEXT_ARG(changed));
+            taken++;
+        }
+        arena_close(&arena);
+    }
+    ck_assert_uint_gt(taken, 5000);
+}
+END_TEST
+
 /* ---- headers ---- */
 
 START_TEST(headers_of_agents_traces_and_connections_do_not_matter)
@@ -552,5 +584,6 @@ UNIT_MAIN(the_same_in_another_spelling_shares, whatever_else_differs_does_not_sh
           one_input_is_told_from_a_request_and_from_another_input,
           normalized_folds_the_last_user_message,
           a_changed_meaning_changes_the_digest_and_another_spelling_does_not,
-          headers_of_agents_traces_and_connections_do_not_matter, what_is_not_storable_does_not_fit,
-          no_combination_with_something_not_storable_fits, embeddings_fit_if_they_are_to)
+          no_change_of_a_single_byte_shares, headers_of_agents_traces_and_connections_do_not_matter,
+          what_is_not_storable_does_not_fit, no_combination_with_something_not_storable_fits,
+          embeddings_fit_if_they_are_to)

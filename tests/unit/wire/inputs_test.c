@@ -75,8 +75,7 @@ START_TEST(refuses_answers_that_lack_an_embedding)
         "{\"data\":[{\"index\":0,\"embedding\":[1]},{\"index\":1,\"embedding\":null}]}",
         "{\"data\":[{\"index\":0,\"embedding\":[1]},{\"index\":1}]}",
         "{\"data\":[{\"index\":0,\"embedding\":[1]},7]}",
-        "{\"data\":[{\"index\":0,\"embedding\":[1]},{\"index\":1,\"embedding\":[1]},{\"index\":1,"
-        "\"embedding\":[1]}]}",
+        "{\"data\":[{\"index\":0,\"embedding\":[]},{\"index\":1,\"embedding\":[]},{\"index\":2}]}",
         "{\"error\":{},\"data\":[{\"index\":0,\"embedding\":[1]},{\"index\":1,\"embedding\":[1]}]}",
     };
     struct text found[2];
