@@ -232,6 +232,16 @@ static void put_last_event(struct writer *writer, const struct tree *choice)
 /* The parts of a message, in the order in which they come. */
 enum stage { STAGE_ROLE, STAGE_OTHERS, STAGE_CONTENT, STAGE_CALLS, STAGES };
 
+static bool is_empty(const struct tree *member)
+{
+    bool grows =
+        member->kind == TREE_TEXT || member->kind == TREE_LIST || member->kind == TREE_INDEXED;
+
+    return member->kind == TREE_NULL ||
+           (grows && member->first == NULL && member->children == NULL);
+}
+
+/* What is empty comes with the role. */
 static enum stage stage_of(const struct tree *member)
 {
     static const struct {
@@ -243,12 +253,15 @@ static enum stage stage_of(const struct tree *member)
         {TEXT("function_call"), STAGE_CALLS},
     };
 
+    if (is_empty(member)) {
+        return STAGE_ROLE;
+    }
     for (size_t i = 0; i < sizeof(stages) / sizeof(stages[0]); i++) {
-        if (member->kind != TREE_NULL && text_equal(member->name, stages[i].name)) {
+        if (text_equal(member->name, stages[i].name)) {
             return stages[i].stage;
         }
     }
-    return member->kind == TREE_NULL ? STAGE_ROLE : STAGE_OTHERS;
+    return STAGE_OTHERS;
 }
 
 /* One call, as a delta has it: with its index. */
@@ -293,8 +306,6 @@ static void put_opening(struct writer *writer, const struct tree *member)
         tree_put_member(writer->out, member);
     } else if (text_equal(name, TEXT("content")) && member->kind == TREE_TEXT) {
         json_put_raw_member(writer->out, name, TEXT("\"\""));
-    } else if (text_equal(name, TEXT("tool_calls")) && member->children == NULL) {
-        json_put_raw_member(writer->out, name, TEXT("[]"));
     }
 }
 

@@ -42,10 +42,10 @@ START_TEST(a_whole_answer_becomes_the_stream_that_openai_sends)
         "\"total_tokens\":3}}";
     const char *events = events_of(ENDPOINT_CHAT, whole, false);
     ck_assert_ptr_nonnull(events);
-    ck_assert_str_eq(events, DELTA("\"role\":\"assistant\",\"content\":\"\",\"refusal\":null",
-                                   "null") DELTA("\"annotations\":[]", "null")
-                                 DELTA("\"content\":\"Hi\\n\\ud83d\\ude00\"", "null")
-                                     DELTA("", "\"stop\"") DONE);
+    ck_assert_str_eq(
+        events,
+        DELTA("\"role\":\"assistant\",\"content\":\"\",\"refusal\":null,\"annotations\":[]", "null")
+            DELTA("\"content\":\"Hi\\n\\ud83d\\ude00\"", "null") DELTA("", "\"stop\"") DONE);
     events = events_of(ENDPOINT_CHAT, whole, true);
     ck_assert_ptr_nonnull(strstr(events, "}],\"usage\":null}\n\n"));
     ck_assert_ptr_nonnull(strstr(events,
