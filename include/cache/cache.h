@@ -11,6 +11,8 @@
 #include "base/hash.h"
 #include "cache/flight.h"
 
+#define FINGERPRINT_SIZE KEYED_HASH_SIZE /* cache/fingerprint.h */
+
 #define CACHE_SHARDS 8
 
 struct cache_options {
@@ -40,7 +42,7 @@ enum cache_answer {
 };
 
 struct cache_question {
-    const uint8_t *digest;      /* HASH_SIZE bytes: the fingerprint */
+    const uint8_t *digest;      /* FINGERPRINT_SIZE bytes: the fingerprint */
     enum recording_shape shape; /* asked for: a flight is shared in one shape only; a hit may be
                                    of the other one */
     bool look;                  /* an answer from the cache will do (not: no-cache) */
@@ -62,10 +64,11 @@ void cache_ask(struct cache *cache, const struct cache_question *question,
 /* ---- parts: answers that are no flight's (one input of an embeddings batch) ---- */
 
 /* A COMPLETE recording with a reference for the caller; NULL if there is none. */
-struct recording *cache_get(struct cache *cache, const uint8_t digest[HASH_SIZE], int64_t now_us);
+struct recording *cache_get(struct cache *cache, const uint8_t digest[FINGERPRINT_SIZE],
+                            int64_t now_us);
 /* Takes a reference of its own. Replaces what is there. Not kept if too large. */
-void cache_put(struct cache *cache, const uint8_t digest[HASH_SIZE], struct recording *recording,
-               int64_t now_us);
+void cache_put(struct cache *cache, const uint8_t digest[FINGERPRINT_SIZE],
+               struct recording *recording, int64_t now_us);
 
 /* ---- what it did ---- */
 

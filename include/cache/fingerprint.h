@@ -1,10 +1,11 @@
 /*
  * Fingerprints: which requests have the same answer.
  *
- * A fingerprint is a digest, keyed by a secret of the process, over everything that can change
- * the answer, the route or its limits: name space, dialect and endpoint, where calls go, headers
- * that reach the upstream, and every top-level member of the body but those that only say who asks
- * or in which shape the answer is wanted (the table is in the source). What is not known counts.
+ * A fingerprint is a keyed hash (base/hash.h; the key is a secret of the process) over everything
+ * that can change the answer, the route or its limits: name space, dialect and endpoint, where
+ * calls go, headers that reach the upstream, and every top-level member of the body but those that
+ * only say who asks or in which shape the answer is wanted (the table is in the source). What is
+ * not known counts.
  *
  * The canonical form. Top-level members are sorted by their unescaped names, those of the same name
  * stay in their order (so do all if there are more than 64); white space between tokens is left
@@ -16,7 +17,7 @@
 #ifndef PURSER_CACHE_FINGERPRINT_H
 #define PURSER_CACHE_FINGERPRINT_H
 
-#include "base/hash.h"
+#include "cache/cache.h"
 #include "wire/body.h"
 
 struct fingerprint_header {
@@ -24,7 +25,6 @@ struct fingerprint_header {
 };
 
 struct fingerprint_ask {
-    const uint8_t *secret;   /* HASH_SIZE bytes */
     struct text name_space;  /* "key alice", "team research", "all": who shares */
     struct text routes;      /* a version of where calls go; other routes, other answers */
     const struct body *body; /* read by body_read */
@@ -36,14 +36,15 @@ struct fingerprint_ask {
                         one part of type text; else, and if nothing were left, it counts exactly */
 };
 
-/* One pass over the body, about the speed of SHA-256. */
-void fingerprint_request(const struct fingerprint_ask *ask, struct hasher *hasher,
-                         uint8_t digest[HASH_SIZE]);
+/* One pass over the body. The hasher's key is the process's secret. */
+void fingerprint_request(const struct fingerprint_ask *ask, struct keyed_hasher *hasher,
+                         uint8_t digest[FINGERPRINT_SIZE]);
 
-/* The same for one input of an embeddings request: all but `input`, which is this one element
- * (raw JSON). Never equal to a fingerprint of a whole request. */
-void fingerprint_input(const struct fingerprint_ask *ask, struct text input, struct hasher *hasher,
-                       uint8_t digest[HASH_SIZE]);
+/* The same for each input of an embeddings request by itself: all but `input`, which is this one
+ * element (raw JSON). Never equal to a fingerprint of a whole request. Another pass over the body,
+ * and one over the inputs. */
+void fingerprint_inputs(const struct fingerprint_ask *ask, const struct text *inputs, size_t count,
+                        struct keyed_hasher *hasher, uint8_t (*digests)[FINGERPRINT_SIZE]);
 
 /* False for headers that upstreams do not read for their answers: agents, tracing, ids, connection
  * management, SDK telemetry. What is not known matters. */

@@ -26,6 +26,9 @@ enum flight_letter {
     FLIGHT_LETTER_PAY,
     /* To the call that asked for a payer: whom it asked will not pay or has gone; ask the next. */
     FLIGHT_LETTER_DECLINED,
+    /* To the call that once asked for a payer: a follower left. `value` is the id of its request.
+     */
+    FLIGHT_LETTER_LEFT,
 };
 
 /* Who asks for a new payer: a call. */

@@ -27,7 +27,7 @@ struct flight {
     /* Set when it begins. */
     struct shard *shard;
     struct recording *recording;
-    uint8_t digest[HASH_SIZE];
+    uint8_t digest[FINGERPRINT_SIZE];
     enum recording_shape shape;
     uint64_t generation; /* the shard's then */
 
@@ -39,7 +39,7 @@ struct flight {
     size_t count;
     struct follower *promised; /* was told to lead and did not yet */
     struct follower *asked;    /* was asked to pay and did not answer yet */
-    struct flight_payee payee; /* by whom */
+    struct flight_payee payee; /* by whom: the call under way, once its client is gone */
 };
 
 /* Begins one and registers it; the leader's reference is the caller's. The shard's lock is held. */

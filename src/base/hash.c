@@ -1,5 +1,5 @@
 /*
- * SHA-256: libcrypto's, and the only place that knows libcrypto.
+ * SHA-256 and Poly1305: libcrypto's, and the only place that knows libcrypto.
  */
 #include "base/hash.h"
 
@@ -64,6 +64,54 @@ void hash_text(struct text bytes, uint8_t out[HASH_SIZE])
     struct hasher *hasher = hasher_open();
     hasher_digest(hasher, &bytes, 1, out);
     hasher_close(hasher);
+}
+
+/* ---- the keyed one ---- */
+
+struct keyed_hasher {
+    EVP_MAC *method;
+    EVP_MAC_CTX *state;
+    uint8_t key[KEYED_HASH_KEY];
+};
+
+struct keyed_hasher *keyed_hasher_open(const uint8_t key[KEYED_HASH_KEY])
+{
+    struct keyed_hasher *hasher = memory_new(sizeof(*hasher));
+    hasher->method = EVP_MAC_fetch(NULL, "POLY1305", NULL);
+    ASSERT(hasher->method != NULL);
+    hasher->state = EVP_MAC_CTX_new(hasher->method);
+    ASSERT(hasher->state != NULL);
+    memcpy(hasher->key, key, KEYED_HASH_KEY);
+    return hasher;
+}
+
+void keyed_hasher_close(struct keyed_hasher *hasher)
+{
+    if (hasher == NULL)
+        return;
+    EVP_MAC_CTX_free(hasher->state);
+    EVP_MAC_free(hasher->method);
+    free(hasher);
+}
+
+void keyed_hasher_begin(struct keyed_hasher *hasher)
+{
+    int good = EVP_MAC_init(hasher->state, hasher->key, KEYED_HASH_KEY, NULL);
+    ASSERT(good == 1);
+}
+
+void keyed_hasher_put(struct keyed_hasher *hasher, struct text bytes)
+{
+    int good = EVP_MAC_update(hasher->state, (const unsigned char *)bytes.at, bytes.size);
+    ASSERT(good == 1);
+}
+
+void keyed_hasher_end(struct keyed_hasher *hasher, uint8_t out[KEYED_HASH_SIZE])
+{
+    size_t size = 0;
+    int good = EVP_MAC_final(hasher->state, out, &size, KEYED_HASH_SIZE);
+    ASSERT(good == 1);
+    ASSERT(size == KEYED_HASH_SIZE);
 }
 
 void hash_hex(const uint8_t *bytes, size_t size, char *out)

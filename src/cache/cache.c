@@ -82,7 +82,8 @@ void cache_ask(struct cache *cache, const struct cache_question *question,
     entries_free(gone);
 }
 
-struct recording *cache_get(struct cache *cache, const uint8_t digest[HASH_SIZE], int64_t now_us)
+struct recording *cache_get(struct cache *cache, const uint8_t digest[FINGERPRINT_SIZE],
+                            int64_t now_us)
 {
     struct entry *gone = NULL;
     struct shard *shard = lock_shard(cache, digest);
@@ -92,8 +93,8 @@ struct recording *cache_get(struct cache *cache, const uint8_t digest[HASH_SIZE]
     return recording;
 }
 
-void cache_put(struct cache *cache, const uint8_t digest[HASH_SIZE], struct recording *recording,
-               int64_t now_us)
+void cache_put(struct cache *cache, const uint8_t digest[FINGERPRINT_SIZE],
+               struct recording *recording, int64_t now_us)
 {
     ASSERT(recording_state(recording) == RECORDING_COMPLETE);
     struct entry *gone = NULL;

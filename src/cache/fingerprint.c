@@ -17,7 +17,7 @@
 #define BATCH         8192    /* bytes hashed at once: libcrypto has a price per call */
 
 struct canon {
-    struct hasher *hasher;
+    struct keyed_hasher *hasher;
     struct arena *arena;
     size_t used;
     char bytes[BATCH];
@@ -39,7 +39,7 @@ struct entries {
 
 static void flush(struct canon *canon)
 {
-    hasher_put(canon->hasher, text_make(canon->bytes, canon->used));
+    keyed_hasher_put(canon->hasher, text_make(canon->bytes, canon->used));
     canon->used = 0;
 }
 
@@ -48,7 +48,7 @@ static void put(struct canon *canon, struct text bytes)
     if (bytes.size > BATCH - canon->used) {
         flush(canon);
         if (bytes.size >= BATCH / 2) {
-            hasher_put(canon->hasher, bytes);
+            keyed_hasher_put(canon->hasher, bytes);
             return;
         }
     }
@@ -61,7 +61,7 @@ static void put(struct canon *canon, struct text bytes)
 enum part {
     PART_WHOLE = 'W', /* a request, or one input of one */
     PART_INPUT = 'I',
-    PART_SECRET = 's',
+    PART_COMMON = 'c',
     PART_NORMALIZED = 'n',
     PART_NAME_SPACE = 'k',
     PART_ROUTES = 'r',
@@ -525,38 +525,60 @@ static void put_headers(struct canon *canon, const struct fingerprint_ask *ask)
 
 /* ---- all of it ---- */
 
-static void digest_all(const struct fingerprint_ask *ask, const struct text *input,
-                       struct hasher *hasher, uint8_t digest[HASH_SIZE])
+static void begin(struct canon *canon, struct keyed_hasher *hasher, enum part kind)
+{
+    canon->hasher = hasher;
+    canon->used = 0;
+    keyed_hasher_begin(hasher);
+    put_part(canon, kind, TEXT_NONE);
+}
+
+static void end(struct canon *canon, uint8_t digest[FINGERPRINT_SIZE])
+{
+    flush(canon);
+    keyed_hasher_end(canon->hasher, digest);
+}
+
+/* With `input`, that stands in place of the member of this name. */
+static void put_all(struct canon *canon, const struct fingerprint_ask *ask,
+                    const struct text *input)
 {
     struct arena arena = {0};
-    struct canon canon;
 
-    canon.hasher = hasher;
-    canon.arena = &arena;
-    canon.used = 0;
-    hasher_begin(hasher);
-    put_part(&canon, PART_SECRET, text_make((const char *)ask->secret, HASH_SIZE));
-    put_part(&canon, input == NULL ? PART_WHOLE : PART_INPUT, TEXT_NONE);
-    put_part(&canon, PART_NORMALIZED, ask->normalized ? TEXT("1") : TEXT("0"));
-    put_part(&canon, PART_NAME_SPACE, ask->name_space);
-    put_part(&canon, PART_ROUTES, ask->routes);
-    put_part(&canon, PART_ENDPOINT, text_of(endpoint_name(ask->body->endpoint)));
-    put_headers(&canon, ask);
-    put_part(&canon, PART_BODY, TEXT_NONE);
-    put_body(&canon, ask, input);
-    flush(&canon);
-    hasher_end(hasher, digest);
+    canon->arena = &arena;
+    put_part(canon, PART_NORMALIZED, ask->normalized ? TEXT("1") : TEXT("0"));
+    put_part(canon, PART_NAME_SPACE, ask->name_space);
+    put_part(canon, PART_ROUTES, ask->routes);
+    put_part(canon, PART_ENDPOINT, text_of(endpoint_name(ask->body->endpoint)));
+    put_headers(canon, ask);
+    put_part(canon, PART_BODY, TEXT_NONE);
+    put_body(canon, ask, input);
     arena_close(&arena);
 }
 
-void fingerprint_request(const struct fingerprint_ask *ask, struct hasher *hasher,
-                         uint8_t digest[HASH_SIZE])
+void fingerprint_request(const struct fingerprint_ask *ask, struct keyed_hasher *hasher,
+                         uint8_t digest[FINGERPRINT_SIZE])
 {
-    digest_all(ask, NULL, hasher, digest);
+    struct canon canon;
+
+    begin(&canon, hasher, PART_WHOLE);
+    put_all(&canon, ask, NULL);
+    end(&canon, digest);
 }
 
-void fingerprint_input(const struct fingerprint_ask *ask, struct text input, struct hasher *hasher,
-                       uint8_t digest[HASH_SIZE])
+void fingerprint_inputs(const struct fingerprint_ask *ask, const struct text *inputs, size_t count,
+                        struct keyed_hasher *hasher, uint8_t (*digests)[FINGERPRINT_SIZE])
 {
-    digest_all(ask, &input, hasher, digest);
+    uint8_t common[FINGERPRINT_SIZE];
+    struct canon canon;
+
+    begin(&canon, hasher, PART_COMMON);
+    put_all(&canon, ask, &TEXT("null"));
+    end(&canon, common);
+    for (size_t i = 0; i < count; i++) {
+        begin(&canon, hasher, PART_INPUT);
+        put(&canon, text_make((const char *)common, sizeof(common)));
+        put_json(&canon, inputs[i]);
+        end(&canon, digests[i]);
+    }
 }

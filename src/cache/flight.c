@@ -30,7 +30,7 @@ struct flight *flight_begin(struct shard *shard, const uint8_t *digest, enum rec
     flight->recording = recording_new();
     flight->shape = shape;
     flight->generation = shard->generation;
-    memcpy(flight->digest, digest, HASH_SIZE);
+    memcpy(flight->digest, digest, FINGERPRINT_SIZE);
     atomic_init(&flight->references, 1);
     pthread_mutex_init(&flight->lock, NULL);
     shard_add_flight(shard, flight);
@@ -98,11 +98,27 @@ static bool take_question(struct flight *flight, const struct follower *follower
     return true;
 }
 
+static void forget_payee(struct flight *flight)
+{
+    flight->asked = NULL;
+    flight->payee = (struct flight_payee){0};
+}
+
 static void decline(struct flight *flight, const struct follower *follower)
 {
     struct flight_payee payee;
     if (take_question(flight, follower, &payee))
         mailbox_post(payee.mailbox, letter_new(payee.call, FLIGHT_LETTER_DECLINED));
+}
+
+/* A call whose client is gone goes on for its followers alone. */
+static void tell_call_it_left(const struct flight *flight, const struct follower *follower)
+{
+    if (flight->payee.mailbox == NULL)
+        return;
+    struct letter *letter = letter_new(flight->payee.call, FLIGHT_LETTER_LEFT);
+    letter->value = (int64_t)follower->request;
+    mailbox_post(flight->payee.mailbox, letter);
 }
 
 /* ---- followers ---- */
@@ -128,7 +144,7 @@ static void pass_lead(struct flight *flight)
     pthread_mutex_lock(&flight->lock);
     struct follower *next = flight->first;
     flight->promised = next;
-    flight->asked = NULL;
+    forget_payee(flight);
     if (next == NULL)
         shard_remove_flight(flight->shard, flight);
     pthread_mutex_unlock(&flight->shard->lock);
@@ -148,8 +164,10 @@ void flight_leave(struct follower *follower)
         return;
     pthread_mutex_lock(&flight->lock);
     bool promised = flight->promised == follower;
-    if (follower->listed)
+    if (follower->listed) {
         strike(flight, follower);
+        tell_call_it_left(flight, follower);
+    }
     decline(flight, follower);
     pthread_mutex_unlock(&flight->lock);
     /* Nobody but this follower ends a promise, so it still stands. */
@@ -222,7 +240,7 @@ void flight_dissolve(struct flight *flight)
     pthread_mutex_unlock(&flight->shard->lock);
     pthread_mutex_lock(&flight->lock);
     ASSERT(flight->promised == NULL);
-    flight->asked = NULL;
+    forget_payee(flight);
     while (flight->first != NULL) {
         struct follower *follower = flight->first;
         strike(flight, follower);
@@ -293,7 +311,7 @@ void flight_end(struct flight *flight, bool store, int64_t now_us)
     pthread_mutex_unlock(&shard->lock);
     pthread_mutex_lock(&flight->lock);
     ASSERT(flight->promised == NULL);
-    flight->asked = NULL;
+    forget_payee(flight);
     tell_all_news(flight);
     pthread_mutex_unlock(&flight->lock);
     entries_free(gone);

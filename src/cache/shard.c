@@ -17,7 +17,7 @@ struct entry {
     struct recording *recording;
     size_t bytes;
     int64_t stored_us;
-    uint8_t digest[HASH_SIZE];
+    uint8_t digest[FINGERPRINT_SIZE];
 };
 
 void shard_open(struct shard *shard, size_t bytes_most, int64_t ttl_us)
@@ -55,7 +55,7 @@ static uint64_t hash_of(const uint8_t *digest)
 static struct entry **place_of(struct shard *shard, const uint8_t *digest)
 {
     struct entry **place = &shard->chains[hash_of(digest) & shard->chain_mask];
-    while (*place != NULL && memcmp((*place)->digest, digest, HASH_SIZE) != 0)
+    while (*place != NULL && memcmp((*place)->digest, digest, FINGERPRINT_SIZE) != 0)
         place = &(*place)->chain;
     return place;
 }
@@ -148,7 +148,7 @@ void shard_keep(struct shard *shard, const uint8_t *digest, struct recording *re
     struct entry *entry = memory_new(sizeof(*entry));
     *entry =
         (struct entry){.recording = recording_take(recording), .bytes = bytes, .stored_us = now_us};
-    memcpy(entry->digest, digest, HASH_SIZE);
+    memcpy(entry->digest, digest, FINGERPRINT_SIZE);
     place = &shard->chains[hash_of(digest) & shard->chain_mask];
     entry->chain = *place;
     *place = entry;
@@ -191,7 +191,7 @@ struct flight *shard_find_flight(struct shard *shard, const uint8_t *digest,
 {
     struct flight *flight = *flights_of(shard, digest);
     while (flight != NULL &&
-           (flight->shape != shape || memcmp(flight->digest, digest, HASH_SIZE) != 0))
+           (flight->shape != shape || memcmp(flight->digest, digest, FINGERPRINT_SIZE) != 0))
         flight = flight->chain;
     return flight;
 }

@@ -43,21 +43,20 @@ static void add_member(struct text raw, struct buffer *out)
 
 struct scene {
     struct arena arena;
-    struct hasher *hasher;
+    struct keyed_hasher *hasher;
     enum endpoint endpoint;
     bool normalized;
 };
 
-static bool take(struct scene *scene, struct text raw, uint8_t digest[HASH_SIZE])
+static bool take(struct scene *scene, struct text raw, uint8_t digest[FINGERPRINT_SIZE])
 {
-    static const uint8_t secret[HASH_SIZE] = "for the fuzzer";
     const struct fingerprint_rules rules = {.temperature_most_nano = 1000000000};
     struct body body;
     struct body_error error;
 
     if (!body_read(scene->endpoint, raw, &scene->arena, &body, &error))
         return false;
-    struct fingerprint_ask ask = {.secret = secret, .body = &body, .normalized = scene->normalized};
+    struct fingerprint_ask ask = {.body = &body, .normalized = scene->normalized};
     fingerprint_request(&ask, scene->hasher, digest);
     demand(fingerprint_why(fingerprint_fits(&body, &rules)) != NULL);
     return true;
@@ -65,26 +64,27 @@ static bool take(struct scene *scene, struct text raw, uint8_t digest[HASH_SIZE]
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    uint8_t first[HASH_SIZE], second[HASH_SIZE];
+    static const uint8_t secret[KEYED_HASH_KEY] = "for the fuzzer";
+    uint8_t first[FINGERPRINT_SIZE], second[FINGERPRINT_SIZE];
     struct buffer other = {0};
 
     if (size == 0)
         return 0;
-    struct scene scene = {.hasher = hasher_open(),
+    struct scene scene = {.hasher = keyed_hasher_open(secret),
                           .endpoint = (enum endpoint)((data[0] & 3) % ENDPOINT_COUNT),
                           .normalized = (data[0] & 4) != 0};
     struct text raw = text_make((const char *)data + 1, size - 1);
     if (take(&scene, raw, first)) {
         space_out(raw, &other);
         demand(take(&scene, buffer_text(&other), second));
-        demand(memcmp(first, second, HASH_SIZE) == 0);
+        demand(memcmp(first, second, FINGERPRINT_SIZE) == 0);
         buffer_clear(&other);
         add_member(raw, &other);
         demand(take(&scene, buffer_text(&other), second));
-        demand(memcmp(first, second, HASH_SIZE) != 0);
+        demand(memcmp(first, second, FINGERPRINT_SIZE) != 0);
     }
     buffer_close(&other);
-    hasher_close(scene.hasher);
+    keyed_hasher_close(scene.hasher);
     arena_close(&scene.arena);
     return 0;
 }

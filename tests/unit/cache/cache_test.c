@@ -8,7 +8,7 @@ enum { ROOM = 64 * 1024 * 1024, MILLION = 1000000, QUESTIONS = 200, MOVES = 5000
 /* Puts an answer of `size` bytes to question `number`. */
 static void put(struct fixture *f, uint64_t number, size_t size)
 {
-    uint8_t digest[HASH_SIZE];
+    uint8_t digest[FINGERPRINT_SIZE];
     digest_of(number, digest);
     char *bytes = memory_new(size);
     struct recording *recording = recorded(text_make(bytes, size));
@@ -19,7 +19,7 @@ static void put(struct fixture *f, uint64_t number, size_t size)
 
 static bool has(struct fixture *f, uint64_t number)
 {
-    uint8_t digest[HASH_SIZE];
+    uint8_t digest[FINGERPRINT_SIZE];
     digest_of(number, digest);
     struct recording *recording = cache_get(f->cache, digest, fixture_now(f));
     recording_drop(recording);
@@ -29,7 +29,7 @@ static bool has(struct fixture *f, uint64_t number)
 /* Numbers whose digests fall into the shard of number 0. */
 static uint64_t same_shard(uint64_t which)
 {
-    uint8_t first[HASH_SIZE], digest[HASH_SIZE];
+    uint8_t first[FINGERPRINT_SIZE], digest[FINGERPRINT_SIZE];
     digest_of(0, first);
     uint64_t number = 0;
     for (digest_of(number, digest); which > 0; which--) {
@@ -86,7 +86,7 @@ END_TEST
 static struct cache_found ask_so(struct fixture *f, enum recording_shape shape, bool look,
                                  bool may_lead, struct follower *follower)
 {
-    uint8_t digest[HASH_SIZE];
+    uint8_t digest[FINGERPRINT_SIZE];
     digest_of(1, digest);
     struct cache_question question = {.digest = digest,
                                       .shape = shape,
@@ -292,9 +292,9 @@ END_TEST
 START_TEST(digests_of_one_chain_that_differ_in_the_last_byte_are_different)
 {
     struct fixture *f = fixture_open(ROOM);
-    uint8_t digest[HASH_SIZE] = {0};
+    uint8_t digest[FINGERPRINT_SIZE] = {0};
     for (int i = 0; i < 256; i++) {
-        digest[HASH_SIZE - 1] = (uint8_t)i;
+        digest[FINGERPRINT_SIZE - 1] = (uint8_t)i;
         char byte = (char)i;
         struct recording *recording = recorded(text_make(&byte, 1));
         cache_put(f->cache, digest, recording, 0);
@@ -302,7 +302,7 @@ START_TEST(digests_of_one_chain_that_differ_in_the_last_byte_are_different)
     }
     ck_assert_uint_eq(stats_of(f->cache).entries, 256);
     for (int i = 255; i >= 0; i -= 3) {
-        digest[HASH_SIZE - 1] = (uint8_t)i;
+        digest[FINGERPRINT_SIZE - 1] = (uint8_t)i;
         struct recording *recording = cache_get(f->cache, digest, 0);
         ck_assert_int_eq(*read_one(recording).at, (char)i);
         recording_drop(recording);
@@ -310,7 +310,7 @@ START_TEST(digests_of_one_chain_that_differ_in_the_last_byte_are_different)
     struct cache_question question = {.digest = digest, .lead = true};
     struct cache_found found[256];
     for (int i = 0; i < 256; i++) {
-        digest[HASH_SIZE - 1] = (uint8_t)i;
+        digest[FINGERPRINT_SIZE - 1] = (uint8_t)i;
         cache_ask(f->cache, &question, &found[i]);
         ck_assert_int_eq(found[i].answer, CACHE_LEAD);
     }
@@ -358,7 +358,7 @@ static void model_open(struct model *model, size_t bytes_most)
 {
     *model = (struct model){.part = bytes_most / CACHE_SHARDS};
     for (uint64_t number = 0; number < QUESTIONS; number++) {
-        uint8_t digest[HASH_SIZE];
+        uint8_t digest[FINGERPRINT_SIZE];
         digest_of(number, digest);
         model->answers[number].shard = digest[0] % CACHE_SHARDS;
     }

@@ -4,23 +4,23 @@
 #include "sample_body.h"
 
 static struct arena arena;
-static struct hasher *hasher;
-static const uint8_t secret[HASH_SIZE] = "a secret of thirty-two bytes....";
+static struct keyed_hasher *hasher;
+static const uint8_t secret[KEYED_HASH_KEY] = "a secret of thirty-two bytes...";
 
 struct print {
-    uint8_t digest[HASH_SIZE];
+    uint8_t digest[FINGERPRINT_SIZE];
 };
 
 static bool equal(struct print a, struct print b)
 {
-    return memcmp(a.digest, b.digest, HASH_SIZE) == 0;
+    return memcmp(a.digest, b.digest, FINGERPRINT_SIZE) == 0;
 }
 
 static struct print print_of(const struct fingerprint_ask *ask)
 {
     struct print print;
     if (hasher == NULL)
-        hasher = hasher_open();
+        hasher = keyed_hasher_open(secret);
     fingerprint_request(ask, hasher, print.digest);
     return print;
 }
@@ -37,7 +37,7 @@ static struct body read_body(enum endpoint endpoint, struct text raw)
 static struct fingerprint_ask plain_ask(const struct body *body)
 {
     return (struct fingerprint_ask){
-        .secret = secret, .name_space = TEXT("key alice"), .routes = TEXT("1"), .body = body};
+        .name_space = TEXT("key alice"), .routes = TEXT("1"), .body = body};
 }
 
 static struct print chat_print(struct text raw, bool normalized)
@@ -142,7 +142,6 @@ START_TEST(who_shares_and_where_calls_go_count)
         read_body(ENDPOINT_COMPLETIONS, TEXT("{\"model\":\"m\",\"prompt\":\"x\"}"));
     struct body prompt_as_chat = prompt;
     prompt_as_chat.endpoint = ENDPOINT_CHAT;
-    static const uint8_t other_secret[HASH_SIZE] = "another";
     const struct fingerprint_header beta = {TEXT("OpenAI-Beta"), TEXT("x")};
     const struct fingerprint_header gamma = {TEXT("OpenAI-Beta"), TEXT("y")};
     struct fingerprint_ask asks[10];
@@ -152,7 +151,7 @@ START_TEST(who_shares_and_where_calls_go_count)
     asks[2].name_space = TEXT("key alice1");
     asks[2].routes = TEXT("");
     asks[3].routes = TEXT("2");
-    asks[4].secret = other_secret;
+    asks[4].name_space = TEXT("team alice");
     asks[5].body = &prompt;
     asks[6].body = &prompt_as_chat;
     asks[7].headers = &beta;
@@ -193,6 +192,26 @@ START_TEST(headers_count_in_any_order_and_case)
 }
 END_TEST
 
+START_TEST(another_key_gives_other_prints)
+{
+    static const uint8_t other[KEYED_HASH_KEY] = "another";
+    struct body body = read_body(ENDPOINT_CHAT, TEXT("{\"model\":\"m\",\"messages\":[]}"));
+    struct fingerprint_ask ask = plain_ask(&body);
+    struct keyed_hasher *other_hasher = keyed_hasher_open(other);
+    struct print print;
+    fingerprint_request(&ask, other_hasher, print.digest);
+    ck_assert(!equal(print, print_of(&ask)));
+    keyed_hasher_close(other_hasher);
+}
+END_TEST
+
+static struct print input_print(const struct fingerprint_ask *ask, struct text input)
+{
+    struct print print;
+    fingerprint_inputs(ask, &input, 1, hasher, &print.digest);
+    return print;
+}
+
 START_TEST(one_input_is_told_from_a_request_and_from_another_input)
 {
     struct body many =
@@ -203,16 +222,16 @@ START_TEST(one_input_is_told_from_a_request_and_from_another_input)
     struct fingerprint_ask ask = plain_ask(&many);
     struct print a, b, alone, without, whole;
     whole = print_of(&ask);
-    fingerprint_input(&ask, TEXT("\"a\""), hasher, a.digest);
-    fingerprint_input(&ask, TEXT("\"b\""), hasher, b.digest);
+    a = input_print(&ask, TEXT("\"a\""));
+    b = input_print(&ask, TEXT("\"b\""));
     ask = plain_ask(&one);
-    fingerprint_input(&ask, TEXT("\"\\u0061\""), hasher, alone.digest);
+    alone = input_print(&ask, TEXT("\"\\u0061\""));
     ck_assert(equal(a, alone));
     ck_assert(!equal(a, b));
     ck_assert(!equal(whole, a));
     ck_assert(!equal(print_of(&ask), alone));
     ask = plain_ask(&other);
-    fingerprint_input(&ask, TEXT("\"a\""), hasher, without.digest);
+    without = input_print(&ask, TEXT("\"a\""));
     ck_assert(!equal(a, without));
 }
 END_TEST
@@ -580,7 +599,7 @@ END_TEST
 
 UNIT_MAIN(the_same_in_another_spelling_shares, whatever_else_differs_does_not_share,
           many_members_share_in_their_order, who_shares_and_where_calls_go_count,
-          headers_count_in_any_order_and_case,
+          headers_count_in_any_order_and_case, another_key_gives_other_prints,
           one_input_is_told_from_a_request_and_from_another_input,
           normalized_folds_the_last_user_message,
           a_changed_meaning_changes_the_digest_and_another_spelling_does_not,

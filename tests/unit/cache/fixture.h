@@ -22,15 +22,17 @@ struct fixture {
     struct cache *cache;
     struct follower followers[REQUESTS];
     struct heard heard[REQUESTS];
-    int declined; /* letters to CALL */
+    int declined, left; /* letters to CALL */
+    int64_t who_left;
 };
 
 static void fixture_deliver(void *context, struct letter *letter)
 {
     struct fixture *f = context;
     if (letter->to == CALL) {
-        ck_assert_int_eq(letter->kind, FLIGHT_LETTER_DECLINED);
-        f->declined++;
+        f->declined += letter->kind == FLIGHT_LETTER_DECLINED;
+        f->left += letter->kind == FLIGHT_LETTER_LEFT;
+        f->who_left = letter->kind == FLIGHT_LETTER_LEFT ? letter->value : f->who_left;
         letter_free(letter);
         return;
     }
@@ -77,10 +79,10 @@ static inline void fixture_turn(struct fixture *f)
 }
 
 /* Spread as a keyed digest would be. */
-static inline void digest_of(uint64_t number, uint8_t digest[HASH_SIZE])
+static inline void digest_of(uint64_t number, uint8_t digest[FINGERPRINT_SIZE])
 {
     uint64_t word = number;
-    for (size_t at = 0; at < HASH_SIZE; at += sizeof(word)) {
+    for (size_t at = 0; at < FINGERPRINT_SIZE; at += sizeof(word)) {
         word = (word ^ word >> 31) * UINT64_C(0x9e3779b97f4a7c15) + number + 1;
         word ^= word >> 29;
         memcpy(digest + at, &word, sizeof(word));
@@ -90,7 +92,7 @@ static inline void digest_of(uint64_t number, uint8_t digest[HASH_SIZE])
 /* Asks as request `who`, like any client, for the answer to question `number`. */
 static inline struct cache_found ask(struct fixture *f, size_t who, uint64_t number)
 {
-    uint8_t digest[HASH_SIZE];
+    uint8_t digest[FINGERPRINT_SIZE];
     digest_of(number, digest);
     struct cache_question question = {.digest = digest,
                                       .look = true,

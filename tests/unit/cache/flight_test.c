@@ -368,6 +368,27 @@ START_TEST(who_follows_again_may_be_asked_again)
 }
 END_TEST
 
+START_TEST(a_call_that_seeks_a_payer_is_told_who_leaves)
+{
+    struct fixture *f = fixture_open(ROOM);
+    struct flight *flight = lead(f, 0, 1);
+    follow(f, 1, 1);
+    follow(f, 2, 1);
+    follow(f, 3, 1);
+    flight_leave(&f->followers[3]); /* the leader has a client still: nobody need know */
+    ck_assert(seek(f, flight));
+    flight_leave(&f->followers[2]);
+    loop_turn(f->loop, 0);
+    ck_assert_int_eq(f->left, 1);
+    ck_assert_int_eq(f->who_left, 3);
+    flight_resign(flight); /* another one leads: what left the old call is not its business */
+    flight_leave(&f->followers[1]);
+    loop_turn(f->loop, 0);
+    ck_assert_int_eq(f->left, 1);
+    fixture_close(f);
+}
+END_TEST
+
 UNIT_MAIN(two_hundred_follow_one_and_all_get_its_answer, news_is_one_letter_until_it_was_heard,
           who_joins_late_is_told_at_once, when_the_leader_resigns_the_first_follower_leads,
           when_the_promised_one_hangs_up_the_second_leads,
@@ -376,4 +397,5 @@ UNIT_MAIN(two_hundred_follow_one_and_all_get_its_answer, news_is_one_letter_unti
           dissolving_sends_all_off_alone_and_the_next_leads_anew, leaving_is_fine_in_every_state,
           a_follower_may_follow_again, each_follower_is_asked_to_pay_once_and_in_order,
           who_was_asked_to_pay_and_hangs_up_declines, a_question_dies_with_the_flight,
-          a_question_dies_with_the_lead, who_follows_again_may_be_asked_again)
+          a_question_dies_with_the_lead, who_follows_again_may_be_asked_again,
+          a_call_that_seeks_a_payer_is_told_who_leaves)

@@ -184,8 +184,8 @@ static void ask(struct worker *worker, struct slot *slot)
     *slot = (struct slot){.number = 1 + below(worker, QUESTIONS)};
     slot->follower.mailbox = worker->mailbox;
     slot->follower.request = (uint64_t)(slot - worker->slots) + 1;
-    uint8_t digest[HASH_SIZE] = {[HASH_SIZE - 1] =
-                                     (uint8_t)slot->number}; /* one shard, one chain */
+    uint8_t digest[FINGERPRINT_SIZE] = {[FINGERPRINT_SIZE - 1] =
+                                            (uint8_t)slot->number}; /* one shard, one chain */
     struct cache_question question = {.digest = digest,
                                       .shape = RECORDING_EVENTS,
                                       .look = below(worker, 8) > 0,
