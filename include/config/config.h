@@ -21,6 +21,9 @@ enum auth_mode { AUTH_KEYS, AUTH_OPEN, AUTH_PASSTHROUGH };
 enum auth_header { AUTH_HEADER_BEARER, AUTH_HEADER_API_KEY, AUTH_HEADER_X_API_KEY };
 enum session_rule { SESSION_OPTIONAL, SESSION_REQUIRED, SESSION_BOUND };
 enum clamp_rule { CLAMP_RULE_ALWAYS, CLAMP_RULE_ABSENT, CLAMP_RULE_NEVER };
+enum cache_mode { CACHE_MODE_OFF, CACHE_MODE_EXACT, CACHE_MODE_NORMALIZED };
+enum cache_space { CACHE_SPACE_KEY, CACHE_SPACE_TEAM, CACHE_SPACE_GLOBAL };
+enum cache_absent { CACHE_ABSENT_BYPASS, CACHE_ABSENT_ALLOW };
 enum tri { TRI_AUTO, TRI_YES, TRI_NO };
 enum dialect { DIALECT_OPENAI };
 
@@ -113,6 +116,13 @@ struct config {
     int64_t budget_status; /* 429, 402, 403 or 400 */
     bool hide_amounts;
     bool show_shared; /* an ordinary key sees the amounts of shared budgets */
+
+    enum cache_mode cache_mode;
+    int64_t cache_ttl_s, cache_bytes;
+    int64_t cache_temperature; /* billionths */
+    enum cache_absent cache_absent;
+    enum cache_space cache_space;
+    bool cache_embeddings;
 
     struct text ledger_dir; /* resolved against data_dir */
     int64_t fsync_ms, rotate_bytes;

@@ -111,6 +111,7 @@ extern const struct option_kind kind_price;     /* int64_t: pico-dollars per tok
 extern const struct option_kind kind_usd;       /* int64_t: nano-dollars; LIMIT_NONE is unset */
 extern const struct option_kind kind_count;     /* int64_t; LIMIT_NONE is unset */
 extern const struct option_kind kind_percent;   /* int: hundredths of a percent, "10%" */
+extern const struct option_kind kind_decimal;   /* int64_t: billionths, 0 to `most` */
 extern const struct option_kind kind_duration;  /* int64_t: seconds, "90m"; -1 is unset */
 extern const struct option_kind kind_window;    /* struct budget: window */
 extern const struct option_kind kind_match;     /* struct budget: match, match_count */

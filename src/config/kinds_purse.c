@@ -169,6 +169,24 @@ static void put_count(struct buffer *out, const struct option *option, const voi
 }
 const struct option_kind kind_count = {SHAPE_ONE, NULL, read_count, put_count};
 
+#define DECIMAL_SCALE 9
+#define DECIMAL_UNIT  1000000000
+
+static void read_decimal(struct reader *reader, const struct option *option,
+                         const struct scalar *scalar, void *target)
+{
+    if (!money_parse_scaled(scalar->value, DECIMAL_SCALE, option->most, target))
+        reader_refuse(reader, option, scalar, "must be a number from 0 to %lld like 0.2",
+                      (long long)(option->most / DECIMAL_UNIT));
+}
+
+static void put_decimal_number(struct buffer *out, const struct option *option, const void *target)
+{
+    (void)option;
+    put_decimal(out, *(const int64_t *)target, DECIMAL_UNIT, DECIMAL_SCALE);
+}
+const struct option_kind kind_decimal = {SHAPE_ONE, NULL, read_decimal, put_decimal_number};
+
 static void read_percent(struct reader *reader, const struct option *option,
                          const struct scalar *scalar, void *target)
 {

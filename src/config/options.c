@@ -55,6 +55,15 @@ static const struct option_choice CLAMPS[] = {
 static const struct option_choice STATUSES[] = {
     {"429", 429}, {"402", 402}, {"403", 403}, {"400", 400}, {0}};
 
+static const struct option_choice CACHE_MODES[] = {{"off", CACHE_MODE_OFF},
+                                                   {"exact", CACHE_MODE_EXACT},
+                                                   {"normalized", CACHE_MODE_NORMALIZED},
+                                                   {0}};
+static const struct option_choice CACHE_SPACES[] = {
+    {"key", CACHE_SPACE_KEY}, {"team", CACHE_SPACE_TEAM}, {"global", CACHE_SPACE_GLOBAL}, {0}};
+static const struct option_choice CACHE_ABSENTS[] = {
+    {"bypass", CACHE_ABSENT_BYPASS}, {"allow", CACHE_ABSENT_ALLOW}, {0}};
+
 static const struct option LOG_OPTIONS[] = {
     {"level", &kind_choice, ROOT(log_level), .choices = LEVELS, .fallback = "info",
      .help = "the least that is logged"},
@@ -256,6 +265,28 @@ static const char *const ADMISSION_LATER[] = {"slice_tokens", "early_stop", NULL
 static const struct option_table ADMISSION_TABLE = {.options = ADMISSION_OPTIONS,
                                                     .later = ADMISSION_LATER};
 
+static const struct option CACHE_OPTIONS[] = {
+    {"mode", &kind_choice, ROOT(cache_mode), .choices = CACHE_MODES, .fallback = "exact",
+     .help = "exact: answers equal requests; normalized: white space, case and final punctuation "
+             "of the last user message do not count"},
+    {"ttl", &kind_duration, ROOT(cache_ttl_s), .fallback = "1h",
+     .help = "how long an answer is kept"},
+    {"max_mb", &kind_mebibytes, ROOT(cache_bytes), .fallback = "16", .least = 1, .most = 65536,
+     .flags = OPTION_FIXED, .help = "of memory; an answer of over a sixteenth of it is not kept"},
+    {"max_temperature", &kind_decimal, ROOT(cache_temperature), .fallback = "0",
+     .most = 10 * INT64_C(1000000000), .help = "above it an answer is chance, and not kept"},
+    {"absent_temperature", &kind_choice, ROOT(cache_absent), .choices = CACHE_ABSENTS,
+     .fallback = "bypass",
+     .help = "requests that name no temperature: allow keeps their answers, too"},
+    {"namespace", &kind_choice, ROOT(cache_space), .choices = CACHE_SPACES, .fallback = "key",
+     .help = "who shares answers: each key has its own, each team, or all share"},
+    {"embeddings", &kind_flag, ROOT(cache_embeddings), .fallback = "true",
+     .help = "keep embeddings, each input of a batch by itself"},
+    {0},
+};
+static const char *const CACHE_LATER[] = {"redis", NULL};
+static const struct option_table CACHE_TABLE = {.options = CACHE_OPTIONS, .later = CACHE_LATER};
+
 static const struct option LEDGER_OPTIONS[] = {
     {"dir", &kind_text, ROOT(ledger_dir), .most = 4096, .fallback = "ledger", .flags = OPTION_FIXED,
      .help = "within data_dir"},
@@ -304,13 +335,14 @@ static const struct option ROOT_OPTIONS[] = {
      .help = "keep figures out of messages to callers"},
     {"show_shared", &kind_flag, ROOT(show_shared), .fallback = "false",
      .help = "show callers the amounts of budgets they share with others"},
+    {"cache", &kind_section, .table = &CACHE_TABLE,
+     .help = "answers that are known, in memory; only those that chance has no part in"},
     {"ledger", &kind_section, .table = &LEDGER_TABLE, .help = "the books"},
     {0},
 };
 static const char *const ROOT_LATER[] = {
-    "admin_listen",        "rate_limits",     "cache",  "router",
-    "optimizer",           "store",           "alerts", "unmetered_paths",
-    "stream_cost_comment", "retry_ambiguous", NULL};
+    "admin_listen",    "rate_limits",         "router",          "optimizer", "store", "alerts",
+    "unmetered_paths", "stream_cost_comment", "retry_ambiguous", NULL};
 
 const struct option_table options_root = {.options = ROOT_OPTIONS, .later = ROOT_LATER};
 

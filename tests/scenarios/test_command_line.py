@@ -214,14 +214,14 @@ upstreams:
 budgets:
   - {name: a, scope: planet, window: day, usd: -1}
   - {name: b, scope: key, match: {key: nobody}, window: fortnight, usd: 1}
-cache: {mode: exact}
+router: {default: x}
 """)
     done = run("check", path)
     assert done.returncode == 1
     faults = done.stderr
     for line, words in ((1, "listen"), (2, "workers"), (3, "body_mb"), (3, "connections"),
                         (5, "NOT_SET_ANYWHERE"), (6, "alice"), (6, "hash"), (8, "base_url"),
-                        (8, "dialect"), (10, "scope"), (10, "usd"), (11, "window"), (12, "cache")):
+                        (8, "dialect"), (10, "scope"), (10, "usd"), (11, "window"), (12, "router")):
         assert [fault for fault in faults.splitlines()
                 if f"purser.yaml:{line}:" in fault and words in fault], (line, words, faults)
 

@@ -16,7 +16,7 @@ END_TEST
 
 START_TEST(says_which_options_are_still_to_come)
 {
-    REFUSES("cache: {mode: exact}\n" GOOD, 1, "\"cache\" is not supported yet: take it out");
+    REFUSES("router: {default: x}\n" GOOD, 1, "\"router\" is not supported yet: take it out");
     REFUSES(KEYS BUDGETS "upstreams:\n  - {name: a, base_url: \"https://x\", retries: 2}\n", 7,
             "upstreams[0]: the option \"retries\" is not supported yet");
     REFUSES("ledger: {retain_days: 3}\n" GOOD, 1, "not supported yet");
