@@ -11,6 +11,8 @@
 
 /* Answers up to this are kept whole until they are settled, so that they can carry their cost. */
 #define CALL_ANSWER_MOST (1024 * 1024)
+/* The same where the answer must be put together of parts. */
+#define CALL_PARTS_MOST (32 * 1024 * 1024)
 
 enum call_mode {
     CALL_WAITING, /* no head yet */
@@ -36,6 +38,13 @@ struct call {
     const struct upstream *upstream;
     const struct model *model;
     struct held held;
+    struct flight *flight; /* that it leads; NULL: it is not shared */
+    enum endpoint endpoint;
+    int64_t choices;          /* asked for; embeddings: inputs */
+    bool in_parts;            /* some inputs only: the rest was known */
+    bool taken_over;          /* a follower pays: the request that began it is booked already */
+    uint64_t payer;           /* the id of that follower's request; its worker's */
+    struct arena payer_arena; /* what `entry` and `held` point into then */
     struct text
         guest; /* passthrough: the key id that an accepting answer makes known; else empty */
     struct entry entry; /* what its ledger lines have in common; texts in the arena */
@@ -44,6 +53,7 @@ struct call {
     struct sse sse;
     struct answer_scan scan;
     struct buffer answer; /* CALL_WHOLE */
+    size_t answer_most;   /* of it; a larger one is relayed */
     bool usage_asked;     /* the client wants the usage chunk */
     bool visible;         /* text a person could have seen has passed */
     bool done;            /* [DONE] was seen */
@@ -67,8 +77,12 @@ void call_open(struct request *request);
  * at zero and their requests refused. */
 void calls_start(struct worker *worker, bool committed);
 
-/* Its client is gone: cancel where that saves, else drain. The call has no request after it. */
+/* Its client is gone: unless others want the answer it is deserted. The call has no request after
+ * it. */
 void call_abandon(struct call *call);
+
+/* Nobody waits for it any more: cancel where that saves, else drain. */
+void call_desert(struct call *call);
 
 /* Frees it, after settle and record. */
 void call_close(struct call *call);

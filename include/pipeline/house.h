@@ -13,6 +13,7 @@
 #include "books/clerk.h"
 #include "books/ledger.h"
 #include "budget/gate.h"
+#include "cache/cache.h"
 #include "pipeline/bell.h"
 
 /* Keys that an upstream has accepted, in passthrough mode. */
@@ -32,6 +33,8 @@ struct house {
     struct gate *gate;
     struct ledger *ledger;
     struct clerk *clerk;
+    struct cache *cache;
+    uint8_t secret[KEYED_HASH_KEY]; /* of the fingerprints */
     struct guests guests;
     struct bookings bookings;
     size_t calls_most; /* at upstreams, those that outlived their client included; 0: no limit */

@@ -21,7 +21,8 @@ void pipeline_awake(struct request *request);
 
 /* The client hung up. The request goes to its books at once; a call may go on without it. */
 void pipeline_client_gone(struct request *request);
-/* The time to stop has come: a request that still waits for its budget is refused. */
+/* The time to stop has come: a request that still waits, but not for its own call, is refused or
+ * cut. */
 void pipeline_send_away(struct request *request);
 
 /* Resolves who is calling without running the chain, for purser's own endpoints; false: the
@@ -45,6 +46,8 @@ bool pipeline_letter(struct worker *worker, struct letter *letter);
 
 /* The steps; each in a file of its name. */
 enum next admit_request(struct request *request);
+enum next recall_request(struct request *request);
+enum next recall_awake(struct request *request);
 enum next route_request(struct request *request);
 enum next reserve_request(struct request *request);
 enum next reserve_awake(struct request *request);
@@ -57,19 +60,39 @@ enum next record_request(struct request *request);
 
 /* News of a call's transfer (struct call), from the loop. */
 void forward_progress(void *call);
+/* Passes an event on with `usage.cost` in it; false, and nothing is passed on, if it has no usage
+ * or names a cost already. */
+MUST_USE bool forward_put_with_cost(struct reply *reply, const struct sse_event *event,
+                                    struct money cost);
+/* Its answer came to its own end: by its length, or else by the [DONE] of a stream. */
+bool forward_is_whole(const struct call *call);
 /* The call is over, by itself or cut: decides its client's reply and sends it to its books. */
 void forward_over(struct call *call);
 
 /* Settle and record of a call, with or without its request. */
 void settle_call(struct call *call);
 void record_call(struct call *call);
+/* Books a call that somebody else pays from now on: it was a request, and used nothing. */
+void settle_without_use(struct call *call);
+/* What the ledger lines of a request have in common, copied into the arena; with what it holds. */
+void record_describe(const struct request *request, const struct held *held, struct arena *arena,
+                     struct entry *entry);
 /* The access log's line of a request that did not run the chain. */
 void record_other(const struct request *request);
 /* The x-purser headers of an answer: with its cost, or with its hold when a stream begins. */
 void settle_headers(struct call *call);
+/* The same for an answer that costs nothing. */
+void settle_headers_of_replay(struct request *request);
 
 /* What a usage costs; zero if the model has no price. */
 struct money meter_cost(const struct model *model, const struct usage *usage);
+
+/* Finds upstream, model and scopes of a request; false: no upstream serves the model. */
+bool route_find(struct request *request);
+/* What a call for it wants to hold; and what it holds once that is granted, in the arena. */
+void reserve_fill_ask(struct request *request, struct ask *ask);
+void reserve_fill_held(const struct ask *ask, const struct grant *grant, struct arena *arena,
+                       struct held *held);
 
 /* GET /v1/models and /v1/models/{id}, from the catalog and the upstreams. */
 bool route_model_visible(const struct request *request, struct text name);

@@ -4,6 +4,7 @@
 #ifndef PURSER_PIPELINE_REQUEST_H
 #define PURSER_PIPELINE_REQUEST_H
 
+#include "pipeline/recall.h"
 #include "pipeline/reply.h"
 #include "pipeline/worker.h"
 #include "wire/body.h"
@@ -12,6 +13,7 @@
 
 enum step {
     STEP_ADMIT,
+    STEP_RECALL,
     STEP_ROUTE,
     STEP_RESERVE,
     STEP_FORWARD,
@@ -68,6 +70,9 @@ struct request {
     struct subject subject;
     struct text session, label;
     struct body body;
+
+    /* recall */
+    struct recall recall;
 
     /* route */
     const struct upstream *upstream;

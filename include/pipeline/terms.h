@@ -15,6 +15,7 @@
 #include "base/table.h"
 #include "money/catalog.h"
 #include "money/scope.h"
+#include "pipeline/recall.h"
 #include "upstream/upstream.h"
 
 enum admission_mode { ADMISSION_KEYS, ADMISSION_OPEN, ADMISSION_PASSTHROUGH };
@@ -53,6 +54,9 @@ struct terms {
     struct catalog *catalog; /* sealed */
     size_t body_most;        /* bytes of a request body */
     int64_t request_ms, wait_ms, drain_ms;
+    struct recall_rules recall;
+    struct text
+        routes;        /* a digest of where calls go: with other ones cached answers do not count */
     int budget_status; /* of an exhausted budget */
     bool hide_amounts, show_shared, log_access;
 

@@ -245,6 +245,52 @@ static void make_upstreams(struct terms *terms, const struct config *config)
 
 /* ---- the whole ---- */
 
+/* ---- the cache ---- */
+
+/* Other upstreams may answer differently. Keys of theirs do not matter. */
+static struct text digest_routes(struct terms *terms)
+{
+    struct buffer all = {0};
+    uint8_t digest[HASH_SIZE];
+    char hex[HASH_HEX_SIZE];
+    for (size_t i = 0; i < terms->upstream_count; i++) {
+        const struct upstream *upstream = &terms->upstreams[i];
+        const struct text parts[] = {upstream->name, upstream->base_url, upstream->query};
+        for (size_t k = 0; k < sizeof parts / sizeof *parts; k++)
+            buffer_printf(&all, "%zu:%.*s,", parts[k].size, TEXT_ARG(parts[k]));
+        for (size_t k = 0; k < upstream->header_count; k++)
+            buffer_printf(&all, "h%.*s\n", TEXT_ARG(upstream->headers[k]));
+        for (size_t k = 0; k < upstream->pattern_count; k++)
+            buffer_printf(&all, "m%.*s\n", TEXT_ARG(upstream->patterns[k]));
+        for (size_t k = 0; k < upstream->alias_count; k++)
+            buffer_printf(&all, "a%.*s\n%.*s\n", TEXT_ARG(upstream->alias_from[k]),
+                          TEXT_ARG(upstream->alias_to[k]));
+    }
+    hash_text(buffer_text(&all), digest);
+    buffer_close(&all);
+    hash_hex(digest, HASH_SIZE, hex);
+    return arena_copy(&terms->arena, text_of(hex));
+}
+
+static void make_recall(struct terms *terms, const struct config *config)
+{
+    static const enum recall_space spaces[] = {
+        [CACHE_SPACE_KEY] = RECALL_PER_KEY,
+        [CACHE_SPACE_TEAM] = RECALL_PER_TEAM,
+        [CACHE_SPACE_GLOBAL] = RECALL_FOR_ALL,
+    };
+    terms->recall = (struct recall_rules){
+        .on = config->cache_mode != CACHE_MODE_OFF,
+        .normalized = config->cache_mode == CACHE_MODE_NORMALIZED,
+        .space = spaces[config->cache_space],
+        .ttl_us = config->cache_ttl_s * 1000000,
+        .fits = {.temperature_most_nano = config->cache_temperature,
+                 .absent_temperature = config->cache_absent == CACHE_ABSENT_ALLOW,
+                 .embeddings = config->cache_embeddings},
+    };
+    terms->routes = digest_routes(terms);
+}
+
 struct terms *draft_terms(const struct config *config, struct catalog *catalog)
 {
     struct terms *terms = terms_new();
@@ -259,6 +305,7 @@ struct terms *draft_terms(const struct config *config, struct catalog *catalog)
     terms->log_access = config->log_access;
     make_admission(terms, config);
     make_upstreams(terms, config);
+    make_recall(terms, config);
     return terms;
 }
 

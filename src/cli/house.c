@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 
 #include "base/log.h"
@@ -96,6 +97,18 @@ static bool open_clerk(struct estate *estate, struct fault *fault)
     return estate->house.clerk != NULL;
 }
 
+static void open_cache(struct estate *estate)
+{
+    const struct cache_options options = {
+        .bytes_most = (size_t)estate->config->cache_bytes,
+        .ttl_us = estate->terms->recall.ttl_us,
+    };
+    struct house *house = &estate->house;
+    ssize_t got = getrandom(house->secret, sizeof house->secret, 0);
+    ASSERT(got == (ssize_t)sizeof house->secret);
+    house->cache = cache_open(&options);
+}
+
 bool estate_open(struct estate *estate, struct terms *terms, struct fault *fault)
 {
     *estate = (struct estate){
@@ -103,6 +116,7 @@ bool estate_open(struct estate *estate, struct terms *terms, struct fault *fault
     estate->house.bell = bell_open();
     pthread_mutex_init(&estate->house.guests.lock, NULL);
     pthread_mutex_init(&estate->house.bookings.lock, NULL);
+    open_cache(estate);
     if (open_ledger(estate, fault) && open_ceilings(estate, fault)) {
         open_gate(estate);
         if (open_clerk(estate, fault))
@@ -125,6 +139,7 @@ void estate_close(struct estate *estate)
     if (house->gate != NULL)
         ASSERT(gate_open_holds(house->gate) == 0);
     gate_close(house->gate);
+    cache_close(house->cache);
     ceilings_close(estate->ceilings);
     ledger_close(house->ledger);
     bell_close(house->bell);

@@ -175,6 +175,7 @@ static void put_in_force(struct estate *estate, struct terms *fresh)
     log_setup(config->log_level, config->log_format);
     gate_redefine(estate->house.gate, &budgets);
     ledger_reprice(estate->house.ledger, catalog_version(fresh->catalog));
+    cache_set_ttl(estate->house.cache, fresh->recall.ttl_us);
     terms_drop(estate->terms);
     estate->terms = terms_take(fresh);
 }

@@ -322,15 +322,7 @@ static bool check_promises(struct request *request)
         refuse_body(request, &error);
         return false;
     }
-    if (!text_equal_nocase(text_trim(request_header(request, "x-purser-cache")),
-                           TEXT("only-if-cached")))
-        return true;
-    struct body_error missed = {.status = 504,
-                                .code = "cache_miss",
-                                .param = TEXT("x-purser-cache"),
-                                .message = "Nothing is cached for this request."};
-    refuse_body(request, &missed);
-    return false;
+    return true;
 }
 
 static bool model_allowed(const struct request *request)

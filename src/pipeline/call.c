@@ -144,6 +144,7 @@ static void shape_body(struct call *call, struct request *request)
         .max_field = chat ? upstream->max_tokens_field : TEXT("max_tokens"),
         .include_usage = body->stream && !body->usage_asked && upstream->stream_usage &&
                          body->endpoint != ENDPOINT_EMBEDDINGS,
+        .input = parts_missing(request),
     };
     struct text *pieces = arena_new(&call->arena, BODY_MAX_PIECES * sizeof *pieces);
     call->bytes = request->bytes; /* the pieces point into it */
@@ -158,42 +159,15 @@ static void shape_body(struct call *call, struct request *request)
 
 static void describe(struct call *call, const struct request *request)
 {
-    struct arena *arena = &call->arena;
-    const struct subject *subject = &request->subject;
-    struct text *tags = arena_new(arena, subject->tag_count * sizeof *tags);
-    for (size_t i = 0; i < subject->tag_count; i++)
-        tags[i] = arena_copy(arena, subject->tags[i]);
     size_t size = request->held.charge_count * sizeof *request->held.charges;
-    struct charge *charges = arena_new(arena, size);
+    struct charge *charges = arena_new(&call->arena, size);
     if (size > 0)
         memcpy(charges, request->held.charges, size);
-    /* The ledger line is written after the hold's end, when the account may be gone. */
     for (size_t i = 0; i < request->held.charge_count; i++)
-        charges[i].id = arena_copy(arena, charges[i].id);
+        charges[i].id = arena_copy(&call->arena, charges[i].id);
     call->held = request->held;
     call->held.charges = charges;
-    struct text name = arena_copy(arena, text_of(request->name));
-    call->entry = (struct entry){
-        .request_id = name,
-        .call = arena_join(arena, (struct text[]){name, TEXT(".1")}, 2),
-        .attempt = 1,
-        .model = arena_copy(arena, request->model_booked),
-        .model_requested = arena_copy(arena, request->body.model),
-        .endpoint = text_of(endpoint_name(request->endpoint)),
-        .service = request->upstream->name,
-        .upstream = request->upstream->name,
-        .key = arena_copy(arena, request->key->id),
-        .user = arena_copy(arena, subject->id[SCOPE_USER]),
-        .team = subject->id[SCOPE_TEAM],
-        .session = arena_copy(arena, request->session),
-        .label = arena_copy(arena, request->label),
-        .tags = tags,
-        .tag_count = subject->tag_count,
-        .hold = call->held.amount,
-        .price_version = catalog_version(request->terms->catalog),
-        .ttft_ms = -1,
-        .duration_ms = -1,
-    };
+    record_describe(request, &call->held, &call->arena, &call->entry);
 }
 
 static void announce(struct call *call)
@@ -229,6 +203,13 @@ void call_open(struct request *request)
     call->upstream = request->upstream;
     call->model = request->model;
     call->usage_asked = request->body.usage_asked;
+    call->endpoint = request->endpoint;
+    call->choices =
+        request->endpoint == ENDPOINT_EMBEDDINGS ? request->body.prompts : request->body.choices;
+    call->flight = request->recall.flight; /* it is the call's to end from now on */
+    request->recall.flight = NULL;
+    call->in_parts = parts_missing(request).size > 0;
+    call->answer_most = call->in_parts ? CALL_PARTS_MOST : CALL_ANSWER_MOST;
     call->timer.due = time_is_up;
     call->timer.context = call;
     shape_body(call, request);
@@ -260,6 +241,7 @@ static void give_up(struct call *call)
     ASSERT(withdrawn);
     if (call->held.hold != 0)
         gate_settle(call->worker->house->gate, call->held.hold, &(struct spend){{0}}, NULL);
+    share_end(call);
     struct request *request = call->request;
     if (request != NULL) {
         request->call = NULL;
@@ -306,9 +288,17 @@ void call_abandon(struct call *call)
         return;
     }
     transfer_hold(call->transfer, false);
+    if (!share_outlives_client(call))
+        call_desert(call);
+}
+
+void call_desert(struct call *call)
+{
     if (draining_is_better(call))
         return;
     call->cancelled = true;
+    call->stop_reason = "client";
+    call->status = 499;
     forward_over(call);
 }
 
@@ -331,6 +321,7 @@ static void release(void *thing)
     buffer_close(&call->answer);
     sse_close(&call->sse);
     answer_scan_close(&call->scan);
+    arena_close(&call->payer_arena);
     arena_close(&call->arena);
     terms_drop(call->terms);
     free(call);

@@ -12,14 +12,18 @@
 
 enum next forward_request(struct request *request)
 {
+    if (recall_serves(request))
+        return replay_go_on(request) ? GO_BOOKS : GO_WAIT;
     call_open(request);
     return GO_WAIT;
 }
 
-/* Woken when the call is over (or was refused by the ledger): the reply is decided. */
+/* Woken when the call is over (or was refused by the ledger): the reply is decided. Or when there
+ * is more to replay. */
 enum next forward_awake(struct request *request)
 {
-    (void)request;
+    if (recall_serves(request))
+        return replay_go_on(request) ? GO_BOOKS : GO_WAIT;
     return GO_BOOKS;
 }
 
@@ -95,6 +99,7 @@ static void client_drained(void *context)
 static void begin_stream(struct call *call)
 {
     struct request *request = call->request;
+    share_begin(call, call->mode == CALL_EVENTS ? RECORDING_EVENTS : RECORDING_WHOLE);
     if (request == NULL)
         return;
     pass_headers(call);
@@ -109,7 +114,8 @@ static void take_head(struct call *call)
     int status = transfer_status(call->transfer);
     if (status == 0 || call->mode != CALL_WAITING)
         return;
-    call->status = call->request != NULL ? status : call->status;
+    if (call->request != NULL || call->taken_over)
+        call->status = status;
     struct text type = transfer_header(call->transfer, TEXT("Content-Type"));
     if (status < 300 && text_starts_nocase(type, TEXT("text/event-stream"))) {
         call->mode = CALL_EVENTS;
@@ -124,27 +130,33 @@ static void take_head(struct call *call)
 /* ---- events ---- */
 
 /* The exact cost goes into the usage chunk that the client asked for: `usage.cost`. */
-static bool put_with_cost(struct call *call, const struct sse_event *event)
+bool forward_put_with_cost(struct reply *reply, const struct sse_event *event, struct money cost)
 {
     struct json_value data, usage;
     bool one_line = event->data.at >= event->raw.at &&
                     event->data.at + event->data.size <= event->raw.at + event->raw.size;
-    if (call->model == NULL || !one_line || json_parse(event->data, &data, NULL) != JSON_OK ||
+    if (!one_line || json_parse(event->data, &data, NULL) != JSON_OK ||
         !json_member(data, TEXT("usage"), &usage) || usage.kind != JSON_OBJECT)
         return false;
-    struct json_value cost;
-    if (json_member(usage, TEXT("cost"), &cost)) /* the upstream names its own */
+    struct json_value its_own;
+    if (json_member(usage, TEXT("cost"), &its_own))
         return false;
     size_t brace = (size_t)(usage.raw.at - event->raw.at) + usage.raw.size - 1;
     struct text before = text_slice(event->raw, 0, brace);
     struct buffer amount = {0};
-    money_put(&amount, meter_cost(call->model, &call->usage));
-    reply_put(&call->request->reply, before);
-    reply_put(&call->request->reply, TEXT(",\"cost\":"));
-    reply_put(&call->request->reply, buffer_text(&amount));
-    reply_put(&call->request->reply, text_from(event->raw, brace));
+    money_put(&amount, cost);
+    reply_put(reply, before);
+    reply_put(reply, TEXT(",\"cost\":"));
+    reply_put(reply, buffer_text(&amount));
+    reply_put(reply, text_from(event->raw, brace));
     buffer_close(&amount);
     return true;
+}
+
+static bool put_with_cost(struct call *call, const struct sse_event *event)
+{
+    return call->model != NULL && forward_put_with_cost(&call->request->reply, event,
+                                                        meter_cost(call->model, &call->usage));
 }
 
 static void take_event(struct call *call, const struct sse_event *event)
@@ -162,6 +174,7 @@ static void take_event(struct call *call, const struct sse_event *event)
     } else if (event->data.size > 0 && !chunk.done) {
         call->usage_final = false; /* it was a running count: output follows it */
     }
+    share_put(call, event->raw, usage_chunk);
     if (call->request == NULL || (usage_chunk && !call->usage_asked))
         return;
     if (!usage_chunk || !put_with_cost(call, event))
@@ -190,16 +203,18 @@ static void take_answer(struct call *call, struct text bytes)
 {
     if (call->mode == CALL_RELAY) {
         answer_scan_feed(&call->scan, bytes);
+        share_put(call, bytes, false);
         if (call->request != NULL)
             reply_put(&call->request->reply, bytes);
         return;
     }
     buffer_put(&call->answer, bytes);
-    if (call->answer.size <= CALL_ANSWER_MOST)
+    if (call->answer.size <= call->answer_most)
         return;
     call->mode = CALL_RELAY;
     answer_scan_feed(&call->scan, buffer_text(&call->answer));
     begin_stream(call);
+    share_put(call, buffer_text(&call->answer), false);
     if (call->request != NULL)
         reply_put(&call->request->reply, buffer_text(&call->answer));
     buffer_close(&call->answer);
@@ -217,9 +232,11 @@ static void take_body(struct call *call)
     else
         take_answer(call, bytes);
     struct request *request = call->request;
-    if (request != NULL && request->reply.full)
+    /* Who follows must not wait for a slow client; it has what comes meanwhile kept for it. */
+    if (request != NULL && request->reply.full && !share_has_followers(call))
         transfer_hold(call->transfer, true);
     transfer_taken(call->transfer);
+    share_flush(call);
     if (request != NULL && request->reply.streamed)
         reply_flush(&request->reply);
 }
@@ -233,8 +250,7 @@ static void take_last_event(struct call *call)
         take_event(call, &event);
 }
 
-/* It came to its own end: by its length, or else by the [DONE] of a stream. */
-static bool is_whole(const struct call *call)
+bool forward_is_whole(const struct call *call)
 {
     if (call->done)
         return true;
@@ -246,7 +262,7 @@ static bool is_whole(const struct call *call)
 
 static void finish_stream(struct call *call)
 {
-    if (is_whole(call)) {
+    if (forward_is_whole(call)) {
         reply_end(&call->request->reply);
         return;
     }
@@ -303,32 +319,71 @@ static void refuse_failed(struct call *call)
     }
 }
 
-static void finish_answer(struct call *call)
+enum answer { ANSWER_PASSES, ANSWER_FAILED, ANSWER_OUR_KEY, ANSWER_ELSEWHERE, ANSWER_NOT_JSON };
+
+static enum answer judge_answer(const struct call *call)
 {
-    struct request *request = call->request;
     int status = transfer_status(call->transfer);
     bool passthrough = call->terms->admission.mode == ADMISSION_PASSTHROUGH;
-    if (call->cancelled || transfer_ended(call->transfer) != TRANSFER_COMPLETE) {
-        refuse_failed(call);
-    } else if ((status == 401 || status == 403) && !passthrough) {
-        log_error("upstream %.*s refuses its api_key with status %d",
-                  TEXT_ARG(call->upstream->name), status);
+    if (call->cancelled || transfer_ended(call->transfer) != TRANSFER_COMPLETE)
+        return ANSWER_FAILED;
+    if ((status == 401 || status == 403) && !passthrough)
+        return ANSWER_OUR_KEY;
+    if (status >= 300 && status < 400) /* a client would follow it past its budget */
+        return ANSWER_ELSEWHERE;
+    return status < 300 && !has_json(call) ? ANSWER_NOT_JSON : ANSWER_PASSES;
+}
+
+static void refuse_answer(struct call *call, enum answer answer)
+{
+    struct request *request = call->request;
+    struct text name = call->upstream->name;
+    int status = transfer_status(call->transfer);
+    switch (answer) {
+    case ANSWER_OUR_KEY:
+        log_error("upstream %.*s refuses its api_key with status %d", TEXT_ARG(name), status);
         refuse(request, REFUSAL_UPSTREAM_AUTH, NULL,
                "Upstream '%.*s' refused purser's own key (status %d). The operator has to check "
                "its api_key.",
-               TEXT_ARG(call->upstream->name), status);
-    } else if (status >= 300 && status < 400) { /* a client would follow it past its budget */
+               TEXT_ARG(name), status);
+        return;
+    case ANSWER_ELSEWHERE:
         refuse(request, REFUSAL_UPSTREAM_BAD_ANSWER, NULL,
                "Upstream '%.*s' answered %d, which points to another place. Is its base_url right?",
-               TEXT_ARG(call->upstream->name), status);
-    } else if (status < 300 && !has_json(call)) {
+               TEXT_ARG(name), status);
+        return;
+    case ANSWER_NOT_JSON:
         refuse(request, REFUSAL_UPSTREAM_BAD_ANSWER, NULL,
                "Upstream '%.*s' answered %d with something that is not JSON, or not whole. Is its "
                "base_url right?",
-               TEXT_ARG(call->upstream->name), status);
-    } else {
+               TEXT_ARG(name), status);
+        return;
+    case ANSWER_FAILED:
+    case ANSWER_PASSES:
+        refuse_failed(call);
+        return;
+    }
+}
+
+/* An answer that passes is recorded first: it may have to be put together, and others want it. */
+static void finish_answer(struct call *call)
+{
+    struct request *request = call->request;
+    enum answer answer = judge_answer(call);
+    bool good = answer == ANSWER_PASSES && transfer_status(call->transfer) < 300;
+    if (good && !parts_take(call, &call->answer))
+        answer = ANSWER_NOT_JSON;
+    if (answer == ANSWER_PASSES) {
+        share_begin(call, RECORDING_WHOLE);
+        share_put(call, buffer_text(&call->answer), false);
+    }
+    if (request == NULL)
+        return;
+    if (answer == ANSWER_PASSES) {
         pass_headers(call);
-        reply_whole_take(&request->reply, status, &call->answer);
+        reply_whole_take(&request->reply, transfer_status(call->transfer), &call->answer);
+    } else {
+        refuse_answer(call, answer);
     }
 }
 
@@ -337,7 +392,7 @@ static void finish_answer(struct call *call)
 static void judge_usage(struct call *call)
 {
     if (call->mode == CALL_EVENTS) {
-        call->usage_final = call->usage_final || is_whole(call);
+        call->usage_final = call->usage_final || forward_is_whole(call);
         return;
     }
     if (call->mode == CALL_WHOLE)
@@ -345,7 +400,7 @@ static void judge_usage(struct call *call)
     else if (call->mode == CALL_RELAY)
         call->usage_result = answer_scan_usage(&call->scan, &call->usage);
     call->is_error = call->is_error || call->scan.is_error;
-    call->usage_final = is_whole(call);
+    call->usage_final = forward_is_whole(call);
 }
 
 void forward_over(struct call *call)
@@ -355,9 +410,10 @@ void forward_over(struct call *call)
     if (call->mode == CALL_EVENTS)
         take_last_event(call);
     judge_usage(call);
-    if (request != NULL && request->reply.streamed)
+    bool relayed = call->mode == CALL_EVENTS || call->mode == CALL_RELAY;
+    if (request != NULL && relayed)
         finish_stream(call);
-    else if (request != NULL && call->started)
+    else if (call->started && !relayed)
         finish_answer(call);
     else if (request != NULL)
         refuse(request, REFUSAL_SHUTTING_DOWN, NULL, "purser is shutting down.");

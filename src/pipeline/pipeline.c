@@ -2,7 +2,7 @@
  * The chain. What happens to a request, and in which order, is this table and this driver; nothing
  * else moves a request from one step to another.
  *
- *     admit → route → reserve → forward → settle → record
+ *     admit → recall → route → reserve → forward → settle → record
  *
  * A step goes on, waits, or sends the request to its books. Every exit passes settle and record:
  * money has one way out.
@@ -21,6 +21,7 @@ struct step_row {
 
 static const struct step_row chain[STEP_COUNT] = {
     [STEP_ADMIT] = {"admit", admit_request, NULL},
+    [STEP_RECALL] = {"recall", recall_request, recall_awake},
     [STEP_ROUTE] = {"route", route_request, NULL},
     [STEP_RESERVE] = {"reserve", reserve_request, reserve_awake},
     [STEP_FORWARD] = {"forward", forward_request, forward_awake},
@@ -64,13 +65,22 @@ void pipeline_awake(struct request *request)
     drive(request, chain[request->step].awake(request));
 }
 
+/* Waiting for its budget, or for somebody who asked the same. */
 static void stop_waiting(struct request *request, enum refusal refusal, const char *why)
 {
-    ASSERT(request->step == STEP_RESERVE);
+    ASSERT(request->step == STEP_RESERVE || request->step == STEP_RECALL);
     /* If the grant is on its way already, the letter finds nobody and its hold is settled. */
-    gate_leave(request->worker->house->gate, request->waiter);
+    if (request->step == STEP_RESERVE)
+        gate_leave(request->worker->house->gate, request->waiter);
     request->waiter = 0;
     refuse(request, refusal, NULL, "%s", why);
+    drive(request, GO_BOOKS);
+}
+
+/* Its answer is replayed; what it had of it is all it gets. */
+static void stop_replay(struct request *request)
+{
+    replay_break(request);
     drive(request, GO_BOOKS);
 }
 
@@ -79,6 +89,10 @@ void pipeline_client_gone(struct request *request)
     if (request->step == STEP_OVER || request->client_gone)
         return;
     request->client_gone = true;
+    if (request->step == STEP_FORWARD && request->call == NULL) {
+        stop_replay(request);
+        return;
+    }
     if (request->step == STEP_FORWARD) {
         /* The call has its own way to the books, now or after draining. */
         struct call *call = request->call;
@@ -89,20 +103,21 @@ void pipeline_client_gone(struct request *request)
         call_abandon(call);
         return;
     }
-    stop_waiting(request, REFUSAL_CLIENT_GONE,
-                 "The client hung up while it waited for its budget.");
+    stop_waiting(request, REFUSAL_CLIENT_GONE, "The client hung up while it waited.");
 }
 
 void pipeline_send_away(struct request *request)
 {
-    if (request->step == STEP_RESERVE)
+    if (request->step == STEP_RESERVE || request->step == STEP_RECALL)
         stop_waiting(request, REFUSAL_SHUTTING_DOWN, "purser is shutting down.");
+    else if (request->step == STEP_FORWARD && request->call == NULL)
+        stop_replay(request);
 }
 
 bool pipeline_letter(struct worker *worker, struct letter *letter)
 {
     if (letter->kind != GATE_LETTER_GRANT)
-        return false;
+        return share_letter(worker, letter);
     struct request *request = roster_find(&worker->requests, letter->to);
     struct grant *grant = letter->body;
     if (request != NULL && request->step == STEP_RESERVE && request->waiter != 0) {

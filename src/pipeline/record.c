@@ -63,6 +63,38 @@ void record_call(struct call *call)
     log_why(call);
 }
 
+void record_describe(const struct request *request, const struct held *held, struct arena *arena,
+                     struct entry *entry)
+{
+    const struct subject *subject = &request->subject;
+    struct text *tags = arena_new(arena, subject->tag_count * sizeof *tags);
+    for (size_t i = 0; i < subject->tag_count; i++)
+        tags[i] = arena_copy(arena, subject->tags[i]);
+    struct text name = arena_copy(arena, text_of(request->name));
+    *entry = (struct entry){
+        .request_id = name,
+        .call = arena_join(arena, (struct text[]){name, TEXT(".1")}, 2),
+        .attempt = 1,
+        .model = arena_copy(arena, request->model_booked),
+        .model_requested = arena_copy(arena, request->body.model),
+        .endpoint = text_of(endpoint_name(request->endpoint)),
+        .service = request->upstream->name,
+        .upstream = request->upstream->name,
+        .key = arena_copy(arena, request->key->id),
+        .user = arena_copy(arena, subject->id[SCOPE_USER]),
+        .team = subject->id[SCOPE_TEAM],
+        .session = arena_copy(arena, request->session),
+        .label = arena_copy(arena, request->label),
+        .tags = tags,
+        .tag_count = subject->tag_count,
+        .hold = held->amount,
+        .price_version = catalog_version(request->terms->catalog),
+        .cache = request->recall.state == RECALL_MISS ? TEXT("miss") : TEXT_NONE,
+        .ttft_ms = -1,
+        .duration_ms = -1,
+    };
+}
+
 static void log_refusal(const struct request *request)
 {
     if (!request->terms->log_access)
@@ -135,7 +167,11 @@ enum next record_request(struct request *request)
     request->outcome.logged = true;
     struct call *call = request->call;
     if (call == NULL) {
-        record_refusal(request);
+        if (replay_served(request))
+            replay_record(request);
+        else
+            record_refusal(request);
+        recall_close(request);
         return GO_DONE;
     }
     call->entry.error = text_of(request->outcome.error);

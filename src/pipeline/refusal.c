@@ -30,6 +30,7 @@ static const struct refusal_row table[REFUSAL_COUNT] = {
     [REFUSAL_NOT_ALLOWED] = {403, "permission_error", "not_allowed", RETRY_NO},
     [REFUSAL_MODEL_NOT_ALLOWED] = {403, "permission_error", "model_not_allowed", RETRY_NO},
     [REFUSAL_SESSION_REQUIRED] = {400, "invalid_request_error", "session_required", RETRY_NO},
+    [REFUSAL_CACHE_MISS] = {504, "invalid_request_error", "cache_miss", RETRY_NO},
     [REFUSAL_BAD_REQUEST] = {400, "invalid_request_error", "invalid_request", RETRY_NO},
     [REFUSAL_TOO_LARGE] = {413, "invalid_request_error", "body_too_large", RETRY_NO},
     [REFUSAL_CONTENT_TYPE] = {400, "invalid_request_error", "invalid_content_type", RETRY_NO},

@@ -56,6 +56,7 @@ void request_close(struct request *request)
     ASSERT(request->step == STEP_OVER);
     ASSERT(request->call == NULL);
     record_other(request);
+    recall_close(request);
     loop_timer_cancel(request->worker->loop, &request->timer);
     roster_remove(&request->worker->requests, request->id);
     loop_defer(request->worker->loop, release, request);

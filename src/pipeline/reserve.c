@@ -9,6 +9,8 @@
 static int64_t input_bound(const struct request *request)
 {
     int64_t bytes = request->body.input_bound;
+    if (bytes != BODY_UNBOUNDED)
+        bytes -= (int64_t)parts_known_bytes(request);
     int64_t most = request->model != NULL ? request->model->max_input_tokens : 0;
     if (most == 0)
         return bytes;
@@ -26,10 +28,10 @@ static int64_t wanted_output(const struct request *request)
     return most > 0 ? most : INT64_MAX;
 }
 
-static void fill_ask(struct request *request)
+void reserve_fill_ask(struct request *request, struct ask *ask)
 {
     const struct body *body = &request->body;
-    request->ask = (struct ask){
+    *ask = (struct ask){
         .subject = &request->subject,
         .price = request->model != NULL ? &request->model->price : NULL,
         .bound = {.input_tokens = input_bound(request),
@@ -44,32 +46,43 @@ static void fill_ask(struct request *request)
     };
 }
 
+/* An answer that is known costs nothing, but is a request. */
+static void fill_ask_for_nothing(struct request *request, struct ask *ask)
+{
+    static const struct price free = {.tier_count = 1, .tiers = {{.above_input_tokens = -1}}};
+    *ask = (struct ask){
+        .subject = &request->subject,
+        .price = &free,
+        .bound = {.choices = 1, .output_free = true},
+        .now_s = loop_wall_us(request->worker->loop) / 1000000,
+    };
+}
+
 /* What is booked if nobody ever tells what the call used. Without a budget a request may have no
  * bound at all: then what is known counts, the input alone or nothing. */
-static void worst_case(const struct request *request, struct held *held)
+static void worst_case(const struct ask *ask, struct held *held)
 {
-    const struct bound *bound = &request->ask.bound;
+    const struct bound *bound = &ask->bound;
     if (bound->input_tokens == INT64_MAX)
         return;
     int64_t output = held->max_output == INT64_MAX ? 0 : held->max_output;
     held->input_tokens = bound->input_tokens;
     held->output_tokens = bound_tokens(bound, output) - bound->input_tokens;
-    if (request->ask.price != NULL)
-        held->amount = price_bound(request->ask.price, bound, output);
+    if (ask->price != NULL)
+        held->amount = price_bound(ask->price, bound, output);
 }
 
-static enum next decide(struct request *request, const struct grant *grant)
+void reserve_fill_held(const struct ask *ask, const struct grant *grant, struct arena *arena,
+                       struct held *held)
 {
-    request->waiter = 0;
-    if (grant->verdict != VERDICT_GRANTED) {
-        refuse_verdict(request, grant);
-        return GO_BOOKS;
-    }
     size_t size = grant->charge_count * sizeof *grant->charges;
-    struct charge *charges = arena_new(&request->arena, size);
+    struct charge *charges = arena_new(arena, size);
     if (size > 0)
         memcpy(charges, grant->charges, size);
-    request->held = (struct held){
+    /* The ledger line is written after the hold's end, when the account may be gone. */
+    for (size_t i = 0; i < grant->charge_count; i++)
+        charges[i].id = arena_copy(arena, charges[i].id);
+    *held = (struct held){
         .hold = grant->hold,
         .max_output = grant->max_output,
         .send_max = grant->send_max,
@@ -77,7 +90,20 @@ static enum next decide(struct request *request, const struct grant *grant)
         .charges = charges,
         .charge_count = grant->charge_count,
     };
-    worst_case(request, &request->held);
+    worst_case(ask, held);
+}
+
+static enum next decide(struct request *request, const struct grant *grant)
+{
+    request->waiter = 0;
+    if (grant->verdict != VERDICT_GRANTED) {
+        recall_refused(request, grant->verdict == VERDICT_CONTENTION);
+        refuse_verdict(request, grant);
+        return GO_BOOKS;
+    }
+    if (grant->clamped) /* a shorter answer than was asked for is nobody else's */
+        recall_refused(request, false);
+    reserve_fill_held(&request->ask, grant, &request->arena, &request->held);
     return GO_ON;
 }
 
@@ -94,7 +120,10 @@ enum next reserve_request(struct request *request)
 {
     struct worker *worker = request->worker;
     struct grant grant;
-    fill_ask(request);
+    if (recall_serves(request))
+        fill_ask_for_nothing(request, &request->ask);
+    else
+        reserve_fill_ask(request, &request->ask);
     if (ask_gate(request, &grant))
         return decide(request, &grant);
     loop_timer_set(worker->loop, &request->timer, request->terms->wait_ms * 1000);

@@ -55,15 +55,12 @@ static void price_request(struct request *request, struct text asked)
             catalog_find(terms->catalog, CATALOG_STAND_IN_PROVIDER, CATALOG_STAND_IN_NAME, now_s);
 }
 
-enum next route_request(struct request *request)
+bool route_find(struct request *request)
 {
     const struct terms *terms = request->terms;
     struct text asked = request->body.model;
-    if (asked.size > SUBJECT_MAX_ID) { /* books and logs could not name it */
-        refuse(request, REFUSAL_MODEL_NOT_FOUND, "model", "No model has a name of over %d bytes.",
-               SUBJECT_MAX_ID);
-        return GO_BOOKS;
-    }
+    if (asked.size > SUBJECT_MAX_ID) /* books and logs could not name it */
+        return false;
     for (size_t i = 0; i < terms->upstream_count; i++) {
         const struct upstream *upstream = &terms->upstreams[i];
         if (!upstream_serves(upstream, asked, &request->model_sent))
@@ -74,12 +71,24 @@ enum next route_request(struct request *request)
         subject->id[SCOPE_MODEL] = text_slice(request->model_booked, 0, SUBJECT_MAX_ID);
         subject->id[SCOPE_UPSTREAM] = upstream->name;
         subject->id[SCOPE_SERVICE] = upstream->name;
-        return GO_ON;
+        return true;
     }
-    refuse(request, REFUSAL_MODEL_NOT_FOUND, "model",
-           "The model '%.*s' is not served by any upstream. GET /v1/models lists what is; an "
-           "operator adds a pattern for it to an upstream's `models`.",
-           TEXT_ARG(text_slice(asked, 0, 200)));
+    return false;
+}
+
+enum next route_request(struct request *request)
+{
+    struct text asked = request->body.model;
+    if (route_find(request))
+        return GO_ON;
+    if (asked.size > SUBJECT_MAX_ID)
+        refuse(request, REFUSAL_MODEL_NOT_FOUND, "model", "No model has a name of over %d bytes.",
+               SUBJECT_MAX_ID);
+    else
+        refuse(request, REFUSAL_MODEL_NOT_FOUND, "model",
+               "The model '%.*s' is not served by any upstream. GET /v1/models lists what is; an "
+               "operator adds a pattern for it to an upstream's `models`.",
+               TEXT_ARG(text_slice(asked, 0, 200)));
     return GO_BOOKS;
 }
 

@@ -80,7 +80,7 @@ static void book(struct call *call)
     struct spend used = {{
         [UNIT_USD] = entry->cost.nano,
         [UNIT_TOKENS] = entry->prompt_tokens + entry->completion_tokens,
-        [UNIT_REQUESTS] = 1,
+        [UNIT_REQUESTS] = call->taken_over ? 0 : 1,
     }};
     struct charge *charges = (struct charge *)(uintptr_t)call->held.charges;
     for (size_t i = 0; i < call->held.charge_count; i++)
@@ -113,6 +113,14 @@ void settle_call(struct call *call)
     case ENDING_FREE:
         break;
     }
+    if (call->request != NULL)
+        entry->saved[SAVING_CACHE] = parts_saved(call->request);
+    book(call);
+    share_end(call);
+}
+
+void settle_without_use(struct call *call)
+{
     book(call);
 }
 
@@ -138,12 +146,34 @@ static void put_remaining(struct request *request)
     put_money_header(request, "x-purser-budget-remaining-usd", (struct money){left > 0 ? left : 0});
 }
 
+static void put_cost(struct request *request, struct money cost)
+{
+    put_money_header(request, "x-purser-cost-usd", cost);
+    put_money_header(request, "x-litellm-response-cost", cost);
+}
+
+static void put_origin(struct request *request)
+{
+    struct reply *reply = &request->reply;
+    reply_header_text(reply, &request->arena, "x-purser-model", request->model_booked);
+    reply_header_text(reply, &request->arena, "x-purser-upstream", request->upstream->name);
+    const char *recalled = recall_word(request);
+    if (recalled != NULL)
+        reply_header(reply, "x-purser-cache", recalled);
+}
+
+void settle_headers_of_replay(struct request *request)
+{
+    put_origin(request);
+    put_remaining(request);
+    put_cost(request, MONEY_ZERO);
+}
+
 void settle_headers(struct call *call)
 {
     struct request *request = call->request;
     struct reply *reply = &request->reply;
-    reply_header_text(reply, &request->arena, "x-purser-model", request->model_booked);
-    reply_header_text(reply, &request->arena, "x-purser-upstream", request->upstream->name);
+    put_origin(request);
     if (request->held.clamped)
         reply_header_text(
             reply, &request->arena, "x-purser-clamped-max-tokens",
@@ -153,15 +183,17 @@ void settle_headers(struct call *call)
         put_money_header(request, "x-purser-hold-usd", request->held.amount);
         return;
     }
-    put_money_header(request, "x-purser-cost-usd", call->entry.cost);
-    put_money_header(request, "x-litellm-response-cost", call->entry.cost);
+    put_cost(request, call->entry.cost);
 }
 
 enum next settle_request(struct request *request)
 {
     struct call *call = request->call;
-    if (call == NULL)
+    if (call == NULL) {
+        if (replay_served(request))
+            replay_settle(request);
         return GO_ON;
+    }
     settle_call(call);
     if (!request->reply.streamed)
         settle_headers(call);

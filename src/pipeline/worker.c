@@ -71,6 +71,7 @@ void worker_open(struct worker *worker, struct house *house, struct terms *terms
     worker->mailbox = mailbox_open(worker->loop, deliver, worker);
     worker->batch = ledger_batch_open(house->ledger);
     worker->hasher = hasher_open();
+    worker->keyed_hasher = keyed_hasher_open(house->secret);
     worker->to_start_end = &worker->to_start;
     worker->retry.due = retry_due;
     ssize_t got = getrandom(&worker->random, sizeof worker->random, 0);
@@ -99,6 +100,7 @@ void worker_close(struct worker *worker)
     loop_timer_cancel(worker->loop, &worker->retry);
     mailbox_close(worker->mailbox);
     hasher_close(worker->hasher);
+    keyed_hasher_close(worker->keyed_hasher);
     roster_close(&worker->requests);
     roster_close(&worker->calls);
     loop_close(worker->loop);

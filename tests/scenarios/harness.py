@@ -248,7 +248,7 @@ class Purser:
             if line["kind"] == "reserve":
                 held.add(line["call"])
             elif line["kind"] in ("settle", "forfeit"):
-                held.discard(line["call"])
+                held.discard(line.get("call"))  # an answer from the cache had none
         return held
 
     def lines_of(self, answer):

@@ -1,0 +1,316 @@
+/*
+ * A call that is shared. It records what passes to its client, for those who follow and for the
+ * cache; and if its client leaves while others follow, it goes on, and one of them takes over its
+ * hold.
+ *
+ * How a payer is found: the call asks one follower after the other (FLIGHT_LETTER_PAY). Who is
+ * asked tries to hold what the call may cost and answers with the hold (LETTER_PAYER), or declines.
+ * Until somebody pays the call stays on the hold it has: what it costs is covered at any time.
+ */
+#include <stdlib.h>
+
+#include "pipeline/pipeline.h"
+#include "pipeline/recall.h"
+#include "wire/inputs.h"
+#include "wire/reshape.h"
+
+#define SHARED_MOST (8 * 1024 * 1024) /* bytes that a call keeps for slow followers */
+
+/* From a follower that was asked to the call; the body is a struct payer. */
+#define LETTER_PAYER 320
+
+struct payer {
+    struct gate *gate;
+    uint64_t request; /* its id; its worker's */
+    struct arena arena;
+    struct held held; /* given back if nobody takes it */
+    struct entry entry;
+};
+
+/* ---- recording ---- */
+
+static void give_up(struct call *call)
+{
+    struct flight *flight = call->flight;
+    call->flight = NULL;
+    recording_end(flight_recording(flight), RECORDING_GIVEN_UP, MONEY_ZERO);
+    flight_end(flight, false, loop_steady_us(call->worker->loop));
+}
+
+void share_begin(struct call *call, enum recording_shape shape)
+{
+    if (call->flight == NULL)
+        return;
+    const struct recording_head head = {
+        .status = transfer_status(call->transfer),
+        .shape = shape,
+        .content_type = transfer_header(call->transfer, TEXT("Content-Type")),
+        .retry_after = transfer_header(call->transfer, TEXT("Retry-After")),
+        .model = call->entry.model,
+        .upstream = call->entry.upstream,
+    };
+    recording_begin(flight_recording(call->flight), &head);
+}
+
+void share_put(struct call *call, struct text bytes, bool usage)
+{
+    if (call->flight == NULL)
+        return;
+    struct recording *recording = flight_recording(call->flight);
+    if (usage)
+        recording_mark_usage(recording, bytes.size);
+    recording_put(recording, bytes);
+    size_t size = recording_size(recording);
+    bool keepable = size <= cache_entry_most(call->worker->house->cache);
+    if (!keepable && (size > SHARED_MOST || flight_followers(call->flight) == 0))
+        give_up(call);
+}
+
+void share_flush(struct call *call)
+{
+    if (call->flight != NULL)
+        flight_flush(call->flight);
+}
+
+bool share_has_followers(const struct call *call)
+{
+    return call->flight != NULL && flight_followers(call->flight) > 0;
+}
+
+/* ---- the end ---- */
+
+static bool is_complete(const struct call *call, struct text answer)
+{
+    if (call->mode == CALL_EVENTS)
+        return reshape_events_are_complete(call->endpoint, answer, call->choices);
+    if (call->endpoint != ENDPOINT_EMBEDDINGS)
+        return reshape_whole_is_complete(call->endpoint, answer, call->choices);
+    if (call->choices > INPUTS_MOST)
+        return false;
+    struct text *embeddings = memory_new((size_t)call->choices * sizeof *embeddings);
+    bool complete = inputs_read_answer(answer, embeddings, (size_t)call->choices);
+    free(embeddings);
+    return complete;
+}
+
+/* What may be given to others later: the whole of a good answer to what was asked. */
+static bool may_be_kept(struct call *call, const struct recording *recording)
+{
+    int status = transfer_status(call->transfer);
+    size_t size = recording_size(recording);
+    if (call->in_parts || status < 200 || status >= 300 || call->is_error || call->held.clamped ||
+        size > cache_entry_most(call->worker->house->cache))
+        return false;
+    struct recording_place place = {0};
+    struct buffer joined = {0};
+    struct text answer = recording_next(recording, &place, SIZE_MAX, true);
+    if (answer.size < size) {
+        buffer_reserve(&joined, size);
+        for (; answer.size > 0; answer = recording_next(recording, &place, SIZE_MAX, true))
+            buffer_put(&joined, answer);
+        answer = buffer_text(&joined);
+    }
+    bool complete = is_complete(call, answer);
+    buffer_close(&joined);
+    return complete;
+}
+
+void share_end(struct call *call)
+{
+    struct flight *flight = call->flight;
+    if (flight == NULL)
+        return;
+    call->flight = NULL;
+    struct recording *recording = flight_recording(flight);
+    bool begun = recording_state(recording) != RECORDING_EMPTY;
+    if (!begun && (call->request == NULL || !call->started)) {
+        flight_resign(flight); /* its client left before there was anything to share */
+        return;
+    }
+    enum recording_state state = RECORDING_BROKEN;
+    if (begun && forward_is_whole(call))
+        state = RECORDING_COMPLETE;
+    else if (begun && call->cancelled && call->request == NULL)
+        state = RECORDING_GIVEN_UP;
+    bool keep = state == RECORDING_COMPLETE && may_be_kept(call, recording);
+    recording_end(recording, state, call->entry.cost);
+    flight_end(flight, keep, loop_steady_us(call->worker->loop));
+}
+
+/* ---- who pays ---- */
+
+static void seek_payer(struct call *call)
+{
+    const struct flight_payee payee = {.mailbox = call->worker->mailbox, .call = call->id};
+    flight_seek_payer(call->flight, &payee);
+}
+
+bool share_outlives_client(struct call *call)
+{
+    if (!share_has_followers(call) || call->in_parts)
+        return false;
+    seek_payer(call);
+    return true;
+}
+
+static void free_payer(void *thing)
+{
+    struct payer *payer = thing;
+    if (payer->held.hold != 0)
+        gate_settle(payer->gate, payer->held.hold, &(struct spend){{0}}, NULL);
+    arena_close(&payer->arena);
+    free(payer);
+}
+
+/* A follower is asked: it holds what the call may cost, or says no. */
+static struct payer *offer(struct request *request)
+{
+    struct gate *gate = request->worker->house->gate;
+    struct grant *grant = arena_new(&request->arena, sizeof *grant);
+    struct ask ask;
+    if (!route_find(request))
+        return NULL;
+    reserve_fill_ask(request, &ask);
+    gate_reserve(gate, &ask, request->worker->mailbox, 0, grant);
+    if (grant->verdict == VERDICT_WAIT)
+        gate_leave(gate, grant->waiter); /* a grant on its way finds nobody, and is given back */
+    if (grant->verdict != VERDICT_GRANTED)
+        return NULL;
+    if (grant->clamped) {
+        if (grant->hold != 0)
+            gate_settle(gate, grant->hold, &(struct spend){{0}}, NULL);
+        return NULL;
+    }
+    struct payer *payer = memory_new(sizeof *payer);
+    payer->gate = gate;
+    reserve_fill_held(&ask, grant, &payer->arena, &payer->held);
+    record_describe(request, &payer->held, &payer->arena, &payer->entry);
+    payer->request = request->id;
+    return payer;
+}
+
+static void answer_payee(struct request *request)
+{
+    struct follower *follower = &request->recall.follower;
+    struct payer *payer = offer(request);
+    struct flight_payee payee;
+    if (payer == NULL) {
+        flight_decline(follower);
+        return;
+    }
+    if (!flight_pay(follower, &payee)) {
+        free_payer(payer);
+        return;
+    }
+    request->recall.offered_to_pay = true;
+    struct letter *letter = letter_new(payee.call, LETTER_PAYER);
+    letter->body = payer;
+    letter->body_free = free_payer;
+    mailbox_post(payee.mailbox, letter);
+}
+
+/* Somebody else pays from now on: the hold of who left is given back, but for the request it was.
+ */
+static void change_payer(struct call *call, struct payer *payer)
+{
+    struct entry line = payer->entry;
+    line.kind = ENTRY_RESERVE;
+    line.wall_us = loop_wall_us(call->worker->loop);
+    line.charges = payer->held.charges;
+    line.charge_count = payer->held.charge_count;
+    ledger_note(call->worker->batch, &line);
+    settle_without_use(call);
+    record_call(call);
+    arena_close(&call->payer_arena);
+    call->payer_arena = payer->arena;
+    payer->arena = (struct arena){0};
+    call->entry = payer->entry;
+    call->held = payer->held;
+    payer->held.hold = 0;
+    call->taken_over = true;
+    call->payer = payer->request;
+    call->stop_reason = NULL;
+    call->status = transfer_status(call->transfer);
+}
+
+/* The call that a letter is for, if it goes on for its followers alone. */
+static struct call *orphan(struct worker *worker, const struct letter *letter)
+{
+    struct call *call = roster_find(&worker->calls, letter->to);
+    return call != NULL && call->request == NULL && call->flight != NULL ? call : NULL;
+}
+
+static void hear_payer(struct worker *worker, struct letter *letter)
+{
+    struct call *call = orphan(worker, letter);
+    if (call != NULL)
+        change_payer(call, letter->body);
+}
+
+static void hear_declined(struct worker *worker, struct letter *letter)
+{
+    struct call *call = orphan(worker, letter);
+    if (call != NULL)
+        seek_payer(call);
+}
+
+static void hear_left(struct worker *worker, struct letter *letter)
+{
+    struct call *call = orphan(worker, letter);
+    if (call == NULL)
+        return;
+    if (!share_has_followers(call))
+        call_desert(call);
+    else if (call->taken_over && call->payer == (uint64_t)letter->value)
+        seek_payer(call);
+}
+
+/* ---- letters to those who follow ---- */
+
+/* What a late letter says may not hold any more: what does, is asked. */
+static void hear_flight(struct worker *worker, struct letter *letter)
+{
+    struct request *request = roster_find(&worker->requests, letter->to);
+    if (request == NULL || request->recall.follower.flight == NULL)
+        return;
+    struct recall *recall = &request->recall;
+    if (letter->kind == FLIGHT_LETTER_PAY) {
+        answer_payee(request);
+        return;
+    }
+    if (letter->kind == FLIGHT_LETTER_LEAD) {
+        recall->flight = flight_lead(&recall->follower);
+        if (recall->flight == NULL)
+            return;
+        recall->state = RECALL_MISS;
+    } else if (letter->kind == FLIGHT_LETTER_ALONE) {
+        flight_leave(&recall->follower);
+        recall->state = RECALL_MISS;
+    }
+    if (request->step == STEP_RECALL || request->step == STEP_FORWARD)
+        pipeline_awake(request);
+}
+
+bool share_letter(struct worker *worker, struct letter *letter)
+{
+    static const struct {
+        int kind;
+        void (*hear)(struct worker *worker, struct letter *letter);
+    } table[] = {
+        {FLIGHT_LETTER_NEWS, hear_flight},
+        {FLIGHT_LETTER_LEAD, hear_flight},
+        {FLIGHT_LETTER_ALONE, hear_flight},
+        {FLIGHT_LETTER_PAY, hear_flight},
+        {FLIGHT_LETTER_DECLINED, hear_declined},
+        {FLIGHT_LETTER_LEFT, hear_left},
+        {LETTER_PAYER, hear_payer},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        if (table[i].kind != letter->kind)
+            continue;
+        table[i].hear(worker, letter);
+        letter_free(letter);
+        return true;
+    }
+    return false;
+}
