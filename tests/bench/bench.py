@@ -8,6 +8,12 @@ Every figure is taken for both in the same run, in turns, and given as the media
   added latency                                p50 at a constant 500 requests/s, less the provider's own
   memory                                       idle, and per open stream (PSS: shared pages by share)
 
+And of purser alone, what the cache costs and saves:
+
+  CPU per answer from memory                   1 KB, the same question again and again
+  CPU per cacheable request of 100 KB          asked with `no-cache`: fingerprinted, called, stored;
+                                               beside the same request at temperature 1, which is not
+
 CPU is the time the proxy's threads ran (/proc/PID/task/*/schedstat), its children's included. Purser
 runs with all gates on: a key, budgets by day, month, session and request, and the ledger; both have
 one worker and no access log. With --write the result goes to tests/bench/RESULTS.md.
@@ -42,6 +48,8 @@ FULL = {
     "request_100k": {"requests": 3000, "connections": 8, "body-size": 102400},
     "stream_100": {"streams": 100, "chunks": 400},
     "stream_1000": {"streams": 1000, "chunks": 250},
+    "hit_1k": {"requests": 40000, "connections": 16},
+    "cacheable_100k": {"requests": 3000, "connections": 8},
     "latency": {"rate": 500, "seconds": 5, "connections": 64, "body-size": 1024},
     "memory": {"streams": 1000, "chunks": 300},
 }
@@ -50,6 +58,8 @@ QUICK = {
     "request_100k": {"requests": 300, "connections": 8, "body-size": 102400},
     "stream_100": {"streams": 100, "chunks": 50},
     "stream_1000": {"streams": 200, "chunks": 50},
+    "hit_1k": {"requests": 4000, "connections": 16},
+    "cacheable_100k": {"requests": 300, "connections": 8},
     "latency": {"rate": 200, "seconds": 1, "connections": 64, "body-size": 1024},
     "memory": {"streams": 200, "chunks": 100},
 }
@@ -71,6 +81,10 @@ budgets:
   - {{name: session, scope: session, window: total, usd: 1000000}}
   - {{name: one-call, scope: request, usd: 10}}
 """
+
+
+# Words of the questions; the fake provider answers both with about 1 KB.
+HIT_WORDS, CACHEABLE_WORDS = 150, 20000
 
 
 class Failed(Exception):
@@ -193,6 +207,14 @@ class Purser(Server):
         return [self.binary, "serve", "--config", path]
 
 
+def write_question(path, words, temperature):
+    """A chat request of so many words, answered with about 1 KB."""
+    text = "[fake output=120] " + "word " * words
+    path.write_text(json.dumps({"model": "gpt-4o-mini", "temperature": temperature,
+                                "messages": [{"role": "user", "content": text}]}))
+    return path
+
+
 class Bench:
     def __init__(self, options, directory):
         build = pathlib.Path(options.build).resolve()
@@ -204,6 +226,12 @@ class Bench:
                    "purser": lambda: Purser(build / "purser", self.provider, directory)}
         self.proxies = [proxies[name]() for name in options.only or proxies]
         self.figures = {}
+        directory = pathlib.Path(directory)
+        self.questions = {
+            "hit": write_question(directory / "hit.json", HIT_WORDS, 0),
+            "cacheable": write_question(directory / "cacheable.json", CACHEABLE_WORDS, 0),
+            "uncacheable": write_question(directory / "uncacheable.json", CACHEABLE_WORDS, 1),
+        }
 
     def keep(self, server, name, value):
         self.figures.setdefault(server.name, {}).setdefault(name, []).append(value)
@@ -247,6 +275,20 @@ class Bench:
             report = self.load(server, self.plans[name])
             self.keep(server, name, report["cpu_us"] / report["events"])
 
+    def measure_cache(self, server):
+        """The cache is purser's alone."""
+        plans = {
+            "hit_1k": {**self.plans["hit_1k"], "body": self.questions["hit"]},
+            "cacheable_100k": {**self.plans["cacheable_100k"], "body": self.questions["cacheable"],
+                               "header": "x-purser-cache: no-cache"},
+            "uncacheable_100k": {**self.plans["cacheable_100k"],
+                                 "body": self.questions["uncacheable"],
+                                 "header": "x-purser-cache: no-cache"},
+        }
+        for name, plan in plans.items():
+            report = self.load(server, plan)
+            self.keep(server, name, report["cpu_us"] / report["requests"])
+
     def measure_latency(self, server):
         report = self.load(server, self.plans["latency"])
         self.keep(server, "p50", report["p50_us"])
@@ -283,6 +325,8 @@ class Bench:
             server.restart()
             self.warm_up(server)
             self.measure_cpu(server)
+            if server.name == "purser":
+                self.measure_cache(server)
         for server in [self.provider, *self.proxies]:
             self.measure_latency(server)
         for server in self.proxies:
@@ -329,11 +373,12 @@ def judge(goal, ours, ratio):
     if goal is None:
         return "", ""
     kind, most = goal
-    said = f"≤ {most}x nginx" if kind == "x" else f"≤ {most}"
+    said = {"x": f"≤ {most}x nginx", "at most": f"≤ {most}", "at least": f"≥ {most:,}"}[kind]
     figure = ratio if kind == "x" else ours
     if figure is None:
         return said, "not measured"
-    return said, "reached" if figure <= most else "**missed**"
+    good = figure >= most if kind == "at least" else figure <= most
+    return said, "reached" if good else "**missed**"
 
 
 def table(bench):
@@ -348,6 +393,25 @@ def table(bench):
         shown_ratio = f"{ratio:.2f}" if ratio is not None else "–"
         lines.append(f"| {title} | {unit} | {show(theirs)} | {show(ours)} | {shown_ratio} |"
                      f" {said} | {verdict} |")
+    return lines
+
+
+def cache_table(bench):
+    hit, cacheable, uncacheable = (bench.median("purser", name) for name in
+                                   ("hit_1k", "cacheable_100k", "uncacheable_100k"))
+    if hit is None:
+        return []
+    rows = [("CPU per answer from memory, 1 KB", "µs", hit, ("at most", 20)),
+            ("Answers from memory per second of CPU", "", 1e6 / hit, ("at least", 40000)),
+            ("CPU per cacheable request, 100 KB", "µs", cacheable, None),
+            ("the same, not cacheable", "µs", uncacheable, None),
+            ("ratio", "", cacheable / uncacheable, ("at most", 1.5))]
+    lines = ["", "The cache (purser alone):", "", "| figure | unit | purser | goal | |",
+             "|---|---|--:|---|---|"]
+    for title, unit, value, goal in rows:
+        said, verdict = judge(goal, value, None)
+        shown = f"{value:.2f}" if value < 10 else show(value)
+        lines.append(f"| {title} | {unit} | {shown} | {said} | {verdict} |")
     return lines
 
 
@@ -384,7 +448,7 @@ def results(bench, options):
         "Made by `make bench` (`tests/bench/bench.py` says how each figure is taken): nginx `proxy_pass`",
         "and purser with all gates on, one worker each, in front of the fake provider on loopback;",
         f"medians of {bench.runs} runs, taken in turns. Load and provider share the machine.", "",
-        *machine(options), "", *table(bench), "",
+        *machine(options), "", *table(bench), *cache_table(bench), "",
         f"The provider's own p50 without a proxy: {show(direct)} µs.", ""])
 
 
