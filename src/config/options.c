@@ -97,7 +97,7 @@ static const struct option AUTH_OPTIONS[] = {
              "provider key is forwarded"},
     {"admin_token", &kind_text, ROOT(admin_token), .most = 256, .fallback = "\"\"",
      .example = "${PURSER_ADMIN_TOKEN:-}", .flags = OPTION_SECRET,
-     .help = "sees everything; empty: nobody does"},
+     .help = "sees everything, and may reload; empty: nobody may"},
     {0},
 };
 static const struct option_table AUTH_TABLE = {.options = AUTH_OPTIONS};
