@@ -63,10 +63,13 @@ void record_call(struct call *call)
     log_why(call);
 }
 
+/* Everything is copied: the lines may be those of a call that outlives the request and its terms.
+ */
 void record_describe(const struct request *request, const struct held *held, struct arena *arena,
                      struct entry *entry)
 {
     const struct subject *subject = &request->subject;
+    struct text upstream = arena_copy(arena, request->upstream->name);
     struct text *tags = arena_new(arena, subject->tag_count * sizeof *tags);
     for (size_t i = 0; i < subject->tag_count; i++)
         tags[i] = arena_copy(arena, subject->tags[i]);
@@ -78,17 +81,17 @@ void record_describe(const struct request *request, const struct held *held, str
         .model = arena_copy(arena, request->model_booked),
         .model_requested = arena_copy(arena, request->body.model),
         .endpoint = text_of(endpoint_name(request->endpoint)),
-        .service = request->upstream->name,
-        .upstream = request->upstream->name,
+        .service = upstream,
+        .upstream = upstream,
         .key = arena_copy(arena, request->key->id),
         .user = arena_copy(arena, subject->id[SCOPE_USER]),
-        .team = subject->id[SCOPE_TEAM],
+        .team = arena_copy(arena, subject->id[SCOPE_TEAM]),
         .session = arena_copy(arena, request->session),
         .label = arena_copy(arena, request->label),
         .tags = tags,
         .tag_count = subject->tag_count,
         .hold = held->amount,
-        .price_version = catalog_version(request->terms->catalog),
+        .price_version = arena_copy(arena, catalog_version(request->terms->catalog)),
         .cache = request->recall.state == RECALL_MISS ? TEXT("miss") : TEXT_NONE,
         .ttft_ms = -1,
         .duration_ms = -1,

@@ -240,11 +240,21 @@ static struct call *orphan(struct worker *worker, const struct letter *letter)
     return call != NULL && call->request == NULL && call->flight != NULL ? call : NULL;
 }
 
+/* After a reload a follower may have held by other prices than those the call is booked at. */
+static bool same_prices(const struct call *call, const struct payer *payer)
+{
+    return text_equal(payer->entry.price_version, catalog_version(call->terms->catalog));
+}
+
 static void hear_payer(struct worker *worker, struct letter *letter)
 {
     struct call *call = orphan(worker, letter);
-    if (call != NULL)
+    if (call == NULL)
+        return;
+    if (same_prices(call, letter->body))
         change_payer(call, letter->body);
+    else
+        seek_payer(call);
 }
 
 static void hear_declined(struct worker *worker, struct letter *letter)

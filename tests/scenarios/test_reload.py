@@ -400,3 +400,85 @@ def test_many_reloads_under_load_lose_neither_a_call_nor_a_cent(start, provider,
     # Each old catalog and configuration is some hundred kilobytes: they would add up. (The
     # sanitizers look for leaks themselves, and keep what was freed for a while.)
     assert sizes[-1] < sizes[9] + 8000 or OUT.name != "release", sizes
+
+
+# ---- calls that are shared ----
+
+class Shared:
+    """Equal streams of several keys, one after the other."""
+
+    def __init__(self, purser, *ids):
+        self.purser = purser
+        self.keys = {name: f"sk-test-{name}-0123456789" for name in ids}
+        self.clients = [httpx.Client(timeout=60) for _ in ids]
+
+    def options(self):
+        return {"keys": [{"id": name, "key": key, "team": "research"}
+                         for name, key in self.keys.items()], "cache": {"namespace": "team"}}
+
+    def begin(self, name, fake):
+        client = self.clients[list(self.keys).index(name)]
+        request = client.build_request(
+            "POST", self.purser.url + "/chat/completions",
+            headers={"Authorization": f"Bearer {self.keys[name]}", "x-fake": fake},
+            json={"model": "gpt-4o-mini", "temperature": 0, "stream": True,
+                  "messages": [{"role": "user", "content": "hello"}]})
+        answer = client.send(request, stream=True)
+        assert answer.status_code == 200
+        return answer
+
+    def payer(self):
+        """Of the call's newest hold."""
+        lines = [line for line in self.purser.ledger() if line["kind"] == "reserve"]
+        return lines[-1]["key"]
+
+
+def test_who_takes_over_a_call_may_have_come_after_a_reload_and_go_before_its_end(start, provider):
+    """Then nothing is left of its configuration but what the ledger line says."""
+    purser = start(budgets=[budget(usd=1)], upstreams=[upstream_of(provider, cancel_saves="no")])
+    shared = Shared(purser, "ann", "bob")
+    purser.configure(**shared.options())
+    by_request(purser)
+    fake = "prompt=5,output=60,gap_ms=40,cancel=ignore"
+    ann = shared.begin("ann", fake)
+    pieces = ann.iter_raw()
+    next(pieces)
+    by_request(purser)
+    bob = shared.begin("bob", fake)
+    assert bob.headers["x-purser-cache"] == "hit"
+    ann.close()
+    wait_until(lambda: shared.payer() == "bob", what="bob to take over")
+    by_request(purser)
+    bob.close()
+    bill = provider.settled_bill()
+    purser.idle()
+    assert bill["completion_tokens"] == 60 and bill["requests"] == 1
+    settled = [line for line in purser.ledger() if line["kind"] == "settle" and
+               line.get("cost_nano_usd", 0) > 0]
+    assert [(line["key"], line["team"], line["upstream"], line["cost_nano_usd"])
+            for line in settled] == [("bob", "research", "fake", bill["cost_nano_usd"])]
+
+
+def test_nobody_takes_over_a_call_at_other_prices_than_it_is_booked_at(start, provider, tmp_path):
+    purser = start(budgets=[budget(usd=1)], prices=[price_file(tmp_path)])
+    shared = Shared(purser, "ann", "bob", "cy")
+    purser.configure(**shared.options())
+    by_request(purser)
+    fake = "prompt=5,output=40,gap_ms=40"
+    ann = shared.begin("ann", fake)
+    pieces = ann.iter_raw()
+    next(pieces)
+    bob = shared.begin("bob", fake)
+    price_file(tmp_path, input=0.01, output=0.01)
+    by_request(purser)
+    cy = shared.begin("cy", fake)
+    ann.close()
+    wait_until(lambda: shared.payer() == "bob", what="bob to take over")
+    bob.close()
+    assert cy.read().endswith(b"data: [DONE]\n\n")
+    bill = provider.settled_bill()
+    purser.idle()
+    assert bill["requests"] == 1 and bill["completion_tokens"] == 40
+    assert shared.payer() == "bob"
+    assert sum(purser.settled().values()) == bill["cost_nano_usd"]
+    assert "more than its bound" not in purser.log()
