@@ -33,7 +33,7 @@ FAKES   := $(patsubst %.c,$(OUT)/%.o,$(sort $(wildcard tests/fakes/*.c)))
 
 .DEFAULT_GOAL := all
 .SECONDARY:
-.PHONY: all help run test unit units tidy tokens-oracle bench fuzz fuzzers scenarios sdk chaos clean packages tools format
+.PHONY: all help run test unit units tidy tokens-oracle tokens-bench bench fuzz fuzzers scenarios sdk chaos clean packages tools format
 
 all: $(OUT)/purser ## build build/release/purser (installs the packages it needs)
 
@@ -58,6 +58,9 @@ tidy unit scenarios sdk chaos fuzz:
 
 tokens-oracle: ## token ids against those of tiktoken: all that is compared, some minutes
 	@tests/run tokens
+
+tokens-bench: $(OUT)/tests/bench/tokens ## measure the tokeniser beside others, write tests/bench/TOKENS.md
+	@TIMER=$< node tests/bench/tokens.mjs
 
 bench: all tools ## measure against nginx in the same run, write tests/bench/RESULTS.md
 	@tests/packages test
@@ -100,7 +103,7 @@ $(OUT)/tests/fuzz/%: $(OUT)/tests/fuzz/%.o $(OUT)/libpurser.a
 $(OUT)/tests/fakes/provider: $(FAKES)
 	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lz
 
-$(OUT)/tests/oracle/encode: $(OUT)/tests/oracle/encode.o $(OUT)/libpurser.a
+$(OUT)/tests/oracle/encode $(OUT)/tests/bench/tokens: %: %.o $(OUT)/libpurser.a
 	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(OUT)/tests/bench/load: $(OUT)/tests/bench/load.o

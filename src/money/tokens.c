@@ -29,8 +29,8 @@ bool tokens_by_name(struct text name, enum tokens_encoding *encoding)
     return false;
 }
 
-/* OpenAI's models, by the beginning of their names; the first that fits counts. From tiktoken's own
- * table (tiktoken/model.py), and for what is newer from OpenAI's model pages. */
+/* OpenAI's models by their families, the first that fits counts; as the npm packages tiktoken 1.0.22
+ * and gpt-tokenizer 4.0.0 list them (its o200k_harmony has the tokens of o200k_base). */
 struct family {
     const char *pattern;
     enum tokens_encoding encoding;
@@ -44,6 +44,7 @@ static const struct family families[] = {
     {"gpt-oss*", TOKENS_O200K_BASE},
     {"chatgpt-4o*", TOKENS_O200K_BASE},
     {"codex-mini*", TOKENS_O200K_BASE},
+    {"computer-use-preview*", TOKENS_O200K_BASE},
     {"o1", TOKENS_O200K_BASE},
     {"o1-*", TOKENS_O200K_BASE},
     {"o3", TOKENS_O200K_BASE},

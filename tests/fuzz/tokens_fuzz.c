@@ -2,12 +2,17 @@
  * Tokens of any bytes: what is counted is what is encoded, malformed text counts as what it is
  * repaired to, both ways of merging agree, and a piece that is said to be closed is.
  *
- * The first byte chooses the encoding, the rest is the text.
+ * A text that arrives in parts has the count of the whole, after each part if it is short.
+ *
+ * The first byte chooses the encoding and the size of the parts, the rest is the text.
  */
 #include <stdlib.h>
 
 #include "base/utf8.h"
 #include "money/tokens_parts.h"
+#include "money/tokens_stream.h"
+
+#define MOST_BYTES 600 /* of a text: enough for all kinds of pieces, and quick */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -31,7 +36,7 @@ static bool is_boundary(struct text text, size_t at)
 /* A piece that is said to be closed stays what it is, whatever comes behind. */
 static void check_closed(enum tokens_encoding encoding, struct text rest, size_t size)
 {
-    for (size_t seen = 1; seen <= rest.size && seen <= size + 4 && seen < 40; seen++) {
+    for (size_t seen = 1; seen <= rest.size && seen <= size + 4 && seen < 24; seen++) {
         bool open = false;
         if (is_boundary(rest, seen))
             demand(token_split(encoding, text_slice(rest, 0, seen), &open) == size || open);
@@ -55,12 +60,23 @@ static void check_pieces(enum tokens_encoding encoding, struct text rest, struct
     }
 }
 
+static void check_stream(enum tokens_encoding encoding, struct text text, size_t by)
+{
+    struct tokens_stream stream = {.encoding = encoding};
+    for (size_t at = 0; at < text.size; at += by) {
+        size_t tokens = tokens_stream_add(&stream, text_slice(text, at, at + by));
+        demand(text.size > 100 || tokens == tokens_count(encoding, text_slice(text, 0, at + by)));
+    }
+    demand(tokens_stream_exact(&stream) == tokens_count(encoding, text));
+    tokens_stream_close(&stream);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size == 0)
         return 0;
     enum tokens_encoding encoding = data[0] % TOKENS_ENCODING_COUNT;
-    struct text text = text_make((const char *)data + 1, size - 1);
+    struct text text = text_slice(text_make((const char *)data + 1, size - 1), 0, MOST_BYTES);
     struct token_ids whole = {0}, parts = {0};
     struct buffer repaired = {0};
     tokens_encode(encoding, text, &whole);
@@ -70,6 +86,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     demand(utf8_valid(buffer_text(&repaired)));
     check_pieces(encoding, buffer_text(&repaired), &parts);
     check_same(&whole, &parts);
+    check_stream(encoding, text, data[0] / TOKENS_ENCODING_COUNT % 16 + 1);
     buffer_close(&repaired);
     token_ids_close(&whole);
     token_ids_close(&parts);
