@@ -90,21 +90,14 @@ const MASK = (1n << 64n) - 1n
 const K1 = 0x9e3779b97f4a7c15n
 const K2 = 0xd6e8feb86659fd93n
 
-// token_hash in src/money/tokens_ranks.c.
+// token_hash in src/money/tokens_ranks.c: over words of 8 bytes, at least two, filled up with zeros.
 function hash(token) {
-  const size = token.length
-  const mix = (sum, word) => {
-    const product = ((sum ^ word) * K1) & MASK
-    return product ^ (product >> 32n)
-  }
-  let sum = (BigInt(size) * K2) & MASK
-  if (size >= 8) {
-    for (let at = 0; at + 8 < size; at += 8) sum = mix(sum, token.readBigUInt64LE(at))
-    sum = mix(sum, token.readBigUInt64LE(size - 8))
-  } else if (size >= 4) {
-    sum = mix(sum, (BigInt(token.readUInt32LE(size - 4)) << 32n) | BigInt(token.readUInt32LE(0)))
-  } else {
-    sum = mix(sum, BigInt(token[0] | (token[size >> 1] << 8) | (token[size - 1] << 16)))
+  const words = Math.max(2, Math.ceil(token.length / 8))
+  const bytes = Buffer.concat([token, Buffer.alloc(8 * words - token.length)])
+  let sum = (BigInt(token.length) * K2) & MASK
+  for (let word = 0; word < words; word++) {
+    const product = ((sum ^ bytes.readBigUInt64LE(8 * word)) * K1) & MASK
+    sum = product ^ (product >> 32n)
   }
   const last = (sum * K2) & MASK
   return last ^ (last >> 32n)
@@ -149,6 +142,7 @@ function packRanks(encoding, sha256, tokens) {
     words(ranks),
     words(slots),
     ...entries,
+    Buffer.alloc(16), // the program may read so far behind the last one
   ])
 }
 

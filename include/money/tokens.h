@@ -13,8 +13,8 @@
  * decoder replaces (utf8_repair). Everything here is pure and may be called from any thread; the
  * tables lie read-only in the binary (config/tokens) and are read in place.
  *
- * Times for 1 MB on one core: English and code 10 to 15 ms, Chinese 50 ms; a hostile text at most
- * 0.3 s, and 30 bytes of memory for each byte of its longest piece.
+ * 1 MB takes 15 ms if it is English or code, 60 to 90 ms if Chinese, and whatever it is not 0.3 s
+ * (tests/bench/TOKENS.md); and 40 bytes of memory for each byte of its longest piece.
  */
 #ifndef PURSER_MONEY_TOKENS_H
 #define PURSER_MONEY_TOKENS_H

@@ -32,18 +32,22 @@ const struct token_classes *token_classes(void);
 #define TOKEN_NONE      UINT32_MAX
 #define TOKEN_RANK_BITS 18
 
-/* The rank, which is the id, of the token with these bytes; TOKEN_NONE if there is none. */
-uint32_t token_find(const struct token_ranks *ranks, const char *at, size_t size);
+/* The rank, which is the id, of the token with these bytes (not none); TOKEN_NONE if there is none.
+ * `end` is where the memory that may be read ends, at or behind the piece's. */
+uint32_t token_find(const struct token_ranks *ranks, struct text piece, const char *end);
 
 /* The same in three steps, for several pieces at once: memory is far away, so the first two only
  * fetch what the next one needs. */
 struct token_probe {
-    struct text piece;
+    struct text piece; /* what the caller sets */
+    struct token_head {
+        uint64_t low, high;
+    } head;
     uint64_t hash;
     size_t place;
 };
 
-void token_probe_begin(const struct token_ranks *ranks, struct token_probe *probe);
+void token_probe_begin(const struct token_ranks *ranks, struct token_probe *probe, const char *end);
 void token_probe_reach(const struct token_ranks *ranks, const struct token_probe *probe);
 uint32_t token_probe_end(const struct token_ranks *ranks, const struct token_probe *probe);
 

@@ -4,11 +4,12 @@
  * Pieces that nothing behind them can change are counted once and forgotten; what stands behind the
  * last of them, the tail, is counted anew with each addition, as if the text ended there. So the
  * count is exact after every addition, whatever the sizes of the additions; it may fall by a few
- * when an addition joins what stood apart: it is a gauge. An addition of a word takes less than 1 us.
+ * when an addition joins what stood apart: it is a gauge. An addition of a word takes less than 1
+ * us.
  *
  * A tail longer than TOKENS_LONG_TAIL, which only a text without an end to its words or lines has,
- * is counted anew when it has grown by a quarter; in between a byte is taken for a token. So counting
- * it takes a time proportional to its size, not to the square of it.
+ * is counted anew when it has grown by a quarter; in between a byte is taken for a token. So
+ * counting it takes a time proportional to its size, not to the square of it.
  */
 #ifndef PURSER_MONEY_TOKENS_STREAM_H
 #define PURSER_MONEY_TOKENS_STREAM_H

@@ -29,8 +29,9 @@ bool tokens_by_name(struct text name, enum tokens_encoding *encoding)
     return false;
 }
 
-/* OpenAI's models by their families, the first that fits counts; as the npm packages tiktoken 1.0.22
- * and gpt-tokenizer 4.0.0 list them (its o200k_harmony has the tokens of o200k_base). */
+/* OpenAI's models by their families, the first that fits counts; as the npm packages
+ * tiktoken 1.0.22 and gpt-tokenizer 4.0.0 list them (its o200k_harmony has the tokens of
+ * o200k_base). */
 struct family {
     const char *pattern;
     enum tokens_encoding encoding;
@@ -132,7 +133,7 @@ static size_t split_batch(const struct job *job, struct text *rest, struct token
     size_t count = 0;
     for (; rest->size > 0 && count < BATCH; count++) {
         probes[count].piece = text_make(rest->at, token_split(job->encoding, *rest, &open));
-        token_probe_begin(job->ranks, &probes[count]);
+        token_probe_begin(job->ranks, &probes[count], rest->at + rest->size);
         *rest = text_from(*rest, probes[count].piece.size);
     }
     return count;

@@ -52,11 +52,17 @@ static bool is_there(const struct long_piece *piece, struct pair pair)
     return piece->rank[pair.at] == pair.rank;
 }
 
+static uint32_t find(const struct long_piece *piece, uint32_t from, uint32_t to)
+{
+    struct text whole = piece->text;
+    return token_find(piece->ranks, text_make(whole.at + from, to - from), whole.at + whole.size);
+}
+
 static void find_pair(struct long_piece *piece, uint32_t at)
 {
     uint32_t second = piece->next[at], rank = TOKEN_NONE;
     if (second < piece->text.size)
-        rank = token_find(piece->ranks, piece->text.at + at, piece->next[second] - at);
+        rank = find(piece, at, piece->next[second]);
     piece->rank[at] = rank;
     if (rank != TOKEN_NONE)
         add(bucket_of(piece, rank), (struct pair){rank, at});
@@ -151,13 +157,13 @@ static size_t merge_round(struct long_piece *piece)
 size_t token_merge_long(const struct token_ranks *ranks, struct text text, struct token_ids *ids)
 {
     struct long_piece piece = {.ranks = ranks, .text = text};
-    ASSERT(text.size <= TOKENS_MAX_TEXT);
+    ASSERT(text.size < UINT32_MAX); /* repairing makes a text three times as long at most */
     begin(&piece);
     size_t count = text.size;
     while (next_round(&piece))
         count -= merge_round(&piece);
     for (uint32_t i = 0; ids != NULL && i < text.size; i = piece.next[i])
-        token_ids_put(ids, token_find(ranks, text.at + i, piece.next[i] - i));
+        token_ids_put(ids, find(&piece, i, piece.next[i]));
     for (int bits = 0; bits <= TOKEN_RANK_BITS; bits++)
         free(piece.buckets[bits].pairs);
     free(piece.rank);

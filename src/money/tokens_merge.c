@@ -18,8 +18,8 @@ typedef int32_t lanes __attribute__((vector_size(LANES * sizeof(int32_t))));
 
 struct short_piece {
     const struct token_ranks *ranks;
-    const char *at;
     unsigned size;
+    char bytes[SHORT_BYTES + 16]; /* a copy, so that there is always something behind to read */
     union {
         int32_t pairs[SHORT_BYTES]; /* of the part that begins here and the next */
         lanes lanes[SHORT_BYTES / LANES];
@@ -32,12 +32,18 @@ static inline int32_t pair_of(uint32_t rank, unsigned at)
     return rank == TOKEN_NONE ? NO_PAIR : (int32_t)(rank << SHORT_BITS | at);
 }
 
+static inline uint32_t find(const struct short_piece *piece, unsigned from, unsigned to)
+{
+    struct text part = text_make(piece->bytes + from, to - from);
+    return token_find(piece->ranks, part, piece->bytes + sizeof piece->bytes);
+}
+
 static inline int32_t pair_at(const struct short_piece *piece, unsigned at)
 {
     unsigned second = piece->next[at];
     if (second == piece->size)
         return NO_PAIR;
-    return pair_of(token_find(piece->ranks, piece->at + at, piece->next[second] - at), at);
+    return pair_of(find(piece, at, piece->next[second]), at);
 }
 
 static void begin(struct short_piece *piece)
@@ -47,7 +53,7 @@ static void begin(struct short_piece *piece)
         piece->before[i + 1] = (uint8_t)i;
     }
     for (unsigned i = 0; i + 1 < piece->size; i++)
-        piece->pairs[i] = pair_of(token_find_pair(piece->ranks, piece->at + i), i);
+        piece->pairs[i] = pair_of(token_find_pair(piece->ranks, piece->bytes + i), i);
     piece->pairs[piece->size - 1] = NO_PAIR;
     for (unsigned i = piece->size; i % LANES != 0; i++)
         piece->pairs[i] = NO_PAIR;
@@ -85,13 +91,14 @@ size_t token_merge(const struct token_ranks *ranks, struct text text, struct tok
         return token_merge_long(ranks, text, ids);
     struct short_piece piece; /* not cleared: only what the piece needs is filled in */
     piece.ranks = ranks;
-    piece.at = text.at;
     piece.size = (unsigned)text.size;
+    memcpy(piece.bytes, text.at, text.size);
+    memset(piece.bytes + text.size, 0, sizeof piece.bytes - SHORT_BYTES);
     begin(&piece);
     size_t count = text.size;
     for (int32_t least; (least = least_pair(&piece)) != NO_PAIR; count--)
         merge_at(&piece, (unsigned)least % SHORT_BYTES);
     for (unsigned i = 0; ids != NULL && i < piece.size; i = piece.next[i])
-        token_ids_put(ids, token_find(ranks, text.at + i, piece.next[i] - i));
+        token_ids_put(ids, find(&piece, i, piece.next[i]));
     return count;
 }

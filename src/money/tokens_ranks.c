@@ -47,10 +47,25 @@ static inline uint32_t load_4(const char *at)
     return word;
 }
 
-static inline uint64_t load_few(const char *at, size_t size) /* 1 to 3 */
+#define HEAD_BYTES 16
+
+/* The first HEAD_BYTES bytes, zeros behind `size`. There is no branch on the size in it: sizes
+ * follow each other without a pattern, and a wrong guess costs more than all the rest. */
+static inline struct token_head masked_head(const char *at, size_t size)
 {
-    const unsigned char *bytes = (const unsigned char *)at;
-    return (uint64_t)bytes[0] | (uint64_t)bytes[size >> 1] << 8 | (uint64_t)bytes[size - 1] << 16;
+    static const unsigned char edge[2 * HEAD_BYTES] = {[0 ... HEAD_BYTES - 1] = 0xFF};
+    const char *mask = (const char *)edge + HEAD_BYTES - (size < HEAD_BYTES ? size : HEAD_BYTES);
+    return (struct token_head){load_8(at) & load_8(mask), load_8(at + 8) & load_8(mask + 8)};
+}
+
+/* Nothing at or behind `end` is read. */
+static inline struct token_head head_of(struct text piece, const char *end)
+{
+    if (end - piece.at >= HEAD_BYTES)
+        return masked_head(piece.at, piece.size);
+    char copy[HEAD_BYTES] = {0};
+    memcpy(copy, piece.at, piece.size < HEAD_BYTES ? piece.size : HEAD_BYTES);
+    return masked_head(copy, piece.size);
 }
 
 static inline uint64_t mix(uint64_t sum, uint64_t word)
@@ -59,33 +74,26 @@ static inline uint64_t mix(uint64_t sum, uint64_t word)
     return product ^ product >> 32;
 }
 
-/* As in config/generate/tokens.mjs. */
-static inline uint64_t token_hash(const char *at, size_t size)
+static uint64_t mix_rest(uint64_t sum, struct text piece)
 {
-    uint64_t sum = (uint64_t)size * 0xD6E8FEB86659FD93;
-    if (size >= 8) {
-        for (size_t i = 0; i + 8 < size; i += 8)
-            sum = mix(sum, load_8(at + i));
-        sum = mix(sum, load_8(at + size - 8));
-    } else if (size >= 4) {
-        sum = mix(sum, (uint64_t)load_4(at + size - 4) << 32 | load_4(at));
-    } else {
-        sum = mix(sum, load_few(at, size));
+    for (size_t at = HEAD_BYTES; at < piece.size; at += sizeof sum) {
+        uint64_t word = 0;
+        size_t left = piece.size - at;
+        memcpy(&word, piece.at + at, left < sizeof word ? left : sizeof word);
+        sum = mix(sum, word);
     }
-    sum *= 0xD6E8FEB86659FD93;
-    return sum ^ sum >> 32;
+    return sum;
 }
 
-/* memcmp for a few bytes costs more than the comparison. */
-static inline bool same_bytes(const char *a, const char *b, size_t size)
+/* As in config/generate/tokens.mjs. */
+static inline uint64_t token_hash(struct text piece, struct token_head head)
 {
-    if (size > 16)
-        return memcmp(a, b, size) == 0;
-    if (size >= 8)
-        return load_8(a) == load_8(b) && load_8(a + size - 8) == load_8(b + size - 8);
-    if (size >= 4)
-        return load_4(a) == load_4(b) && load_4(a + size - 4) == load_4(b + size - 4);
-    return load_few(a, size) == load_few(b, size);
+    uint64_t sum = (uint64_t)piece.size * 0xD6E8FEB86659FD93;
+    sum = mix(mix(sum, head.low), head.high);
+    if (piece.size > HEAD_BYTES)
+        sum = mix_rest(sum, piece);
+    sum *= 0xD6E8FEB86659FD93;
+    return sum ^ sum >> 32;
 }
 
 static inline const uint32_t *slots_of(const struct token_ranks *ranks)
@@ -103,15 +111,26 @@ static inline bool may_be(uint32_t slot, uint64_t hash)
     return slot >> 22 == (hash & 0x3FF);
 }
 
-static inline struct token_probe probe_of(const struct token_ranks *ranks, struct text piece)
+/* `entry` points behind an entry's number. Behind the last entry the file has HEAD_BYTES more. */
+static inline bool is_entry(const struct token_probe *probe, const char *entry)
 {
-    uint64_t hash = token_hash(piece.at, piece.size);
-    return (struct token_probe){piece, hash, (hash >> 32) * ranks->slot_count >> 32};
+    struct token_head head = masked_head(entry, probe->piece.size);
+    return ((head.low ^ probe->head.low) | (head.high ^ probe->head.high)) == 0 &&
+           (probe->piece.size <= HEAD_BYTES ||
+            memcmp(entry, probe->piece.at, probe->piece.size) == 0);
 }
 
-void token_probe_begin(const struct token_ranks *ranks, struct token_probe *probe)
+static inline struct token_probe probe_of(const struct token_ranks *ranks, struct text piece,
+                                          const char *end)
 {
-    *probe = probe_of(ranks, probe->piece);
+    struct token_head head = head_of(piece, end);
+    uint64_t hash = token_hash(piece, head);
+    return (struct token_probe){piece, head, hash, (hash >> 32) * ranks->slot_count >> 32};
+}
+
+void token_probe_begin(const struct token_ranks *ranks, struct token_probe *probe, const char *end)
+{
+    *probe = probe_of(ranks, probe->piece, end);
     __builtin_prefetch(slots_of(ranks) + probe->place);
 }
 
@@ -128,15 +147,14 @@ void token_probe_reach(const struct token_ranks *ranks, const struct token_probe
 
 static inline uint32_t look_up(const struct token_ranks *ranks, const struct token_probe *probe)
 {
-    struct text piece = probe->piece;
     const uint32_t *slots = slots_of(ranks);
     size_t place = probe->place;
     for (uint32_t slot; (slot = slots[place]) != 0;) {
         if (may_be(slot, probe->hash)) {
             const char *entry = entry_of(ranks, slot);
-            uint32_t head = load_4(entry);
-            if (head >> 24 == piece.size && same_bytes(entry + sizeof head, piece.at, piece.size))
-                return head & 0xFFFFFF;
+            uint32_t number = load_4(entry);
+            if (number >> 24 == probe->piece.size && is_entry(probe, entry + sizeof number))
+                return number & 0xFFFFFF;
         }
         if (++place == ranks->slot_count)
             place = 0;
@@ -149,10 +167,10 @@ uint32_t token_probe_end(const struct token_ranks *ranks, const struct token_pro
     return look_up(ranks, probe);
 }
 
-uint32_t token_find(const struct token_ranks *ranks, const char *at, size_t size)
+uint32_t token_find(const struct token_ranks *ranks, struct text piece, const char *end)
 {
-    if (size > ranks->longest)
+    if (piece.size > ranks->longest)
         return TOKEN_NONE;
-    struct token_probe probe = probe_of(ranks, text_make(at, size));
+    struct token_probe probe = probe_of(ranks, piece, end);
     return look_up(ranks, &probe);
 }

@@ -45,9 +45,9 @@ static void append(struct tokens_stream *stream, struct text addition)
     buffer_close(&repaired);
 }
 
-static size_t count_piece(const struct token_ranks *ranks, struct text piece)
+static size_t count_piece(const struct token_ranks *ranks, struct text piece, const char *end)
 {
-    bool whole = token_find(ranks, piece.at, piece.size) != TOKEN_NONE;
+    bool whole = token_find(ranks, piece, end) != TOKEN_NONE;
     return whole ? 1 : token_merge(ranks, piece, NULL);
 }
 
@@ -63,7 +63,8 @@ static size_t count_pieces(enum tokens_encoding encoding, struct text rest, bool
         size_t size = token_split(encoding, left, &open);
         if (open && !last)
             break;
-        *tokens += count_piece(token_ranks(encoding), text_make(left.at, size));
+        struct text piece = text_make(left.at, size);
+        *tokens += count_piece(token_ranks(encoding), piece, rest.at + rest.size);
         done += size;
     }
     return done;

@@ -51,11 +51,12 @@ static void check_pieces(enum tokens_encoding encoding, struct text rest, struct
         size_t size = token_split(encoding, rest, &open);
         demand(size > 0 && size <= rest.size);
         check_closed(encoding, rest, size);
-        uint32_t id = token_find(ranks, rest.at, size);
+        struct text piece = text_slice(rest, 0, size);
+        uint32_t id = token_find(ranks, piece, rest.at + rest.size);
         if (id != TOKEN_NONE)
             token_ids_put(all, id);
         else
-            (void)token_merge_long(ranks, text_make(rest.at, size), all);
+            (void)token_merge_long(ranks, piece, all);
         rest = text_from(rest, size);
     }
 }

@@ -105,6 +105,11 @@ START_TEST(malformed_bytes_count_as_their_replacements)
 }
 END_TEST
 
+static uint32_t find(const struct token_ranks *ranks, struct text bytes)
+{
+    return token_find(ranks, bytes, bytes.at + bytes.size);
+}
+
 START_TEST(every_token_is_found_by_its_bytes)
 {
     for (enum tokens_encoding e = 0; e < TOKENS_ENCODING_COUNT; e++) {
@@ -115,7 +120,7 @@ START_TEST(every_token_is_found_by_its_bytes)
             uint32_t head;
             memcpy(&head, entry, sizeof head);
             struct text bytes = text_make(entry + sizeof head, head >> 24);
-            if (token_find(ranks, bytes.at, bytes.size) != rank)
+            if (find(ranks, bytes) != rank)
                 ck_abort_msg("rank %u", (unsigned)rank);
             if (bytes.size == 2 && token_find_pair(ranks, bytes.at) != rank)
                 ck_abort_msg("rank %u of two bytes", (unsigned)rank);
@@ -136,7 +141,7 @@ static size_t merge_plainly(const struct token_ranks *ranks, struct text piece, 
         size_t best = 0;
         for (size_t i = 0; i + 1 < count; i++) {
             size_t begin = i == 0 ? 0 : ends[i - 1];
-            uint32_t rank = token_find(ranks, piece.at + begin, ends[i + 1] - begin);
+            uint32_t rank = find(ranks, text_slice(piece, begin, ends[i + 1]));
             if (rank < least) {
                 least = rank;
                 best = i;
@@ -157,7 +162,7 @@ static void check_merge(const struct token_ranks *ranks, struct text piece)
     ck_assert_uint_eq(token_merge(ranks, piece, NULL), count);
     ck_assert_uint_eq(token_merge_long(ranks, piece, NULL), count);
     for (size_t i = 0, begin = 0; i < count; begin = ends[i++]) {
-        uint32_t id = token_find(ranks, piece.at + begin, ends[i] - begin);
+        uint32_t id = find(ranks, text_slice(piece, begin, ends[i]));
         ck_assert_uint_eq(either.at[i], id);
         ck_assert_uint_eq(longs.at[i], id);
     }
