@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/cache_command.h"
 #include "cli/check.h"
 #include "cli/health.h"
 #include "cli/prices_command.h"
@@ -20,6 +21,8 @@ static const struct command commands[] = {
     {"prices", "show prices: purser prices [MODEL] [--config FILE] [--json]", cli_prices},
     {"tokens", "count tokens: purser tokens [--encoding NAME | --model NAME] [FILE...]",
      cli_tokens},
+    {"cache", "show or clear a running purser's cache: purser cache stats|clear [--config FILE]",
+     cli_cache},
     {"health", "ask a running purser whether it is alive: purser health [URL]", cli_health},
 };
 

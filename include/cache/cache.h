@@ -63,17 +63,29 @@ void cache_ask(struct cache *cache, const struct cache_question *question,
 
 /* ---- parts: answers that are no flight's (one input of an embeddings batch) ---- */
 
+/* How often the cache was cleared: read before the question is asked, handed over with the answer.
+ */
+uint64_t cache_generation(struct cache *cache);
+
 /* A COMPLETE recording with a reference for the caller; NULL if there is none. */
 struct recording *cache_get(struct cache *cache, const uint8_t digest[FINGERPRINT_SIZE],
                             int64_t now_us);
-/* Takes a reference of its own. Replaces what is there. Not kept if too large. */
-void cache_put(struct cache *cache, const uint8_t digest[FINGERPRINT_SIZE],
-               struct recording *recording, int64_t now_us);
+
+struct cache_part {
+    const uint8_t *digest;       /* FINGERPRINT_SIZE bytes */
+    struct recording *recording; /* COMPLETE; the cache takes a reference of its own */
+    uint64_t generation;         /* of when it was asked for */
+    int64_t now_us;
+};
+
+/* Replaces what is there. Not kept if too large, or if the cache was cleared since it was asked
+ * for. */
+void cache_put(struct cache *cache, const struct cache_part *part);
 
 /* ---- what it did ---- */
 
 struct cache_stats {
-    uint64_t hits, misses, joined; /* answers of cache_ask; joined: followed a flight */
+    uint64_t parts_known, parts_missing; /* answers of cache_get */
     uint64_t stored, evicted, expired, too_large;
     size_t entries, bytes, bytes_most;
     size_t flights; /* that can be joined now */

@@ -13,6 +13,8 @@ void endpoint_costs(struct request *request, struct text rest);   /* GET /costs[
 void endpoint_book(struct request *request, struct text rest);    /* POST /costs */
 void endpoint_recent(struct request *request, struct text rest);  /* GET /requests */
 void endpoint_reload(struct request *request, struct text rest);  /* POST /admin/reload */
+void endpoint_cache(struct request *request, struct text rest);   /* GET /admin/cache */
+void endpoint_clear(struct request *request, struct text rest);   /* DELETE /admin/cache */
 void endpoint_healthz(struct request *request, struct text rest); /* GET /healthz: alive */
 void endpoint_readyz(struct request *request, struct text rest);  /* GET /readyz: can admit */
 

@@ -15,6 +15,7 @@
 #include "budget/gate.h"
 #include "cache/cache.h"
 #include "pipeline/bell.h"
+#include "pipeline/recall.h"
 
 /* Keys that an upstream has accepted, in passthrough mode. */
 struct guests {
@@ -34,7 +35,8 @@ struct house {
     struct ledger *ledger;
     struct clerk *clerk;
     struct cache *cache;
-    uint8_t secret[KEYED_HASH_KEY]; /* of the fingerprints */
+    atomic_uint_fast64_t recalled[RECALL_STATE_COUNT]; /* requests, by what came of asking it */
+    uint8_t secret[KEYED_HASH_KEY];                    /* of the fingerprints */
     struct guests guests;
     struct bookings bookings;
     size_t calls_most; /* at upstreams, those that outlived their client included; 0: no limit */

@@ -32,6 +32,7 @@ enum recall_state {
     RECALL_MISS,   /* a call of its own, which it may share (`flight`) */
     RECALL_FOLLOW, /* shares somebody's call */
     RECALL_HIT,
+    RECALL_STATE_COUNT
 };
 
 /* What recall is to a request. */

@@ -75,9 +75,6 @@ void cache_ask(struct cache *cache, const struct cache_question *question,
         found->recording = shard_find(shard, question->digest, question->now_us, &gone);
     if (found->recording == NULL)
         found->answer = ask_flights(shard, question, &found->flight);
-    shard->stats.hits += found->answer == CACHE_HIT;
-    shard->stats.joined += found->answer == CACHE_FOLLOW;
-    shard->stats.misses += found->answer == CACHE_MISS || found->answer == CACHE_LEAD;
     pthread_mutex_unlock(&shard->lock);
     entries_free(gone);
 }
@@ -88,27 +85,38 @@ struct recording *cache_get(struct cache *cache, const uint8_t digest[FINGERPRIN
     struct entry *gone = NULL;
     struct shard *shard = lock_shard(cache, digest);
     struct recording *recording = shard_find(shard, digest, now_us, &gone);
+    shard->stats.parts_known += recording != NULL;
+    shard->stats.parts_missing += recording == NULL;
     pthread_mutex_unlock(&shard->lock);
     entries_free(gone);
     return recording;
 }
 
-void cache_put(struct cache *cache, const uint8_t digest[FINGERPRINT_SIZE],
-               struct recording *recording, int64_t now_us)
+/* Shards are cleared in their order: none was cleared more often than the first. */
+uint64_t cache_generation(struct cache *cache)
 {
-    ASSERT(recording_state(recording) == RECORDING_COMPLETE);
+    struct shard *first = &cache->shards[0];
+    pthread_mutex_lock(&first->lock);
+    uint64_t generation = first->generation;
+    pthread_mutex_unlock(&first->lock);
+    return generation;
+}
+
+void cache_put(struct cache *cache, const struct cache_part *part)
+{
+    ASSERT(recording_state(part->recording) == RECORDING_COMPLETE);
     struct entry *gone = NULL;
-    struct shard *shard = lock_shard(cache, digest);
-    shard_keep(shard, digest, recording, now_us, &gone);
+    struct shard *shard = lock_shard(cache, part->digest);
+    if (shard->generation <= part->generation)
+        shard_keep(shard, part->digest, part->recording, part->now_us, &gone);
     pthread_mutex_unlock(&shard->lock);
     entries_free(gone);
 }
 
 static void add_stats(struct cache_stats *sum, const struct cache_stats *stats)
 {
-    sum->hits += stats->hits;
-    sum->misses += stats->misses;
-    sum->joined += stats->joined;
+    sum->parts_known += stats->parts_known;
+    sum->parts_missing += stats->parts_missing;
     sum->stored += stats->stored;
     sum->evicted += stats->evicted;
     sum->expired += stats->expired;

@@ -207,8 +207,11 @@ struct letter *reload_letter(struct handover *handover)
     return letter;
 }
 
-static void end(struct handover *handover)
+/* A cache that was switched off gives its memory back once nobody stores into it any more. */
+static void end(struct handover *handover, struct cache *cache)
 {
+    if (!handover->terms->recall.on)
+        cache_clear(cache);
     log_info("reload: the configuration is in force: %s", buffer_string(&handover->told));
     bell_answer(handover->ringers, RELOAD_DONE, buffer_text(&handover->answer));
     buffer_close(&handover->answer);
@@ -222,7 +225,7 @@ void reload_adopt(struct worker *worker, struct letter *letter)
     struct handover *handover = letter->body;
     worker_adopt(worker, terms_take(handover->terms));
     if (atomic_fetch_sub(&handover->to_adopt, 1) == 1)
-        end(handover);
+        end(handover, worker->house->cache);
     letter->body = NULL;
     letter_free(letter);
 }

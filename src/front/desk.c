@@ -30,6 +30,9 @@ static const struct route routes[] = {
     {"GET", "/costs/*", ACCESS_CALLER, 0, endpoint_costs},
     {"GET", "/requests", ACCESS_CALLER, 0, endpoint_recent},
     {"POST", "/admin/reload", ACCESS_ADMIN, 0, endpoint_reload},
+    {"GET", "/admin/cache", ACCESS_ADMIN, 0, endpoint_cache},
+    {"DELETE", "/admin/cache", ACCESS_ADMIN, 0, endpoint_clear},
+    {"POST", "/admin/cache/clear", ACCESS_ADMIN, 0, endpoint_clear},
     {"GET", "/healthz", ACCESS_ALL, 0, endpoint_healthz},
     {"GET", "/readyz", ACCESS_ALL, 0, endpoint_readyz},
 };
@@ -113,12 +116,13 @@ static void take(struct request *request, const struct route *route, struct text
         route->own(request, rest);
 }
 
-static void refuse_method(struct request *request, struct text path, const char *method)
+/* `methods`: those of the path, as "GET, POST". */
+static void refuse_method(struct request *request, struct text path, struct text methods)
 {
-    reply_header(&request->reply, "Allow", method);
-    refuse(request, REFUSAL_METHOD, NULL, "%.*s is not a method of '%.*s'; use %s.",
+    reply_header_text(&request->reply, &request->arena, "Allow", methods);
+    refuse(request, REFUSAL_METHOD, NULL, "%.*s is not a method of '%.*s'; use %.*s.",
            TEXT_ARG(text_slice(request->method, 0, 20)), TEXT_ARG(text_slice(path, 0, 200)),
-           method);
+           TEXT_ARG(methods));
 }
 
 static void refuse_path(struct request *request, struct text path)
@@ -128,9 +132,9 @@ static void refuse_path(struct request *request, struct text path)
                            : "Check the base URL: it usually ends in /v1.";
     refuse(request, REFUSAL_UNKNOWN_PATH, NULL,
            "purser does not serve '%.*s'. It serves POST /v1/chat/completions, /v1/completions, "
-           "/v1/embeddings, /costs, /admin/reload, and GET /v1/models, /budget, /costs, "
-           "/costs/{request_id}, "
-           "/requests, /healthz, /readyz; all also under /s/<session>/. %s",
+           "/v1/embeddings, /costs, and GET /v1/models, /budget, /costs, /costs/{request_id}, "
+           "/requests, /healthz, /readyz; to the operator POST /admin/reload, GET and DELETE "
+           "/admin/cache; all also under /s/<session>/. %s",
            TEXT_ARG(text_slice(path, 0, 200)), hint);
 }
 
@@ -147,7 +151,7 @@ void desk_take(struct request *request)
     if (answer_preflight(request))
         return;
     struct text whole = path;
-    const char *method = NULL; /* that the path is served by, if not by this one */
+    struct text methods = TEXT_NONE; /* that serve the path, if this one does not */
     bool readable = strip_prefixes(request, &path);
     for (size_t i = 0; readable && i < ROUTE_COUNT; i++) {
         if (!path_matches(path, text_of(routes[i].path), &rest))
@@ -156,10 +160,13 @@ void desk_take(struct request *request)
             take(request, &routes[i], rest);
             return;
         }
-        method = routes[i].method;
+        struct text method = text_of(routes[i].method);
+        methods = methods.size == 0 ? method
+                                    : arena_join(&request->arena,
+                                                 (struct text[]){methods, TEXT(", "), method}, 3);
     }
-    if (method != NULL)
-        refuse_method(request, whole, method);
+    if (methods.size > 0)
+        refuse_method(request, whole, methods);
     else
         refuse_path(request, whole);
 }

@@ -13,6 +13,7 @@
 
 struct parts {
     size_t count, missing;
+    uint64_t generation; /* the cache's when they were looked up */
     const struct text *inputs;
     uint8_t (*digests)[FINGERPRINT_SIZE];
     struct recording **known; /* NULL: it is asked for */
@@ -96,6 +97,7 @@ static void look_up(struct request *request, const struct fingerprint_ask *ask)
     struct worker *worker = request->worker;
     struct parts *parts = request->recall.parts;
     int64_t now_us = loop_steady_us(worker->loop);
+    parts->generation = cache_generation(worker->house->cache);
     fingerprint_inputs(ask, parts->inputs, parts->count, worker->keyed_hasher, parts->digests);
     for (size_t i = 0; i < parts->count; i++) {
         if (!request->recall.no_cache)
@@ -178,7 +180,8 @@ static void keep(struct call *call, const struct text *fresh, size_t count, stru
         if (request->recall.no_store)
             continue;
         struct recording *recording = record(all[i], request, share_of(cost, all[i].size, bytes));
-        cache_put(call->worker->house->cache, parts->digests[i], recording, now_us);
+        const struct cache_part part = {parts->digests[i], recording, parts->generation, now_us};
+        cache_put(call->worker->house->cache, &part);
         recording_drop(recording);
     }
     ASSERT(at == count);

@@ -211,13 +211,17 @@ static enum next bypass(struct request *request)
     return GO_ON;
 }
 
-/* What its flight has for it by now. */
+/* What its flight has for it by now. A whole answer is passed on as a whole; news will come of its
+ * end, which is on another thread. */
 static enum next look_at_flight(struct request *request)
 {
     struct recall *recall = &request->recall;
     flight_heard(&recall->follower);
     struct recording *recording = flight_recording(recall->follower.flight);
-    switch (recording_state(recording)) {
+    enum recording_state state = recording_state(recording);
+    if (state == RECORDING_RUNNING && recording_head(recording)->shape == RECORDING_WHOLE)
+        return GO_WAIT;
+    switch (state) {
     case RECORDING_EMPTY:
         return GO_WAIT;
     case RECORDING_RUNNING:
@@ -238,7 +242,7 @@ static enum next look_at_flight(struct request *request)
     return go_on_missing(request);
 }
 
-enum next recall_request(struct request *request)
+static enum next begin(struct request *request)
 {
     struct recall *recall = &request->recall;
     struct fingerprint_ask ask;
@@ -256,12 +260,24 @@ enum next recall_request(struct request *request)
     return recall->state == RECALL_FOLLOW ? look_at_flight(request) : GO_ON;
 }
 
+/* What came of it is certain once it waits no more. */
+static enum next count(struct request *request, enum next next)
+{
+    if (next != GO_WAIT)
+        atomic_fetch_add(&request->worker->house->recalled[request->recall.state], 1);
+    return next;
+}
+
+enum next recall_request(struct request *request)
+{
+    return count(request, begin(request));
+}
+
 enum next recall_awake(struct request *request)
 {
-    struct recall *recall = &request->recall;
-    if (recall->state == RECALL_MISS) /* it was told to lead, or to go alone */
-        return go_on_missing(request);
-    return look_at_flight(request);
+    if (request->recall.state == RECALL_MISS) /* it was told to lead, or to go alone */
+        return count(request, go_on_missing(request));
+    return count(request, look_at_flight(request));
 }
 
 /* ---- for the other steps ---- */

@@ -268,7 +268,6 @@ START_TEST(four_threads_share_and_every_byte_is_right)
     cache_read_stats(cache, &stats);
     ck_assert_int_eq(sum.wrong, 0);
     ck_assert_uint_eq(stats.flights, 0);
-    ck_assert_uint_eq(stats.hits, (uint64_t)sum.hits);
     /* Chance and the scheduler decide how often, but it all happens. */
     ck_assert_int_gt(sum.hits, 0);
     ck_assert_int_gt(sum.whole, 0);
