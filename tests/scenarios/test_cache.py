@@ -3,11 +3,12 @@
 import base64
 import concurrent.futures
 import json
+import time
 
 import httpx
 import pytest
 
-from harness import KEY, error_of, events_of, usd, wait_until
+from harness import KEY, Upstream, error_of, events_of, plain_answer, usd, wait_until
 
 COST = 5 * 150 + 7 * 600
 FAKE = "prompt=5,output=7"
@@ -79,6 +80,27 @@ def test_200_equal_streams_at_once_make_one_call(provider, start):
     assert answers[0].text.endswith("data: [DONE]\n\n")
     assert provider.settled_bill()["requests"] == 1
     assert purser.costs()["total"]["cost_nano_usd"] == provider.bill()["cost_nano_usd"]
+
+
+def test_an_answer_too_large_for_one_piece_is_shared_as_a_whole(start):
+    body = json.dumps({"id": "chatcmpl-1", "object": "chat.completion", "created": 1,
+                       "model": "gpt-4o-mini", "usage": {"prompt_tokens": 5,
+                                                         "completion_tokens": 7,
+                                                         "total_tokens": 12},
+                       "choices": [{"index": 0, "finish_reason": "stop", "message": {
+                           "role": "assistant", "content": "x" * 3_000_000}}]}).encode()
+
+    def trickle(connection, _head, _body):
+        whole = plain_answer(body)
+        for at in range(0, len(whole), 300_000):
+            connection.sendall(whole[at:at + 300_000])
+            time.sleep(0.05)
+
+    with Upstream(trickle) as upstream:
+        purser = start(upstream, budgets=BUDGETS, workers=2)
+        answers = at_once(purser, 10, FAKE)
+        assert [answer.content == body for answer in answers] == [True] * 10
+        assert len(upstream.asked) == 1
 
 
 # ---- the shape asked for ----
