@@ -84,8 +84,10 @@ void settle_headers(struct call *call);
 /* The same for an answer that costs nothing. */
 void settle_headers_of_replay(struct request *request);
 
-/* What a usage costs; zero if the model has no price. */
-struct money meter_cost(const struct model *model, const struct usage *usage);
+/* What the usage that a call was reported costs: what the upstream says it billed, if it is one to
+ * be believed (upstream.names_cost) and makes sense, rounded up; else by the model's price, zero if
+ * it has none. */
+struct money meter_cost(const struct call *call);
 
 /* Finds upstream, model and scopes of a request; false: no upstream serves the model. */
 bool route_find(struct request *request);

@@ -28,6 +28,7 @@ struct upstream {
     struct text max_tokens_field; /* "max_tokens" or "max_completion_tokens" (chat only) */
     bool cancel_saves;            /* closing a stream stops the bill */
     bool stream_usage;            /* understands stream_options.include_usage */
+    bool names_cost;              /* its `usage.cost` is what it bills, in USD */
     int64_t connect_ms, first_byte_ms, idle_ms;
 };
 
@@ -45,5 +46,9 @@ struct text upstream_credential(const struct upstream *upstream, struct text key
 /* Whether closing a stream to this host stops the provider's bill, as its public documents or a
  * public list of providers say: OpenRouter's table "Stream cancellation". Unknown hosts: no. */
 bool upstream_host_cancel_saves(struct text base_url);
+
+/* Whether what this host's answers name as `usage.cost` is what it bills: OpenRouter's alone
+ * ("Usage accounting"). Anybody else's may be in another unit, or nothing at all. */
+bool upstream_host_names_cost(struct text base_url);
 
 #endif

@@ -1,26 +1,50 @@
 /*
- * What an upstream's answer says it used, in the OpenAI-shaped dialects, normalised.
+ * What an upstream's answer says it used, in every dialect, normalised to disjoint parts.
  *
- * Usage is tri-state: absent, zero, value. Totals are as reported; cached, cache-write, audio and
- * reasoning counts are parts of them (clamped so that parts never exceed their total). Gemini's
- * compatible endpoint leaves thinking out of completion_tokens: the completion is therefore
- * max(completion, total − prompt).
+ * Usage is tri-state: absent, zero, value. Of what is part of a total a provider says so by the
+ * names it uses (▲ inside the total, ✚ on top of it):
+ *
+ *   chat, completions  prompt_tokens: cached▲, cache writes▲, audio▲, images▲; completion_tokens:
+ *                      reasoning▲, audio▲, images▲, rejected predictions▲ (billed as any output)
+ *   Responses          input_tokens, output_tokens: the same parts▲ in their _details
+ *   Messages           input_tokens, cache_creation_input_tokens✚ (told apart for 5 minutes and
+ *                      an hour), cache_read_input_tokens✚; output_tokens
+ *   Gemini             completion_tokens without thinking, total_tokens with it: the completion is
+ *                      max(completion, total − prompt)
+ *   DeepSeek           prompt_tokens = hit▲ + miss▲; a miss is no cache write
+ *   Groq               x_groq.usage in streams
+ *   OpenRouter         as chat, and cost: what was billed
+ *
+ * Parts never exceed their total (they are clamped), so that no difference is negative.
  */
 #ifndef PURSER_WIRE_USAGE_H
 #define PURSER_WIRE_USAGE_H
 
 #include "base/json.h"
 
-#define USAGE_MOST 1000000000000 /* counts above are not believed: the usage is invalid */
+#define USAGE_MOST      1000000000000 /* counts above are not believed: the usage is invalid */
+#define USAGE_COST_SIZE 32
 
 struct usage {
-    int64_t prompt;       /* all input tokens */
-    int64_t cached;       /* of prompt: read from the provider's cache */
-    int64_t cache_write;  /* of prompt: written to it */
-    int64_t audio_input;  /* of prompt, disjoint from cached */
-    int64_t completion;   /* all output tokens */
-    int64_t reasoning;    /* of completion: hidden */
-    int64_t audio_output; /* of completion */
+    int64_t prompt;         /* all input tokens */
+    int64_t cached;         /* of prompt: read from the provider's cache */
+    int64_t cached_audio;   /* of cached */
+    int64_t cache_write;    /* of prompt: written to it */
+    int64_t cache_write_5m; /* of cache_write: for minutes. The rest is for an hour, or nobody says
+                               for how long */
+    int64_t audio_input;    /* of prompt, disjoint from cached */
+    int64_t image_input;    /* of prompt, disjoint from all these */
+    int64_t completion;     /* all output tokens */
+    int64_t reasoning;      /* of completion: hidden */
+    int64_t audio_output;   /* of completion */
+    int64_t image_output;   /* of completion */
+    int64_t searches;       /* of the web, by the provider */
+    bool reasoning_told;    /* `reasoning` is what was reported, if only 0 */
+    /* `cost` in decimal dollars as it stands, zero-terminated; empty: none, or none that makes
+     * sense. Whether it is believed is for others to say: anybody may write one. */
+    char cost[USAGE_COST_SIZE];
+    /* Beside it, what a provider bills to a key of one's own (is_byok); empty: nothing. */
+    char key_cost[USAGE_COST_SIZE];
 };
 
 enum usage_result {

@@ -227,6 +227,8 @@ static void make_upstream(struct arena *arena, struct upstream *upstream,
         .cancel_saves = from->cancel_saves == TRI_AUTO ? upstream_host_cancel_saves(from->base_url)
                                                        : from->cancel_saves == TRI_YES,
         .stream_usage = from->stream_usage,
+        .names_cost = text_equal(from->provider, TEXT("openrouter")) ||
+                      upstream_host_names_cost(from->base_url),
         .connect_ms = from->connect_ms,
         .first_byte_ms = from->first_byte_ms,
         .idle_ms = from->idle_ms,

@@ -155,8 +155,8 @@ bool forward_put_with_cost(struct reply *reply, const struct sse_event *event, s
 
 static bool put_with_cost(struct call *call, const struct sse_event *event)
 {
-    return call->model != NULL && forward_put_with_cost(&call->request->reply, event,
-                                                        meter_cost(call->model, &call->usage));
+    return call->model != NULL &&
+           forward_put_with_cost(&call->request->reply, event, meter_cost(call));
 }
 
 static void take_event(struct call *call, const struct sse_event *event)

@@ -165,8 +165,7 @@ static void keep(struct call *call, const struct text *fresh, size_t count, stru
 {
     struct request *request = call->request;
     struct parts *parts = request->recall.parts;
-    struct money cost =
-        call->usage_result == USAGE_FOUND ? meter_cost(call->model, &call->usage) : MONEY_ZERO;
+    struct money cost = call->usage_result == USAGE_FOUND ? meter_cost(call) : MONEY_ZERO;
     int64_t now_us = loop_steady_us(call->worker->loop);
     size_t bytes = 0, at = 0;
     for (size_t i = 0; i < count; i++)

@@ -11,27 +11,6 @@ enum ending {
     ENDING_HOLD,     /* unknown: the hold is booked, so that nothing is missed */
 };
 
-static struct usage_buckets buckets_of(const struct usage *usage)
-{
-    struct usage_buckets buckets = {{0}};
-    buckets.tokens[BUCKET_CACHED_INPUT] = usage->cached;
-    buckets.tokens[BUCKET_CACHE_WRITE] = usage->cache_write;
-    buckets.tokens[BUCKET_AUDIO_INPUT] = usage->audio_input;
-    buckets.tokens[BUCKET_INPUT] =
-        usage->prompt - usage->cached - usage->cache_write - usage->audio_input;
-    buckets.tokens[BUCKET_AUDIO_OUTPUT] = usage->audio_output;
-    buckets.tokens[BUCKET_OUTPUT] = usage->completion - usage->audio_output;
-    return buckets;
-}
-
-struct money meter_cost(const struct model *model, const struct usage *usage)
-{
-    if (model == NULL)
-        return MONEY_ZERO;
-    struct usage_buckets buckets = buckets_of(usage);
-    return price_cost(&model->price, &buckets);
-}
-
 /* Statuses of gateways and of requests that may have been worked on all the same. */
 static bool status_is_ambiguous(int status)
 {
@@ -105,7 +84,7 @@ void settle_call(struct call *call)
     switch (ending_of(call)) {
     case ENDING_REPORTED:
         take_usage(entry, &call->usage);
-        entry->cost = meter_cost(call->model, &call->usage);
+        entry->cost = meter_cost(call);
         break;
     case ENDING_HOLD:
         take_hold(entry, &call->held);

@@ -91,6 +91,18 @@ static struct text host_of(struct text url)
     return text_slice(rest, 0, end);
 }
 
+/* A known host that begins with a point stands for all hosts below it. */
+static bool host_is_among(struct text host, const char *const *known_hosts, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct text known = text_of(known_hosts[i]);
+        bool below = known.at[0] == '.' && host.size > known.size;
+        if (text_equal_nocase(below ? text_from(host, host.size - known.size) : host, known))
+            return true;
+    }
+    return false;
+}
+
 bool upstream_host_cancel_saves(struct text base_url)
 {
     static const char *const saving[] = {
@@ -98,12 +110,11 @@ bool upstream_host_cancel_saves(struct text base_url)
         "api.together.ai", "api.fireworks.ai",  "api.deepinfra.com", "api.deepseek.com",
         "api.x.ai",        "api.cohere.com",    "api.cohere.ai",     "api.novita.ai",
     };
-    struct text host = host_of(base_url);
-    for (size_t i = 0; i < sizeof saving / sizeof *saving; i++) {
-        struct text known = text_of(saving[i]);
-        bool below = known.at[0] == '.' && host.size > known.size;
-        if (text_equal_nocase(below ? text_from(host, host.size - known.size) : host, known))
-            return true;
-    }
-    return false;
+    return host_is_among(host_of(base_url), saving, sizeof saving / sizeof *saving);
+}
+
+bool upstream_host_names_cost(struct text base_url)
+{
+    static const char *const naming[] = {"openrouter.ai", ".openrouter.ai"};
+    return host_is_among(host_of(base_url), naming, sizeof naming / sizeof *naming);
 }

@@ -1,11 +1,18 @@
-/* Reading the usage objects of the OpenAI-shaped dialects: see wire/usage.h. */
+/* Reading usage objects of all dialects: see wire/usage.h. */
 #include "wire/usage.h"
 
 /* What the dialects report, by our own names; -1: not reported. */
 struct reported {
     int64_t prompt, completion, total;
-    int64_t cached, cache_write, audio_input;
-    int64_t reasoning, audio_output;
+    int64_t input;            /* Responses: all of it; Messages: what no cache took part in */
+    int64_t read, written;    /* Messages: on top of `input`; elsewhere parts of the prompt */
+    int64_t cached, uncached; /* DeepSeek tells both */
+    int64_t cache_write, written_5m, written_1h;
+    int64_t audio_input, image_input, cached_audio;
+    int64_t reasoning, audio_output, image_output;
+    int64_t searches;
+    struct text cost, key_cost;
+    bool own_key;
 };
 
 #define NOT_REPORTED (-1)
@@ -16,16 +23,27 @@ struct count {
     size_t field; /* of struct reported */
 };
 
+/* A member that is an object, and the counts in it. */
+struct group {
+    struct text name;
+    const struct count *counts;
+    size_t size;
+};
+
 /* Where a dialect gives a count under two names the larger one is taken: both are bounds. */
 static const struct count of_usage[] = {
     {TEXT("prompt_tokens"), AT(prompt)},
     {TEXT("completion_tokens"), AT(completion)},
     {TEXT("total_tokens"), AT(total)},
-    {TEXT("prompt_cache_hit_tokens"), AT(cached)},          /* DeepSeek */
-    {TEXT("cached_tokens"), AT(cached)},                    /* Moonshot */
-    {TEXT("cache_read_input_tokens"), AT(cached)},          /* gateways in front of Anthropic */
-    {TEXT("cache_creation_input_tokens"), AT(cache_write)}, /* the same */
-    {TEXT("reasoning_tokens"), AT(reasoning)},              /* xAI, Perplexity, some versions */
+    {TEXT("input_tokens"), AT(input)},                  /* Responses, Messages */
+    {TEXT("output_tokens"), AT(completion)},            /* the same */
+    {TEXT("cache_read_input_tokens"), AT(read)},        /* Messages, and gateways before it */
+    {TEXT("cache_creation_input_tokens"), AT(written)}, /* the same */
+    {TEXT("prompt_cache_hit_tokens"), AT(cached)},      /* DeepSeek */
+    {TEXT("prompt_cache_miss_tokens"), AT(uncached)},   /* the same */
+    {TEXT("cached_tokens"), AT(cached)},                /* Moonshot */
+    {TEXT("reasoning_tokens"), AT(reasoning)},          /* xAI, Perplexity, some versions */
+    {TEXT("num_search_queries"), AT(searches)},         /* Perplexity */
 };
 
 static const struct count of_prompt[] = {
@@ -33,11 +51,45 @@ static const struct count of_prompt[] = {
     {TEXT("cache_write_tokens"), AT(cache_write)},    /* OpenRouter */
     {TEXT("cache_creation_tokens"), AT(cache_write)}, /* gateways in front of Anthropic */
     {TEXT("audio_tokens"), AT(audio_input)},
+    {TEXT("image_tokens"), AT(image_input)},
 };
 
 static const struct count of_completion[] = {
     {TEXT("reasoning_tokens"), AT(reasoning)},
     {TEXT("audio_tokens"), AT(audio_output)},
+    {TEXT("image_tokens"), AT(image_output)},
+};
+
+static const struct count of_creation[] = {
+    {TEXT("ephemeral_5m_input_tokens"), AT(written_5m)},
+    {TEXT("ephemeral_1h_input_tokens"), AT(written_1h)},
+};
+
+static const struct count of_cached[] = {
+    {TEXT("audio_tokens"), AT(cached_audio)},
+};
+
+static const struct count of_tools[] = {
+    {TEXT("web_search_requests"), AT(searches)},
+};
+
+#define GROUP(name, counts)                                                                        \
+    {                                                                                              \
+        TEXT(name), counts, sizeof(counts) / sizeof((counts)[0])                                   \
+    }
+
+static const struct group groups_of_usage[] = {
+    GROUP("prompt_tokens_details", of_prompt),
+    GROUP("input_tokens_details", of_prompt), /* Responses */
+    GROUP("completion_tokens_details", of_completion),
+    GROUP("output_tokens_details", of_completion), /* Responses */
+    GROUP("cache_creation", of_creation),          /* Messages */
+    GROUP("server_tool_use", of_tools),            /* Messages, OpenRouter */
+};
+
+static const struct group groups_of_prompt[] = {
+    GROUP("cached_tokens_details", of_cached),
+    GROUP("cache_creation_token_details", of_creation), /* gateways in front of Anthropic */
 };
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
@@ -70,22 +122,50 @@ static bool read_member(const struct count *counts, size_t size, struct text nam
     return true;
 }
 
-static bool read_details(const struct count *counts, size_t size, struct json_value details,
-                         struct reported *reported)
+static const struct group *group_called(struct text name, const struct group *groups, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (json_name_equal(name, groups[i].name)) {
+            return &groups[i];
+        }
+    }
+    return NULL;
+}
+
+/* Only the details of the prompt have groups of their own. */
+static bool read_group(const struct group *group, struct json_value details,
+                       struct reported *reported)
 {
     struct json_walk walk = json_walk(details);
     struct json_value value;
     struct text name;
+    bool good = details.kind == JSON_OBJECT || details.kind == JSON_NULL;
 
-    if (details.kind != JSON_OBJECT && details.kind != JSON_NULL) {
-        return false;
-    }
-    while (json_next(&walk, &name, &value)) {
-        if (!read_member(counts, size, name, value, reported)) {
-            return false;
+    while (good && json_next(&walk, &name, &value)) {
+        const struct group *inner = NULL;
+        if (group->counts == of_prompt) {
+            inner = group_called(name, groups_of_prompt, COUNT(groups_of_prompt));
         }
+        good = inner != NULL ? read_group(inner, value, reported)
+                             : read_member(group->counts, group->size, name, value, reported);
     }
-    return true;
+    return good;
+}
+
+/* Nothing of it makes a usage invalid: most dialects that have a `cost` mean something else. */
+static void read_cost(struct text name, struct json_value value, struct reported *reported)
+{
+    struct json_value inner;
+
+    if (json_name_equal(name, TEXT("cost")) && value.kind == JSON_NUMBER) {
+        reported->cost = value.raw;
+    } else if (json_name_equal(name, TEXT("is_byok"))) {
+        reported->own_key = value.kind == JSON_TRUE;
+    } else if (json_name_equal(name, TEXT("cost_details")) && value.kind == JSON_OBJECT &&
+               json_member(value, TEXT("upstream_inference_cost"), &inner) &&
+               inner.kind == JSON_NUMBER) {
+        reported->key_cost = inner.raw;
+    }
 }
 
 static bool read_reported(struct json_value usage, struct reported *reported)
@@ -96,15 +176,19 @@ static bool read_reported(struct json_value usage, struct reported *reported)
     bool good = true;
 
     while (good && json_next(&walk, &name, &value)) {
-        if (json_name_equal(name, TEXT("prompt_tokens_details"))) {
-            good = read_details(of_prompt, COUNT(of_prompt), value, reported);
-        } else if (json_name_equal(name, TEXT("completion_tokens_details"))) {
-            good = read_details(of_completion, COUNT(of_completion), value, reported);
-        } else {
-            good = read_member(of_usage, COUNT(of_usage), name, value, reported);
-        }
+        const struct group *group = group_called(name, groups_of_usage, COUNT(groups_of_usage));
+        good = group != NULL ? read_group(group, value, reported)
+                             : read_member(of_usage, COUNT(of_usage), name, value, reported);
+        read_cost(name, value, reported);
     }
     return good;
+}
+
+/* ---- normalising ---- */
+
+static int64_t larger(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
 }
 
 /* The part, at most what is left of the whole. */
@@ -116,24 +200,74 @@ static int64_t part_of(int64_t part, int64_t whole)
     return part < whole ? part : whole;
 }
 
-static struct usage normalise(const struct reported *reported)
+/* All input tokens; NOT_REPORTED if nothing tells. What stands beside `input_tokens` as a cache's
+ * is on top of it, beside `prompt_tokens` it is inside. */
+static int64_t whole_prompt(const struct reported *reported)
 {
-    int64_t completion = reported->completion < 0 ? 0 : reported->completion;
-    int64_t prompt = reported->prompt;
+    int64_t prompt = larger(reported->prompt, reported->input);
 
-    if (prompt < 0) {
-        prompt = reported->total > completion ? reported->total - completion : 0;
+    if (reported->prompt == NOT_REPORTED && reported->input != NOT_REPORTED) {
+        prompt += larger(reported->read, 0) + larger(reported->written, 0);
     }
-    if (reported->total - prompt > completion) {
-        completion = reported->total - prompt;
+    if (reported->uncached != NOT_REPORTED) {
+        prompt = larger(prompt, larger(reported->cached, 0) + reported->uncached);
     }
-    struct usage usage = {.prompt = prompt, .completion = completion};
-    usage.cached = part_of(reported->cached, prompt);
-    usage.cache_write = part_of(reported->cache_write, prompt - usage.cached);
-    usage.audio_input = part_of(reported->audio_input, prompt - usage.cached - usage.cache_write);
-    usage.audio_output = part_of(reported->audio_output, completion);
-    usage.reasoning = part_of(reported->reasoning, completion - usage.audio_output);
-    return usage;
+    if (prompt == NOT_REPORTED && reported->total != NOT_REPORTED) {
+        prompt = larger(reported->total - larger(reported->completion, 0), 0);
+    }
+    return prompt;
+}
+
+static void split_prompt(const struct reported *reported, struct usage *usage)
+{
+    int64_t told = larger(reported->written_5m, 0) + larger(reported->written_1h, 0);
+    int64_t written = larger(larger(reported->cache_write, reported->written), told);
+    int64_t left = usage->prompt;
+
+    usage->cached = part_of(larger(reported->cached, reported->read), left);
+    left -= usage->cached;
+    usage->cache_write = part_of(written, left);
+    left -= usage->cache_write;
+    usage->cache_write_5m =
+        part_of(reported->written_5m,
+                usage->cache_write - part_of(reported->written_1h, usage->cache_write));
+    usage->audio_input = part_of(reported->audio_input, left);
+    left -= usage->audio_input;
+    /* audio for which there is no room beside the cached tokens is among them */
+    int64_t among = reported->audio_input - usage->audio_input;
+    usage->cached_audio = part_of(larger(reported->cached_audio, among), usage->cached);
+    usage->image_input = part_of(reported->image_input, left);
+}
+
+static void split_completion(const struct reported *reported, struct usage *usage)
+{
+    int64_t left = usage->completion;
+
+    usage->audio_output = part_of(reported->audio_output, left);
+    left -= usage->audio_output;
+    usage->image_output = part_of(reported->image_output, left);
+    left -= usage->image_output;
+    usage->reasoning = part_of(reported->reasoning, left);
+    usage->reasoning_told = reported->reasoning != NOT_REPORTED;
+}
+
+/* Empty if it is too long to be a price of anything. */
+static void keep_cost(struct text raw, char cost[USAGE_COST_SIZE])
+{
+    if (raw.size > 0 && raw.size < USAGE_COST_SIZE) {
+        memcpy(cost, raw.at, raw.size);
+    }
+}
+
+/* With a key of one's own `cost` is a fee alone: both are needed then. */
+static void take_cost(const struct reported *reported, struct usage *usage)
+{
+    if (reported->own_key) {
+        keep_cost(reported->key_cost, usage->key_cost);
+    }
+    if (!reported->own_key || usage->key_cost[0] != '\0') {
+        keep_cost(reported->cost, usage->cost);
+    }
 }
 
 enum usage_result usage_read(struct json_value value, struct usage *usage)
@@ -141,15 +275,24 @@ enum usage_result usage_read(struct json_value value, struct usage *usage)
     struct reported reported;
 
     memset(&reported, 0xff, sizeof(reported)); /* NOT_REPORTED everywhere */
+    reported.cost = reported.key_cost = TEXT_NONE;
+    reported.own_key = false;
     if (value.kind == JSON_NULL) {
         return USAGE_ABSENT;
     }
     if (value.kind != JSON_OBJECT || !read_reported(value, &reported)) {
         return USAGE_INVALID;
     }
-    if (reported.prompt == NOT_REPORTED && reported.total == NOT_REPORTED) {
+    int64_t prompt = whole_prompt(&reported);
+    if (prompt == NOT_REPORTED || prompt > USAGE_MOST) {
         return USAGE_INVALID;
     }
-    *usage = normalise(&reported);
+    int64_t completion = larger(reported.completion, 0);
+    *usage = (struct usage){.prompt = prompt,
+                            .completion = larger(completion, reported.total - prompt),
+                            .searches = larger(reported.searches, 0)};
+    split_prompt(&reported, usage);
+    split_completion(&reported, usage);
+    take_cost(&reported, usage);
     return USAGE_FOUND;
 }

@@ -43,6 +43,9 @@ static void print_usage(struct bytes *out, const struct answer *answer, int64_t 
                     "%" PRId64 ",\"audio_tokens\":0,\"accepted_prediction_tokens\":0,"
                     "\"rejected_prediction_tokens\":0}",
                     answer->cached, answer->reasoning * answer->tries);
+    if (answer->cost != WISH_ABSENT)
+        bytes_print(out, ",\"cost\":%" PRId64 ".%09" PRId64, answer->cost / 1000000000,
+                    answer->cost % 1000000000);
     bytes_print(out, "}");
 }
 

@@ -56,6 +56,8 @@ int64_t bill_max_output(const char *model)
 static int64_t cost_nano(const struct bill_entry *entry)
 {
     const struct price *price = find_price(entry->model);
+    if (entry->status < 400 && entry->named_nano_usd >= 0)
+        return entry->named_nano_usd;
     if (price == NULL || entry->status >= 400)
         return 0;
     __int128 pico = (__int128)(entry->prompt_tokens - entry->cached_tokens) * price->input +

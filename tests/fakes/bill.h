@@ -23,6 +23,7 @@ struct bill_entry {
     int64_t cached_tokens; /* of prompt_tokens */
     int64_t completion_tokens;
     int64_t cost_nano_usd;
+    int64_t named_nano_usd; /* what it costs whatever it used, as told in usage.cost; -1: nothing */
     int status;
     enum bill_state state;
 };
@@ -33,7 +34,7 @@ struct bill *bill_open(void);
 void bill_close(struct bill *bill);
 
 /* Begins an entry: gives it number and id (`prefix` before it) and books its prompt. The caller
- * has set model, purser_id, prompt_tokens, cached_tokens and status. */
+ * has set model, purser_id, prompt_tokens, cached_tokens, named_nano_usd and status. */
 void bill_begin(struct bill *bill, struct bill_entry *entry, const char *prefix);
 /* Books that the entry's call has generated so many completion tokens by now (never fewer). */
 void bill_generated(struct bill *bill, struct bill_entry *entry, int64_t completion_tokens);

@@ -90,6 +90,7 @@ static void plan_answer(struct call *call)
         .prompt = prompt,
         .cached = embeddings ? 0 : least(wish_or(wish->cached, 0), prompt),
         .lie = wish->lie,
+        .cost = wish->cost,
         .cut = output < wanted,
         .usage_missing = wish->usage == USAGE_MISSING,
         .running_usage = wish->usage == USAGE_EVERY,
@@ -152,9 +153,11 @@ struct call *call_open(struct bill *bill, const struct ask *ask, const struct ht
     text_copy(call->entry.purser_id, sizeof call->entry.purser_id, purser_id);
     text_copy(call->entry.model, sizeof call->entry.model, text_of(call->ask.model));
     call->entry.status = call->status;
+    call->entry.named_nano_usd = WISH_ABSENT;
     if (call->manner != MANNER_PAGE) { /* a page comes from a gateway: no model has worked */
         call->entry.prompt_tokens = call->answer.prompt;
         call->entry.cached_tokens = call->answer.cached;
+        call->entry.named_nano_usd = call->wish.cost;
     }
     bill_begin(bill, &call->entry, prefixes[ask->api]);
     return call;

@@ -20,7 +20,7 @@ static const struct {
     NUMBER(chunks),     NUMBER(delay_ms),    NUMBER(gap_ms),     NUMBER(slow_head_ms),
     NUMBER(status),     NUMBER(retry_after), NUMBER(gzip),       NUMBER(die_after),
     NUMBER(no_answer),  NUMBER(html),        NUMBER(half_chunk), NUMBER(big_mb),
-    NUMBER(ignore_max), NUMBER(events_crlf),
+    NUMBER(ignore_max), NUMBER(events_crlf), NUMBER(cost),
 };
 
 static const size_t number_count = sizeof numbers / sizeof numbers[0];

@@ -31,7 +31,8 @@ struct wish {
     int64_t big_mb;
     int64_t ignore_max;
     int64_t events_crlf;
-    int64_t lie; /* completion tokens to report instead */
+    int64_t cost; /* nano-dollars that usage names and the bill has */
+    int64_t lie;  /* completion tokens to report instead */
     enum wish_usage usage;
     bool cancel_ignored;
     char name[128];                 /* model name to echo, or empty */

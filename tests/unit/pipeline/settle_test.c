@@ -258,16 +258,59 @@ START_TEST(cached_and_audio_tokens_have_their_own_prices)
     };
     model.price.tiers[0].above_input_tokens = -1;
     memcpy(model.price.tiers[0].rates.pico, pico, sizeof(pico));
-    const struct usage usage = {.prompt = 1000,
+    static const struct upstream upstream;
+    struct call call = {.model = &model, .upstream = &upstream};
+    call.usage = (struct usage){.prompt = 1000,
                                 .cached = 400,
                                 .cache_write = 100,
                                 .audio_input = 50,
                                 .completion = 200,
                                 .reasoning = 150,
                                 .audio_output = 20};
-    ck_assert_int_eq(meter_cost(&model, &usage).nano,
+    ck_assert_int_eq(meter_cost(&call).nano,
                      450 * 1000 + 400 * 100 + 100 * 1250 + 50 * 5000 + 180 * 2000 + 20 * 9000);
-    ck_assert_int_eq(meter_cost(NULL, &usage).nano, 0);
+    call.model = NULL;
+    ck_assert_int_eq(meter_cost(&call).nano, 0);
+}
+END_TEST
+
+static int64_t cost_named(struct till *till, const char *cost, const char *key_cost)
+{
+    memset(till->call.usage.cost, 0, USAGE_COST_SIZE);
+    memset(till->call.usage.key_cost, 0, USAGE_COST_SIZE);
+    memcpy(till->call.usage.cost, cost, strlen(cost));
+    memcpy(till->call.usage.key_cost, key_cost, strlen(key_cost));
+    return meter_cost(&till->call).nano;
+}
+
+START_TEST(a_cost_that_openrouter_names_is_what_it_billed)
+{
+    struct till till;
+    till_open(&till);
+    report(&till, 10, 5); /* 20 by its price */
+    till.upstream.names_cost = true;
+    ck_assert_int_eq(cost_named(&till, "0.00000123", ""), 1230);
+    ck_assert_int_eq(cost_named(&till, "0.00000123000000001", ""), 1231); /* rounded up */
+    ck_assert_int_eq(cost_named(&till, "1e-6", "0.000002"), 3000);
+    ck_assert_int_eq(cost_named(&till, "0", ""), 0);
+    ck_assert_int_eq(cost_named(&till, "-1", ""), 20);
+    ck_assert_int_eq(cost_named(&till, "1e30", ""), 20);
+    ck_assert_int_eq(cost_named(&till, "0.1", "-1"), 20);
+    ck_assert_int_eq(cost_named(&till, "", ""), 20);
+    till.call.model = NULL;
+    ck_assert_int_eq(cost_named(&till, "0.5", ""), 500000000);
+    till_close(&till);
+}
+END_TEST
+
+START_TEST(nobody_elses_cost_is_believed)
+{
+    struct till till;
+    till_open(&till);
+    report(&till, 10, 5);
+    ck_assert_int_eq(cost_named(&till, "0", ""), 20);
+    ck_assert_int_eq(cost_named(&till, "9", ""), 20);
+    till_close(&till);
 }
 END_TEST
 
@@ -356,5 +399,6 @@ UNIT_MAIN(reported_usage_is_what_it_costs, reported_usage_counts_whatever_ended_
           what_ends_without_an_answer_costs_its_hold, an_answer_that_is_cut_costs_its_hold,
           a_whole_answer_costs_by_its_status, a_call_that_we_cut_costs_its_hold_once_it_was_sent,
           cached_and_audio_tokens_have_their_own_prices,
+          a_cost_that_openrouter_names_is_what_it_billed, nobody_elses_cost_is_believed,
           without_a_price_or_a_budget_it_is_booked_all_the_same, an_answer_carries_its_cost,
           a_stream_begins_with_its_hold, amounts_of_budgets_can_be_hidden)

@@ -110,6 +110,17 @@ START_TEST(knows_whose_bill_stops_with_the_stream)
 }
 END_TEST
 
-UNIT_MAIN(without_patterns_it_serves_every_model, patterns_and_aliases_say_what_it_serves,
-          urls_are_put_together, each_kind_of_credential_has_its_line,
-          knows_whose_bill_stops_with_the_stream)
+START_TEST(only_openrouter_names_what_it_bills)
+{
+    ck_assert(upstream_host_names_cost(TEXT("https://openrouter.ai/api/v1")));
+    ck_assert(upstream_host_names_cost(TEXT("https://eu.OpenRouter.ai:443/api/v1")));
+    ck_assert(!upstream_host_names_cost(TEXT("https://api.openai.com/v1")));
+    ck_assert(!upstream_host_names_cost(TEXT("https://notopenrouter.ai/api/v1")));
+    ck_assert(!upstream_host_names_cost(TEXT("https://openrouter.ai.example.com/v1")));
+    ck_assert(!upstream_host_names_cost(TEXT("https://example.com/openrouter.ai/v1")));
+}
+END_TEST
+
+UNIT_MAIN(only_openrouter_names_what_it_bills, without_patterns_it_serves_every_model,
+          patterns_and_aliases_say_what_it_serves, urls_are_put_together,
+          each_kind_of_credential_has_its_line, knows_whose_bill_stops_with_the_stream)
