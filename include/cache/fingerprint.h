@@ -71,6 +71,6 @@ enum fingerprint_fit {
 
 enum fingerprint_fit fingerprint_fits(const struct body *body,
                                       const struct fingerprint_rules *rules);
-const char *fingerprint_why(enum fingerprint_fit fit); /* a sentence for the debug log */
+const char *fingerprint_why(enum fingerprint_fit fit); /* a clause for people */
 
 #endif

@@ -143,7 +143,7 @@ const char *fingerprint_why(enum fingerprint_fit fit)
         [FINGERPRINT_KEPT_BY_PROVIDER] = "the provider keeps the answer, or it hangs on another",
         [FINGERPRINT_HOSTED] = "the provider runs tools or plug-ins, or its cost has no bound",
         [FINGERPRINT_AUDIO] = "there is audio in it",
-        [FINGERPRINT_OFF] = "embeddings are not to be shared",
+        [FINGERPRINT_OFF] = "embeddings are not kept here",
     };
 
     ASSERT((size_t)fit < sizeof(sentences) / sizeof(sentences[0]));

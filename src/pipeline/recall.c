@@ -153,6 +153,13 @@ static bool take_hit(struct request *request, struct recording *recording)
 
 /* ---- the step ---- */
 
+static enum next refuse_miss(struct request *request)
+{
+    refuse(request, REFUSAL_CACHE_MISS, "x-purser-cache",
+           "No answer to this request is cached, and only-if-cached allows no call.");
+    return GO_BOOKS;
+}
+
 static void ask_cache(struct request *request, const struct fingerprint_ask *ask)
 {
     struct recall *recall = &request->recall;
@@ -190,25 +197,32 @@ static enum next go_on_missing(struct request *request)
     fill_fingerprint_ask(request, &ask);
     if (parts_look(request, &ask))
         recall->state = RECALL_HIT;
-    if (recall->only_if_cached && recall->state != RECALL_HIT) {
-        refuse(request, REFUSAL_CACHE_MISS, "x-purser-cache",
-               "Nothing is cached for this request.");
-        return GO_BOOKS;
-    }
+    if (recall->only_if_cached && recall->state != RECALL_HIT)
+        return refuse_miss(request);
     if (recall->state == RECALL_HIT)
         recall_refused(request, false);
     return GO_ON;
 }
 
+static const char *why_not(const struct request *request)
+{
+    const struct recall_rules *rules = &request->terms->recall;
+    if (!rules->on)
+        return "the cache is off";
+    if (is_stranger(request))
+        return "no upstream has accepted this key yet";
+    return fingerprint_why(fingerprint_fits(&request->body, &rules->fits));
+}
+
 static enum next bypass(struct request *request)
 {
-    if (request->recall.only_if_cached) {
-        refuse(request, REFUSAL_CACHE_MISS, "x-purser-cache",
-               "Nothing is cached for this request, and no answer to it would be: the cache is "
-               "off, or keeps only answers in which chance has no part (temperature 0).");
-        return GO_BOOKS;
-    }
-    return GO_ON;
+    if (!request->recall.only_if_cached)
+        return GO_ON;
+    refuse(request, REFUSAL_CACHE_MISS, "x-purser-cache",
+           "No answer to this request is cached, nor would it be (%s), and only-if-cached allows "
+           "no call.",
+           why_not(request));
+    return GO_BOOKS;
 }
 
 /* What its flight has for it by now. A whole answer is passed on as a whole; news will come of its
@@ -231,8 +245,8 @@ static enum next look_at_flight(struct request *request)
     case RECORDING_BROKEN:
         flight_leave(&recall->follower);
         refuse(request, REFUSAL_UPSTREAM_UNANSWERED, NULL,
-               "An equal request was under way already, this one shared its call, and that came "
-               "to no answer. Nothing is charged for this one.");
+               "An equal request was under way, this one shared its call, and the call came to no "
+               "answer. Nothing is charged for this request; it may be tried again.");
         return GO_BOOKS;
     case RECORDING_GIVEN_UP:
         break;

@@ -211,8 +211,10 @@ void replay_record(struct request *request)
     if (!request->terms->log_access)
         return;
     char saved[MONEY_STRING_SIZE];
-    log_info("%s %d %.*s key=%.*s model=%.*s cache=hit saved=%s stop=%.*s %lldms", request->name,
-             entry.status, TEXT_ARG(entry.endpoint), TEXT_ARG(entry.key), TEXT_ARG(entry.model),
+    log_info("%s %d %.*s key=%.*s model=%.*s upstream=%.*s tokens=0+0 cost=$0 cache=hit saved=%s "
+             "stop=%.*s %lldms",
+             request->name, entry.status, TEXT_ARG(entry.endpoint), TEXT_ARG(entry.key),
+             TEXT_ARG(entry.model), TEXT_ARG(entry.upstream),
              money_string(entry.saved[SAVING_CACHE], saved), TEXT_ARG(entry.stop_reason),
              (long long)entry.duration_ms);
 }

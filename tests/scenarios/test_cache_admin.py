@@ -78,8 +78,10 @@ def test_the_counters_add_up_with_what_was_asked(provider, start):
 def test_a_request_that_is_refused_for_want_of_an_answer_missed(start):
     purser = start()
     wish = {"x-purser-cache": "only-if-cached"}
-    error_of(purser.chat(temperature=0, headers=wish), 504, "cache_miss")
-    error_of(purser.chat(temperature=1, headers=wish), 504, "cache_miss")
+    missed = error_of(purser.chat(temperature=0, headers=wish), 504, "cache_miss")
+    assert missed["message"].startswith("No answer to this request is cached, and only-if-cached")
+    never = error_of(purser.chat(temperature=1, headers=wish), 504, "cache_miss")
+    assert "(the temperature is absent or too high)" in never["message"]
     error_of(purser.chat(headers={"x-purser-cache": "sometimes"}), 400, "invalid_header")
     error_of(purser.chat(key="sk-wrong"), 401, "invalid_api_key")
     assert counted(purser, "hits", "misses", "bypassed") == (0, 1, 1)
@@ -106,6 +108,8 @@ def test_flights_are_those_under_way(provider, start):
 def test_with_the_cache_off_nothing_is_counted(start):
     purser = start(cache={"mode": "off"})
     assert "x-purser-cache" not in purser.chat(temperature=0).headers
+    refused = purser.chat(temperature=0, headers={"x-purser-cache": "only-if-cached"})
+    assert "(the cache is off)" in error_of(refused, 504, "cache_miss")["message"]
     assert counted(purser, "mode", "hits", "misses", "bypassed", "entries") == ("off", 0, 0, 0, 0)
 
 

@@ -30,6 +30,15 @@ def test_every_request_has_one_line(start, method, path, status, says):
     assert says in line_of(purser, answer)
 
 
+def test_an_answer_from_memory_says_what_it_saved(start):
+    purser = start()
+    answers = [purser.chat(temperature=0, fake="prompt=5,output=7") for _ in range(2)]
+    paid, kept = (line_of(purser, answer) for answer in answers)
+    alike = "200 chat.completions key=alice model=gpt-4o-mini upstream=fake tokens="
+    assert alike + "5+7 cost=$0.00000495 usage=reported stop=stop" in paid
+    assert alike + "0+0 cost=$0 cache=hit saved=$0.00000495 stop=stop" in kept
+
+
 def test_a_body_that_is_too_large_is_in_the_log(start):
     purser = start(limits={"body_mb": 1})
     answer = purser.chat("x" * 2_000_000)
