@@ -17,6 +17,10 @@ static const char *const words[] = {
     "find", "long", "down",  "day",    "did",  "get",  "come",  "made", "may",
 };
 
+/* Around the words when they are the argument of a tool: {"words":"..."} inside a string. */
+#define WORDS_OPEN  "{\\\"words\\\":\\\""
+#define WORDS_CLOSE "\\\"}"
+
 static const int64_t word_count = sizeof words / sizeof words[0];
 
 void answer_words(struct bytes *out, int64_t from, int64_t count)
@@ -54,9 +58,14 @@ static int64_t completion_tokens(const struct answer *answer)
     return (answer->visible + answer->reasoning) * answer->tries;
 }
 
+static bool calls_tool(const struct answer *answer)
+{
+    return answer->api == ASK_CHAT && answer->tool[0] != 0;
+}
+
 static const char *finish_reason(const struct answer *answer)
 {
-    return answer->cut ? "length" : "stop";
+    return answer->cut ? "length" : calls_tool(answer) ? "tool_calls" : "stop";
 }
 
 static void begin_object(struct bytes *out, const struct answer *answer, const char *object)
@@ -67,17 +76,33 @@ static void begin_object(struct bytes *out, const struct answer *answer, const c
     bytes_add_json(out, text_of(answer->model));
 }
 
+/* The head of a tool call, up to its arguments; in a stream it has an index, too. */
+static void begin_tool_call(struct bytes *out, const struct answer *answer, const char *index)
+{
+    bytes_print(out, "\"content\":null,\"tool_calls\":[{%s\"id\":\"call_%s\",", index, answer->id);
+    bytes_print(out, "\"type\":\"function\",\"function\":{\"name\":");
+    bytes_add_json(out, text_of(answer->tool));
+    bytes_print(out, ",\"arguments\":\"");
+}
+
 static void begin_choice(struct bytes *out, const struct answer *answer, int64_t index)
 {
-    bytes_print(out, "{\"index\":%" PRId64 ",%s", index,
-                answer->api == ASK_CHAT ? "\"message\":{\"role\":\"assistant\",\"content\":\""
-                                        : "\"text\":\"");
+    bytes_print(out, "{\"index\":%" PRId64 ",", index);
+    if (answer->api == ASK_CHAT)
+        bytes_print(out, "\"message\":{\"role\":\"assistant\",");
+    if (calls_tool(answer)) {
+        begin_tool_call(out, answer, "");
+        bytes_print(out, WORDS_OPEN);
+    } else {
+        bytes_print(out, answer->api == ASK_CHAT ? "\"content\":\"" : "\"text\":\"");
+    }
     answer_words(out, 0, answer->visible);
 }
 
 static void end_choice(struct bytes *out, const struct answer *answer)
 {
-    bytes_print(out, "\"%s,\"logprobs\":null,\"finish_reason\":\"%s\"}",
+    bytes_print(out, "%s", calls_tool(answer) ? WORDS_CLOSE "\"}}]" : "\"");
+    bytes_print(out, "%s,\"logprobs\":null,\"finish_reason\":\"%s\"}",
                 answer->api == ASK_CHAT ? ",\"refusal\":null,\"annotations\":[]}" : "",
                 finish_reason(answer));
 }
@@ -169,23 +194,30 @@ static void end_event(struct bytes *out, const struct answer *answer, int64_t so
 
 static void begin_delta(struct bytes *out, const struct answer *answer, int64_t choice)
 {
-    bytes_print(out, "{\"index\":%" PRId64 ",%s", choice,
-                answer->api == ASK_CHAT ? "\"delta\":{\"content\":\"" : "\"text\":\"");
+    const char *delta = "\"text\":\"";
+    if (calls_tool(answer))
+        delta = "\"delta\":{\"tool_calls\":[{\"index\":0,\"function\":{\"arguments\":\"";
+    else if (answer->api == ASK_CHAT)
+        delta = "\"delta\":{\"content\":\"";
+    bytes_print(out, "{\"index\":%" PRId64 ",%s", choice, delta);
 }
 
 static void end_delta(struct bytes *out, const struct answer *answer)
 {
-    bytes_print(out, "\"%s,\"logprobs\":null,\"finish_reason\":null}",
-                answer->api == ASK_CHAT ? "}" : "");
+    bytes_print(out, "\"%s%s,\"logprobs\":null,\"finish_reason\":null}",
+                calls_tool(answer) ? "}}]" : "", answer->api == ASK_CHAT ? "}" : "");
 }
 
 void answer_role_event(struct bytes *out, const struct answer *answer, int64_t choice)
 {
     begin_event(out, answer);
-    bytes_print(out,
-                "{\"index\":%" PRId64 ",\"delta\":{\"role\":\"assistant\",\"content\":\"\","
-                "\"refusal\":null},\"logprobs\":null,\"finish_reason\":null}",
-                choice);
+    bytes_print(out, "{\"index\":%" PRId64 ",\"delta\":{\"role\":\"assistant\",", choice);
+    if (calls_tool(answer))
+        begin_tool_call(out, answer, "\"index\":0,");
+    else
+        bytes_print(out, "\"content\":\"");
+    bytes_print(out, "\"%s,\"refusal\":null},\"logprobs\":null,\"finish_reason\":null}",
+                calls_tool(answer) ? "}}]" : "");
     end_event(out, answer, answer->reasoning * answer->choices);
 }
 
@@ -194,7 +226,11 @@ void answer_event(struct bytes *out, const struct answer *answer, int64_t choice
 {
     begin_event(out, answer);
     begin_delta(out, answer, choice);
+    if (calls_tool(answer) && from == 0 && to > 0)
+        bytes_print(out, WORDS_OPEN);
     answer_words(out, from, to - from);
+    if (calls_tool(answer) && to == answer->visible && from < to)
+        bytes_print(out, WORDS_CLOSE);
     end_delta(out, answer);
     int64_t shown = to * (choice + 1) + from * (answer->choices - choice - 1);
     end_event(out, answer, answer->reasoning * answer->choices + shown);

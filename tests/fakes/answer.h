@@ -12,6 +12,8 @@ struct answer {
     enum ask_api api;
     const char *id;
     const char *model; /* as echoed */
+    const char *tool;  /* chat: the function that is called, with the text as its one argument
+                          `words`; empty: none, the text is said */
     int64_t created;
     int64_t choices;
     int64_t tries;     /* per-choice tokens are paid so many times */

@@ -87,6 +87,7 @@ static void plan_answer(struct call *call)
         .tries = ask->stream ? ask->choices : ask->tries,
         .visible = output - reasoning,
         .reasoning = reasoning,
+        .tool = wish->tool,
         .prompt = prompt,
         .cached = embeddings ? 0 : least(wish_or(wish->cached, 0), prompt),
         .lie = wish->lie,

@@ -263,6 +263,20 @@ class Streams(Fake):
         counts = [part["usage"]["completion_tokens"] for part in parts]
         self.assertEqual(counts, [0, 1, 2, 3, 3])
 
+    def test_calls_a_tool(self):
+        ask = "[fake tool=weather output=5 chunks=2]"
+        choice = self.answer(ask)["choices"][0]
+        whole = choice["message"]["tool_calls"][0]["function"]
+        self.assertEqual((choice["finish_reason"], whole["name"]), ("tool_calls", "weather"))
+        parts = [part["choices"][0] for part in chunks(self.stream(ask))]
+        calls = [part["delta"]["tool_calls"][0] for part in parts[:-1]]
+        self.assertEqual((calls[0]["type"], calls[0]["function"]["name"]), ("function", "weather"))
+        self.assertEqual(parts[-1]["finish_reason"], "tool_calls")
+        arguments = "".join(call["function"]["arguments"] for call in calls)
+        self.assertEqual(arguments, whole["arguments"])
+        self.assertEqual(len(json.loads(arguments)["words"].split()), 5)
+        self.assertEqual(self.bill()["completion_tokens"], 10)
+
     def test_gives_usage_together_with_choices(self):
         parts = chunks(self.stream("[fake usage=with_choices output=3]",
                                    stream_options={"include_usage": True}))

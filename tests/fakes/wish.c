@@ -86,6 +86,10 @@ static bool read_pair(struct wish *wish, struct text pair)
         text_copy(wish->name, sizeof wish->name, value);
         return value.size > 0;
     }
+    if (text_equal(key, TEXT("tool"))) {
+        text_copy(wish->tool, sizeof wish->tool, value);
+        return value.size > 0;
+    }
     wish->cancel_ignored = text_equal(pair, TEXT("cancel=ignore"));
     return wish->cancel_ignored;
 }

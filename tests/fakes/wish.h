@@ -36,6 +36,7 @@ struct wish {
     enum wish_usage usage;
     bool cancel_ignored;
     char name[128];                 /* model name to echo, or empty */
+    char tool[64];                  /* function to call instead of saying something, or empty */
     char headers[WISH_HEADERS_MAX]; /* whole extra header lines, or empty */
 };
 
