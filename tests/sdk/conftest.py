@@ -1,13 +1,18 @@
-"""One purser for the tests of an SDK: a rich key, a spent one, and one whose budget is narrow."""
+"""One purser for the tests of an SDK: a rich key, a spent one, and one whose budget is narrow.
+
+Clients in Node find their packages in build/node (node/package.json).
+"""
 
 import pathlib
 import sys
 
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "scenarios"))
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "scenarios")]
 
 from harness import KEY, Provider, Purser  # noqa: E402
+import installed  # noqa: E402
 
 KEYS = {"alice": KEY, "spent": "sk-test-spent-0123456789abcdef",
         "narrow": "sk-test-narrow-0123456789abcdef"}
@@ -24,6 +29,17 @@ def spend(purser):
 @pytest.fixture(scope="session")
 def keys():
     return KEYS
+
+
+@pytest.fixture(scope="session")
+def node():
+    return installed.node_program()
+
+
+@pytest.fixture(scope="session")
+def node_modules():
+    """The folder in which packages for Node are."""
+    return installed.node_packages(HERE / "node", "node")
 
 
 @pytest.fixture(scope="module")
