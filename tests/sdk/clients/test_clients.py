@@ -23,6 +23,7 @@ from through import HELLO, HELLO_COST, SPENT
 HERE = pathlib.Path(__file__).resolve().parent
 MINI, EMBEDDINGS = "gpt-4o-mini", "text-embedding-3-small"
 
+
 class Client(NamedTuple):
     program: str
     refusal: str            # what is raised when the budget is gone (429)
