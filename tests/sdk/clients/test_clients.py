@@ -5,6 +5,7 @@ A client is a program of a few lines beside this file (with_*.py, *.mjs), writte
 driver.py says how it is asked and what it tells.
 """
 
+import contextlib
 import json
 import pathlib
 import shutil
@@ -63,11 +64,16 @@ class Driver:
         self.child.stdin.flush()
         line = self.child.stdout.readline()
         impatience.cancel()
-        assert line, f"it ended:\n{self.log.seek(0)}{self.log.read()}"
+        assert line, "it ended:\n" + self.words()
         return json.loads(line)
 
+    def words(self):
+        self.log.seek(0)
+        return self.log.read()
+
     def close(self):
-        self.child.stdin.close()
+        with contextlib.suppress(BrokenPipeError):
+            self.child.stdin.close()
         self.child.wait(20)
 
 
