@@ -40,15 +40,20 @@ def purser_of(provider, **options):
 
 @contextlib.contextmanager
 def books_of(provider, *pursers):
-    """new(kind): the ledger lines of that kind since the block began. When it ends, the books of
-    all pursers in front of the provider are its bill: ledger and /costs, to the nano-dollar."""
+    """new(kind, count): the ledger lines of that kind since the block began, once there are `count`
+    of them (they are written behind the answer). When the block ends, the books of all pursers in
+    front of the provider are its bill: ledger and /costs, to the nano-dollar."""
     begun = [len(purser.ledger()) for purser in pursers]
 
-    def new(kind):
-        for purser in pursers:
-            purser.idle()
+    def lines_of(kind):
         return [line for purser, start in zip(pursers, begun)
                 for line in purser.ledger()[start:] if line["kind"] == kind]
+
+    def new(kind, count=1):
+        wait_until(lambda: len(lines_of(kind)) >= count, what=f"{count} lines '{kind}'")
+        for purser in pursers:
+            purser.idle()
+        return lines_of(kind)
 
     yield new
     bill = provider.settled_bill(False)["cost_nano_usd"]

@@ -64,7 +64,7 @@ def test_a_prompt_is_answered_and_its_cost_told(evaluate, books):
 def test_a_prompt_asked_again_comes_from_pursers_cache(evaluate, books):
     for _ in range(2):
         evaluate(path="/s/evals/v1")
-    lines = books("settle")
+    lines = books("settle", 2)
     assert [line["session"] for line in lines] == ["evals", "evals"]
     assert lines[1]["cost_nano_usd"] == 0
 
