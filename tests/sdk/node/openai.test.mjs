@@ -149,6 +149,52 @@ test("the session may stand in the base URL", async () => {
     assert.ok(lines.includes("node-7"), lines);
 });
 
+// ---- answers from the cache ----
+
+async function answered(body, wishes) {
+    const { data, response } = await client.chat.completions
+        .create({ model: MODEL, messages, temperature: 0, ...body }, fake(wishes)).withResponse();
+    return { data, word: response.headers.get("x-purser-cache") };
+}
+
+async function chunksOf(body, wishes) {
+    const { data, word } = await answered({ stream: true, ...body }, wishes);
+    const chunks = [];
+    for await (const chunk of data) chunks.push(chunk);
+    const text = chunks.map((chunk) => chunk.choices[0]?.delta.content ?? "").join("");
+    return { chunks, text, word };
+}
+
+test("a stream made of a whole answer is a stream", async () => {
+    const wishes = { prompt: 9, output: 12 };
+    const whole = await answered({ seed: 1 }, wishes);
+    assert.equal(whole.word, "miss");
+    const plain = await chunksOf({ seed: 1 }, wishes);
+    assert.equal(plain.word, "hit");
+    assert.equal(plain.text, whole.data.choices[0].message.content);
+    assert.equal(plain.chunks.at(-1).choices[0].finish_reason, "stop");
+    assert.ok(plain.chunks.every((chunk) => chunk.id === whole.data.id && chunk.usage == null));
+    const counted = await chunksOf(
+        { seed: 1, stream_options: { include_usage: true } }, wishes);
+    assert.equal(counted.word, "hit");
+    assert.deepEqual(counted.chunks.at(-1).choices, []);
+    assert.equal(counted.chunks.at(-1).usage.total_tokens, 21);
+    const helped = await client.chat.completions.stream(
+        { model: MODEL, messages, temperature: 0, seed: 1 }, fake(wishes)).finalChatCompletion();
+    assert.equal(helped.choices[0].message.content, plain.text);
+});
+
+test("a whole answer made of a stream is whole", async () => {
+    const wishes = { prompt: 9, output: 12 };
+    const streamed = await chunksOf({ seed: 2 }, wishes);
+    assert.equal(streamed.word, "miss");
+    const { data, word } = await answered({ seed: 2 }, wishes);
+    assert.equal(word, "hit");
+    assert.equal(data.choices[0].message.content, streamed.text);
+    assert.equal(data.choices[0].finish_reason, "stop");
+    assert.equal(data.usage.total_tokens, 21);
+});
+
 // ---- refusals ----
 
 test("a spent budget is a rate limit error and is not tried again", async () => {
