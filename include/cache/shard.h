@@ -45,7 +45,7 @@ struct recording *shard_find(struct shard *shard, const uint8_t *digest, int64_t
 /* Takes a reference; makes room from the oldest end. What was there is gone in any case. */
 void shard_keep(struct shard *shard, const uint8_t *digest, struct recording *recording,
                 int64_t now_us, struct entry **gone);
-/* All of them; returns how many. */
+/* All of them, at once however many they are; returns how many. `*gone` is NULL before. */
 size_t shard_clear(struct shard *shard, struct entry **gone);
 void entries_free(struct entry *gone);
 

@@ -85,7 +85,7 @@ static void take_out(struct shard *shard, struct entry **place, struct entry **g
     ASSERT(shard->stats.bytes >= entry->bytes);
     shard->stats.bytes -= entry->bytes;
     shard->stats.entries--;
-    entry->chain = *gone;
+    entry->older = *gone;
     *gone = entry;
 }
 
@@ -161,10 +161,13 @@ void shard_keep(struct shard *shard, const uint8_t *digest, struct recording *re
 size_t shard_clear(struct shard *shard, struct entry **gone)
 {
     size_t count = shard->stats.entries;
-    while (shard->oldest != NULL)
-        take_out(shard, place_of(shard, shard->oldest->digest), gone);
-    ASSERT(shard->stats.entries == 0);
-    ASSERT(shard->stats.bytes == 0);
+    ASSERT(*gone == NULL);
+    *gone = shard->newest;
+    shard->newest = NULL;
+    shard->oldest = NULL;
+    memset(shard->chains, 0, (shard->chain_mask + 1) * sizeof(struct entry *));
+    shard->stats.entries = 0;
+    shard->stats.bytes = 0;
     shard->generation++;
     return count;
 }
@@ -172,7 +175,7 @@ size_t shard_clear(struct shard *shard, struct entry **gone)
 void entries_free(struct entry *gone)
 {
     while (gone != NULL) {
-        struct entry *next = gone->chain;
+        struct entry *next = gone->older;
         recording_drop(gone->recording);
         free(gone);
         gone = next;
