@@ -1,4 +1,4 @@
-/* `purser tokens`: a text's tokens as OpenAI's encodings count them. */
+/* `purser tokens`: a text's tokens as OpenAI's encodings count them, and a chat request's. */
 #include "cli/tokens.h"
 
 #include <errno.h>
@@ -7,61 +7,65 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "money/tokens.h"
+#include "money/tokens_chat.h"
 
 #define READ_BYTES ((size_t)1 << 20)
 
 struct asking {
     const char *encoding, *model; /* NULL: not named */
+    bool chat;
     char **files;
     int count;
 };
 
 static bool parse_arguments(int argc, char **argv, struct asking *asking)
 {
-    *asking = (struct asking){.files = argv + argc};
+    *asking = (struct asking){0};
     int at = 1;
-    for (; at < argc && argv[at][0] == '-' && argv[at][1] != '\0'; at += 2) {
+    for (; at < argc && argv[at][0] == '-' && argv[at][1] != '\0'; at++) {
+        if (strcmp(argv[at], "--chat") == 0) {
+            asking->chat = true;
+            continue;
+        }
         if (strcmp(argv[at], "--") == 0) {
             at++;
             break;
         }
-        if (at + 1 == argc)
+        bool encoding = strcmp(argv[at], "--encoding") == 0;
+        if ((!encoding && strcmp(argv[at], "--model") != 0) || ++at == argc)
             return false;
-        if (strcmp(argv[at], "--encoding") == 0)
-            asking->encoding = argv[at + 1];
-        else if (strcmp(argv[at], "--model") == 0)
-            asking->model = argv[at + 1];
-        else
-            return false;
+        *(encoding ? &asking->encoding : &asking->model) = argv[at];
     }
     asking->files = argv + at;
     asking->count = argc - at;
     return asking->encoding == NULL || asking->model == NULL;
 }
 
-static bool find_encoding(const struct asking *asking, enum tokens_encoding *encoding)
+static bool encoding_of_model(struct text model, enum tokens_encoding *encoding,
+                              struct fault *fault)
 {
-    *encoding = TOKENS_O200K_BASE;
-    if (asking->encoding != NULL && !tokens_by_name(text_of(asking->encoding), encoding)) {
-        (void)fprintf(stderr, "purser tokens: there is no encoding '%s'; there are",
-                      asking->encoding);
-        for (enum tokens_encoding i = 0; i < TOKENS_ENCODING_COUNT; i++)
-            (void)fprintf(stderr, "%s %.*s", i == 0 ? "" : " and", TEXT_ARG(tokens_name(i)));
-        (void)fprintf(stderr, "\n");
-        return false;
-    }
-    if (asking->model != NULL && !tokens_by_model(text_of(asking->model), encoding)) {
-        (void)fprintf(stderr,
-                      "purser tokens: '%s' is not known as a model of OpenAI's, and no other has a "
-                      "public tokeniser; --encoding o200k_base gives an estimate\n",
-                      asking->model);
-        return false;
-    }
-    return true;
+    if (tokens_by_model(model, encoding))
+        return true;
+    return fault_set(fault,
+                     "'%.*s' is not known as a model of OpenAI's, and no other has a public "
+                     "tokeniser; --encoding o200k_base gives an estimate",
+                     TEXT_ARG(model));
 }
 
-static bool read_all(int fd, struct buffer *content)
+static bool find_encoding(const struct asking *asking, enum tokens_encoding *encoding,
+                          struct fault *fault)
+{
+    *encoding = TOKENS_O200K_BASE;
+    if (asking->model != NULL)
+        return encoding_of_model(text_of(asking->model), encoding, fault);
+    if (asking->encoding == NULL || tokens_by_name(text_of(asking->encoding), encoding))
+        return true;
+    return fault_set(fault, "there is no encoding '%s'; there are %.*s and %.*s", asking->encoding,
+                     TEXT_ARG(tokens_name(TOKENS_O200K_BASE)),
+                     TEXT_ARG(tokens_name(TOKENS_CL100K_BASE)));
+}
+
+static bool read_all(int fd, struct buffer *content, struct fault *fault)
 {
     ssize_t got = 1;
     while (got > 0 && content->size <= TOKENS_MAX_TEXT) {
@@ -70,45 +74,78 @@ static bool read_all(int fd, struct buffer *content)
         if (got > 0)
             content->size += (size_t)got;
     }
-    if (content->size > TOKENS_MAX_TEXT) {
-        errno = EFBIG;
-        return false;
-    }
-    return got == 0;
+    if (content->size > TOKENS_MAX_TEXT)
+        return fault_set(fault, "it is larger than 1 GiB");
+    return got == 0 || fault_set(fault, "%s", strerror(errno));
+}
+
+static bool count_chat(const struct asking *asking, enum tokens_encoding encoding, struct text body,
+                       size_t *tokens, struct fault *fault)
+{
+    struct json_value request, model;
+    size_t where;
+    if (json_parse(body, &request, &where) != JSON_OK)
+        return fault_set(fault, "it is not JSON at byte %zu", where);
+    if (asking->encoding != NULL || asking->model != NULL)
+        return tokens_chat(encoding, request, tokens, fault);
+    if (!json_member(request, TEXT("model"), &model) || model.kind != JSON_STRING)
+        return fault_set(fault, "it names no model; --model or --encoding does");
+    struct arena arena = {0};
+    bool counted = encoding_of_model(json_string(&arena, model), &encoding, fault) &&
+                   tokens_chat(encoding, request, tokens, fault);
+    arena_close(&arena);
+    return counted;
+}
+
+static bool count_content(const struct asking *asking, enum tokens_encoding encoding, int fd,
+                          size_t *tokens, struct fault *fault)
+{
+    struct buffer content = {0};
+    bool counted = read_all(fd, &content, fault);
+    if (counted && asking->chat)
+        counted = count_chat(asking, encoding, buffer_text(&content), tokens, fault);
+    else if (counted)
+        *tokens = tokens_count(encoding, buffer_text(&content));
+    buffer_close(&content);
+    return counted;
 }
 
 /* NULL: standard input, without a name behind the count. */
-static bool count_file(enum tokens_encoding encoding, const char *path)
+static bool count_file(const struct asking *asking, enum tokens_encoding encoding, const char *path)
 {
-    struct buffer content = {0};
+    struct fault fault;
+    size_t tokens;
     int fd = path == NULL ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
-    bool counted = fd >= 0 && read_all(fd, &content);
+    bool counted = fd >= 0 ? count_content(asking, encoding, fd, &tokens, &fault)
+                           : fault_set(&fault, "%s", strerror(errno));
     if (counted)
-        printf("%zu%s%s\n", tokens_count(encoding, buffer_text(&content)), path == NULL ? "" : " ",
-               path == NULL ? "" : path);
+        printf("%zu%s%s\n", tokens, path == NULL ? "" : " ", path == NULL ? "" : path);
     else
         (void)fprintf(stderr, "purser tokens: %s: %s\n", path == NULL ? "standard input" : path,
-                      strerror(errno));
+                      fault.message);
     if (fd > STDIN_FILENO)
         close(fd);
-    buffer_close(&content);
     return counted;
 }
 
 int cli_tokens(int argc, char **argv)
 {
     struct asking asking;
+    struct fault fault;
     enum tokens_encoding encoding;
     if (!parse_arguments(argc, argv, &asking)) {
-        (void)fprintf(stderr, "usage: purser tokens [--encoding NAME | --model NAME] [FILE...]\n");
+        (void)fprintf(stderr, "usage: purser tokens [--chat] [--encoding NAME | --model NAME] "
+                              "[FILE...]\n");
         return 2;
     }
-    if (!find_encoding(&asking, &encoding))
+    if (!find_encoding(&asking, &encoding, &fault)) {
+        (void)fprintf(stderr, "purser tokens: %s\n", fault.message);
         return 2;
-    bool all = asking.count > 0 || count_file(encoding, NULL);
+    }
+    bool all = asking.count > 0 || count_file(&asking, encoding, NULL);
     for (int i = 0; i < asking.count; i++) {
         bool standard = strcmp(asking.files[i], "-") == 0;
-        all = count_file(encoding, standard ? NULL : asking.files[i]) && all;
+        all = count_file(&asking, encoding, standard ? NULL : asking.files[i]) && all;
     }
     return all ? EXIT_SUCCESS : EXIT_FAILURE;
 }

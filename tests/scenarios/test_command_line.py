@@ -46,6 +46,20 @@ def test_tokens_counts_files_and_standard_input(tmp_path):
         assert tokens(*chosen, "b c.txt", cwd=tmp_path).stdout == "6 b c.txt\n"
 
 
+def test_tokens_counts_chat_requests_by_their_model(tmp_path):
+    body = {"model": "gpt-4o", "messages": [
+        {"role": "system", "content": "You are a helpful assistant."},
+        {"role": "user", "content": "Hello!"}]}
+    (tmp_path / "chat.json").write_text(json.dumps(body))
+    assert tokens("--chat", "chat.json", cwd=tmp_path).stdout == "19 chat.json\n"
+    body["model"] = "my-model"
+    assert tokens("--chat", "--model", "gpt-4", text=json.dumps(body)).stdout == "19\n"
+    for text, told in ((json.dumps(body), "my-model"), ("{}", "names no model"),
+                       ('{"model": "gpt-4o"}', "no chat request"), ("{", "not JSON at byte 1")):
+        done = tokens("--chat", text=text)
+        assert (done.returncode, done.stdout) == (1, "") and told in done.stderr
+
+
 def test_tokens_names_what_it_cannot_read_and_counts_the_others(tmp_path):
     (tmp_path / "a.txt").write_text("Hello, world!")
     done = tokens("none.txt", tmp_path, "a.txt", cwd=tmp_path)
