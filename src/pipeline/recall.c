@@ -27,10 +27,9 @@ static const struct wish wishes[] = {
     {{"only-if-cached", 14}, offsetof(struct recall, only_if_cached)},
 };
 
-/* Returns the first word that is no wish of ours; TEXT_NONE if there is none. */
-static struct text read_list(struct recall *recall, struct text list)
+/* Sets `stranger` to the first word that is no wish of ours, unless it is one already. */
+static void read_list(struct recall *recall, struct text list, struct text *stranger)
 {
-    struct text stranger = TEXT_NONE;
     while (list.at != NULL) {
         struct text word = text_trim(text_split(&list, ','));
         bool known = word.size == 0;
@@ -40,21 +39,30 @@ static struct text read_list(struct recall *recall, struct text list)
             *(bool *)((char *)recall + wishes[i].flag) = true;
             known = true;
         }
-        if (!known && stranger.at == NULL)
-            stranger = word;
+        if (!known && stranger->at == NULL)
+            *stranger = word;
     }
-    return stranger;
+}
+
+/* Lines of one name are one list (RFC 9110, 5.3). False if there is none. */
+static bool read_lines(struct request *request, struct text name, struct text *stranger)
+{
+    bool found = false;
+    for (size_t i = 0; i < request->header_count; i++) {
+        if (!text_equal_nocase(request->headers[i].name, name))
+            continue;
+        read_list(&request->recall, request->headers[i].value, stranger);
+        found = true;
+    }
+    return found;
 }
 
 /* Our own header must be understood; of Cache-Control (RFC 9111) what is not is passed over. */
 static bool read_wishes(struct request *request)
 {
-    struct text own = request_header(request, "x-purser-cache");
-    if (own.at == NULL) {
-        read_list(&request->recall, request_header(request, "Cache-Control"));
-        return true;
-    }
-    struct text stranger = read_list(&request->recall, own);
+    struct text stranger = TEXT_NONE, passed_over = TEXT_NONE;
+    if (!read_lines(request, TEXT("x-purser-cache"), &stranger))
+        read_lines(request, TEXT("Cache-Control"), &passed_over);
     if (stranger.at == NULL)
         return true;
     struct body_error error = {
