@@ -143,7 +143,7 @@ def test_answers_of_30_mb_are_not_kept_and_those_who_follow_notice_a_cut(
     before = purser.resident_kb()
     alone = Read(purser, request("alone", fake, stream))
     assert alone.status == 200 and alone.whole and alone.size > 30 * MB
-    reads = at_once(purser, [request("together", fake, stream)] * 6)
+    reads = at_once(purser, [request("together", fake, stream)] * 4)
     assert any(read.word == "miss" for read in reads)
     for read in reads:
         assert read.status == 200 or read.status == 502, read.head

@@ -21,7 +21,7 @@ from questions import (MISHAPS, Digits, Oracle, canonical, inputs_of, meaning, p
                        session_path, spell_body)
 
 SEED = int(os.environ.get("PROPERTY_SEED", random.SystemRandom().randrange(1 << 32)))
-STEPS = int(os.environ.get("PROPERTY_STEPS", 700))
+STEPS = int(os.environ.get("PROPERTY_STEPS", 300 if os.environ.get("BUILD") == "asan" else 700))
 
 CALLERS = {"alice": (KEY, "research"), "bob": ("sk-test-bob-0123456789abcdef", "research"),
            "carol": ("sk-test-carol-0123456789abcdef", "sales"),
