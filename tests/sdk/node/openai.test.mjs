@@ -195,6 +195,29 @@ test("a whole answer made of a stream is whole", async () => {
     assert.equal(data.usage.total_tokens, 21);
 });
 
+async function toolCallsKeepTheirShape(first, seed) {
+    const wishes = { tool: "weather", output: 12 };
+    const body = { seed, tools: [{ type: "function", function: { name: "weather",
+        parameters: { type: "object", properties: { words: { type: "string" } } } } }] };
+    assert.equal((await first(body, wishes)).word, "miss");
+    const { data, word } = await answered(body, wishes);
+    assert.equal(word, "hit");
+    const [call] = data.choices[0].message.tool_calls;
+    assert.equal(call.function.name, "weather");
+    assert.equal(JSON.parse(call.function.arguments).words.trim().split(/\s+/).length, 12);
+    const helped = await client.chat.completions.stream(
+        { model: MODEL, messages, temperature: 0, ...body }, fake(wishes)).finalChatCompletion();
+    assert.equal(helped.choices[0].finish_reason, "tool_calls");
+    const [{ id, type, function: { name, arguments: given } }] =
+        helped.choices[0].message.tool_calls;
+    assert.deepEqual({ id, type, name, given },
+        { id: call.id, type: "function", name: "weather", given: call.function.arguments });
+}
+
+test("tool calls of a whole answer are streamed", () => toolCallsKeepTheirShape(answered, 3));
+
+test("streamed tool calls become a whole answer", () => toolCallsKeepTheirShape(chunksOf, 4));
+
 // ---- refusals ----
 
 test("a spent budget is a rate limit error and is not tried again", async () => {
