@@ -101,6 +101,22 @@ START_TEST(other_methods_are_refused)
 }
 END_TEST
 
+START_TEST(all_methods_of_a_path_are_told)
+{
+    struct desk desk;
+    counter_open(&desk);
+    take(&desk, "PUT", "/v1/costs");
+    desk_expect(&desk, 405, "method_not_allowed");
+    UNIT_TEXT(desk_header(&desk, "Allow"), "GET, POST");
+    take(&desk, "POST", "/admin/cache");
+    desk_expect(&desk, 405, "method_not_allowed");
+    UNIT_TEXT(desk_header(&desk, "Allow"), "GET, DELETE");
+    take(&desk, "GET", "/v1/embeddings");
+    UNIT_TEXT(desk_header(&desk, "Allow"), "POST");
+    desk_close(&desk);
+}
+END_TEST
+
 START_TEST(health_needs_no_key)
 {
     struct desk desk;
@@ -324,6 +340,6 @@ END_TEST
 UNIT_MAIN(what_the_operator_asks_needs_the_admin_token,
           who_asks_for_a_reload_is_answered_when_it_is_done,
           once_purser_stops_no_reload_is_asked_for, model_calls_are_known_by_their_paths,
-          other_paths_are_not_found, other_methods_are_refused, health_needs_no_key,
-          too_many_headers_are_refused, pages_that_may_call_are_told_so_and_others_are_not,
-          the_books_answer_those_who_still_wait)
+          other_paths_are_not_found, other_methods_are_refused, all_methods_of_a_path_are_told,
+          health_needs_no_key, too_many_headers_are_refused,
+          pages_that_may_call_are_told_so_and_others_are_not, the_books_answer_those_who_still_wait)
