@@ -211,11 +211,11 @@ static size_t cut(struct text raw, const struct splices *splices, struct text *p
 }
 
 static void change_input(const struct body *body, const struct body_changes *changes,
-                         struct splices *splices)
+                         struct arena *arena, struct splices *splices)
 {
     if (changes->input.at != NULL) {
         ASSERT(body->input_raw.size > 0);
-        add_splice(splices, body->input_raw, changes->input);
+        add_splice(splices, body->input_raw, arena_copy(arena, changes->input));
     }
 }
 
@@ -225,7 +225,7 @@ size_t body_forward(const struct body *body, const struct body_changes *changes,
     struct splices splices = {.count = 0};
 
     change_model(body, changes, arena, &splices);
-    change_input(body, changes, &splices);
+    change_input(body, changes, arena, &splices);
     change_max(body, changes, arena, &splices);
     change_usage(body, changes, &splices);
     rename_max(body, changes, &splices); /* last: what is inserted at its place comes before it */

@@ -56,6 +56,28 @@ START_TEST(replaces_the_model_with_escapes)
 }
 END_TEST
 
+/* Who asked may be gone, with all it had, before the last piece is sent. */
+START_TEST(the_pieces_do_not_point_into_the_changes)
+{
+    char input[] = "[\"b\"]";
+    char model[] = "other";
+    const struct body_changes changes = {
+        .model = text_of(model), .max_output = BODY_ABSENT, .input = text_of(input)};
+    struct body body;
+    struct body_error error;
+
+    ck_assert(body_read(ENDPOINT_EMBEDDINGS, TEXT("{\"input\":[\"a\"],\"model\":\"m\"}"), &arena,
+                        &body, &error));
+    piece_count = body_forward(&body, &changes, &arena, pieces);
+    memset(input, '?', sizeof(input));
+    memset(model, '?', sizeof(model));
+    buffer_clear(&sent);
+    for (size_t i = 0; i < piece_count; i++)
+        buffer_put(&sent, pieces[i]);
+    UNIT_TEXT(buffer_text(&sent), "{\"input\":[\"b\"],\"model\":\"other\"}");
+}
+END_TEST
+
 START_TEST(replaces_the_input_of_embeddings)
 {
     struct text raw = TEXT("{\"input\" : [\"a\", \"b\"], \"model\":\"m\",\"x\":1}");
@@ -341,8 +363,8 @@ START_TEST(the_body_sent_is_the_original_with_the_changes_applied)
 }
 END_TEST
 
-UNIT_MAIN(replaces_the_input_of_embeddings, without_a_change_it_is_the_raw_body,
-          replaces_the_model_with_escapes, lowers_every_maximum_that_is_larger_and_no_other,
-          adds_a_maximum_where_there_is_none, renames_a_maximum_to_the_name_the_upstream_knows,
-          asks_for_usage, makes_all_changes_at_once,
-          the_body_sent_is_the_original_with_the_changes_applied)
+UNIT_MAIN(the_pieces_do_not_point_into_the_changes, replaces_the_input_of_embeddings,
+          without_a_change_it_is_the_raw_body, replaces_the_model_with_escapes,
+          lowers_every_maximum_that_is_larger_and_no_other, adds_a_maximum_where_there_is_none,
+          renames_a_maximum_to_the_name_the_upstream_knows, asks_for_usage,
+          makes_all_changes_at_once, the_body_sent_is_the_original_with_the_changes_applied)
