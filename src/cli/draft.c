@@ -249,12 +249,14 @@ static void make_upstreams(struct terms *terms, const struct config *config)
 
 /* ---- the cache ---- */
 
-/* Other upstreams may answer differently. Keys of theirs do not matter. */
-static struct text digest_routes(struct terms *terms)
+/* Other upstreams may answer differently, and with another maximum of output an answer ends
+ * elsewhere. Keys of upstreams do not matter. */
+static struct text digest_routes(struct terms *terms, const struct config *config)
 {
     struct buffer all = {0};
     uint8_t digest[HASH_SIZE];
     char hex[HASH_HEX_SIZE];
+    buffer_printf(&all, "%lld\n", (long long)config->default_max_output);
     for (size_t i = 0; i < terms->upstream_count; i++) {
         const struct upstream *upstream = &terms->upstreams[i];
         const struct text parts[] = {upstream->name, upstream->base_url, upstream->query};
@@ -290,7 +292,7 @@ static void make_recall(struct terms *terms, const struct config *config)
                  .absent_temperature = config->cache_absent == CACHE_ABSENT_ALLOW,
                  .embeddings = config->cache_embeddings},
     };
-    terms->routes = digest_routes(terms);
+    terms->routes = digest_routes(terms, config);
 }
 
 struct terms *draft_terms(const struct config *config, struct catalog *catalog)
