@@ -13,7 +13,8 @@ static void begin_head(struct request *request, struct text content_type)
 {
     const struct recording_head *head = recording_head(request->recall.recording);
     struct reply *reply = &request->reply;
-    reply_header_text(reply, &request->arena, "Content-Type", content_type);
+    if (content_type.size > 0)
+        reply_header_text(reply, &request->arena, "Content-Type", content_type);
     if (head->retry_after.size > 0)
         reply_header_text(reply, &request->arena, "Retry-After", head->retry_after);
     settle_headers_of_replay(request);
