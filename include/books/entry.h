@@ -34,7 +34,7 @@ struct entry {
     struct text request_id; /* the client's request, "req_..." */
     struct text call;       /* the upstream call, "<request id>.<attempt>"; key of a hold. Empty:
                                there was none, and no RESERVE line */
-    int attempt;
+    int attempt;            /* above 1: the request counts already */
     struct text model, model_requested, endpoint, service, upstream;
     struct text key, user, team, session, label;
     struct text idempotency_key; /* of a cost from elsewhere: names it once for its key */

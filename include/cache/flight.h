@@ -26,12 +26,13 @@ enum flight_letter {
     FLIGHT_LETTER_PAY,
     /* To the call that asked for a payer: whom it asked will not pay or has gone; ask the next. */
     FLIGHT_LETTER_DECLINED,
-    /* To the call that once asked for a payer: a follower left. `value` is the id of its request.
-     */
+    /* To the call that once asked for a payer: a follower left. `value`: 1 if it is the one that
+     * paid last, else 0. */
     FLIGHT_LETTER_LEFT,
+    FLIGHT_LETTER_JOINED, /* to the call, once: see flight_may_pause */
 };
 
-/* Who asks for a new payer: a call. */
+/* A call: who asks for a new payer, or pauses. */
 struct flight_payee {
     struct mailbox *mailbox;
     uint64_t call; /* its id in its worker's roster */
@@ -86,6 +87,9 @@ void flight_dissolve(struct flight *flight);
 void flight_flush(struct flight *flight);
 /* How many follow now. */
 size_t flight_followers(struct flight *flight);
+/* May the call wait for its own client, which is slow? False: somebody follows. True: if somebody
+ * joins, the call gets the letter JOINED and must go on. */
+MUST_USE bool flight_may_pause(struct flight *flight, const struct flight_payee *call);
 /* Asks the first follower that was not asked yet to pay, one at a time: a question that stands is
  * forgotten. False if there is none. */
 bool flight_seek_payer(struct flight *flight, const struct flight_payee *payee);

@@ -37,9 +37,11 @@ struct flight {
     pthread_mutex_t lock; /* guards what follows, and all members of its followers but `flight` */
     struct follower *first, *last; /* in the order in which they joined */
     size_t count;
-    struct follower *promised; /* was told to lead and did not yet */
-    struct follower *asked;    /* was asked to pay and did not answer yet */
-    struct flight_payee payee; /* by whom: the call under way, once its client is gone */
+    struct follower *promised;  /* was told to lead and did not yet */
+    struct follower *asked;     /* was asked to pay and did not answer yet */
+    struct follower *payer;     /* who said last that it pays, if it still follows */
+    struct flight_payee payee;  /* by whom: the call under way, once its client is gone */
+    struct flight_payee paused; /* the call that waits for its slow client until somebody joins */
 };
 
 /* Begins one and registers it; the leader's reference is the caller's. The shard's lock is held. */

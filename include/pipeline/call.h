@@ -43,7 +43,6 @@ struct call {
     int64_t choices;          /* asked for; embeddings: inputs */
     bool in_parts;            /* some inputs only: the rest was known */
     bool taken_over;          /* a follower pays: the request that began it is booked already */
-    uint64_t payer;           /* the id of that follower's request; its worker's */
     struct arena payer_arena; /* what `entry` and `held` point into then */
     struct text
         guest; /* passthrough: the key id that an accepting answer makes known; else empty */

@@ -80,6 +80,9 @@ void share_put(struct call *call, struct text bytes, bool usage);
 void share_flush(struct call *call);
 /* Somebody else waits for what this call brings. */
 bool share_has_followers(const struct call *call);
+/* Nobody else does, and it may wait for its own client, which is slow; if somebody joins then, it
+ * goes on. */
+MUST_USE bool share_lets_pause(struct call *call);
 /* Its client is gone; true if others want the answer: then one of them is asked to pay. */
 bool share_outlives_client(struct call *call);
 /* The call is over and booked. */

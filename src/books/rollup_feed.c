@@ -253,7 +253,7 @@ static bool count_entry(struct count *count, const struct entry *entry, struct f
     if (entry->kind == ENTRY_REFUSE)
         return true;
     struct rollup_sums sums = {
-        .requests = 1,
+        .requests = entry->attempt > 1 ? 0 : 1, /* its first call counted, or its answer */
         .prompt_tokens = entry->prompt_tokens,
         .cached_tokens = entry->cached_tokens,
         .completion_tokens = entry->completion_tokens,

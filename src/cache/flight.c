@@ -98,10 +98,12 @@ static bool take_question(struct flight *flight, const struct follower *follower
     return true;
 }
 
-static void forget_payee(struct flight *flight)
+static void forget_call(struct flight *flight)
 {
     flight->asked = NULL;
+    flight->payer = NULL;
     flight->payee = (struct flight_payee){0};
+    flight->paused = (struct flight_payee){0};
 }
 
 static void decline(struct flight *flight, const struct follower *follower)
@@ -112,13 +114,24 @@ static void decline(struct flight *flight, const struct follower *follower)
 }
 
 /* A call whose client is gone goes on for its followers alone. */
-static void tell_call_it_left(const struct flight *flight, const struct follower *follower)
+static void tell_call_it_left(struct flight *flight, const struct follower *follower)
 {
+    bool paid = flight->payer == follower;
+    if (paid)
+        flight->payer = NULL;
     if (flight->payee.mailbox == NULL)
         return;
     struct letter *letter = letter_new(flight->payee.call, FLIGHT_LETTER_LEFT);
-    letter->value = (int64_t)follower->request;
+    letter->value = paid;
     mailbox_post(flight->payee.mailbox, letter);
+}
+
+static void tell_call_to_go_on(struct flight *flight)
+{
+    const struct flight_payee call = flight->paused;
+    flight->paused = (struct flight_payee){0};
+    if (call.mailbox != NULL)
+        mailbox_post(call.mailbox, letter_new(call.call, FLIGHT_LETTER_JOINED));
 }
 
 /* ---- followers ---- */
@@ -134,7 +147,15 @@ void flight_join(struct flight *flight, struct follower *follower)
     enlist(flight, follower);
     if (recording_state(flight->recording) != RECORDING_EMPTY)
         tell_news(follower);
+    tell_call_to_go_on(flight);
     pthread_mutex_unlock(&flight->lock);
+}
+
+/* Another call may ask everybody again. */
+static void forget_answers(struct flight *flight)
+{
+    for (struct follower *follower = flight->first; follower != NULL; follower = follower->next)
+        follower->asked = false;
 }
 
 /* The lead is given up: to the first follower, or the flight is over. */
@@ -144,7 +165,8 @@ static void pass_lead(struct flight *flight)
     pthread_mutex_lock(&flight->lock);
     struct follower *next = flight->first;
     flight->promised = next;
-    forget_payee(flight);
+    forget_call(flight);
+    forget_answers(flight);
     if (next == NULL)
         shard_remove_flight(flight->shard, flight);
     pthread_mutex_unlock(&flight->shard->lock);
@@ -211,6 +233,8 @@ bool flight_pay(struct follower *follower, struct flight_payee *payee)
         return false;
     pthread_mutex_lock(&flight->lock);
     bool stands = take_question(flight, follower, payee);
+    if (stands)
+        flight->payer = follower;
     pthread_mutex_unlock(&flight->lock);
     return stands;
 }
@@ -240,7 +264,7 @@ void flight_dissolve(struct flight *flight)
     pthread_mutex_unlock(&flight->shard->lock);
     pthread_mutex_lock(&flight->lock);
     ASSERT(flight->promised == NULL);
-    forget_payee(flight);
+    forget_call(flight);
     while (flight->first != NULL) {
         struct follower *follower = flight->first;
         strike(flight, follower);
@@ -263,6 +287,16 @@ size_t flight_followers(struct flight *flight)
     size_t count = flight->count;
     pthread_mutex_unlock(&flight->lock);
     return count;
+}
+
+bool flight_may_pause(struct flight *flight, const struct flight_payee *call)
+{
+    pthread_mutex_lock(&flight->lock);
+    bool alone = flight->first == NULL;
+    if (alone)
+        flight->paused = *call;
+    pthread_mutex_unlock(&flight->lock);
+    return alone;
 }
 
 static struct follower *not_asked_yet(struct flight *flight)
@@ -311,7 +345,7 @@ void flight_end(struct flight *flight, bool store, int64_t now_us)
     pthread_mutex_unlock(&shard->lock);
     pthread_mutex_lock(&flight->lock);
     ASSERT(flight->promised == NULL);
-    forget_payee(flight);
+    forget_call(flight);
     tell_all_news(flight);
     pthread_mutex_unlock(&flight->lock);
     entries_free(gone);

@@ -233,7 +233,7 @@ static void take_body(struct call *call)
         take_answer(call, bytes);
     struct request *request = call->request;
     /* Who follows must not wait for a slow client; it has what comes meanwhile kept for it. */
-    if (request != NULL && request->reply.full && !share_has_followers(call))
+    if (request != NULL && request->reply.full && share_lets_pause(call))
         transfer_hold(call->transfer, true);
     transfer_taken(call->transfer);
     share_flush(call);
@@ -430,9 +430,13 @@ void forward_over(struct call *call)
 void forward_progress(void *context)
 {
     struct call *call = context;
+    bool shared = call->flight != NULL;
     take_head(call);
     take_body(call);
     bool ended = transfer_ended(call->transfer) != TRANSFER_RUNNING;
+    bool left_alone = shared && call->flight == NULL && call->request == NULL;
     if (call->cancelled || (ended && transfer_body(call->transfer).size == 0))
         forward_over(call);
+    else if (left_alone) /* too large to be shared on, and nobody else waits for it */
+        call_desert(call);
 }

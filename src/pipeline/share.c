@@ -16,12 +16,13 @@
 
 #define SHARED_MOST (8 * 1024 * 1024) /* bytes that a call keeps for slow followers */
 
+#define HEADER_MOST 256
+
 /* From a follower that was asked to the call; the body is a struct payer. */
 #define LETTER_PAYER 320
 
 struct payer {
     struct gate *gate;
-    uint64_t request; /* its id; its worker's */
     struct arena arena;
     struct held held; /* given back if nobody takes it */
     struct entry entry;
@@ -37,6 +38,13 @@ static void give_up(struct call *call)
     flight_end(flight, false, loop_steady_us(call->worker->loop));
 }
 
+/* What followers get of the head must fit into theirs. */
+static struct text short_header(const struct call *call, struct text name)
+{
+    struct text value = transfer_header(call->transfer, name);
+    return value.size <= HEADER_MOST ? value : TEXT_NONE;
+}
+
 void share_begin(struct call *call, enum recording_shape shape)
 {
     if (call->flight == NULL)
@@ -44,8 +52,8 @@ void share_begin(struct call *call, enum recording_shape shape)
     const struct recording_head head = {
         .status = transfer_status(call->transfer),
         .shape = shape,
-        .content_type = transfer_header(call->transfer, TEXT("Content-Type")),
-        .retry_after = transfer_header(call->transfer, TEXT("Retry-After")),
+        .content_type = short_header(call, TEXT("Content-Type")),
+        .retry_after = short_header(call, TEXT("Retry-After")),
         .model = call->entry.model,
         .upstream = call->entry.upstream,
     };
@@ -75,6 +83,12 @@ void share_flush(struct call *call)
 bool share_has_followers(const struct call *call)
 {
     return call->flight != NULL && flight_followers(call->flight) > 0;
+}
+
+bool share_lets_pause(struct call *call)
+{
+    const struct flight_payee self = {.mailbox = call->worker->mailbox, .call = call->id};
+    return call->flight == NULL || flight_may_pause(call->flight, &self);
 }
 
 /* ---- the end ---- */
@@ -162,6 +176,13 @@ static void free_payer(void *thing)
     free(payer);
 }
 
+/* Not its first: that one it may have to make itself, if the one that it pays for fails. */
+static void name_second_call(const struct request *request, struct payer *payer)
+{
+    payer->entry.call = arena_printf(&payer->arena, "%s.2", request->name);
+    payer->entry.attempt = 2;
+}
+
 /* A follower is asked: it holds what the call may cost, or says no. */
 static struct payer *offer(struct request *request)
 {
@@ -185,7 +206,7 @@ static struct payer *offer(struct request *request)
     payer->gate = gate;
     reserve_fill_held(&ask, grant, &payer->arena, &payer->held);
     record_describe(request, &payer->held, &payer->arena, &payer->entry);
-    payer->request = request->id;
+    name_second_call(request, payer);
     return payer;
 }
 
@@ -228,7 +249,6 @@ static void change_payer(struct call *call, struct payer *payer)
     call->held = payer->held;
     payer->held.hold = 0;
     call->taken_over = true;
-    call->payer = payer->request;
     call->stop_reason = NULL;
     call->status = transfer_status(call->transfer);
 }
@@ -271,8 +291,16 @@ static void hear_left(struct worker *worker, struct letter *letter)
         return;
     if (!share_has_followers(call))
         call_desert(call);
-    else if (call->taken_over && call->payer == (uint64_t)letter->value)
+    else if (letter->value == 1)
         seek_payer(call);
+}
+
+/* It waited for its slow client alone; now somebody else waits, too. */
+static void hear_joined(struct worker *worker, struct letter *letter)
+{
+    struct call *call = roster_find(&worker->calls, letter->to);
+    if (call != NULL && call->transfer != NULL)
+        transfer_hold(call->transfer, false);
 }
 
 /* ---- letters to those who follow ---- */
@@ -289,10 +317,13 @@ static void hear_flight(struct worker *worker, struct letter *letter)
         return;
     }
     if (letter->kind == FLIGHT_LETTER_LEAD) {
-        recall->flight = flight_lead(&recall->follower);
-        if (recall->flight == NULL)
+        struct flight *flight = flight_lead(&recall->follower);
+        if (flight == NULL)
             return;
+        recall->flight = flight;
         recall->state = RECALL_MISS;
+        if (recall->no_store) /* it follows, but what it would lead to is nobody else's */
+            recall_refused(request, false);
     } else if (letter->kind == FLIGHT_LETTER_ALONE) {
         flight_leave(&recall->follower);
         recall->state = RECALL_MISS;
@@ -307,13 +338,10 @@ bool share_letter(struct worker *worker, struct letter *letter)
         int kind;
         void (*hear)(struct worker *worker, struct letter *letter);
     } table[] = {
-        {FLIGHT_LETTER_NEWS, hear_flight},
-        {FLIGHT_LETTER_LEAD, hear_flight},
-        {FLIGHT_LETTER_ALONE, hear_flight},
-        {FLIGHT_LETTER_PAY, hear_flight},
-        {FLIGHT_LETTER_DECLINED, hear_declined},
-        {FLIGHT_LETTER_LEFT, hear_left},
-        {LETTER_PAYER, hear_payer},
+        {FLIGHT_LETTER_NEWS, hear_flight},       {FLIGHT_LETTER_LEAD, hear_flight},
+        {FLIGHT_LETTER_ALONE, hear_flight},      {FLIGHT_LETTER_PAY, hear_flight},
+        {FLIGHT_LETTER_DECLINED, hear_declined}, {FLIGHT_LETTER_LEFT, hear_left},
+        {FLIGHT_LETTER_JOINED, hear_joined},     {LETTER_PAYER, hear_payer},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         if (table[i].kind != letter->kind)

@@ -22,8 +22,7 @@ struct fixture {
     struct cache *cache;
     struct follower followers[REQUESTS];
     struct heard heard[REQUESTS];
-    int declined, left; /* letters to CALL */
-    int64_t who_left;
+    int declined, left, payers_left, joined; /* letters to CALL */
 };
 
 static void fixture_deliver(void *context, struct letter *letter)
@@ -32,7 +31,8 @@ static void fixture_deliver(void *context, struct letter *letter)
     if (letter->to == CALL) {
         f->declined += letter->kind == FLIGHT_LETTER_DECLINED;
         f->left += letter->kind == FLIGHT_LETTER_LEFT;
-        f->who_left = letter->kind == FLIGHT_LETTER_LEFT ? letter->value : f->who_left;
+        f->payers_left += letter->kind == FLIGHT_LETTER_LEFT && letter->value == 1;
+        f->joined += letter->kind == FLIGHT_LETTER_JOINED;
         letter_free(letter);
         return;
     }

@@ -379,11 +379,76 @@ START_TEST(a_call_that_seeks_a_payer_is_told_who_leaves)
     flight_leave(&f->followers[2]);
     loop_turn(f->loop, 0);
     ck_assert_int_eq(f->left, 1);
-    ck_assert_int_eq(f->who_left, 3);
     flight_resign(flight); /* another one leads: what left the old call is not its business */
     flight_leave(&f->followers[1]);
     loop_turn(f->loop, 0);
     ck_assert_int_eq(f->left, 1);
+    fixture_close(f);
+}
+END_TEST
+
+START_TEST(a_call_is_told_that_its_payer_left)
+{
+    struct fixture *f = fixture_open(ROOM);
+    struct flight *flight = lead(f, 0, 1);
+    struct flight_payee payee;
+    follow(f, 1, 1);
+    follow(f, 2, 1);
+    follow(f, 3, 1);
+    ck_assert(seek(f, flight));
+    ck_assert(flight_pay(&f->followers[1], &payee));
+    flight_leave(&f->followers[2]);
+    fixture_turn(f);
+    ck_assert_int_eq(f->left, 1);
+    ck_assert_int_eq(f->payers_left, 0);
+    flight_leave(&f->followers[1]);
+    fixture_turn(f);
+    ck_assert_int_eq(f->left, 2);
+    ck_assert_int_eq(f->payers_left, 1);
+    flight_leave(&f->followers[3]);
+    flight_resign(flight);
+    fixture_close(f);
+}
+END_TEST
+
+START_TEST(who_declined_one_call_is_asked_by_the_next)
+{
+    struct fixture *f = fixture_open(ROOM);
+    struct flight *flight = lead(f, 0, 1);
+    for (size_t i = 1; i <= 2; i++)
+        follow(f, i, 1);
+    for (size_t i = 1; i <= 2; i++) {
+        ck_assert(seek(f, flight));
+        flight_decline(&f->followers[i]);
+    }
+    ck_assert(!seek(f, flight));
+    flight_resign(flight);
+    ck_assert_ptr_nonnull(flight_lead(&f->followers[1]));
+    ck_assert(seek(f, flight));
+    ck_assert_int_eq(f->heard[2].pay, 2);
+    flight_leave(&f->followers[2]);
+    flight_resign(flight);
+    fixture_close(f);
+}
+END_TEST
+
+START_TEST(a_call_pauses_only_until_somebody_joins)
+{
+    struct fixture *f = fixture_open(ROOM);
+    struct flight *flight = lead(f, 0, 1);
+    const struct flight_payee call = {.mailbox = f->mailbox, .call = CALL};
+    ck_assert(flight_may_pause(flight, &call));
+    follow(f, 1, 1);
+    follow(f, 2, 1);
+    fixture_turn(f);
+    ck_assert_int_eq(f->joined, 1);
+    ck_assert(!flight_may_pause(flight, &call));
+    flight_leave(&f->followers[1]);
+    flight_leave(&f->followers[2]);
+    ck_assert(flight_may_pause(flight, &call));
+    flight_resign(flight);
+    fixture_turn(f);
+    ck_assert_int_eq(f->joined, 1);
     fixture_close(f);
 }
 END_TEST
@@ -397,4 +462,5 @@ UNIT_MAIN(two_hundred_follow_one_and_all_get_its_answer, news_is_one_letter_unti
           a_follower_may_follow_again, each_follower_is_asked_to_pay_once_and_in_order,
           who_was_asked_to_pay_and_hangs_up_declines, a_question_dies_with_the_flight,
           a_question_dies_with_the_lead, who_follows_again_may_be_asked_again,
-          a_call_that_seeks_a_payer_is_told_who_leaves)
+          a_call_that_seeks_a_payer_is_told_who_leaves, a_call_is_told_that_its_payer_left,
+          who_declined_one_call_is_asked_by_the_next, a_call_pauses_only_until_somebody_joins)
