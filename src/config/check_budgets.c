@@ -3,6 +3,7 @@
  */
 #include "config/check.h"
 #include "config/suggest.h"
+#include "money/charge.h"
 
 static void report(struct reader *reader, size_t at, const char *option, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
@@ -91,6 +92,64 @@ static void check_others(struct reader *reader, size_t at)
                    "keep the lower limit and take the other out",
                    i);
     }
+}
+
+/* ---- all budgets ---- */
+
+/* The one id of this scope that a call must have; TEXT_NONE: there may be several. */
+static struct text single_id(const struct budget *budget, enum scope scope)
+{
+    for (size_t i = 0; i < budget->match_count; i++)
+        if (budget->match[i].scope == scope &&
+            text_find(budget->match[i].pattern, TEXT("*"), 0) == SIZE_MAX)
+            return budget->match[i].pattern;
+    return TEXT_NONE;
+}
+
+/* How many accounts of the budget one call may touch. */
+static size_t accounts_of(const struct budget *budget)
+{
+    size_t units = 0;
+    for (size_t i = 0; i < UNIT_COUNT; i++)
+        units += budget->limit[i] != LIMIT_NONE;
+    if (budget->scope == SCOPE_REQUEST)
+        return 0;
+    bool every_tag = budget->scope == SCOPE_TAG && single_id(budget, SCOPE_TAG).at == NULL;
+    return every_tag ? units * SUBJECT_MAX_TAGS : units;
+}
+
+/* No call touches more of all budgets: it has one id of the scope. */
+static size_t most_accounts_by(const struct config *config, enum scope scope)
+{
+    size_t any = 0, most = 0;
+    for (size_t i = 0; i < config->budget_count; i++) {
+        struct text id = single_id(&config->budgets[i], scope);
+        size_t same = 0;
+        any += id.at == NULL ? accounts_of(&config->budgets[i]) : 0;
+        for (size_t j = 0; id.at != NULL && j < config->budget_count; j++)
+            if (text_equal(single_id(&config->budgets[j], scope), id))
+                same += accounts_of(&config->budgets[j]);
+        most = same > most ? same : most;
+    }
+    return any + most;
+}
+
+/* An upper bound, so that a call never meets more than it can be charged on. */
+static void check_accounts(struct reader *reader)
+{
+    static const enum scope single[] = {SCOPE_KEY,   SCOPE_USER,     SCOPE_TEAM,   SCOPE_SESSION,
+                                        SCOPE_MODEL, SCOPE_UPSTREAM, SCOPE_SERVICE};
+    size_t most = SIZE_MAX;
+    for (size_t i = 0; i < sizeof(single) / sizeof(single[0]); i++) {
+        size_t by = most_accounts_by(reader->config, single[i]);
+        most = by < most ? by : most;
+    }
+    if (most > CHARGE_MOST)
+        reader_report(reader, FINDING_ERROR, reader_line(reader, "budgets", 0, NULL),
+                      "budgets: one call could count on %zu accounts, and %d are the most: each "
+                      "limit in usd, tokens or requests is one, and with scope tag one for each of "
+                      "a call's %d tags: take limits out, or match single tags or keys",
+                      most, CHARGE_MOST, SUBJECT_MAX_TAGS);
 }
 
 /* ---- whether it can match ---- */
@@ -255,6 +314,7 @@ void check_budgets(struct reader *reader)
         check_others(reader, i);
         check_matches(reader, i);
     }
+    check_accounts(reader);
     if (!reader_wrote(reader, "budgets", 0, NULL))
         reader_report(reader, FINDING_WARNING, reader_line(reader, "budgets", 0, NULL), "%s",
                       reader->has_lines

@@ -125,8 +125,47 @@ START_TEST(refuses_overrides_where_there_are_no_ids)
 }
 END_TEST
 
+/* A budget in all three units. */
+#define THREE(name, rest) "  - {name: " name ", " rest ", usd: 1, tokens: 1, requests: 1}\n"
+
+/* `count` budgets with what the format makes of 0, 1, ... */
+static const char *many(const char *format, int count)
+{
+    static struct buffer yaml;
+    buffer_clear(&yaml);
+    buffer_put(&yaml, TEXT("auth: {mode: open}\n" UPSTREAMS "budgets:\n"));
+    for (int i = 0; i < count; i++)
+        buffer_printf(&yaml, format, i, i);
+    return buffer_string(&yaml);
+}
+
+START_TEST(refuses_more_accounts_than_one_call_can_be_charged_on)
+{
+    ACCEPTS(KEYS UPSTREAMS "budgets:\n" THREE("a", "scope: tag, window: day")
+                THREE("b", "scope: tag, window: week"));
+    REFUSES(KEYS UPSTREAMS "budgets:\n" THREE("a", "scope: tag, window: day")
+                THREE("b", "scope: tag, window: week") THREE("c", "scope: tag, window: month"),
+            7, "one call could count on 72 accounts, and 64 are the most");
+    ACCEPTS(KEYS UPSTREAMS "budgets:\n" THREE("a", "scope: tag, window: day")
+                THREE("b", "scope: tag, window: week")
+                    THREE("c", "scope: tag, window: day, match: {tag: batch}")
+                        THREE("d", "scope: tag, window: day, match: {tag: live}"));
+    REFUSES(many(THREE("b%d", "scope: key, window: total, match: {model: \"m%d-*\"}"), 22), 5,
+            "count on 66 accounts");
+    ACCEPTS(many(THREE("b%d", "scope: key, window: total, match: {model: \"m%d-*\"}"), 21));
+}
+END_TEST
+
+START_TEST(knows_that_a_call_has_one_key)
+{
+    ACCEPTS(many(THREE("b%d", "scope: global, window: day, match: {key: k%d}"), 32));
+    ACCEPTS(many(THREE("b%d", "scope: key, window: day, match: {team: t%d}"), 32));
+}
+END_TEST
+
 UNIT_MAIN(says_loudly_that_nothing_is_capped, wants_a_limit_and_a_window,
           refuses_two_budgets_of_one_name, refuses_two_budgets_that_count_the_same,
           refuses_ids_that_no_key_has, refuses_what_no_single_key_can_be,
           knows_what_callers_may_name_themselves, knows_that_who_books_costs_names_their_service,
-          does_not_judge_callers_that_it_does_not_know, refuses_overrides_where_there_are_no_ids)
+          does_not_judge_callers_that_it_does_not_know, refuses_overrides_where_there_are_no_ids,
+          refuses_more_accounts_than_one_call_can_be_charged_on, knows_that_a_call_has_one_key)
