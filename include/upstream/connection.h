@@ -29,8 +29,8 @@ void connections_forget(void);
 struct pool *pool_open(struct loop *loop);
 void pool_close(struct pool *pool); /* idle connections are closed; none may be in use */
 
-/* Certificates that upstreams name are read again from now on; idle connections that trust the old
- * ones are closed. */
+/* Certificates that upstreams name are read again from now on; connections that trust the old ones
+ * are closed: idle ones at once, others when their user is done with them. */
 void pool_renew(struct pool *pool);
 
 /* An idle connection to where the URL says (scheme, host and port), through the upstream's proxy
@@ -62,7 +62,8 @@ void connection_want_read(struct connection *connection, bool wanted); /* on at 
 
 const char *connection_why(const struct connection *connection); /* it could not be made, or died */
 
-/* Back to the pool. The upstream may close it there at any time. */
+/* Back to the pool. The upstream may close it there at any time; so does the pool, at once, if what
+ * it trusts was renewed. */
 void connection_keep(struct connection *connection);
 /* Closes it, also while it is being made. NULL-safe. */
 void connection_close(struct connection *connection);

@@ -31,6 +31,7 @@ struct pool {
     size_t idle_count;
     size_t alive;
     int64_t renewed_us; /* when pool_renew was called; 0: never */
+    unsigned renewals;  /* how often it was */
     char received[RECEIVE_SIZE];
 };
 
@@ -45,8 +46,9 @@ struct connection {
     struct place place; /* its texts are in `texts`: an idle one outlives its upstream */
     struct buffer texts;
     enum state state;
-    CURL *easy; /* while it is made; afterwards only with TLS */
-    int fd;     /* -1 while it is made */
+    unsigned renewals; /* of the pool when it was begun */
+    CURL *easy;        /* while it is made; afterwards only with TLS */
+    int fd;            /* -1 while it is made */
     struct loop_watch *watch;
     uint32_t events; /* watched for */
     struct connection_user user;
@@ -238,6 +240,10 @@ void connection_keep(struct connection *connection)
 {
     struct pool *pool = connection->pool;
     ASSERT(connection->state == STATE_IN_USE);
+    if (connection->place.ca.size > 0 && connection->renewals != pool->renewals) {
+        connection_close(connection);
+        return;
+    }
     connection_want_write(connection, false);
     connection_want_read(connection, true);
     connection->state = STATE_IDLE;
@@ -260,6 +266,7 @@ void pool_renew(struct pool *pool)
 {
     struct connection *connection = pool->idle;
     pool->renewed_us = loop_steady_us(pool->loop);
+    pool->renewals++;
     while (connection != NULL) {
         struct connection *next = connection->next;
         if (connection->place.ca.size > 0)
@@ -469,6 +476,7 @@ struct connection *connection_make(struct pool *pool, const struct upstream *ups
     const struct place place = place_of(upstream, url);
     struct connection *connection = memory_new(sizeof *connection);
     connection->pool = pool;
+    connection->renewals = pool->renewals;
     remember_place(connection, &place);
     connection->state = STATE_CONNECTING;
     connection->fd = -1;
