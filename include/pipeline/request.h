@@ -81,10 +81,10 @@ struct request {
 
     /* reserve */
     struct ask ask;
-    uint64_t waiter;         /* 0: not waiting */
-    struct grant *granted;   /* what the letter said, in the arena */
-    struct held held;        /* once granted */
-    struct loop_timer timer; /* of the waiting step */
+    uint64_t waiter;             /* 0: not waiting */
+    const struct grant *granted; /* what the letter said */
+    struct held held;            /* once granted */
+    struct loop_timer timer;     /* of the waiting step */
 
     struct booking *booking; /* POST /costs: while the clerk looks for its idempotency key */
 

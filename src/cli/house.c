@@ -83,8 +83,11 @@ static void open_gate(struct estate *estate)
     estate->house.gate = gate_open(&options);
     struct charge charge;
     size_t at = 0;
-    while (ledger_next_balance(estate->house.ledger, &at, &charge))
-        gate_restore(estate->house.gate, &charge);
+    while (ledger_next_balance(estate->house.ledger, &at, &charge)) {
+        /* Refunds of what was forgotten, or somebody else's hand: no spend. */
+        if (charge.amount > 0)
+            gate_restore(estate->house.gate, &charge);
+    }
 }
 
 static bool open_clerk(struct estate *estate, struct fault *fault)

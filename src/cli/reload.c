@@ -2,6 +2,7 @@
 #include "cli/reload.h"
 
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "base/json.h"
 #include "base/log.h"
@@ -59,10 +60,23 @@ static void check_in_force(const struct estate *estate, const struct config *fre
                      TEXT_ARG(estate->config->listen));
 }
 
+/* Opening a pipe whose writer is gone would wait for ever. What is missing is told by who reads. */
+static bool can_be_read_again(const char *path, struct findings *findings)
+{
+    struct stat stat_of;
+    if (stat(path, &stat_of) != 0 || S_ISREG(stat_of.st_mode))
+        return true;
+    findings_add(findings, FINDING_ERROR, 0,
+                 "it is no regular file, so it cannot be read a second time: restart purser");
+    return false;
+}
+
 /* NULL if something is wrong. */
 static struct terms *load(const struct estate *estate, const char *path, struct findings *findings)
 {
-    struct terms *fresh = path != NULL ? draft_load(path, findings) : NULL;
+    if (path == NULL || !can_be_read_again(path, findings))
+        return NULL;
+    struct terms *fresh = draft_load(path, findings);
     if (fresh == NULL)
         return NULL;
     check_in_force(estate, draft_config(fresh), findings);

@@ -132,9 +132,15 @@ enum next reserve_request(struct request *request)
 
 void reserve_take(struct request *request, const struct grant *grant)
 {
+    /* Reloads may be many while a request waits: theirs is not kept. */
+    static const struct grant again = {.verdict = VERDICT_AGAIN};
     ASSERT(request->step == STEP_RESERVE);
-    request->granted = arena_new(&request->arena, sizeof *grant);
-    *request->granted = *grant;
+    request->granted = &again;
+    if (grant->verdict == VERDICT_AGAIN)
+        return;
+    struct grant *kept = arena_new(&request->arena, sizeof *grant);
+    *kept = *grant;
+    request->granted = kept;
 }
 
 static enum next time_is_up(struct request *request)
