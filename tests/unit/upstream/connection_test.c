@@ -320,7 +320,36 @@ START_TEST(an_idle_connection_is_kept_for_a_minute_at_most)
 }
 END_TEST
 
+START_TEST(a_renewal_ends_what_trusts_certificates_idle_or_in_use)
+{
+    int plain, idle, used, fresh;
+    struct scene scene;
+    scene_open(&scene);
+    struct upstream other = scene.upstream;
+    other.ca = TEXT("/other/ca.pem");
+    make_idle(&scene, &plain, 1);
+    scene.ask.upstream = &other;
+    make_idle(&scene, &idle, 1);
+    transport_renew(scene.transport);
+    scene_start(&scene);
+    used = scene_serve(&scene);
+    ck_assert_int_eq(count_open(&idle, 1), 0);
+    transport_renew(scene.transport);
+    scene_say(&scene, used, TEXT(SCENE_OK));
+    scene_expect(&scene, TRANSFER_COMPLETE);
+    scene_end(&scene);
+    make_idle(&scene, &fresh, 1);
+    ck_assert_int_eq(count_open(&used, 1), 0);
+    ck_assert_int_eq(count_open(&fresh, 1), 1);
+    ck_assert_int_eq(count_open(&plain, 1), 1);
+    for (int i = 0; i < 4; i++)
+        close((int[]){plain, idle, used, fresh}[i]);
+    scene_close(&scene);
+}
+END_TEST
+
 UNIT_MAIN(a_server_that_nobody_vouches_for_gets_nothing, a_server_of_another_name_gets_nothing,
           calls_go_through_tls_on_one_connection, large_bodies_go_through_tls_both_ways,
           a_tls_connection_that_dies_in_the_answer_cuts_it, a_worker_keeps_256_idle_connections,
-          an_idle_connection_is_kept_for_a_minute_at_most)
+          an_idle_connection_is_kept_for_a_minute_at_most,
+          a_renewal_ends_what_trusts_certificates_idle_or_in_use)

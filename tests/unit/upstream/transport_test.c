@@ -209,43 +209,6 @@ START_TEST(connections_of_another_trust_or_place_are_not_taken)
 }
 END_TEST
 
-static bool is_open(struct scene *scene, int fd)
-{
-    char byte;
-    scene_turns(scene, 3);
-    return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
-}
-
-START_TEST(a_renewal_ends_connections_that_trust_certificates_in_use_or_not)
-{
-    struct scene scene;
-    scene_open(&scene);
-    struct upstream other = scene.upstream;
-    other.ca = TEXT("/other/ca.pem");
-    int plain = make_idle(&scene);
-    scene.ask.upstream = &other;
-    int idle = make_idle(&scene);
-    ck_assert(is_open(&scene, idle));
-    transport_renew(scene.transport);
-    ck_assert(!is_open(&scene, idle));
-    scene_start(&scene);
-    int used = scene_serve(&scene);
-    transport_renew(scene.transport);
-    scene_say(&scene, used, TEXT(SCENE_OK));
-    scene_expect(&scene, TRANSFER_COMPLETE);
-    scene_end(&scene);
-    ck_assert(!is_open(&scene, used));
-    int fresh = make_idle(&scene);
-    ck_assert(is_open(&scene, fresh));
-    ck_assert(is_open(&scene, plain));
-    close(plain);
-    close(idle);
-    close(used);
-    close(fresh);
-    scene_close(&scene);
-}
-END_TEST
-
 START_TEST(a_refused_connection_sent_nothing)
 {
     struct scene scene;
@@ -608,11 +571,9 @@ UNIT_MAIN(sends_one_request_and_reads_its_answer, the_next_call_takes_the_same_c
           nor_one_with_bytes_that_nobody_asked_for, nor_one_that_said_close,
           nor_one_with_bytes_behind_the_answer,
           an_idle_connection_outlives_the_upstream_it_was_made_for,
-          connections_of_another_trust_or_place_are_not_taken,
-          a_renewal_ends_connections_that_trust_certificates_in_use_or_not,
-          a_refused_connection_sent_nothing, a_name_that_nobody_knows_sent_nothing,
-          a_connection_that_never_stands_sent_nothing, a_transfer_can_be_closed_while_it_connects,
-          a_large_body_reaches_a_slow_reader_whole,
+          connections_of_another_trust_or_place_are_not_taken, a_refused_connection_sent_nothing,
+          a_name_that_nobody_knows_sent_nothing, a_connection_that_never_stands_sent_nothing,
+          a_transfer_can_be_closed_while_it_connects, a_large_body_reaches_a_slow_reader_whole,
           a_connection_that_dies_under_the_body_did_not_send_it,
           one_that_dies_behind_the_body_leaves_it_unanswered, one_that_dies_in_the_answer_cuts_it,
           an_early_answer_counts_though_the_body_was_not_sent,
