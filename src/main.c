@@ -17,10 +17,10 @@ struct command {
 
 static const struct command commands[] = {
     {"serve", "run the proxy: purser serve [--config FILE]", cli_serve},
-    {"check", "check a configuration: purser check [--print] [FILE]", cli_check},
+    {"check", "tell the mistakes of a configuration: purser check [--print] [FILE]", cli_check},
     {"prices", "show prices: purser prices [MODEL] [--config FILE] [--json]", cli_prices},
     {"tokens", "count tokens: purser tokens [--chat] [--model NAME] [FILE...]", cli_tokens},
-    {"cache", "show or clear a running purser's cache: purser cache stats|clear [--config FILE]",
+    {"cache", "show or clear a running purser's cache: purser cache stats|clear --config FILE",
      cli_cache},
     {"health", "ask a running purser whether it is alive: purser health [URL]", cli_health},
 };
@@ -32,7 +32,7 @@ static void print_help(FILE *out)
     fprintf(out, "purser %s: an HTTP proxy that enforces LLM spend limits\n\n", PURSER_VERSION);
     for (size_t i = 0; i < COMMAND_COUNT; i++)
         fprintf(out, "  purser %-8s %s\n", commands[i].name, commands[i].help);
-    fprintf(out, "  purser --version\n");
+    fprintf(out, "  purser --version\n\n`purser <command> --help` says more.\n");
 }
 
 static bool asks_for_help(const char *argument)

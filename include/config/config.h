@@ -149,6 +149,8 @@ void findings_add(struct findings *findings, enum finding_kind kind, int line, c
 /* "purser.yaml:12: error: ..." lines, in the order of the file after config_load. Control
  * characters have become '?'. Without a path: "error: ..." */
 void findings_print(const struct findings *findings, struct text path, struct buffer *out);
+/* The same without the warnings, for a file that is refused. */
+void findings_print_errors(const struct findings *findings, struct text path, struct buffer *out);
 
 /* Looks up an environment variable: NULL if unset. A seam for tests (real: getenv). */
 typedef const char *config_env(const char *name);

@@ -52,6 +52,8 @@ void reader_refuse(struct reader *reader, const struct option *option, const str
  * `list` (or in the section `list`); of the entry if the option was not written; of the list if
  * there is no such entry; 0 if nothing of it was written. `option` may be NULL. */
 int reader_line(const struct reader *reader, const char *list, size_t index, const char *option);
+/* True if an error is reported for that line: what is wrong there need not be said twice. */
+bool reader_has_error(const struct reader *reader, int line);
 /* True if that option was written. */
 bool reader_wrote(const struct reader *reader, const char *list, size_t index, const char *option);
 

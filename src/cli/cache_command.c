@@ -7,10 +7,23 @@
 
 #include "base/json.h"
 #include "cli/client.h"
+#include "cli/usage.h"
 #include "config/address.h"
 #include "config/config.h"
 
 #define PATIENCE_S 10
+
+static const char manual[] =
+    "usage: purser cache stats --config FILE [--json]\n"
+    "       purser cache clear --config FILE [--json]\n"
+    "\n"
+    "Asks the running purser: at the address of its configuration FILE (listen), with the admin\n"
+    "token that is written there (auth.admin_token). ${NAME} in FILE is taken from the "
+    "environment.\n"
+    "\n"
+    "  stats   how much is kept, and what came of it since the start\n"
+    "  clear   forgets all answers\n"
+    "  --json  what GET or DELETE /admin/cache answers, for programs\n";
 
 struct action {
     const char *name, *method;
@@ -19,7 +32,7 @@ struct action {
 
 struct asking {
     const struct action *action;
-    const char *path; /* NULL: the environment */
+    const char *path;
     bool json;
 };
 
@@ -39,7 +52,7 @@ static void print_stats(struct json_value answer)
         {"flights", "calls under way that equal requests would share"},
         {"hits", "requests answered without a call of their own"},
         {"joined", "of these: shared somebody's call while it was under way"},
-        {"misses", "requests for which nothing was known"},
+        {"misses", "requests that needed a call, for all or a part"},
         {"bypassed", "requests whose answers are not for the cache"},
         {"hit_percent", "hits in hits and misses"},
         {"input_hits", "inputs of embeddings that were known"},
@@ -94,7 +107,7 @@ static bool parse_arguments(int argc, char **argv, struct asking *asking)
         else
             return false;
     }
-    return asking->action != NULL;
+    return asking->action != NULL && asking->path != NULL;
 }
 
 static const char *look_up(const char *name)
@@ -191,9 +204,10 @@ static int ask(const struct config *config, const struct asking *asking)
 int cli_cache(int argc, char **argv)
 {
     struct asking asking;
+    if (usage_asked(argc, argv, manual))
+        return EXIT_SUCCESS;
     if (!parse_arguments(argc, argv, &asking)) {
-        (void)fprintf(stderr, "usage: purser cache stats [--config FILE] [--json]\n"
-                              "       purser cache clear [--config FILE] [--json]\n");
+        (void)fprintf(stderr, "%s", manual);
         return 2;
     }
     struct config *config = load(asking.path);

@@ -7,7 +7,18 @@
 #include <stdlib.h>
 
 #include "cli/draft.h"
+#include "cli/usage.h"
 #include "config/config.h"
+
+static const char manual[] =
+    "usage: purser check [--print] [FILE]\n"
+    "       purser check --reference\n"
+    "\n"
+    "Tells all mistakes of a configuration at once; without FILE, of the environment.\n"
+    "The exit status is 1 if it cannot be used.\n"
+    "\n"
+    "  --print      what it says in full, with the defaults; secrets are hidden\n"
+    "  --reference  every option there is, its default and what it is for\n";
 
 struct check_options {
     bool print, reference;
@@ -91,9 +102,10 @@ static int check(const struct check_options *options)
 int cli_check(int argc, char **argv)
 {
     struct check_options options;
+    if (usage_asked(argc, argv, manual))
+        return EXIT_SUCCESS;
     if (!parse_arguments(argc, argv, &options)) {
-        (void)fprintf(stderr, "usage: purser check [--print] [FILE]\n"
-                              "       purser check --reference\n");
+        (void)fprintf(stderr, "%s", manual);
         return 2;
     }
     if (!options.reference)

@@ -9,11 +9,24 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "cli/draft.h"
+#include "cli/usage.h"
 #include "config/config.h"
 #include "pipeline/pipeline.h"
 
 #define TOKENS_MOST 1000000000
 #define DATE_SIZE   10
+
+static const char manual[] =
+    "usage: purser prices [MODEL] [--config FILE] [--input TOKENS] [--output TOKENS]\n"
+    "                     [--date YYYY-MM-DD] [--json]\n"
+    "\n"
+    "Shows all prices, or the record that applies to MODEL and what a call costs.\n"
+    "\n"
+    "  --config FILE    what is in force with that configuration; else the built-in catalog\n"
+    "  --input TOKENS   of the call that is priced (1000)\n"
+    "  --output TOKENS  of the same (500)\n"
+    "  --date DAY       prices of that day; else of today\n"
+    "  --json           for programs\n";
 
 struct asking {
     const char *path; /* NULL: the built-in catalog alone */
@@ -454,9 +467,10 @@ static int run(const struct asking *asking, const struct config *config)
 int cli_prices(int argc, char **argv)
 {
     struct asking asking;
+    if (usage_asked(argc, argv, manual))
+        return EXIT_SUCCESS;
     if (!parse_arguments(argc, argv, &asking)) {
-        (void)fprintf(stderr, "usage: purser prices [MODEL] [--config FILE] [--input TOKENS] "
-                              "[--output TOKENS] [--date YYYY-MM-DD] [--json]\n");
+        (void)fprintf(stderr, "%s", manual);
         return 2;
     }
     const struct config none = {.unpriced = TEXT("refuse")};

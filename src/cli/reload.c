@@ -36,14 +36,14 @@ static void refuse_all(const char *path, const struct findings *findings, struct
         buffer_put(&told, TEXT("error: purser runs without a configuration file, so there is none "
                                "to read again: start it with --config FILE\n"));
     else
-        findings_print(findings, text_of(path), &told);
+        findings_print_errors(findings, text_of(path), &told);
+    buffer_put(&told, TEXT("nothing is changed\n"));
     struct text rest = buffer_text(&told);
     bell_answer(ringers, RELOAD_REFUSED, text_trim(rest));
     while (rest.at != NULL) {
         struct text line = next_line(&rest);
         log_error("reload: %.*s", TEXT_ARG(line));
     }
-    log_error("reload: nothing is changed");
     buffer_close(&told);
 }
 

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "cli/cores.h"
 #include "cli/reload.h"
+#include "cli/usage.h"
 #include "front/listener.h"
 #include "upstream/connection.h"
 
@@ -306,20 +307,24 @@ static int serve(const char *path)
     return status;
 }
 
+static const char manual[] =
+    "usage: purser serve [--config FILE]\n"
+    "\n"
+    "Runs the proxy. Ctrl-C or SIGTERM ends it once running requests have ended; SIGHUP reads "
+    "FILE\n"
+    "again. Without FILE it listens on 127.0.0.1:8080 for this machine alone, forwards to OpenAI\n"
+    "with OPENAI_API_KEY, and caps the day at PURSER_BUDGET_USD.\n";
+
 int cli_serve(int argc, char **argv)
 {
     const char *path = NULL;
+    if (usage_asked(argc, argv, manual))
+        return EXIT_SUCCESS;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--config") == 0 && i + 1 < argc) {
             path = argv[++i];
-        } else if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
-            printf("usage: purser serve [--config FILE]\n");
-            return 0;
         } else {
-            fprintf(stderr,
-                    "purser serve: do not understand '%s'\n"
-                    "usage: purser serve [--config FILE]\n",
-                    argv[i]);
+            fprintf(stderr, "purser serve: do not understand '%s'\n%s", argv[i], manual);
             return 2;
         }
     }

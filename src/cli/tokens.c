@@ -7,9 +7,19 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "cli/usage.h"
 #include "money/tokens_chat.h"
 
 #define READ_BYTES ((size_t)1 << 20)
+
+static const char manual[] =
+    "usage: purser tokens [--chat] [--encoding NAME | --model NAME] [FILE...]\n"
+    "\n"
+    "Counts the tokens of each FILE, or of standard input.\n"
+    "\n"
+    "  --chat           a FILE is a chat request in JSON; its input is counted\n"
+    "  --encoding NAME  o200k_base (the default) or cl100k_base\n"
+    "  --model NAME     the encoding of that model of OpenAI's; --chat takes the request's model\n";
 
 struct asking {
     const char *encoding, *model; /* NULL: not named */
@@ -133,9 +143,10 @@ int cli_tokens(int argc, char **argv)
     struct asking asking;
     struct fault fault;
     enum tokens_encoding encoding;
+    if (usage_asked(argc, argv, manual))
+        return EXIT_SUCCESS;
     if (!parse_arguments(argc, argv, &asking)) {
-        (void)fprintf(stderr, "usage: purser tokens [--chat] [--encoding NAME | --model NAME] "
-                              "[FILE...]\n");
+        (void)fprintf(stderr, "%s", manual);
         return 2;
     }
     if (!find_encoding(&asking, &encoding, &fault)) {

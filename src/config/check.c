@@ -107,8 +107,8 @@ static void check_upstream_key(struct reader *reader, size_t at, const struct ad
                       "upstreams[%zu].api_key: not used with auth.mode: passthrough, which sends "
                       "the caller's own: take it out",
                       at);
-    if (!passthrough && !has_key && upstream->headers.count == 0 &&
-        !address_is_loopback(address->host))
+    if (!passthrough && !has_key && !reader_has_error(reader, line) &&
+        upstream->headers.count == 0 && !address_is_loopback(address->host))
         reader_report(reader, FINDING_WARNING, line,
                       "upstreams[%zu]: calls go out without a key: write api_key: \"${NAME}\"", at);
     if (has_key && text_equal(upstream->provider, TEXT("azure")) &&

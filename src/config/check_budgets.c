@@ -296,7 +296,8 @@ static void check_overrides(struct reader *reader, size_t at)
 {
     const struct budget *budget = &reader->config->budgets[at];
     bool single = budget->scope == SCOPE_GLOBAL || budget->scope == SCOPE_REQUEST;
-    if (single && budget->override_count > 0)
+    int line = reader_line(reader, "budgets", at, "scope");
+    if (single && budget->override_count > 0 && !reader_has_error(reader, line))
         report(reader, at, "overrides", "scope %s has no ids to except: take the line out",
                scope_name(budget->scope));
     for (size_t i = 0; i < budget->override_count; i++)

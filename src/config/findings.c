@@ -39,10 +39,13 @@ void findings_add(struct findings *findings, enum finding_kind kind, int line, c
     make_printable(finding->message);
 }
 
-void findings_print(const struct findings *findings, struct text path, struct buffer *out)
+static void print(const struct findings *findings, bool errors_only, struct text path,
+                  struct buffer *out)
 {
     for (size_t i = 0; i < findings->count; i++) {
         const struct finding *finding = &findings->at[i];
+        if (errors_only && finding->kind != FINDING_ERROR)
+            continue;
         buffer_put(out, path);
         if (path.size > 0 && finding->line > 0)
             buffer_printf(out, ":%d", finding->line);
@@ -51,4 +54,14 @@ void findings_print(const struct findings *findings, struct text path, struct bu
     }
     if (findings->dropped > 0)
         buffer_printf(out, "... and %zu more\n", findings->dropped);
+}
+
+void findings_print(const struct findings *findings, struct text path, struct buffer *out)
+{
+    print(findings, false, path, out);
+}
+
+void findings_print_errors(const struct findings *findings, struct text path, struct buffer *out)
+{
+    print(findings, true, path, out);
 }

@@ -407,6 +407,16 @@ int reader_line(const struct reader *reader, const char *list, size_t index, con
     return nearest == 0 ? 0 : node_line(reader->document, nearest);
 }
 
+bool reader_has_error(const struct reader *reader, int line)
+{
+    const struct findings *findings = reader->findings;
+    for (size_t i = 0; i < findings->count; i++) {
+        if (findings->at[i].line == line && findings->at[i].kind == FINDING_ERROR)
+            return true;
+    }
+    return false;
+}
+
 bool reader_wrote(const struct reader *reader, const char *list, size_t index, const char *option)
 {
     int nearest;

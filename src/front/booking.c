@@ -51,8 +51,9 @@ static bool read_members(struct request *request, struct json_value body,
         while (at < MEMBER_COUNT && !json_name_equal(name, member_names[at]))
             at++;
         if (at == MEMBER_COUNT)
-            return refuse_member(request, 400, "unknown_member", text_slice(name, 0, 100),
-                                 "there are service, cost_usd, label and idempotency_key");
+            return refuse_member(
+                request, 400, "unknown_member", text_slice(name, 0, 100),
+                "there is no such member; there are service, cost_usd, label and idempotency_key");
         if (members[at].raw.size > 0)
             return refuse_member(request, 400, "duplicate_member", member_names[at],
                                  "stands twice");
@@ -87,9 +88,11 @@ static bool read_cost(struct request *request, struct json_value value, struct m
     bool right_kind = value.kind == JSON_NUMBER || value.kind == JSON_STRING;
     if (right_kind && money_parse(digits, cost))
         return true;
-    return refuse_member(request, 400, value.raw.size == 0 ? "missing_member" : "invalid_value",
+    bool missing = value.raw.size == 0;
+    return refuse_member(request, 400, missing ? "missing_member" : "invalid_value",
                          member_names[MEMBER_COST],
-                         "dollars, 0 to 4000000000, with at most 9 decimals");
+                         missing ? "is missing; it is the cost in dollars"
+                                 : "dollars, 0 to 4000000000, with at most 9 decimals");
 }
 
 static bool read_body(struct request *request, struct booking *booking)
@@ -112,7 +115,7 @@ static bool read_body(struct request *request, struct booking *booking)
         return false;
     return booking->service.size > 0 ||
            refuse_member(request, 400, "missing_member", member_names[MEMBER_SERVICE],
-                         "which service the cost is of");
+                         "is missing; it names what the cost is of");
 }
 
 /* ---- booking ---- */
@@ -242,8 +245,8 @@ static void book(struct request *request, const struct booking *booking)
     request->outcome.logged = true;
     if (request->terms->log_access)
         log_info("%s 200 costs key=%.*s service=%.*s cost=%s", request->name,
-                 TEXT_ARG(request->subject.id[SCOPE_KEY]), TEXT_ARG(booking->service),
-                 money_string(booking->cost, cost));
+                 TEXT_ARG(request->admin ? TEXT("(admin)") : request->subject.id[SCOPE_KEY]),
+                 TEXT_ARG(booking->service), money_string(booking->cost, cost));
     answer(request, booking, text_of(request->name), false);
 }
 

@@ -38,11 +38,13 @@ struct dialect {
 
 static const struct dialect of_sums = {
     PAGE_MEMBERS | 1u << MEMBER_GROUP_BY | 1u << MEMBER_FORMAT,
-    "there are from, to, group_by, format, limit, cursor, and the filters " FILTER_NAMES,
+    "there is no such parameter; there are from, to, group_by, format, limit, cursor, and the "
+    "filters " FILTER_NAMES,
 };
 static const struct dialect of_recent = {
     PAGE_MEMBERS | 1u << MEMBER_STATUS | 1u << MEMBER_ERROR,
-    "there are from, to, limit, cursor, and the filters status, error, " FILTER_NAMES,
+    "there is no such parameter; there are from, to, limit, cursor, and the filters status, "
+    "error, " FILTER_NAMES,
 };
 static const struct dialect of_one = {0, "GET /costs/{request_id} takes no parameters"};
 

@@ -213,9 +213,9 @@ void replay_record(struct request *request)
         return;
     char saved[MONEY_STRING_SIZE];
     log_info("%s %d %.*s key=%.*s model=%.*s upstream=%.*s tokens=0+0 cost=$0 cache=hit saved=%s "
-             "stop=%.*s %lldms",
+             "stop=%.*s %lldms session=%.*s",
              request->name, entry.status, TEXT_ARG(entry.endpoint), TEXT_ARG(entry.key),
              TEXT_ARG(entry.model), TEXT_ARG(entry.upstream),
              money_string(entry.saved[SAVING_CACHE], saved), TEXT_ARG(entry.stop_reason),
-             (long long)entry.duration_ms);
+             (long long)entry.duration_ms, TEXT_ARG(text_slice(entry.session, 0, 100)));
 }

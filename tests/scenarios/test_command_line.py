@@ -28,6 +28,14 @@ def configuration(folder, text):
     return path
 
 
+@pytest.mark.parametrize("command", ["serve", "check", "prices", "tokens", "cache", "health"])
+def test_each_command_explains_itself_when_asked(command):
+    for arguments in (["--help"], ["-h"], ["whatever", "--help"]):
+        done = run(command, *arguments)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.startswith(f"usage: purser {command} ")
+
+
 # ---- tokens ----
 
 def tokens(*arguments, text=None, cwd=None):

@@ -168,7 +168,7 @@ def test_silence_is_not_well():
 
 
 @pytest.mark.parametrize("arguments", [["https://127.0.0.1:8080"], ["127.0.0.1:8080"],
-                                       ["http://127.0.0.1", "twice"], ["--help"]])
+                                       ["http://127.0.0.1", "twice"], ["-help"]])
 def test_what_health_does_not_understand_gets_its_usage(arguments):
     done = run("health", *arguments)
     assert done.returncode == 2 and "usage: purser health [URL]" in done.stderr

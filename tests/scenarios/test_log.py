@@ -35,8 +35,9 @@ def test_an_answer_from_memory_says_what_it_saved(start):
     answers = [purser.chat(temperature=0, fake="prompt=5,output=7") for _ in range(2)]
     paid, kept = (line_of(purser, answer) for answer in answers)
     alike = "200 chat.completions key=alice model=gpt-4o-mini upstream=fake tokens="
-    assert alike + "5+7 cost=$0.00000495 usage=reported stop=stop" in paid
-    assert alike + "0+0 cost=$0 cache=hit saved=$0.00000495 stop=stop" in kept
+    assert alike + "5+7 cost=$0.00000495 usage=reported stop=stop " in paid
+    assert alike + "0+0 cost=$0 cache=hit saved=$0.00000495 stop=stop " in kept
+    assert paid.endswith(" session=alice") and kept.endswith(" session=alice")
 
 
 def test_a_body_that_is_too_large_is_in_the_log(start):
@@ -58,7 +59,9 @@ def test_a_budgets_refusal_names_the_budget_and_the_session(start):
     purser = start(budgets=[{"name": "tiny", "scope": "session", "window": "total",
                              "requests": 1}])
     session = {"x-purser-session": "run-7"}
-    assert purser.chat(headers=session).status_code == 200
+    answer = purser.chat(headers=session)
+    assert answer.status_code == 200
+    assert line_of(purser, answer).endswith("ms session=run-7")
     answer = purser.chat(headers=session)
     assert answer.status_code == 429
     assert "session=run-7" in line_of(purser, answer)

@@ -1,5 +1,6 @@
 """Reloads that change nothing: bad files, strangers, bad moments."""
 
+import json
 import re
 import signal
 import socket
@@ -43,6 +44,15 @@ def test_all_that_is_wrong_is_said_at_once(start):
     message = error_of(purser.reload(), 400, "invalid_configuration")["message"]
     for number in (1, 2, 3, 4):
         assert f"{purser.config_path}:{number}: error: " in message
+
+
+def test_a_refusal_tells_the_mistakes_without_the_warnings(start):
+    purser = start()
+    purser.config_path.write_text(json.dumps({**purser.config, "budgets": [], "budget_status": 7}))
+    message = error_of(purser.reload(), 400, "invalid_configuration")["message"]
+    mistake, end = message.splitlines()
+    assert "error: budget_status: " in mistake and end == "nothing is changed"
+    assert not any("warning" in line for line in by_signal(purser))
 
 
 def test_a_file_that_is_gone_or_empty_changes_nothing(start):

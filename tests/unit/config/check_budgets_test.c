@@ -122,6 +122,10 @@ START_TEST(refuses_overrides_where_there_are_no_ids)
             "scope global has no ids to except");
     REFUSES(WITH("scope: session, window: day, usd: 1, overrides: {\"\": 2}"), 7,
             "an id must have 1 to 256 bytes");
+    struct fixture misspelt =
+        fixture_load(WITH("scope: teem, window: day, usd: 1, overrides: {all: 2}"));
+    ck_assert_uint_eq(misspelt.findings.errors, 1); /* the scope alone */
+    fixture_close(&misspelt);
 }
 END_TEST
 
