@@ -7,7 +7,7 @@
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { cpus } from "node:os";
+import { cpus, loadavg } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { declaration } from "../oracle/languages.mjs";
@@ -119,6 +119,8 @@ function table(encoding) {
     return lines.map((cells) => `| ${cells.join(" | ")} |`).join("\n");
 }
 
+const loadAtBegin = loadavg()[0].toFixed(1);
+const tables = ENCODINGS.map((encoding) => `## ${encoding}\n\n${table(encoding)}\n`).join("\n");
 const page = `# The tokeniser's speed
 
 Made by \`make tokens-bench\` on ${cpus()[0].model}, ${cpus().length} cores, Node ${process.version}.
@@ -127,6 +129,9 @@ the other; the least of several times counts. A ratio says how many times as lon
 gpt-tokenizer's cache of words is off: most of the texts repeat themselves. What would take a package
 minutes was not asked of it. An addition is one of five bytes to a stream, counted exactly.
 
-${ENCODINGS.map((encoding) => `## ${encoding}\n\n${table(encoding)}\n`).join("\n")}`;
+The machine's load was ${loadAtBegin} when it began and ${loadavg()[0].toFixed(1)} at the end: with more than
+1 other programs took their share, and the times are upper bounds.
+
+${tables}`;
 writeFileSync(join(HERE, "TOKENS.md"), page);
 console.log(page);
