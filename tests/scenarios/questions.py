@@ -201,9 +201,11 @@ class Oracle:
             count *= len(prompts)
         made = [some_choice(dice, digest, index, chat, asked.get("tools"))
                 for index in range(count)]
-        if mishap == "no reason":
+        if mishap == "one less" and count > 1:
+            return made[:-1]
+        if mishap in ("no reason", "one less"):
             made[-1]["finish"] = None
-        return made[:-1] if mishap == "one less" else made
+        return made
 
     @staticmethod
     def begin(digest, chat, asked, chunk):
@@ -301,7 +303,7 @@ def meaning_of_events(text):
         ids.add((event.get("id"), event.get("model"), event.get("created")))
         for choice in event["choices"]:
             add_delta(choices.setdefault(choice["index"], ["", "", {}, None]), choice)
-    assert len(ids) == 1
+    assert len(ids) == 1, text
     named = {index: (text, refusal, [tuple(calls[at]) for at in sorted(calls)], finish)
              for index, (text, refusal, calls, finish) in choices.items()}
     return (*ids.pop(), named, error) + (() if ended else ("no end",))
