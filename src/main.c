@@ -41,6 +41,16 @@ static bool asks_for_help(const char *argument)
            strcmp(argument, "help") == 0;
 }
 
+/* A full disk behind a redirection is no success. */
+static int run(const struct command *command, int argc, char **argv)
+{
+    int status = command->run(argc, argv);
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return status;
+    fprintf(stderr, "purser %s: the output cannot be written\n", command->name);
+    return status == 0 ? 1 : status;
+}
+
 int main(int argc, char **argv)
 {
     if (argc >= 2 && strcmp(argv[1], "--version") == 0) {
@@ -53,7 +63,7 @@ int main(int argc, char **argv)
     }
     for (size_t i = 0; argc >= 2 && i < COMMAND_COUNT; i++) {
         if (strcmp(argv[1], commands[i].name) == 0)
-            return commands[i].run(argc - 1, argv + 1);
+            return run(&commands[i], argc - 1, argv + 1);
     }
     if (argc >= 2)
         fprintf(stderr, "purser: there is no command '%s'\n\n", argv[1]);

@@ -36,6 +36,15 @@ def test_each_command_explains_itself_when_asked(command):
         assert done.stdout.startswith(f"usage: purser {command} ")
 
 
+@pytest.mark.parametrize("words", [["tokens"], ["check", "--reference"], ["prices"]])
+def test_an_output_that_cannot_be_written_is_no_success(words):
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([str(OUT / "purser"), *words], stdin=subprocess.DEVNULL, stdout=full,
+                              stderr=subprocess.PIPE, timeout=30)
+    assert done.returncode == 1
+    assert b"cannot be written" in done.stderr
+
+
 # ---- tokens ----
 
 def tokens(*arguments, text=None, cwd=None):
