@@ -84,12 +84,25 @@ def question(number, stream, mishap="", key=RICH[0], timing="gap_ms=1", turn="la
     return ask
 
 
+class Embeddings(Ask):
+    """A batch of inputs, some of which somebody may have asked for before."""
+
+    def request(self):
+        return super().request().replace(b"/chat/completions", b"/embeddings", 1)
+
+
+def embeddings(inputs, mishap, key, timing):
+    fake = f"[fake {timing} {mishap.replace(',', ' ')} prompt=5]"
+    return Embeddings(key=key, body={"model": "text-embedding-3-small", "input": inputs,
+                                     "user": fake})
+
+
 class Said:
     """What a client was told, as far as it came."""
 
     def __init__(self):
         self.status, self.headers, self.text, self.models = 0, {}, "", set()
-        self.code = "cut"
+        self.code, self.data = "cut", None
 
     def take(self, event):
         if event.rstrip() == "[DONE]":  # events_crlf
@@ -103,12 +116,17 @@ class Said:
     def take_whole(self, body):
         answer = json.loads(body)
         self.code = "ok" if self.status == 200 else answer["error"]["code"]
-        if self.status == 200:
+        if "data" in answer:
+            self.data = [row["index"] for row in answer["data"] if row["embedding"]]
+        elif self.status == 200:
             self.models.add(answer["model"])
             self.text = answer["choices"][0]["message"]["content"]
 
     def check(self, number):
         """It is the answer to this question, or the beginning of it."""
+        if isinstance(number, list):
+            assert self.code != "ok" or self.data == list(range(len(number))), self.data
+            return
         right, said = right_answer(number), self.text.rstrip("x")  # big_mb
         if self.status != 200:
             assert not self.text
@@ -134,6 +152,9 @@ def some_question(dice, turn):
     number = dice.randrange(QUESTIONS)
     timing = f"gap_ms={dice.choice((0, 1, 5, 10))} delay_ms={dice.choice((0, 5, 50))}"
     key = dice.choice(RICH * 4 + POOR)
+    if dice.random() < 0.2:
+        inputs = [f"{turn} {dice.randrange(20)}" for _ in range(dice.randrange(1, 9))]
+        return inputs, embeddings(inputs, dice.choice(MISHAPS), key, timing)
     ask = question(number, dice.random() < 0.6, dice.choice(MISHAPS), key, timing, turn)
     return number, ask
 
