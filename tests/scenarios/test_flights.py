@@ -4,6 +4,7 @@ clear end, and what the provider billed is booked once."""
 import concurrent.futures
 import contextlib
 import json
+import random
 import socket
 import time
 
@@ -372,3 +373,48 @@ def test_a_kill_forgets_no_payer(provider, start):
     check_calls(purser)
     assert sum(purser.settled().values()) >= bill["cost_nano_usd"]
     assert spent(purser, "ann") == 0 and spent(purser, "bob") >= bill["cost_nano_usd"]
+
+
+# ---- all at once ----
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_whatever_comes_and_goes_what_was_billed_is_booked(provider, start, seed):
+    """Calls whose client left are drained here: so the books are the bill, to the nano-dollar."""
+    dice = random.Random(seed)
+    budgets = [BUDGETS[0], {**BUDGETS[1], "overrides": {"cat": "0.0000001"}}]
+    purser = start(budgets=budgets, keys=KEYS, cache={"namespace": "team"},
+                   upstreams=[upstream_of(provider, cancel_saves="no")])
+    wishes = ["", "", "", "no-cache", "no-store", "only-if-cached"]
+
+    def come_and_go(plan):
+        fake, key, stream, wish, patience, pause = plan
+        time.sleep(pause)
+        asker = Asker(purser, fake, key=key, stream=stream,
+                      headers={"x-purser-cache": wish} if wish else None)
+        if patience is None:
+            asker.read()
+            return asker
+        time.sleep(patience)
+        asker.leave()
+        return None
+
+    plans = [(f"prompt=5,output={dice.choice((3, 30))},delay_ms={dice.choice((0, 80))},gap_ms=3,"
+              f"cached={dice.randrange(3)}{dice.choice(('', '', '', ',status=401'))}",
+              dice.choice(KEYS)["key"], dice.random() < 0.7, dice.choice(wishes),
+              dice.choice((None, dice.random() * 0.2)), dice.random() * 1.5) for _ in range(600)]
+    with concurrent.futures.ThreadPoolExecutor(100) as pool:
+        runs = [pool.submit(come_and_go, plan) for plan in plans]
+        for turn in range(5):
+            time.sleep(0.2)
+            purser.configure(keys=KEYS + [{"id": f"new{turn}", "key": f"sk-new-{turn}-0123456789"}])
+            assert purser.reload().status_code == 200
+        read = [run.result() for run in runs if run.result() is not None]
+    assert all(asker.whole() for asker in read)
+    assert {asker.status for asker in read} <= {200, 400, 502, 504}
+    bill = check_books(purser, provider)
+    assert bill["requests"] > 10
+    lines = [line for line in purser.ledger() if line["kind"] == "settle"]
+    assert purser.costs()["total"]["requests"] == len(
+        [line for line in lines if line.get("attempt", 0) < 2])
+    assert len({line["request_id"] for line in lines}) >= purser.costs()["total"]["requests"] - sum(
+        line.get("attempt", 0) == 2 for line in lines)
