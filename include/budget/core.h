@@ -80,6 +80,7 @@ struct ask {
                                   ignored if bound.output_free */
     bool named;                /* the client named it */
     bool unbounded;            /* something in the request adds cost without a bound */
+    bool counted;              /* its request counts elsewhere: of that unit it needs nothing */
     int64_t now_s;             /* wall time, UTC */
     struct cookie cookie;
 };

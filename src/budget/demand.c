@@ -40,11 +40,16 @@ static struct room with_request_limits(struct room room, const struct places *pl
     return room;
 }
 
+static int64_t requests_of(const struct ask *ask)
+{
+    return ask->counted ? 0 : 1;
+}
+
 static void fill_need(const struct ask *ask, int64_t max_output, int64_t need[UNIT_COUNT])
 {
     need[UNIT_USD] = ask->price == NULL ? 0 : price_bound(ask->price, &ask->bound, max_output).nano;
     need[UNIT_TOKENS] = bound_tokens(&ask->bound, max_output);
-    need[UNIT_REQUESTS] = 1;
+    need[UNIT_REQUESTS] = requests_of(ask);
 }
 
 static bool fits(const int64_t need[UNIT_COUNT], const struct room *room)
@@ -56,7 +61,7 @@ static bool fits(const int64_t need[UNIT_COUNT], const struct room *room)
 /* The largest maximum in 0..most that fits; -1: not even 0. */
 static int64_t affordable(const struct ask *ask, const struct room *room, int64_t most)
 {
-    if (room->of[UNIT_REQUESTS] < 1)
+    if (room->of[UNIT_REQUESTS] < requests_of(ask))
         return -1;
     if (room->of[UNIT_TOKENS] != INT64_MAX)
         most = bound_affordable(&ask->bound, room->of[UNIT_TOKENS], most);
@@ -101,13 +106,13 @@ static void assess_unlimited(const struct ask *ask, const struct room *left,
     bool known = ask->bound.input_tokens < INT64_MAX && !ask->unbounded;
     int64_t wanted = ask->bound.output_free ? 0 : ask->wanted_output;
     *demand = (struct demand){.max_output = wanted, .least = wanted, .ceiling = wanted};
-    demand->need[UNIT_REQUESTS] = 1;
+    demand->need[UNIT_REQUESTS] = requests_of(ask);
     if (known && wanted < INT64_MAX)
         fill_need(ask, wanted, demand->need);
     demand->verdict = VERDICT_GRANTED;
-    if (left->of[UNIT_REQUESTS] < 1)
+    if (left->of[UNIT_REQUESTS] < requests_of(ask))
         demand->verdict = VERDICT_EXHAUSTED;
-    if (limit->of[UNIT_REQUESTS] < 1)
+    if (limit->of[UNIT_REQUESTS] < requests_of(ask))
         demand->verdict = VERDICT_NEVER_FITS;
 }
 

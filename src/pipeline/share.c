@@ -192,6 +192,7 @@ static struct payer *offer(struct request *request)
     if (!route_find(request))
         return NULL;
     reserve_fill_ask(request, &ask);
+    ask.counted = true; /* when its answer is booked */
     gate_reserve(gate, &ask, request->worker->mailbox, 0, grant);
     if (grant->verdict == VERDICT_WAIT)
         gate_leave(gate, grant->waiter); /* a grant on its way finds nobody, and is given back */

@@ -164,7 +164,7 @@ def team(start, **options):
 
 
 def spent(purser, name, unit="usd", budget="own"):
-    row = purser.budgets()[(budget, name, unit)]
+    row = purser.budgets().get((budget, name, unit), {"spent": 0})
     return usd(row["spent"]) if unit == "usd" else row["spent"]
 
 
@@ -188,6 +188,24 @@ def test_two_changes_of_the_payer_book_once(provider, start):
     total = purser.costs()["total"]
     assert total["requests"] == 3 and total["completion_tokens"] == 80
     assert usd(total["saved_usd"]["cache"]) == 0
+
+
+def test_who_takes_over_needs_no_second_request(provider, start):
+    one_each = [BUDGETS[0], {"name": "own", "scope": "key", "window": "day", "requests": 1}]
+    purser = start(budgets=one_each, keys=KEYS, cache={"namespace": "team"},
+                   admission={"wait_ms": 50})
+    fake = "prompt=5,output=40,delay_ms=500,gap_ms=10"
+    askers = []
+    for key in KEYS[:2]:
+        askers.append(Asker(purser, fake, key=key["key"], stream=True))
+        time.sleep(0.1)
+    askers[0].leave()
+    askers[1].read()
+    assert askers[1].status == 200, askers[1].got
+    bill = check_books(purser, provider)
+    assert bill["requests"] == 1
+    assert [line["key"] for line in purser.ledger() if line["kind"] == "reserve"] == ["ann", "bob"]
+    assert [spent(purser, key["id"], "requests") for key in KEYS[:2]] == [1, 1]
 
 
 def test_who_took_over_a_call_that_fails_makes_its_own(provider, start):
@@ -418,3 +436,23 @@ def test_whatever_comes_and_goes_what_was_billed_is_booked(provider, start, seed
         [line for line in lines if line.get("attempt", 0) < 2])
     assert len({line["request_id"] for line in lines}) >= purser.costs()["total"]["requests"] - sum(
         line.get("attempt", 0) == 2 for line in lines)
+
+
+def test_an_event_that_is_too_large_ends_the_stream_of_all(start):
+    huge = b"data: " + b"x" * (5 << 20)
+    head = (b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
+            b'data: {"choices":[{"index":0,"delta":{"content":"a"}}]}\n\n')
+
+    def answer(connection, _, body):
+        time.sleep(0.3)
+        connection.sendall(head + huge)
+
+    with Upstream(answer) as upstream:
+        purser = start(None, budgets=BUDGETS, upstreams=[upstream_of(upstream)])
+        askers = [Asker(purser, stream=True) for _ in range(20)]
+        read_all(askers)
+        assert {asker.status for asker in askers} <= {200, 502}
+        assert all(asker.whole() == (asker.status != 200) for asker in askers)
+        assert len(upstream.asked) == 1
+        purser.idle()
+        check_calls(purser)
