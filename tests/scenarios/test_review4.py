@@ -5,7 +5,11 @@ import json
 import os
 import signal
 import socket
+import threading
 import time
+from random import Random
+
+import httpx
 
 from harness import KEY, OUT, Purser, error_of, usd, wait_until
 from purses import BOB, Calls, amount, bound_of, budget
@@ -211,3 +215,53 @@ def test_names_that_are_swapped_keep_each_its_spend(start, provider):
     assert usd(rows[("a", "research", "usd")]["spent"]) > mine
     assert usd(rows[("a", "research", "usd")]["spent"]) + \
         usd(rows[("a", "sales", "usd")]["spent"]) == slow
+
+
+def everything():
+    """Budgets of every scope in every unit that may be together."""
+    windows = {"global": "total", "key": "day", "team": "month", "session": "total",
+               "model": "day", "upstream": "total", "service": "week"}
+    return [budget(name=scope, scope=scope, window=window, usd=1000, tokens=10**9, requests=10**6)
+            for scope, window in windows.items()] + \
+        [budget(name="tag", scope="tag", window="week", usd=100, requests=10**6)]
+
+
+def test_random_reloads_under_load_lose_no_account_and_neither_does_a_kill(start, provider):
+    """Budgets come, go, shrink and change places under calls that are on their way or wait."""
+    random = Random(4)
+    all_of_them = everything()
+    purser = start(budgets=all_of_them, keys=BOTH, log={"access": False},
+                   admission={"clamp": "never", "wait_ms": 200})
+    calls, over = [], threading.Event()
+
+    def run():
+        with httpx.Client(base_url=purser.base, timeout=60) as client:
+            while not over.is_set():
+                calls.append(client.post("/v1/chat/completions", json=CHAT, headers={
+                    "Authorization": f"Bearer {random.choice([KEY, BOB])}",
+                    "x-purser-session": random.choice("pqr"),
+                    "x-purser-tags": ",".join(random.sample("abcdefgh", 3)),
+                    "x-fake": random.choice(["output=3", "output=5,delay_ms=50"])}).status_code)
+
+    threads = [threading.Thread(target=run) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for _ in range(40):
+        some = random.sample(all_of_them, random.randint(0, len(all_of_them)))
+        purser.configure(budgets=[{**one, "usd": random.choice([1000, 0.0002])} for one in some])
+        by_request(purser)
+    over.set()
+    for thread in threads:
+        thread.join()
+    purser.configure(budgets=all_of_them)
+    by_request(purser)
+    assert set(calls) <= {200, 429} and 200 in calls
+    purser.idle()
+    assert sum(purser.settled().values()) == provider.settled_bill()["cost_nano_usd"]
+    before = purser.budgets()
+    assert {row["reserved"] for row in before.values()} == {0}
+    purser.process.kill()
+    purser.start()
+    after = purser.budgets()
+    assert {row: after[row]["spent"] for row in after} == \
+        {row: before[row]["spent"] for row in before}
