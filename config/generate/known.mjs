@@ -88,6 +88,14 @@ export const LIMITS_OF = ['openai', 'anthropic', 'google', 'deepseek', 'azure']
 // package itself prices it by the record it stands under.
 export const NAMES = {
   openai: {
+    'ft:gpt-3.5-turbo-': [
+      'ft:gpt-3.5-turbo',
+      'ft:gpt-3.5-turbo-0125',
+      'ft:gpt-3.5-turbo-0613',
+      'ft:gpt-3.5-turbo-1106',
+    ],
+    'ft:gpt-4o': ['ft:gpt-4o-2024-08-06'],
+    'ft:gpt-4o-mini': ['ft:gpt-4o-mini-2024-07-18'],
     'computer-use': ['computer-use-preview', 'computer-use-preview-2025-03-11'],
     'gpt-3.5-turbo-instruct': ['gpt-3.5-turbo-instruct'],
     'gpt-4.5-preview': ['gpt-4.5-preview', 'gpt-4.5-preview-2025-02-27'],
@@ -182,6 +190,6 @@ export const LEFT_OUT = [
   [/video|(^|\/)(veo|sora)|omni-flash/, 'video'],
   [/ocr|rerank|moderation/, 'another endpoint'],
   [/search-preview|-search($|-)|sonar|online|deep-research|compound/, 'search fees on every call'],
-  [/^ft:|[-.@:]$/, 'the beginning of a name'],
+  [/[-.@:]$/, 'the beginning of a name'],
   [/^~|^openrouter\/|^auto$/, 'stands for changing models'],
 ]

@@ -8,6 +8,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import * as known from './known.mjs'
 import { fetchPackage } from './package.mjs'
+import { SERVICES } from './services.mjs'
 
 const PACKAGE = '@pydantic/genai-prices'
 const PINNED = {
@@ -25,7 +26,9 @@ const RATES = {
   cache_write: 'cache_write_mtok',
   cache_write_1h: 'cache_write_1h_mtok',
   audio_input: 'input_audio_mtok',
+  cached_audio: 'cache_audio_read_mtok',
   output: 'output_mtok',
+  reasoning: 'output_reasoning_mtok',
   audio_output: 'output_audio_mtok',
 }
 // Kinds of tokens we bill at the rate of a wider kind: right as long as that is no cheaper.
@@ -33,15 +36,10 @@ const WITHIN = {
   input_image_mtok: 'input_mtok',
   input_video_mtok: 'input_mtok',
   output_image_mtok: 'output_mtok',
-  output_reasoning_mtok: 'output_mtok',
 }
-// Fees of hosted tools, which purser refuses under a budget; and cached audio, see README.md.
-const IGNORED = [
-  'web_searches_kcount',
-  'storage_searches_kcount',
-  'cache_audio_read_mtok',
-  'cache_image_read_mtok',
-]
+const SEARCHES = 'web_searches_kcount' // USD per 1000
+// Fees of hosted tools, which purser refuses under a budget.
+const IGNORED = [SEARCHES, 'storage_searches_kcount', 'cache_image_read_mtok']
 
 function options() {
   const { values } = parseArgs({
@@ -104,6 +102,19 @@ function tiersOf(prices, name) {
     return { ...(above >= 0 && { above }), ...Object.fromEntries(rates) }
   })
 }
+
+// The tiers of the other services, if they were published for these prices.
+function servicesOf(provider, model, prices, name) {
+  const { of, ...services } = SERVICES[provider]?.[model] ?? {}
+  const text = (rate) => JSON.stringify(rate)?.replaceAll('272000', '271999') // "from", "above"
+  const same = (unit) => text(of[unit]) === text(prices[unit])
+  if (of === undefined || !Object.keys(of).every(same)) return {}
+  return Object.fromEntries(
+    Object.entries(services).map(([service, own]) => [service, tiersOf({ ...prices, ...own }, name)]),
+  )
+}
+
+const feeOf = (perThousand) => (perThousand === undefined ? undefined : decimal(perThousand / 1000))
 
 // The dearest of two prices, unit by unit: for prices that differ by the time of day.
 function dearest(a, b) {
@@ -177,7 +188,8 @@ function bedrockNames(id) {
 function candidates(provider, model) {
   const own = provider.id === 'bedrock' ? bedrockNames(model.id) : [model.id]
   const listed = known.NAMES[provider.id]?.[model.id] ?? []
-  return [...new Set([...own, ...listed, ...exactNames(model.match)])]
+  const names = [...new Set([...own, ...listed, ...exactNames(model.match)])]
+  return names.filter((name) => provider.id === 'openai' || !name.startsWith('ft:'))
 }
 
 // Names that differ in date, "-latest", region or the spelling of a point are one model.
@@ -201,8 +213,9 @@ function canonical(names, id) {
 // ---- records ----
 
 function limitsOf(provider, name, context) {
+  const base = name.replace(/^ft:/, '')
   const found = known.LIMITS_OF.includes(provider)
-    ? known.LIMITS.find(([pattern]) => pattern.test(name) || pattern.test(undated(name)))
+    ? known.LIMITS.find(([pattern]) => pattern.test(base) || pattern.test(undated(base)))
     : undefined
   return { max_input: found?.[1] ?? context ?? 0, max_output: found?.[2] ?? 0 }
 }
@@ -223,7 +236,9 @@ function record(provider, model, names, { from, until, prices }, kind) {
     max_output: kind === 'chat' ? max_output : 0,
     from,
     until,
+    search: feeOf(prices[SEARCHES]),
     tiers: tiersOf(prices, name),
+    ...servicesOf(provider.id, model.id, prices, name),
   }
 }
 
@@ -288,17 +303,25 @@ function recordsOf(context, provider) {
 
 // ---- the file ----
 
+function ratesText(tier) {
+  return `{${Object.entries(tier)
+    .map(([key, value]) => `"${key}":${value}`)
+    .join(',')}}`
+}
+
 // A record on one line; the rates are numbers in decimal text, never a double's own spelling.
 function line(entry) {
-  const tiers = entry.tiers.map((tier) => {
-    const members = Object.entries(tier).map(([key, value]) => `"${key}":${value}`)
-    return `{${members.join(',')}}`
-  })
-  const { tiers: _, ...rest } = entry
+  const { search, tiers, flex, priority, batch, ...rest } = entry
+  const numbers = [
+    ...(search === undefined ? [] : [`"search":${search}`]),
+    ...Object.entries({ tiers, flex, priority, batch })
+      .filter(([, list]) => list !== undefined)
+      .map(([name, list]) => `"${name}":[${list.map(ratesText).join(',')}]`),
+  ]
   if (rest.aliases.length === 0) delete rest.aliases
   if (rest.max_input === 0) delete rest.max_input
   if (rest.max_output === 0) delete rest.max_output
-  return `${JSON.stringify(rest).slice(0, -1)},"tiers":[${tiers.join(',')}]}`
+  return `${JSON.stringify(rest).slice(0, -1)},${numbers.join(',')}}`
 }
 
 function write(out, { version, integrity, date }, license, records) {

@@ -45,6 +45,7 @@ struct entry {
     struct money cost;
     struct money hold;
     enum usage_source usage_source;
+    struct text service_tier; /* as the answer names it: "default", "flex", ... */
     struct text price_version;
     const struct charge *charges; /* RESERVE: the hold's; SETTLE, FORFEIT: what was booked */
     size_t charge_count;          /* at most CHARGE_MOST */

@@ -35,7 +35,7 @@ struct entry_member {
 };
 
 enum {
-    ENTRY_MEMBER_COUNT = 38,
+    ENTRY_MEMBER_COUNT = 39,
     ENTRY_GIVEN_COUNT = 8, /* the first ones: every line has them */
 };
 

@@ -68,6 +68,7 @@ struct config_upstream {
     struct config_pairs aliases;  /* name asked for → name sent */
     struct text max_tokens_field; /* "max_completion_tokens", "max_tokens" or "auto" */
     enum tri cancel_saves;
+    enum service service; /* of calls that leave it to the provider */
     bool stream_usage;
     int64_t connect_ms, first_byte_ms, idle_ms;
     int line; /* of the file; 0 without one */

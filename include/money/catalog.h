@@ -76,6 +76,10 @@ const struct model *catalog_find(const struct catalog *catalog, struct text prov
  * priced as its family: providers price them alike, with few exceptions. */
 struct text catalog_family(struct text name);
 
+/* What a fine-tuned model's price is listed under: of "ft:gpt-4o-mini-2024-07-18:org::id" it is
+ * "ft:gpt-4o-mini-2024-07-18". TEXT_NONE of any other name. */
+struct text catalog_tuned(struct text name);
+
 /* True once for each record: for what is to be said once. Any thread. */
 bool catalog_first_time(const struct catalog *catalog, const struct model *model);
 

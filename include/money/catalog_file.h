@@ -6,6 +6,7 @@
 #define PURSER_MONEY_CATALOG_FILE_H
 
 #include "base/arena.h"
+#include "base/json.h"
 #include "money/catalog.h"
 
 #define CATALOG_FILE_MOST    67108864 /* bytes; a larger file is refused */
@@ -38,6 +39,9 @@ MUST_USE bool catalog_file_parse(struct text json, struct arena *arena,
 /* Has it 1 to CATALOG_NAME_MOST bytes, none of them a control character? Names go to terminals. */
 bool catalog_is_name(struct text name);
 #define CATALOG_NAME_RULE "a name is a text of 1 to 256 bytes without control characters"
+
+/* How many members an object has, or elements an array. */
+size_t catalog_count(struct json_value whole);
 
 #define RATE_UNSET (-1)
 

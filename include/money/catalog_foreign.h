@@ -8,10 +8,11 @@
  * one for names without it ("openai/gpt-4o"). Where two records come to the same provider and name,
  * the dearer stays.
  *
- * Taken: modes chat, completion, responses and embedding, if tokens alone price them. Reasoning is
- * output, the dearer rate counts, as with the two cache writes; prices of batches and of service
- * tiers (flex, priority) are ignored, and so are fees of tools that a request has to ask for, since
- * such requests are refused under a USD budget. All other models are left out, and counted.
+ * Taken: modes chat, completion, responses and embedding, if tokens and fees for requests price
+ * them; prices of the service tiers flex, priority and batches, where both input and output have
+ * one (what else they do not say is taken to be no cheaper than the standard price); the dearest
+ * fee of a search. Fees of other tools that a request has to ask for are ignored, since such
+ * requests are refused under a USD budget. All other models are left out, and counted.
  */
 #ifndef PURSER_MONEY_CATALOG_FOREIGN_H
 #define PURSER_MONEY_CATALOG_FOREIGN_H

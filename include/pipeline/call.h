@@ -9,6 +9,8 @@
 #include "wire/sse.h"
 #include "wire/usage.h"
 
+/* Bytes kept of the name of a service tier. */
+#define CALL_SERVICE_MOST 32
 /* Answers up to this are kept whole until they are settled, so that they can carry their cost. */
 #define CALL_ANSWER_MOST (1024 * 1024)
 /* The same where the answer must be put together of parts. */

@@ -37,6 +37,7 @@ struct held {
     bool send_max, clamped;
     struct money amount;                 /* what is booked if the call's use stays unknown */
     int64_t input_tokens, output_tokens; /* the same in tokens */
+    unsigned services;                   /* bits: the service tiers it was held for */
     const struct charge *charges;
     size_t charge_count;
 };
@@ -78,6 +79,7 @@ struct request {
     const struct upstream *upstream;
     const struct model *model; /* NULL: unpriced */
     struct text model_sent, model_booked;
+    unsigned services; /* bits: the service tiers that it may be billed at */
 
     /* reserve */
     struct ask ask;

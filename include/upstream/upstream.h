@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "base/text.h"
+#include "money/price.h"
 
 enum credential { CREDENTIAL_BEARER, CREDENTIAL_API_KEY, CREDENTIAL_X_API_KEY };
 
@@ -28,6 +29,7 @@ struct upstream {
     struct text max_tokens_field; /* "max_tokens" or "max_completion_tokens" (chat only) */
     bool cancel_saves;            /* closing a stream stops the bill */
     bool stream_usage;            /* understands stream_options.include_usage */
+    enum service service;         /* what calls get that leave the choice to the provider */
     bool names_cost;              /* its `usage.cost` is what it bills, in USD */
     int64_t connect_ms, first_byte_ms, idle_ms;
 };

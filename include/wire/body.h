@@ -46,6 +46,7 @@ struct body {
     int64_t extra_output; /* the bytes of `prediction` × choices: its rejected tokens are billed
                              as output */
     bool audio;           /* audio in or out */
+    struct text service_tier;    /* unescaped; TEXT_NONE if absent */
     struct text temperature_raw; /* a number as it stands; TEXT_NONE if absent or null */
     /* `store` or `background` true, a `previous_response_id`, a `conversation`: the answer is not
      * all that the call leaves behind, or hangs on what was before. */
@@ -55,8 +56,8 @@ struct body {
     struct text prompt_cache_key;
     struct text tags[BODY_MAX_TAGS]; /* metadata.tags: an array, or one text with commas */
     size_t tag_count;
-    /* A member that adds cost without a bound purser could know (hosted tools, plug-ins, dearer
-     * service tiers, lists of models); TEXT_NONE if none. To be refused under a USD budget, with
+    /* A member that adds cost without a bound purser could know (hosted tools, plug-ins, lists
+     * of models); TEXT_NONE if none. To be refused under a USD budget, with
      * `unbounded_why` as a sentence. */
     struct text unbounded_param;
     const char *unbounded_why;

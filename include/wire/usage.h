@@ -39,7 +39,8 @@ struct usage {
     int64_t audio_output;   /* of completion */
     int64_t image_output;   /* of completion */
     int64_t searches;       /* of the web, by the provider */
-    bool reasoning_told;    /* `reasoning` is what was reported, if only 0 */
+    /* The part is what was reported, if only 0. */
+    bool reasoning_told, image_input_told, image_output_told;
     /* `cost` in decimal dollars as it stands, zero-terminated; empty: none, or none that makes
      * sense. Whether it is believed is for others to say: anybody may write one. */
     char cost[USAGE_COST_SIZE];
@@ -58,18 +59,27 @@ enum usage_result usage_read(struct json_value value, struct usage *usage);
 
 /* ---- whole answers ---- */
 
-/* The usage of a whole JSON answer; `*is_error` tells of a top-level `error` that is not null. */
-enum usage_result answer_read(struct text whole, struct usage *usage, bool *is_error);
+/* What a whole JSON answer says of its cost. */
+struct answer_report {
+    enum usage_result usage_result;
+    struct usage usage;       /* on USAGE_FOUND */
+    struct text service_tier; /* the inside of the string, at the top level or in the usage,
+                                 pointing into the answer; TEXT_NONE if there is none */
+    bool is_error;            /* a top-level `error` that is not null */
+};
 
-/* The same for an answer of any length that passes by in pieces: finds the top-level `usage` and
- * `model` in constant memory. Of members standing twice the first counts. Values over 64 KiB are
- * cut (such a usage is invalid). What is not a JSON object holds nothing. Zero-initialised is
- * ready. */
+void answer_read(struct text whole, struct answer_report *answer);
+
+/* The same for an answer of any length that passes by in pieces: finds the top-level `usage`,
+ * `model` and `service_tier` in constant memory. Of members standing twice the first counts. Values
+ * over 64 KiB are cut (such a usage is invalid). What is not a JSON object holds nothing.
+ * Zero-initialised is ready. */
 #define ANSWER_MOST_KEPT (64 * 1024)
 
 struct answer_scan {
     struct buffer usage_raw; /* the member's value as it stands; empty if absent */
     struct buffer model_raw; /* with its quotes */
+    struct buffer tier_raw;  /* the same */
     struct buffer name;      /* the top-level member being read, escapes not resolved */
     int depth;               /* open containers within the member's value */
     int state;
@@ -79,16 +89,18 @@ struct answer_scan {
 };
 
 void answer_scan_feed(struct answer_scan *scan, struct text piece);
-enum usage_result answer_scan_usage(const struct answer_scan *scan, struct usage *usage);
+/* What was found, as answer_read says it; its text points into the scan. */
+void answer_scan_read(const struct answer_scan *scan, struct answer_report *answer);
 void answer_scan_close(struct answer_scan *scan);
 
 /* ---- stream chunks ---- */
 
 struct chunk {
-    bool done;          /* the data is [DONE] */
-    bool error;         /* carries a top-level `error` */
-    bool visible;       /* brings text, a refusal, or a tool call a person could see */
-    bool choices_empty; /* has `choices: []`; always told in a chunk with usage or error */
+    bool done;                /* the data is [DONE] */
+    bool error;               /* carries a top-level `error` */
+    bool visible;             /* brings text, a refusal, or a tool call a person could see */
+    struct text service_tier; /* as in an answer; only looked for in chunks that are parsed */
+    bool choices_empty;       /* has `choices: []`; always told in a chunk with usage or error */
     enum usage_result usage_result;
     struct usage usage;
 };

@@ -43,6 +43,7 @@ const struct entry_member entry_members[ENTRY_MEMBER_COUNT] = {
     MEMBER("cached_tokens", FORM_COUNT, cached_tokens),
     MEMBER("cache_write_tokens", FORM_COUNT, cache_write_tokens),
     MEMBER("reasoning_tokens", FORM_COUNT, reasoning_tokens),
+    MEMBER("service_tier", FORM_TEXT, service_tier),
     MEMBER("usage_source", FORM_SOURCE, usage_source),
     MEMBER("price_version", FORM_TEXT, price_version),
     MEMBER("accounts", FORM_CHARGES, charges),

@@ -5,6 +5,7 @@
 
 #include "base/hash.h"
 #include "cli/prices.h"
+#include "money/catalog_file.h"
 
 /* ---- prices ---- */
 
@@ -26,16 +27,15 @@ static void add_own_model(struct catalog *catalog, const struct config *config,
         .reasoning = own->reasoning,
         .source = buffer_text(&source),
     };
-    int64_t cached = own->cached_input < 0 ? own->input : own->cached_input;
     model.price.tier_count = 1;
     model.price.tiers[0].above_input_tokens = -1;
-    int64_t *pico = model.price.tiers[0].rates.pico;
-    pico[BUCKET_INPUT] = own->input;
-    pico[BUCKET_CACHED_INPUT] = cached;
-    pico[BUCKET_CACHE_WRITE] = own->input;
-    pico[BUCKET_AUDIO_INPUT] = own->input;
-    pico[BUCKET_OUTPUT] = own->output;
-    pico[BUCKET_AUDIO_OUTPUT] = own->output;
+    struct rates *rates = &model.price.tiers[0].rates;
+    for (int bucket = 0; bucket < BUCKET_COUNT; bucket++)
+        rates->pico[bucket] = RATE_UNSET;
+    rates->pico[BUCKET_INPUT] = own->input;
+    rates->pico[BUCKET_CACHED_INPUT] = own->cached_input < 0 ? RATE_UNSET : own->cached_input;
+    rates->pico[BUCKET_OUTPUT] = own->output;
+    catalog_fill_rates(rates);
     catalog_add(catalog, &model, NULL, 0);
     buffer_close(&provider);
     buffer_close(&source);
@@ -227,6 +227,7 @@ static void make_upstream(struct arena *arena, struct upstream *upstream,
         .cancel_saves = from->cancel_saves == TRI_AUTO ? upstream_host_cancel_saves(from->base_url)
                                                        : from->cancel_saves == TRI_YES,
         .stream_usage = from->stream_usage,
+        .service = from->service,
         .names_cost = text_equal(from->provider, TEXT("openrouter")) ||
                       upstream_host_names_cost(from->base_url),
         .connect_ms = from->connect_ms,

@@ -162,13 +162,19 @@ static const struct {
     const char *label; /* at most 14 characters */
     const char *member;
     enum bucket bucket;
+    enum bucket like; /* people are not told of it where it costs the same */
 } RATES[] = {
-    {"input", "input", BUCKET_INPUT},
-    {"cached input", "cached_input", BUCKET_CACHED_INPUT},
-    {"cache write", "cache_write", BUCKET_CACHE_WRITE},
-    {"audio input", "audio_input", BUCKET_AUDIO_INPUT},
-    {"output", "output", BUCKET_OUTPUT},
-    {"audio output", "audio_output", BUCKET_AUDIO_OUTPUT},
+    {"input", "input", BUCKET_INPUT, BUCKET_COUNT},
+    {"cached input", "cached_input", BUCKET_CACHED_INPUT, BUCKET_COUNT},
+    {"cache write", "cache_write", BUCKET_CACHE_WRITE, BUCKET_COUNT},
+    {"cache write 1h", "cache_write_1h", BUCKET_CACHE_WRITE_1H, BUCKET_CACHE_WRITE},
+    {"audio input", "audio_input", BUCKET_AUDIO_INPUT, BUCKET_COUNT},
+    {"cached audio", "cached_audio", BUCKET_CACHED_AUDIO, BUCKET_CACHED_INPUT},
+    {"image input", "image_input", BUCKET_IMAGE_INPUT, BUCKET_INPUT},
+    {"output", "output", BUCKET_OUTPUT, BUCKET_COUNT},
+    {"reasoning", "reasoning", BUCKET_REASONING, BUCKET_OUTPUT},
+    {"audio output", "audio_output", BUCKET_AUDIO_OUTPUT, BUCKET_COUNT},
+    {"image output", "image_output", BUCKET_IMAGE_OUTPUT, BUCKET_OUTPUT},
 };
 #define RATE_COUNT (sizeof(RATES) / sizeof(RATES[0]))
 
@@ -176,6 +182,12 @@ static const struct {
 static struct money per_million(int64_t pico)
 {
     return (struct money){pico * 1000};
+}
+
+/* A fee, rounded up to what amounts are made of. */
+static struct money fee_of(int64_t pico)
+{
+    return (struct money){(pico + 999) / 1000};
 }
 
 static struct money cost_of(const struct model *model, const struct asking *asking)
@@ -228,17 +240,47 @@ static void put_traits(struct buffer *out, const struct model *model)
         buffer_printf(out, "  %-14s yes\n", "reasoning");
 }
 
+static void put_tier(struct buffer *out, const int64_t pico[BUCKET_COUNT])
+{
+    for (size_t rate = 0; rate < RATE_COUNT; rate++) {
+        enum bucket like = RATES[rate].like;
+        if (like != BUCKET_COUNT && pico[RATES[rate].bucket] == pico[like])
+            continue;
+        buffer_printf(out, "  %-14s ", RATES[rate].label);
+        money_put(out, per_million(pico[RATES[rate].bucket]));
+        buffer_put(out, TEXT(" USD per 1M tokens\n"));
+    }
+}
+
 static void put_rates(struct buffer *out, const struct price *price)
 {
     for (int tier = 0; tier < price->tier_count; tier++) {
         if (tier > 0)
             buffer_printf(out, "  with more than %lld tokens of input:\n",
                           (long long)price->tiers[tier].above_input_tokens);
-        for (size_t rate = 0; rate < RATE_COUNT; rate++) {
-            buffer_printf(out, "  %-14s ", RATES[rate].label);
-            money_put(out, per_million(price->tiers[tier].rates.pico[RATES[rate].bucket]));
-            buffer_put(out, TEXT(" USD per 1M tokens\n"));
-        }
+        put_tier(out, price->tiers[tier].rates.pico);
+    }
+}
+
+static void put_fee(struct buffer *out, const char *label, int64_t pico)
+{
+    if (pico == 0)
+        return;
+    buffer_printf(out, "  %-14s ", label);
+    money_put(out, fee_of(pico));
+    buffer_put(out, TEXT(" USD\n"));
+}
+
+static void put_price(struct buffer *out, const struct price *price)
+{
+    put_rates(out, price);
+    put_fee(out, "each call", price->request_pico);
+    put_fee(out, "each search", price->search_pico);
+    for (int service = SERVICE_STANDARD + 1; service < SERVICE_COUNT; service++) {
+        if (price->services[service] == NULL)
+            continue;
+        buffer_printf(out, "  service tier %s:\n", service_name((enum service)service));
+        put_rates(out, price->services[service]);
     }
 }
 
@@ -250,7 +292,7 @@ static void put_detail(struct buffer *out, const struct asking *asking, const st
     put_names(out, asking, found);
     put_period(out, found->model);
     put_traits(out, found->model);
-    put_rates(out, &found->model->price);
+    put_price(out, &found->model->price);
     buffer_printf(out, "  %-14s %s for %lld tokens in and %lld out\n", "a call",
                   money_string(cost_of(found->model, asking), amount), (long long)asking->input,
                   (long long)asking->output);
@@ -344,9 +386,9 @@ static void put_money_member(struct buffer *out, const char *name, struct money 
     money_put(out, amount);
 }
 
-static void put_tiers(struct buffer *out, const struct price *price)
+static void put_tiers(struct buffer *out, const char *name, const struct price *price)
 {
-    json_put_name(out, TEXT("tiers"));
+    json_put_name(out, text_of(name));
     for (int tier = 0; tier < price->tier_count; tier++) {
         buffer_put(out, tier == 0 ? TEXT("[{") : TEXT(",{"));
         if (tier > 0)
@@ -357,6 +399,19 @@ static void put_tiers(struct buffer *out, const struct price *price)
         buffer_put_byte(out, '}');
     }
     buffer_put_byte(out, ']');
+}
+
+static void put_prices(struct buffer *out, const struct price *price)
+{
+    put_tiers(out, "tiers", price);
+    for (int service = SERVICE_STANDARD + 1; service < SERVICE_COUNT; service++) {
+        if (price->services[service] != NULL)
+            put_tiers(out, service_name((enum service)service), price->services[service]);
+    }
+    if (price->request_pico > 0)
+        put_money_member(out, "request", fee_of(price->request_pico));
+    if (price->search_pico > 0)
+        put_money_member(out, "search", fee_of(price->search_pico));
 }
 
 static void put_record(struct buffer *out, const struct asking *asking, const struct found *found)
@@ -381,7 +436,7 @@ static void put_record(struct buffer *out, const struct asking *asking, const st
     json_put_bool_member(out, TEXT("reasoning"), model->reasoning);
     json_put_int_member(out, TEXT("max_input"), model->max_input_tokens);
     json_put_int_member(out, TEXT("max_output"), model->max_output_tokens);
-    put_tiers(out, &model->price);
+    put_prices(out, &model->price);
     json_put_int_member(out, TEXT("input_tokens"), asking->input);
     json_put_int_member(out, TEXT("output_tokens"), asking->output);
     put_money_member(out, "cost_usd", cost_of(model, asking));

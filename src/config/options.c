@@ -34,6 +34,12 @@ static const struct option_choice AUTH_HEADERS[] = {{"bearer", AUTH_HEADER_BEARE
                                                     {0}};
 static const struct option_choice MAX_TOKENS_FIELDS[] = {
     {"auto", 0}, {"max_completion_tokens", 0}, {"max_tokens", 0}, {0}};
+static const struct option_choice SERVICES[] = {
+    {"default", SERVICE_STANDARD},
+    {"flex", SERVICE_FLEX},
+    {"priority", SERVICE_PRIORITY},
+    {0},
+};
 static const struct option_choice TRIS[] = {
     {"auto", TRI_AUTO}, {"yes", TRI_YES}, {"no", TRI_NO}, {0}};
 static const struct option_choice SCOPES[] = {{"global", SCOPE_GLOBAL},
@@ -169,6 +175,8 @@ static const struct option UPSTREAM_OPTIONS[] = {
      .fallback = "auto", .help = "which member of a chat request bounds its answer"},
     {"cancel_saves", &kind_choice, UPSTREAM(cancel_saves), .choices = TRIS, .fallback = "auto",
      .help = "does closing a stream stop the bill? auto knows the large providers"},
+    {"service_tier", &kind_choice, UPSTREAM(service), .choices = SERVICES, .fallback = "default",
+     .help = "what its calls get that name none: as the project at the provider is set"},
     {"stream_usage", &kind_flag, UPSTREAM(stream_usage), .fallback = "true",
      .help = "it understands stream_options.include_usage"},
     {"timeouts", &kind_section, .table = &TIMEOUT_TABLE, .help = "in milliseconds"},

@@ -90,6 +90,18 @@ static bool is_dated(const struct model *model)
     return model->from_s != 0 || model->until_s != MODEL_FOREVER;
 }
 
+/* The catalog owns what its records say of other service tiers. */
+static void keep_services(struct catalog *catalog, struct price *price)
+{
+    for (int service = 0; service < SERVICE_COUNT; service++) {
+        if (price->services[service] == NULL)
+            continue;
+        struct price *kept = arena_new(&catalog->arena, sizeof(*kept));
+        *kept = *price->services[service];
+        price->services[service] = kept;
+    }
+}
+
 void catalog_add(struct catalog *catalog, const struct model *model, const struct text *aliases,
                  size_t alias_count)
 {
@@ -112,6 +124,7 @@ void catalog_add(struct catalog *catalog, const struct model *model, const struc
     own->provider = shelf->provider;
     own->name = is_new ? arena_copy(&catalog->arena, model->name) : old.name;
     own->source = arena_copy(&catalog->arena, model->source);
+    keep_services(catalog, &own->price);
     (void)table_put(&shelf->models, own->name, own);
     for (size_t at = 0; at < alias_count; at++) {
         (void)table_put(&shelf->models, aliases[at], own);
@@ -293,6 +306,14 @@ struct text catalog_family(struct text name)
     return TEXT_NONE;
 }
 
+struct text catalog_tuned(struct text name)
+{
+    struct text front = TEXT("ft:");
+    size_t end = text_find(name, TEXT(":"), front.size);
+    bool tuned = text_starts(name, front) && end != SIZE_MAX && end > front.size;
+    return tuned ? text_slice(name, 0, end) : TEXT_NONE;
+}
+
 bool catalog_first_time(const struct catalog *catalog, const struct model *model)
 {
     ASSERT(catalog->sealed);
@@ -334,6 +355,16 @@ static int entry_order(const void *a, const void *b)
     return order != 0 ? order : text_order(left->name, right->name);
 }
 
+static void put_price(struct buffer *out, const struct price *price)
+{
+    for (int tier = 0; tier < price->tier_count; tier++) {
+        buffer_printf(out, " >%" PRId64, price->tiers[tier].above_input_tokens);
+        for (int bucket = 0; bucket < BUCKET_COUNT; bucket++)
+            buffer_printf(out, " %" PRId64, price->tiers[tier].rates.pico[bucket]);
+    }
+    buffer_printf(out, " +%" PRId64 " +%" PRId64, price->request_pico, price->search_pico);
+}
+
 static void put_model(struct buffer *out, const struct model *model)
 {
     json_put_string(out, model->provider);
@@ -342,11 +373,12 @@ static void put_model(struct buffer *out, const struct model *model)
                   model->max_input_tokens, model->max_output_tokens);
     if (is_dated(model))
         buffer_printf(out, " [%" PRId64 " %" PRId64 "]", model->from_s, model->until_s);
-    for (int tier = 0; tier < model->price.tier_count; tier++) {
-        buffer_printf(out, " >%" PRId64, model->price.tiers[tier].above_input_tokens);
-        for (int bucket = 0; bucket < BUCKET_COUNT; bucket++) {
-            buffer_printf(out, " %" PRId64, model->price.tiers[tier].rates.pico[bucket]);
-        }
+    put_price(out, &model->price);
+    for (int service = 0; service < SERVICE_COUNT; service++) {
+        if (model->price.services[service] == NULL)
+            continue;
+        buffer_printf(out, " %s", service_name((enum service)service));
+        put_price(out, model->price.services[service]);
     }
     buffer_put_byte(out, '\n');
 }

@@ -14,6 +14,7 @@
 
 #define FORMAT        1
 #define RATE_DECIMALS 6
+#define FEE_DECIMALS  12
 #define TOKENS_MOST   1000000000000
 
 static const struct text FILE_MEMBERS[] = {TEXT("format"), TEXT("source"), TEXT("models"),
@@ -21,16 +22,25 @@ static const struct text FILE_MEMBERS[] = {TEXT("format"), TEXT("source"), TEXT(
 static const struct text RECORD_MEMBERS[] = {
     TEXT("provider"),  TEXT("name"),      TEXT("aliases"),    TEXT("kind"),
     TEXT("reasoning"), TEXT("max_input"), TEXT("max_output"), TEXT("from"),
-    TEXT("until"),     TEXT("tiers"),     TEXT_NONE};
-static const struct text TIER_MEMBERS[] = {
-    TEXT("above"),       TEXT("input"),          TEXT("cached_input"),
-    TEXT("cache_write"), TEXT("cache_write_1h"), TEXT("audio_input"),
-    TEXT("output"),      TEXT("audio_output"),   TEXT_NONE};
+    TEXT("until"),     TEXT("tiers"),     TEXT("flex"),       TEXT("priority"),
+    TEXT("batch"),     TEXT("request"),   TEXT("search"),     TEXT_NONE};
+static const struct text TIER_MEMBERS[] = {TEXT("above"),
+                                           TEXT("input"),
+                                           TEXT("cached_input"),
+                                           TEXT("cache_write"),
+                                           TEXT("cache_write_1h"),
+                                           TEXT("audio_input"),
+                                           TEXT("cached_audio"),
+                                           TEXT("image_input"),
+                                           TEXT("output"),
+                                           TEXT("reasoning"),
+                                           TEXT("audio_output"),
+                                           TEXT("image_output"),
+                                           TEXT_NONE};
 
 static const char *const KINDS[] = {
     [MODEL_CHAT] = "chat", [MODEL_EMBEDDING] = "embedding", [MODEL_OTHER] = "other"};
 
-/* Two prices of one bucket: the dearer counts, as usage does not tell them apart. */
 static const struct {
     struct text name;
     enum bucket bucket;
@@ -38,10 +48,14 @@ static const struct {
     {TEXT("input"), BUCKET_INPUT},
     {TEXT("cached_input"), BUCKET_CACHED_INPUT},
     {TEXT("cache_write"), BUCKET_CACHE_WRITE},
-    {TEXT("cache_write_1h"), BUCKET_CACHE_WRITE},
+    {TEXT("cache_write_1h"), BUCKET_CACHE_WRITE_1H},
     {TEXT("audio_input"), BUCKET_AUDIO_INPUT},
+    {TEXT("cached_audio"), BUCKET_CACHED_AUDIO},
+    {TEXT("image_input"), BUCKET_IMAGE_INPUT},
     {TEXT("output"), BUCKET_OUTPUT},
+    {TEXT("reasoning"), BUCKET_REASONING},
     {TEXT("audio_output"), BUCKET_AUDIO_OUTPUT},
+    {TEXT("image_output"), BUCKET_IMAGE_OUTPUT},
 };
 #define RATE_COUNT (sizeof(RATES) / sizeof(RATES[0]))
 
@@ -98,9 +112,9 @@ static bool read_name(struct json_value value, struct arena *arena, struct text 
     return true;
 }
 
-static size_t count_elements(struct json_value array)
+size_t catalog_count(struct json_value whole)
 {
-    struct json_walk walk = json_walk(array);
+    struct json_walk walk = json_walk(whole);
     struct text name;
     struct json_value element;
     size_t count = 0;
@@ -124,7 +138,7 @@ static bool read_names(struct json_value record, struct arena *arena, struct cat
     if (value.kind != JSON_ARRAY) {
         return fault_set(fault, "\"aliases\" is a list of names");
     }
-    struct text *aliases = arena_new(arena, (count_elements(value) + 1) * sizeof(*aliases));
+    struct text *aliases = arena_new(arena, (catalog_count(value) + 1) * sizeof(*aliases));
     out->aliases = aliases;
     struct json_walk walk = json_walk(value);
     struct text name;
@@ -173,15 +187,21 @@ static bool read_tokens(struct json_value object, struct text name, int64_t leas
 void catalog_fill_rates(struct rates *rates)
 {
     static const enum bucket parent[BUCKET_COUNT] = {
-        [BUCKET_INPUT] = BUCKET_INPUT,       [BUCKET_CACHED_INPUT] = BUCKET_INPUT,
-        [BUCKET_CACHE_WRITE] = BUCKET_INPUT, [BUCKET_AUDIO_INPUT] = BUCKET_INPUT,
-        [BUCKET_OUTPUT] = BUCKET_OUTPUT,     [BUCKET_AUDIO_OUTPUT] = BUCKET_OUTPUT,
+        [BUCKET_INPUT] = BUCKET_INPUT,         [BUCKET_CACHED_INPUT] = BUCKET_INPUT,
+        [BUCKET_CACHE_WRITE] = BUCKET_INPUT,   [BUCKET_CACHE_WRITE_1H] = BUCKET_CACHE_WRITE,
+        [BUCKET_AUDIO_INPUT] = BUCKET_INPUT,   [BUCKET_CACHED_AUDIO] = BUCKET_CACHED_INPUT,
+        [BUCKET_IMAGE_INPUT] = BUCKET_INPUT,   [BUCKET_OUTPUT] = BUCKET_OUTPUT,
+        [BUCKET_REASONING] = BUCKET_OUTPUT,    [BUCKET_AUDIO_OUTPUT] = BUCKET_OUTPUT,
+        [BUCKET_IMAGE_OUTPUT] = BUCKET_OUTPUT,
     };
+    /* a parent comes before its children */
     for (int bucket = 0; bucket < BUCKET_COUNT; bucket++) {
         if (rates->pico[bucket] == RATE_UNSET) {
             rates->pico[bucket] = rates->pico[parent[bucket]];
         }
     }
+    if (rates->pico[BUCKET_CACHE_WRITE_1H] < rates->pico[BUCKET_CACHE_WRITE])
+        rates->pico[BUCKET_CACHE_WRITE_1H] = rates->pico[BUCKET_CACHE_WRITE];
 }
 
 static bool read_rates(struct json_value tier, enum model_kind kind, struct rates *rates,
@@ -203,8 +223,7 @@ static bool read_rates(struct json_value tier, enum model_kind kind, struct rate
                              "%d decimals)",
                              TEXT_ARG(RATES[at].name), RATE_DECIMALS);
         }
-        int64_t *rate = &rates->pico[RATES[at].bucket];
-        *rate = pico > *rate ? pico : *rate;
+        rates->pico[RATES[at].bucket] = pico;
     }
     if (kind == MODEL_EMBEDDING && rates->pico[BUCKET_OUTPUT] == RATE_UNSET) {
         rates->pico[BUCKET_OUTPUT] = 0;
@@ -239,12 +258,11 @@ static bool read_tier(struct json_value value, enum model_kind kind, struct pric
     return read_rates(value, kind, &price->tiers[tier].rates, fault);
 }
 
-static bool read_tiers(struct json_value record, enum model_kind kind, struct price *price,
+static bool read_tiers(struct json_value tiers, enum model_kind kind, struct price *price,
                        struct fault *fault)
 {
-    struct json_value tiers;
-    if (!json_member(record, TEXT("tiers"), &tiers) || tiers.kind != JSON_ARRAY) {
-        return fault_set(fault, "\"tiers\", a list, is needed");
+    if (tiers.kind != JSON_ARRAY) {
+        return fault_set(fault, "a list of tiers is needed");
     }
     struct json_walk walk = json_walk(tiers);
     struct text name;
@@ -254,7 +272,51 @@ static bool read_tiers(struct json_value record, enum model_kind kind, struct pr
             return fault_prefix(fault, "tier %d", price->tier_count);
         }
     }
-    return price->tier_count > 0 ? true : fault_set(fault, "\"tiers\" is empty");
+    return price->tier_count > 0 ? true : fault_set(fault, "there is no tier");
+}
+
+/* An optional fee in USD. */
+static bool read_fee(struct json_value record, struct text name, int64_t *pico, struct fault *fault)
+{
+    struct json_value value;
+    if (!json_member(record, name, &value) ||
+        (value.kind == JSON_NUMBER &&
+         money_parse_scaled(value.raw, FEE_DECIMALS, PRICE_MOST_FEE_PICO, pico)))
+        return true;
+    return fault_set(fault, "\"%.*s\" is not a fee (USD, 0 to 1000, at most %d decimals)",
+                     TEXT_ARG(name), FEE_DECIMALS);
+}
+
+/* The prices of the other service tiers; fees are the same. */
+static bool read_services(struct json_value record, enum model_kind kind, struct arena *arena,
+                          struct price *price, struct fault *fault)
+{
+    struct json_value tiers;
+    for (int service = SERVICE_STANDARD + 1; service < SERVICE_COUNT; service++) {
+        const char *name = service_name((enum service)service);
+        if (!json_member(record, text_of(name), &tiers))
+            continue;
+        struct price *own = arena_new(arena, sizeof(*own));
+        if (!read_tiers(tiers, kind, own, fault))
+            return fault_prefix(fault, "\"%s\"", name);
+        own->request_pico = price->request_pico;
+        own->search_pico = price->search_pico;
+        price->services[service] = own;
+    }
+    return true;
+}
+
+static bool read_price(struct json_value record, enum model_kind kind, struct arena *arena,
+                       struct price *price, struct fault *fault)
+{
+    struct json_value tiers;
+    if (!json_member(record, TEXT("tiers"), &tiers))
+        return fault_set(fault, "\"tiers\", a list, is needed");
+    if (!read_tiers(tiers, kind, price, fault))
+        return fault_prefix(fault, "\"tiers\"");
+    return read_fee(record, TEXT("request"), &price->request_pico, fault) &&
+           read_fee(record, TEXT("search"), &price->search_pico, fault) &&
+           read_services(record, kind, arena, price, fault);
 }
 
 static bool read_traits(struct json_value record, struct arena *arena, struct model *model,
@@ -315,7 +377,7 @@ static bool read_record(struct json_value value, size_t number, struct arena *ar
     }
     if (check_object(value, RECORD_MEMBERS, fault) && read_names(value, arena, record, fault) &&
         read_traits(value, arena, model, fault) && read_period(value, arena, model, fault) &&
-        read_tiers(value, model->kind, &model->price, fault)) {
+        read_price(value, model->kind, arena, &model->price, fault)) {
         return true;
     }
     return fault_prefix(fault, "record %zu (%.*s)", number, TEXT_ARG(model->name));
@@ -421,7 +483,7 @@ static bool read_own(struct json_value file, struct arena *arena, struct catalog
     if (!read_head(file, &models, fault)) {
         return false;
     }
-    struct catalog_record *read = arena_new(arena, (count_elements(models) + 1) * sizeof(*read));
+    struct catalog_record *read = arena_new(arena, (catalog_count(models) + 1) * sizeof(*read));
     struct json_walk walk = json_walk(models);
     struct text name;
     struct json_value value;

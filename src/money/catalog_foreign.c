@@ -26,39 +26,49 @@ static const struct {
     {TEXT("input_cost_per_token_cache_hit"), BUCKET_CACHED_INPUT, SETS},
     {TEXT("explicit_cache_read_input_token_cost"), BUCKET_CACHED_INPUT, SETS},
     {TEXT("cache_creation_input_token_cost"), BUCKET_CACHE_WRITE, SETS},
-    {TEXT("cache_creation_input_token_cost_above_1hr"), BUCKET_CACHE_WRITE, SETS},
-    {TEXT("cache_creation_input_token_cost_above_12hr"), BUCKET_CACHE_WRITE, SETS},
+    {TEXT("cache_creation_input_token_cost_above_1hr"), BUCKET_CACHE_WRITE_1H, SETS},
+    {TEXT("cache_creation_input_token_cost_above_12hr"), BUCKET_CACHE_WRITE_1H, SETS},
     {TEXT("input_cost_per_audio_token"), BUCKET_AUDIO_INPUT, SETS},
     {TEXT("output_cost_per_audio_token"), BUCKET_AUDIO_OUTPUT, SETS},
-    {TEXT("output_cost_per_reasoning_token"), BUCKET_OUTPUT, SETS},
-    {TEXT("cache_read_input_audio_token_cost"), BUCKET_AUDIO_INPUT, WITHIN},
+    {TEXT("output_cost_per_reasoning_token"), BUCKET_REASONING, SETS},
+    {TEXT("cache_read_input_audio_token_cost"), BUCKET_CACHED_AUDIO, SETS},
+    {TEXT("input_cost_per_image_token"), BUCKET_IMAGE_INPUT, SETS},
+    {TEXT("output_cost_per_image_token"), BUCKET_IMAGE_OUTPUT, SETS},
     {TEXT("cache_read_input_image_token_cost"), BUCKET_INPUT, WITHIN},
     {TEXT("cache_creation_input_audio_token_cost"), BUCKET_CACHE_WRITE, WITHIN},
-    {TEXT("input_cost_per_image_token"), BUCKET_INPUT, WITHIN},
     {TEXT("input_cost_per_video_token"), BUCKET_INPUT, WITHIN},
-    {TEXT("output_cost_per_image_token"), BUCKET_OUTPUT, WITHIN},
     {TEXT("output_cost_per_video_token"), BUCKET_OUTPUT, WITHIN},
 };
 #define RATE_COUNT  (sizeof(RATES) / sizeof(RATES[0]))
 #define RATE_INPUT  0
 #define RATE_OUTPUT 1
 
-/* Prices of service tiers and batches: dearer tiers are refused, cheaper ones booked in full. */
-static const struct text SERVICE_TIERS[] = {TEXT("_batches"),  TEXT("_flex"),
-                                            TEXT("_priority"), TEXT("_ultrafast"),
-                                            TEXT("_balanced"), TEXT("_decisions")};
+/* The ends of the names of prices of service tiers; those of SERVICE_COUNT are not priced. */
+static const struct {
+    struct text end;
+    int service;
+} SERVICE_ENDS[] = {
+    {TEXT("_flex"), SERVICE_FLEX},      {TEXT("_priority"), SERVICE_PRIORITY},
+    {TEXT("_batches"), SERVICE_BATCH},  {TEXT("_ultrafast"), SERVICE_COUNT},
+    {TEXT("_balanced"), SERVICE_COUNT}, {TEXT("_decisions"), SERVICE_COUNT},
+};
+
+#define REQUEST_FEE TEXT("input_cost_per_request")
+#define SEARCH_FEES TEXT("search_context_cost_per_query") /* by the size of the context */
 
 /* Fees of tools that a request asks for, and prices in another currency than dollars. */
-static const struct text NOT_COUNTED[] = {TEXT("search_context_cost_per_query"),
-                                          TEXT("google_maps_grounding_cost_per_query"),
-                                          TEXT("code_interpreter_cost_per_session"),
-                                          TEXT("file_search_cost_per_1k_calls"),
-                                          TEXT("file_search_cost_per_gb_per_day"),
-                                          TEXT("vector_store_cost_per_gb_per_day"),
-                                          TEXT("computer_use_input_cost_per_1k_tokens"),
-                                          TEXT("computer_use_output_cost_per_1k_tokens"),
-                                          TEXT("input_dbu_cost_per_token"),
-                                          TEXT("output_dbu_cost_per_token")};
+static const struct text NOT_COUNTED[] = {
+    SEARCH_FEES,
+    TEXT("google_maps_grounding_cost_per_query"),
+    TEXT("code_interpreter_cost_per_session"),
+    TEXT("file_search_cost_per_1k_calls"),
+    TEXT("file_search_cost_per_gb_per_day"),
+    TEXT("vector_store_cost_per_gb_per_day"),
+    TEXT("computer_use_input_cost_per_1k_tokens"),
+    TEXT("computer_use_output_cost_per_1k_tokens"),
+    TEXT("input_dbu_cost_per_token"),
+    TEXT("output_dbu_cost_per_token"),
+};
 
 /* Their tool is used by every call, asked for or not. */
 static const struct text ALWAYS_SEARCH[] = {TEXT("*search*"), TEXT("*sonar*")};
@@ -97,8 +107,9 @@ static const char *const LEFT_OUT[LEFT_OUT_COUNT] = {
 struct sheet {
     int count;
     int64_t above[PRICE_MAX_TIERS];
-    int64_t pico[PRICE_MAX_TIERS][RATE_COUNT];
-    bool more; /* costs more than this sheet can say */
+    int64_t pico[SERVICE_COUNT][PRICE_MAX_TIERS][RATE_COUNT];
+    int64_t request, search; /* fees; 0: none */
+    bool more;               /* costs more than this sheet can say */
 };
 
 struct reading {
@@ -144,14 +155,16 @@ static int find_tier(struct sheet *sheet, int64_t above)
         return at;
     if (sheet->count == PRICE_MAX_TIERS)
         return -1;
-    for (int later = sheet->count; later > at; later--) {
-        sheet->above[later] = sheet->above[later - 1];
-        memcpy(sheet->pico[later], sheet->pico[later - 1], sizeof(sheet->pico[0]));
-    }
-    sheet->count++;
+    size_t later = (size_t)(sheet->count - at);
+    memmove(&sheet->above[at + 1], &sheet->above[at], later * sizeof(sheet->above[0]));
     sheet->above[at] = above;
-    for (size_t rate = 0; rate < RATE_COUNT; rate++)
-        sheet->pico[at][rate] = RATE_UNSET;
+    sheet->count++;
+    for (int service = 0; service < SERVICE_COUNT; service++) {
+        int64_t(*tiers)[RATE_COUNT] = sheet->pico[service];
+        memmove(&tiers[at + 1], &tiers[at], later * sizeof(tiers[0]));
+        for (size_t rate = 0; rate < RATE_COUNT; rate++)
+            tiers[at][rate] = RATE_UNSET;
+    }
     return at;
 }
 
@@ -183,13 +196,17 @@ static bool is_among(struct text name, const struct text *list, size_t count)
     return false;
 }
 
-static bool is_service_tier(struct text name)
+/* Cuts the end that names a service off the name. */
+static int cut_service(struct text *name)
 {
-    for (size_t at = 0; at < sizeof(SERVICE_TIERS) / sizeof(SERVICE_TIERS[0]); at++) {
-        if (text_ends(name, SERVICE_TIERS[at]))
-            return true;
+    for (size_t at = 0; at < sizeof(SERVICE_ENDS) / sizeof(SERVICE_ENDS[0]); at++) {
+        struct text end = SERVICE_ENDS[at].end;
+        if (!text_ends(*name, end))
+            continue;
+        *name = text_slice(*name, 0, name->size - end.size);
+        return SERVICE_ENDS[at].service;
     }
-    return false;
+    return SERVICE_STANDARD;
 }
 
 static bool is_zero(struct json_value value)
@@ -214,37 +231,67 @@ static bool costs_more(struct text model, struct text member, struct json_value 
 {
     bool price = text_find(member, TEXT("cost"), 0) != SIZE_MAX ||
                  text_find(member, TEXT("pric"), 0) != SIZE_MAX;
-    if (!price || is_zero(value) || is_service_tier(member))
+    if (!price || is_zero(value) || cut_service(&member) != SERVICE_STANDARD)
         return false;
     return always_searches(model) ||
            !is_among(member, NOT_COUNTED, sizeof(NOT_COUNTED) / sizeof(NOT_COUNTED[0]));
+}
+
+static bool read_pico(struct json_value value, struct text member, int64_t most, int64_t *pico,
+                      struct fault *fault)
+{
+    if (value.kind == JSON_NUMBER && money_parse_scaled_up(value.raw, TOKEN_DECIMALS, most, pico))
+        return true;
+    return fault_set(fault, "\"%.*s\" is not a price (USD %s)",
+                     TEXT_ARG(text_slice(member, 0, 100)),
+                     most == PRICE_MOST_PICO ? "per token, 0 to 1" : "0 to 1000");
+}
+
+/* The dearest; what makes no sense is no fee. */
+static void read_search_fees(struct sheet *sheet, struct json_value fees)
+{
+    struct json_walk walk = json_walk(fees);
+    struct json_value fee;
+    int64_t pico = 0;
+    while (fees.kind == JSON_OBJECT && json_next(&walk, NULL, &fee)) {
+        if (read_pico(fee, SEARCH_FEES, PRICE_MOST_FEE_PICO, &pico, NULL) && pico > sheet->search)
+            sheet->search = pico;
+    }
+}
+
+static bool read_other(struct sheet *sheet, struct text member, struct json_value value,
+                       struct text model, struct fault *fault)
+{
+    if (text_equal(member, REQUEST_FEE) && value.kind != JSON_NULL)
+        return read_pico(value, member, PRICE_MOST_FEE_PICO, &sheet->request, fault);
+    if (text_equal(member, SEARCH_FEES))
+        read_search_fees(sheet, value);
+    sheet->more = sheet->more || costs_more(model, member, value);
+    return true;
 }
 
 static bool read_price(struct sheet *sheet, struct text member, struct json_value value,
                        struct text model, struct fault *fault)
 {
     struct text name = member;
+    int service = cut_service(&name);
     int64_t above = cut_threshold(&name);
     int rate = find_rate(name);
-    if (rate < 0) {
-        sheet->more = sheet->more || costs_more(model, member, value);
-        return true;
-    }
-    if (value.kind == JSON_NULL)
+    if (rate < 0)
+        return read_other(sheet, member, value, model, fault);
+    if (value.kind == JSON_NULL || service == SERVICE_COUNT)
         return true;
     int64_t pico = 0;
-    if (value.kind != JSON_NUMBER ||
-        !money_parse_scaled_up(value.raw, TOKEN_DECIMALS, PRICE_MOST_PICO, &pico))
-        return fault_set(fault, "\"%.*s\" is not a price (USD per token, 0 to 1)",
-                         TEXT_ARG(text_slice(member, 0, 100)));
+    if (!read_pico(value, member, PRICE_MOST_PICO, &pico, fault))
+        return false;
     int tier = find_tier(sheet, above);
     if (tier < 0) {
         sheet->more = true;
         return true;
     }
-    if (sheet->pico[tier][rate] != RATE_UNSET)
+    if (sheet->pico[service][tier][rate] != RATE_UNSET)
         return fault_set(fault, "\"%.*s\" stands twice", TEXT_ARG(member));
-    sheet->pico[tier][rate] = pico;
+    sheet->pico[service][tier][rate] = pico;
     return true;
 }
 
@@ -266,10 +313,28 @@ static bool read_sheet(struct json_value record, struct text model, struct arena
 /* What a tier does not say holds as in the one below it. */
 static void inherit(struct sheet *sheet)
 {
+    int64_t(*tiers)[RATE_COUNT] = sheet->pico[SERVICE_STANDARD];
     for (int tier = 1; tier < sheet->count; tier++) {
         for (size_t rate = 0; rate < RATE_COUNT; rate++) {
-            if (sheet->pico[tier][rate] == RATE_UNSET)
-                sheet->pico[tier][rate] = sheet->pico[tier - 1][rate];
+            if (tiers[tier][rate] == RATE_UNSET)
+                tiers[tier][rate] = tiers[tier - 1][rate];
+        }
+    }
+}
+
+/* What the price of a service does not say is no cheaper than the standard one, which holds already
+ * for all tiers; nor, in a dearer service, than in the tier below. */
+static void inherit_service(struct sheet *sheet, int service)
+{
+    int64_t(*tiers)[RATE_COUNT] = sheet->pico[service];
+    for (int tier = 0; tier < sheet->count; tier++) {
+        for (size_t rate = 0; rate < RATE_COUNT; rate++) {
+            if (tiers[tier][rate] != RATE_UNSET)
+                continue;
+            int64_t below = tier > 0 && service == SERVICE_PRIORITY ? tiers[tier - 1][rate] : -1;
+            int64_t standard = sheet->pico[SERVICE_STANDARD][tier][rate];
+            bool parents = service == SERVICE_PRIORITY && tier == 0; /* catalog_fill_rates */
+            tiers[tier][rate] = parents || below > standard ? below : standard;
         }
     }
 }
@@ -292,20 +357,45 @@ static bool make_rates(const int64_t pico[RATE_COUNT], struct rates *rates)
     return true;
 }
 
-static enum left_out make_price(struct sheet *sheet, enum model_kind kind, struct price *price)
+/* Embeddings need no price of output. */
+static bool has_price(struct sheet *sheet, enum model_kind kind, int service)
 {
-    if (kind == MODEL_EMBEDDING && sheet->pico[0][RATE_OUTPUT] == RATE_UNSET)
-        sheet->pico[0][RATE_OUTPUT] = 0;
-    if (sheet->pico[0][RATE_INPUT] == RATE_UNSET || sheet->pico[0][RATE_OUTPUT] == RATE_UNSET)
+    int64_t *pico = sheet->pico[service][0];
+    if (kind == MODEL_EMBEDDING && pico[RATE_OUTPUT] == RATE_UNSET)
+        pico[RATE_OUTPUT] = 0;
+    return pico[RATE_INPUT] != RATE_UNSET && pico[RATE_OUTPUT] != RATE_UNSET;
+}
+
+static bool make_tiers(const struct sheet *sheet, int service, struct price *price)
+{
+    price->tier_count = sheet->count;
+    price->request_pico = sheet->request;
+    price->search_pico = sheet->search;
+    for (int tier = 0; tier < sheet->count; tier++) {
+        price->tiers[tier].above_input_tokens = sheet->above[tier];
+        if (!make_rates(sheet->pico[service][tier], &price->tiers[tier].rates))
+            return false;
+    }
+    return true;
+}
+
+static enum left_out make_price(struct sheet *sheet, enum model_kind kind, struct arena *arena,
+                                struct price *price)
+{
+    if (!has_price(sheet, kind, SERVICE_STANDARD))
         return NO_TOKEN_PRICE;
     if (sheet->more)
         return MORE_THAN_TOKENS;
     inherit(sheet);
-    price->tier_count = sheet->count;
-    for (int tier = 0; tier < sheet->count; tier++) {
-        price->tiers[tier].above_input_tokens = sheet->above[tier];
-        if (!make_rates(sheet->pico[tier], &price->tiers[tier].rates))
-            return MORE_THAN_TOKENS;
+    if (!make_tiers(sheet, SERVICE_STANDARD, price))
+        return MORE_THAN_TOKENS;
+    for (int service = SERVICE_STANDARD + 1; service < SERVICE_COUNT; service++) {
+        if (!has_price(sheet, kind, service))
+            continue;
+        struct price *own = arena_new(arena, sizeof(*own));
+        inherit_service(sheet, service);
+        if (make_tiers(sheet, service, own))
+            price->services[service] = own;
     }
     return TAKEN;
 }
@@ -437,7 +527,7 @@ static bool read_record(struct reading *reading, struct text key, struct json_va
     }
     if (!read_sheet(value, key, reading->arena, &sheet, fault))
         return false;
-    enum left_out left_out = make_price(&sheet, model->kind, &model->price);
+    enum left_out left_out = make_price(&sheet, model->kind, reading->arena, &model->price);
     if (left_out != TAKEN) {
         reading->left_out[left_out]++;
         return true;
@@ -446,7 +536,8 @@ static bool read_record(struct reading *reading, struct text key, struct json_va
     model->reasoning =
         (json_member(value, TEXT("supports_reasoning"), &reasoning) &&
          reasoning.kind == JSON_TRUE) ||
-        sheet.pico[0][find_rate(TEXT("output_cost_per_reasoning_token"))] != RATE_UNSET;
+        sheet.pico[SERVICE_STANDARD][0][find_rate(TEXT("output_cost_per_reasoning_token"))] !=
+            RATE_UNSET;
     name_record(&record, key, theirs, reading->arena);
     keep(reading, &record);
     return true;
@@ -493,22 +584,11 @@ static struct text make_note(const struct reading *reading)
     return note;
 }
 
-static size_t count_members(struct json_value object)
-{
-    struct json_walk walk = json_walk(object);
-    struct text name;
-    struct json_value value;
-    size_t count = 0;
-    while (json_next(&walk, &name, &value))
-        count++;
-    return count;
-}
-
 bool catalog_foreign_read(struct json_value file, struct arena *arena,
                           struct catalog_records *records, struct fault *fault)
 {
     struct reading reading = {.arena = arena};
-    reading.records = arena_new(arena, count_members(file) * sizeof(*reading.records));
+    reading.records = arena_new(arena, catalog_count(file) * sizeof(*reading.records));
     bool fine = read_all(&reading, file, fault);
     table_close(&reading.taken);
     buffer_close(&reading.key);

@@ -1,10 +1,10 @@
 /*
  * The price function and its inverse.
  *
- * Why a cost never exceeds its bound: the bound takes, among the tiers the bounded input can
- * reach (the call's own is one of them), the one that makes it largest; there every input token
- * is at the dearest input rate and every output token at the dearest output rate; and both are
- * rounded the same way, once.
+ * Why a cost never exceeds its bound: the bound takes, among the services that may be billed and
+ * the tiers the bounded input can reach (the call's own are among them), those that make it
+ * largest; there every input token is at the dearest input rate and every output token at the
+ * dearest output rate; and both are rounded the same way, once.
  */
 #include "money/price.h"
 
@@ -32,10 +32,74 @@ static struct money round_up(__int128 pico)
     return (struct money){(int64_t)((pico + PICO_PER_NANO - 1) / PICO_PER_NANO)};
 }
 
+/* ---- services ---- */
+
+static const struct {
+    struct text name;
+    enum service service;
+} SERVICES[] = {
+    {TEXT("default"), SERVICE_STANDARD},
+    {TEXT("standard"), SERVICE_STANDARD},
+    {TEXT("standard_only"), SERVICE_STANDARD}, /* Anthropic */
+    {TEXT("on_demand"), SERVICE_STANDARD},     /* Groq */
+    {TEXT("flex"), SERVICE_FLEX},
+    {TEXT("priority"), SERVICE_PRIORITY},
+    {TEXT("fast"), SERVICE_PRIORITY}, /* OpenAI's newer name for it, at the same price */
+    {TEXT("batch"), SERVICE_BATCH},
+};
+
+bool service_named(struct text name, enum service *service)
+{
+    for (size_t at = 0; at < sizeof(SERVICES) / sizeof(SERVICES[0]); at++) {
+        if (text_equal(SERVICES[at].name, name)) {
+            *service = SERVICES[at].service;
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *service_name(enum service service)
+{
+    static const char *const names[] = {"standard", "flex", "priority", "batch"};
+    ASSERT((unsigned)service < SERVICE_COUNT);
+    return names[service];
+}
+
+const struct price *price_of_service(const struct price *price, enum service service)
+{
+    ASSERT((unsigned)service < SERVICE_COUNT);
+    return service == SERVICE_STANDARD ? price : price->services[service];
+}
+
+/* The price of the service if its bit is set and it has one. */
+static const struct price *offered(const struct price *price, unsigned services, int service)
+{
+    bool asked = (services & SERVICE_BIT(service)) != 0;
+    return asked ? price_of_service(price, (enum service)service) : NULL;
+}
+
+/* ---- costs ---- */
+
+static bool is_output(int bucket)
+{
+    return bucket == BUCKET_OUTPUT || bucket == BUCKET_AUDIO_OUTPUT || bucket == BUCKET_REASONING ||
+           bucket == BUCKET_IMAGE_OUTPUT;
+}
+
+static bool is_audio(int bucket)
+{
+    return bucket == BUCKET_AUDIO_INPUT || bucket == BUCKET_CACHED_AUDIO ||
+           bucket == BUCKET_AUDIO_OUTPUT;
+}
+
 static int64_t total_input(const struct usage_buckets *usage)
 {
-    return usage->tokens[BUCKET_INPUT] + usage->tokens[BUCKET_CACHED_INPUT] +
-           usage->tokens[BUCKET_CACHE_WRITE] + usage->tokens[BUCKET_AUDIO_INPUT];
+    int64_t total = 0;
+    for (int bucket = 0; bucket < BUCKET_COUNT; bucket++) {
+        total += is_output(bucket) ? 0 : usage->tokens[bucket];
+    }
+    return total;
 }
 
 /* How many tiers, from the first, an input of so many tokens reaches: at least 1. */
@@ -51,32 +115,46 @@ static int tiers_reached(const struct price *price, int64_t input_tokens)
     return reached;
 }
 
+static __int128 cost_pico(const struct price *price, const struct usage_buckets *usage)
+{
+    int tier = tiers_reached(price, total_input(usage)) - 1;
+    const struct rates *rates = &price->tiers[tier].rates;
+    __int128 pico = price->request_pico + (__int128)usage->searches * price->search_pico;
+    for (int bucket = 0; bucket < BUCKET_COUNT; bucket++) {
+        pico += (__int128)usage->tokens[bucket] * rates->pico[bucket];
+    }
+    return pico;
+}
+
 struct money price_cost(const struct price *price, const struct usage_buckets *usage)
 {
     for (int bucket = 0; bucket < BUCKET_COUNT; bucket++) {
         ASSERT(usage->tokens[bucket] >= 0);
         ASSERT(usage->tokens[bucket] <= USAGE_TOKENS_MOST);
     }
-    int tier = tiers_reached(price, total_input(usage)) - 1;
-    const struct rates *rates = &price->tiers[tier].rates;
-    __int128 pico = 0;
-    for (int bucket = 0; bucket < BUCKET_COUNT; bucket++) {
-        pico += (__int128)usage->tokens[bucket] * rates->pico[bucket];
+    ASSERT(usage->searches >= 0);
+    ASSERT(usage->searches <= USAGE_TOKENS_MOST);
+    __int128 dearest = -1;
+    for (int service = 0; service < SERVICE_COUNT; service++) {
+        const struct price *of = offered(price, usage->services, service);
+        __int128 pico = of != NULL ? cost_pico(of, usage) : -1;
+        dearest = pico > dearest ? pico : dearest;
     }
-    return round_up(pico);
+    return round_up(dearest >= 0 ? dearest : cost_pico(price, usage));
 }
 
-static int64_t dearest_input(const struct rates *rates, bool audio)
-{
-    int64_t dearest = most_of(rates->pico[BUCKET_INPUT], rates->pico[BUCKET_CACHED_INPUT]);
-    dearest = most_of(dearest, rates->pico[BUCKET_CACHE_WRITE]);
-    return audio ? most_of(dearest, rates->pico[BUCKET_AUDIO_INPUT]) : dearest;
-}
+/* ---- bounds ---- */
 
-static int64_t dearest_output(const struct rates *rates, bool audio)
+/* Of the buckets of input, or of output. */
+static int64_t dearest_rate(const struct rates *rates, bool output, bool audio)
 {
-    int64_t output = rates->pico[BUCKET_OUTPUT];
-    return audio ? most_of(output, rates->pico[BUCKET_AUDIO_OUTPUT]) : output;
+    int64_t dearest = 0;
+    for (int bucket = 0; bucket < BUCKET_COUNT; bucket++) {
+        if (is_output(bucket) == output && (audio || !is_audio(bucket))) {
+            dearest = most_of(dearest, rates->pico[bucket]);
+        }
+    }
+    return dearest;
 }
 
 static void check_bound(const struct bound *bound)
@@ -97,18 +175,29 @@ static int64_t output_tokens(const struct bound *bound, int64_t max_output)
     return tokens < TOKENS_MOST ? (int64_t)tokens : TOKENS_MOST;
 }
 
-struct money price_bound(const struct price *price, const struct bound *bound, int64_t max_output)
+static __int128 bound_pico(const struct price *price, const struct bound *bound, int64_t max_output)
 {
-    check_bound(bound);
-    ASSERT(max_output >= 0);
     __int128 input = least(bound->input_tokens, TOKENS_MOST);
     __int128 output = output_tokens(bound, max_output);
     int reached = tiers_reached(price, bound->input_tokens);
     __int128 dearest = 0;
     for (int tier = 0; tier < reached; tier++) {
         const struct rates *rates = &price->tiers[tier].rates;
-        __int128 pico = input * dearest_input(rates, bound->audio) +
-                        output * dearest_output(rates, bound->audio);
+        __int128 pico = input * dearest_rate(rates, false, bound->audio) +
+                        output * dearest_rate(rates, true, bound->audio);
+        dearest = pico > dearest ? pico : dearest;
+    }
+    return dearest + price->request_pico;
+}
+
+struct money price_bound(const struct price *price, const struct bound *bound, int64_t max_output)
+{
+    check_bound(bound);
+    ASSERT(max_output >= 0);
+    __int128 dearest = bound_pico(price, bound, max_output);
+    for (int service = SERVICE_STANDARD + 1; service < SERVICE_COUNT; service++) {
+        const struct price *of = offered(price, bound->services, service);
+        __int128 pico = of != NULL ? bound_pico(of, bound, max_output) : 0;
         dearest = pico > dearest ? pico : dearest;
     }
     return round_up(dearest);
@@ -150,8 +239,8 @@ static int64_t tier_affordable(const struct rates *rates, const struct bound *bo
                                __int128 available_pico, int64_t most)
 {
     __int128 input = least(bound->input_tokens, TOKENS_MOST);
-    __int128 left = available_pico - input * dearest_input(rates, bound->audio);
-    int64_t rate = dearest_output(rates, bound->audio);
+    __int128 left = available_pico - input * dearest_rate(rates, false, bound->audio);
+    int64_t rate = dearest_rate(rates, true, bound->audio);
     if (left < 0) {
         return -1;
     }
@@ -159,6 +248,18 @@ static int64_t tier_affordable(const struct rates *rates, const struct bound *bo
         return most;
     }
     return share(bound, (int64_t)(left / rate), most);
+}
+
+/* The same for all tiers of one service's price. */
+static int64_t service_affordable(const struct price *price, const struct bound *bound,
+                                  struct money available, int64_t most)
+{
+    __int128 pico = (__int128)available.nano * PICO_PER_NANO - price->request_pico;
+    int reached = tiers_reached(price, bound->input_tokens);
+    for (int tier = 0; tier < reached && most >= 0; tier++) {
+        most = least(most, tier_affordable(&price->tiers[tier].rates, bound, pico, most));
+    }
+    return most;
 }
 
 int64_t price_affordable(const struct price *price, const struct bound *bound,
@@ -169,13 +270,10 @@ int64_t price_affordable(const struct price *price, const struct bound *bound,
     if (money_compare(available, MONEY_MOST) >= 0) {
         return most;
     }
-    __int128 pico = (__int128)available.nano * PICO_PER_NANO;
-    int reached = tiers_reached(price, bound->input_tokens);
-    for (int tier = 0; tier < reached; tier++) {
-        most = least(most, tier_affordable(&price->tiers[tier].rates, bound, pico, most));
-        if (most < 0) {
-            return -1;
-        }
+    most = service_affordable(price, bound, available, most);
+    for (int service = SERVICE_STANDARD + 1; service < SERVICE_COUNT && most >= 0; service++) {
+        const struct price *of = offered(price, bound->services, service);
+        most = of != NULL ? service_affordable(of, bound, available, most) : most;
     }
     return most;
 }

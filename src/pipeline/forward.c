@@ -159,10 +159,19 @@ static bool put_with_cost(struct call *call, const struct sse_event *event)
            forward_put_with_cost(&call->request->reply, event, meter_cost(call));
 }
 
+/* The last name counts: before it is done a provider may only hope to keep to the tier asked for.
+ */
+static void take_service(struct call *call, struct text name)
+{
+    if (name.size > 0 && !text_equal(name, call->entry.service_tier))
+        call->entry.service_tier = arena_copy(&call->arena, text_slice(name, 0, CALL_SERVICE_MOST));
+}
+
 static void take_event(struct call *call, const struct sse_event *event)
 {
     struct chunk chunk;
     chunk_read(event->data, !call->visible, &chunk);
+    take_service(call, chunk.service_tier);
     call->visible = call->visible || chunk.visible;
     call->done = call->done || chunk.done;
     bool usage_chunk = false;
@@ -395,11 +404,15 @@ static void judge_usage(struct call *call)
         call->usage_final = call->usage_final || forward_is_whole(call);
         return;
     }
+    struct answer_report answer = {.usage_result = USAGE_ABSENT};
     if (call->mode == CALL_WHOLE)
-        call->usage_result = answer_read(buffer_text(&call->answer), &call->usage, &call->is_error);
+        answer_read(buffer_text(&call->answer), &answer);
     else if (call->mode == CALL_RELAY)
-        call->usage_result = answer_scan_usage(&call->scan, &call->usage);
-    call->is_error = call->is_error || call->scan.is_error;
+        answer_scan_read(&call->scan, &answer);
+    call->usage_result = answer.usage_result;
+    call->usage = answer.usage;
+    call->is_error = answer.is_error;
+    take_service(call, answer.service_tier);
     call->usage_final = forward_is_whole(call);
 }
 

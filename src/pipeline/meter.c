@@ -1,17 +1,47 @@
 /* meter: from the usage that an upstream reported to what it costs. */
 #include "pipeline/pipeline.h"
 
-static struct usage_buckets buckets_of(const struct usage *usage)
+/* Where a part was not told apart and is dearer than the rest, all may have been it. */
+static enum bucket dearer(const struct price *price, enum bucket rest, enum bucket part, bool told)
 {
-    struct usage_buckets buckets = {{0}};
-    buckets.tokens[BUCKET_CACHED_INPUT] = usage->cached;
-    buckets.tokens[BUCKET_CACHE_WRITE] = usage->cache_write;
-    buckets.tokens[BUCKET_AUDIO_INPUT] = usage->audio_input;
-    buckets.tokens[BUCKET_INPUT] =
-        usage->prompt - usage->cached - usage->cache_write - usage->audio_input;
-    buckets.tokens[BUCKET_AUDIO_OUTPUT] = usage->audio_output;
-    buckets.tokens[BUCKET_OUTPUT] = usage->completion - usage->audio_output;
+    const int64_t *pico = price->tiers[0].rates.pico;
+    return !told && pico[part] > pico[rest] ? part : rest;
+}
+
+static enum bucket plain_output(const struct usage *usage, const struct price *price)
+{
+    enum bucket plain = dearer(price, BUCKET_OUTPUT, BUCKET_REASONING, usage->reasoning_told);
+    return dearer(price, plain, BUCKET_IMAGE_OUTPUT, usage->image_output_told);
+}
+
+static struct usage_buckets buckets_of(const struct usage *usage, const struct price *price)
+{
+    struct usage_buckets buckets = {.searches = usage->searches};
+    int64_t *tokens = buckets.tokens;
+    tokens[BUCKET_CACHED_INPUT] = usage->cached - usage->cached_audio;
+    tokens[BUCKET_CACHED_AUDIO] = usage->cached_audio;
+    tokens[BUCKET_CACHE_WRITE] = usage->cache_write_5m;
+    tokens[BUCKET_CACHE_WRITE_1H] = usage->cache_write - usage->cache_write_5m;
+    tokens[BUCKET_AUDIO_INPUT] = usage->audio_input;
+    tokens[BUCKET_IMAGE_INPUT] = usage->image_input;
+    tokens[dearer(price, BUCKET_INPUT, BUCKET_IMAGE_INPUT, usage->image_input_told)] +=
+        usage->prompt - usage->cached - usage->cache_write - usage->audio_input -
+        usage->image_input;
+    tokens[BUCKET_REASONING] = usage->reasoning;
+    tokens[BUCKET_AUDIO_OUTPUT] = usage->audio_output;
+    tokens[BUCKET_IMAGE_OUTPUT] = usage->image_output;
+    tokens[plain_output(usage, price)] +=
+        usage->completion - usage->reasoning - usage->audio_output - usage->image_output;
     return buckets;
+}
+
+/* What the answer says; where it says nothing that is priced, all that may have been. */
+static unsigned services_of(const struct call *call)
+{
+    enum service service;
+    bool told = service_named(call->entry.service_tier, &service) &&
+                price_of_service(&call->model->price, service) != NULL;
+    return told ? SERVICE_BIT(service) : call->held.services | SERVICE_BIT(SERVICE_STANDARD);
 }
 
 static bool read_dollars(const char *written, struct money *amount)
@@ -38,6 +68,7 @@ struct money meter_cost(const struct call *call)
         return cost;
     if (call->model == NULL)
         return MONEY_ZERO;
-    struct usage_buckets buckets = buckets_of(&call->usage);
+    struct usage_buckets buckets = buckets_of(&call->usage, &call->model->price);
+    buckets.services = services_of(call);
     return price_cost(&call->model->price, &buckets);
 }

@@ -38,7 +38,8 @@ void reserve_fill_ask(struct request *request, struct ask *ask)
                   .choices = body->choices,
                   .extra_output = body->extra_output,
                   .audio = body->audio,
-                  .output_free = body->endpoint == ENDPOINT_EMBEDDINGS},
+                  .output_free = body->endpoint == ENDPOINT_EMBEDDINGS,
+                  .services = request->services},
         .wanted_output = wanted_output(request),
         .named = body->max_output != BODY_ABSENT,
         .unbounded = body->unbounded_param.size > 0,
@@ -89,6 +90,7 @@ void reserve_fill_held(const struct ask *ask, const struct grant *grant, struct 
         .clamped = grant->clamped,
         .charges = charges,
         .charge_count = grant->charge_count,
+        .services = ask->bound.services,
     };
     worst_case(ask, held);
 }

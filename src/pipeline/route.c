@@ -32,18 +32,56 @@ static const struct model *find_price(const struct terms *terms, const struct up
     return model;
 }
 
+/* A fine-tuned model of a snapshot or family that has a price of its own for that. Never the price
+ * of what it was made from. */
+static const struct model *find_tuned(const struct terms *terms, const struct upstream *upstream,
+                                      struct text name, int64_t when_s)
+{
+    struct text tuned = catalog_tuned(name);
+    return tuned.size > 0 ? find_price(terms, upstream, tuned, when_s) : NULL;
+}
+
 const struct model *route_price(const struct terms *terms, const struct upstream *upstream,
                                 struct text sent, struct text asked, int64_t when_s)
 {
     /* What is sent is what is billed; a deployment's own name has no price, then what was asked
      * for has to tell. */
     const struct model *model = find_price(terms, upstream, sent, when_s);
+    if (model == NULL)
+        model = find_tuned(terms, upstream, sent, when_s);
     if (model != NULL || text_equal(sent, asked))
         return model;
-    return find_price(terms, upstream, asked, when_s);
+    model = find_price(terms, upstream, asked, when_s);
+    return model != NULL ? model : find_tuned(terms, upstream, asked, when_s);
 }
 
 /* The price in force now holds for the whole call. */
+/* ---- service tiers ---- */
+
+/* What may be billed for it: who asks for a tier may get the standard one instead, and who leaves
+ * the choice to the provider gets what the operator says its project is set to. False: a tier
+ * without a known price. */
+static bool find_services(const struct request *request, unsigned *services)
+{
+    struct text asked = request->body.service_tier;
+    enum service service = request->upstream->service;
+    if (asked.size > 0 && !text_equal(asked, TEXT("auto")) && !service_named(asked, &service))
+        return false;
+    *services = SERVICE_BIT(SERVICE_STANDARD) | SERVICE_BIT(service);
+    if (service == SERVICE_STANDARD || service == SERVICE_FLEX) /* flex is no dearer */
+        return true;
+    return request->model != NULL && price_of_service(&request->model->price, service) != NULL;
+}
+
+static void choose_services(struct request *request)
+{
+    struct body *body = &request->body;
+    if (find_services(request, &request->services) || body->unbounded_param.size > 0)
+        return;
+    body->unbounded_param = TEXT("service_tier");
+    body->unbounded_why = "This service tier has no known price for this model.";
+}
+
 static void price_request(struct request *request, struct text asked)
 {
     const struct terms *terms = request->terms;
@@ -53,6 +91,7 @@ static void price_request(struct request *request, struct text asked)
     if (request->model == NULL)
         request->model =
             catalog_find(terms->catalog, CATALOG_STAND_IN_PROVIDER, CATALOG_STAND_IN_NAME, now_s);
+    choose_services(request);
 }
 
 bool route_find(struct request *request)

@@ -246,7 +246,9 @@ static void change_payer(struct call *call, struct payer *payer)
     arena_close(&call->payer_arena);
     call->payer_arena = payer->arena;
     payer->arena = (struct arena){0};
+    struct text service_tier = call->entry.service_tier;
     call->entry = payer->entry;
+    call->entry.service_tier = service_tier;
     call->held = payer->held;
     payer->held.hold = 0;
     call->taken_over = true;

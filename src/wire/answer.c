@@ -2,7 +2,7 @@
 #include "wire/find.h"
 #include "wire/usage.h"
 
-#define NAME_MOST 64 /* longer than any name looked for with all its letters escaped */
+#define NAME_MOST 80 /* longer than any name looked for with all its letters escaped */
 
 enum state {
     STATE_START,  /* before the first byte of the answer */
@@ -15,21 +15,35 @@ enum state {
     STATE_END,    /* behind the outermost object, or there is none */
 };
 
-enum member { MEMBER_OTHER, MEMBER_USAGE, MEMBER_MODEL, MEMBER_ERROR };
+enum member { MEMBER_OTHER, MEMBER_USAGE, MEMBER_MODEL, MEMBER_TIER, MEMBER_ERROR };
 
 static bool is_white(char byte)
 {
     return byte == ' ' || byte == '\n' || byte == '\r' || byte == '\t';
 }
 
+/* Where the member's value is kept; NULL: nowhere. */
+static struct buffer *place_of(struct answer_scan *scan, enum member member)
+{
+    switch (member) {
+    case MEMBER_USAGE:
+        return &scan->usage_raw;
+    case MEMBER_MODEL:
+        return &scan->model_raw;
+    case MEMBER_TIER:
+        return &scan->tier_raw;
+    default:
+        return NULL;
+    }
+}
+
 static void keep(struct answer_scan *scan, struct text bytes)
 {
-    struct buffer *kept = scan->member == MEMBER_USAGE ? &scan->usage_raw : &scan->model_raw;
+    struct buffer *kept = place_of(scan, (enum member)scan->member);
 
-    if (scan->member != MEMBER_USAGE && scan->member != MEMBER_MODEL) {
-        return;
+    if (kept != NULL) {
+        buffer_put(kept, text_slice(bytes, 0, ANSWER_MOST_KEPT - kept->size));
     }
-    buffer_put(kept, text_slice(bytes, 0, ANSWER_MOST_KEPT - kept->size));
 }
 
 /* The white space between the value and the comma is none of it. */
@@ -40,17 +54,25 @@ static void trim(struct buffer *kept)
     }
 }
 
-static enum member member_called(const struct answer_scan *scan)
+static enum member member_called(struct answer_scan *scan)
 {
-    struct text name = buffer_text(&scan->name);
+    static const struct {
+        struct text name;
+        enum member member;
+    } names[] = {
+        {TEXT("usage"), MEMBER_USAGE},
+        {TEXT("model"), MEMBER_MODEL},
+        {TEXT("service_tier"), MEMBER_TIER},
+        {TEXT("error"), MEMBER_ERROR},
+    };
 
-    if (json_name_equal(name, TEXT("usage")) && scan->usage_raw.size == 0) {
-        return MEMBER_USAGE;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (json_name_equal(buffer_text(&scan->name), names[i].name)) {
+            const struct buffer *kept = place_of(scan, names[i].member);
+            return kept == NULL || kept->size == 0 ? names[i].member : MEMBER_OTHER;
+        }
     }
-    if (json_name_equal(name, TEXT("model")) && scan->model_raw.size == 0) {
-        return MEMBER_MODEL;
-    }
-    return json_name_equal(name, TEXT("error")) ? MEMBER_ERROR : MEMBER_OTHER;
+    return MEMBER_OTHER;
 }
 
 /* Passes what is inside a string; returns how much, the closing quote included if it came. */
@@ -164,6 +186,7 @@ static size_t in_value(struct answer_scan *scan, struct text rest)
     if (ended) {
         trim(&scan->usage_raw);
         trim(&scan->model_raw);
+        trim(&scan->tier_raw);
     }
     return at;
 }
@@ -199,44 +222,70 @@ void answer_scan_feed(struct answer_scan *scan, struct text piece)
     }
 }
 
-enum usage_result answer_scan_usage(const struct answer_scan *scan, struct usage *usage)
+/* The inside of a string; of what is none, TEXT_NONE. */
+static struct text inside(struct json_value value)
+{
+    return value.kind == JSON_STRING ? text_slice(value.raw, 1, value.raw.size - 1) : TEXT_NONE;
+}
+
+static void take_usage(struct json_value usage, struct answer_report *answer)
+{
+    struct json_value tier;
+
+    answer->usage_result = usage_read(usage, &answer->usage);
+    if (answer->service_tier.at == NULL && json_member(usage, TEXT("service_tier"), &tier)) {
+        answer->service_tier = inside(tier); /* Messages */
+    }
+}
+
+void answer_scan_read(const struct answer_scan *scan, struct answer_report *answer)
 {
     struct json_value value;
 
+    *answer = (struct answer_report){.usage_result = USAGE_ABSENT, .is_error = scan->is_error};
+    if (scan->tier_raw.size > 0 &&
+        json_parse(buffer_text(&scan->tier_raw), &value, NULL) == JSON_OK) {
+        answer->service_tier = inside(value);
+    }
     if (scan->usage_raw.size == 0) {
-        return USAGE_ABSENT;
+        return;
     }
-    if (json_parse(buffer_text(&scan->usage_raw), &value, NULL) != JSON_OK) {
-        return USAGE_INVALID;
+    answer->usage_result = USAGE_INVALID;
+    if (json_parse(buffer_text(&scan->usage_raw), &value, NULL) == JSON_OK) {
+        take_usage(value, answer);
     }
-    return usage_read(value, usage);
 }
 
 void answer_scan_close(struct answer_scan *scan)
 {
     buffer_close(&scan->usage_raw);
     buffer_close(&scan->model_raw);
+    buffer_close(&scan->tier_raw);
     buffer_close(&scan->name);
     *scan = (struct answer_scan){0};
 }
 
-enum usage_result answer_read(struct text whole, struct usage *usage, bool *is_error)
+void answer_read(struct text whole, struct answer_report *answer)
 {
-    struct json_value answer, value;
+    struct json_value parsed, value, usage = {0}, tier = {0};
     struct text name;
-    bool seen = false;
-    enum usage_result result = USAGE_ABSENT;
-    *is_error = false;
-    if (json_parse(whole, &answer, NULL) != JSON_OK)
-        return USAGE_ABSENT;
-    struct json_walk walk = json_walk(answer);
-    while (json_next(&walk, &name, &value)) {
-        if (json_name_equal(name, TEXT("error")))
-            *is_error = *is_error || value.kind != JSON_NULL;
-        if (seen || !json_name_equal(name, TEXT("usage")))
-            continue;
-        seen = true;
-        result = usage_read(value, usage);
+
+    *answer = (struct answer_report){.usage_result = USAGE_ABSENT};
+    if (json_parse(whole, &parsed, NULL) != JSON_OK) {
+        return;
     }
-    return result;
+    struct json_walk walk = json_walk(parsed);
+    while (json_next(&walk, &name, &value)) {
+        if (json_name_equal(name, TEXT("error"))) {
+            answer->is_error = answer->is_error || value.kind != JSON_NULL;
+        } else if (usage.raw.at == NULL && json_name_equal(name, TEXT("usage"))) {
+            usage = value;
+        } else if (tier.raw.at == NULL && json_name_equal(name, TEXT("service_tier"))) {
+            tier = value;
+        }
+    }
+    answer->service_tier = tier.raw.at != NULL ? inside(tier) : TEXT_NONE;
+    if (usage.raw.at != NULL) {
+        take_usage(usage, answer);
+    }
 }

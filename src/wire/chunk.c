@@ -172,6 +172,9 @@ void chunk_read(struct text data, bool look_for_visible, struct chunk *chunk)
         return;
     }
     read_usage(whole, chunk);
+    if (json_member(whole, TEXT("service_tier"), &value) && value.kind == JSON_STRING) {
+        chunk->service_tier = text_slice(value.raw, 1, value.raw.size - 1);
+    }
     chunk->error = json_member(whole, TEXT("error"), &value) && value.kind != JSON_NULL;
     if (json_member(whole, TEXT("choices"), &value)) {
         chunk->choices_empty = value.kind == JSON_ARRAY && is_empty(value);

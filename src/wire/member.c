@@ -221,21 +221,6 @@ static bool read_unbounded(struct body_reader *reader, const struct member *memb
     return true;
 }
 
-static bool read_service_tier(struct body_reader *reader, const struct member *member,
-                              struct json_value value)
-{
-    static const struct text cheap[] = {TEXT("auto"), TEXT("default"), TEXT("flex")};
-    struct text tier = json_string(reader->arena, value);
-
-    for (size_t i = 0; i < sizeof(cheap) / sizeof(cheap[0]); i++) {
-        if (text_equal(tier, cheap[i])) {
-            return true;
-        }
-    }
-    body_note_unbounded(reader, member);
-    return true;
-}
-
 /* Text and audio have prices; images as output have other ones. */
 static bool read_modalities(struct body_reader *reader, const struct member *member,
                             struct json_value value)
@@ -378,8 +363,7 @@ static const struct member members[] = {
     {ROW("store", GENERATING, BOOL, read_kept)},
     {ROW("background", GENERATING, BOOL, read_kept)},
 
-    {ROW("service_tier", ALL, STRING, read_service_tier),
-     .why = "Only the service tiers auto, default and flex have a known price."},
+    {ROW("service_tier", ALL, STRING, read_text), .field = AT(body.service_tier)},
     {UNBOUNDED("web_search_options", SEARCH)},
     {UNBOUNDED("search_parameters", SEARCH)}, /* xAI */
     {UNBOUNDED("enable_search", SEARCH)},     /* Alibaba */

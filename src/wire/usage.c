@@ -237,6 +237,7 @@ static void split_prompt(const struct reported *reported, struct usage *usage)
     int64_t among = reported->audio_input - usage->audio_input;
     usage->cached_audio = part_of(larger(reported->cached_audio, among), usage->cached);
     usage->image_input = part_of(reported->image_input, left);
+    usage->image_input_told = reported->image_input != NOT_REPORTED;
 }
 
 static void split_completion(const struct reported *reported, struct usage *usage)
@@ -249,6 +250,7 @@ static void split_completion(const struct reported *reported, struct usage *usag
     left -= usage->image_output;
     usage->reasoning = part_of(reported->reasoning, left);
     usage->reasoning_told = reported->reasoning != NOT_REPORTED;
+    usage->image_output_told = reported->image_output != NOT_REPORTED;
 }
 
 /* Empty if it is too long to be a price of anything. */
@@ -288,9 +290,10 @@ enum usage_result usage_read(struct json_value value, struct usage *usage)
         return USAGE_INVALID;
     }
     int64_t completion = larger(reported.completion, 0);
-    *usage = (struct usage){.prompt = prompt,
-                            .completion = larger(completion, reported.total - prompt),
-                            .searches = larger(reported.searches, 0)};
+    memset(usage, 0, sizeof(*usage)); /* what lies between its members, too: usages are compared */
+    usage->prompt = prompt;
+    usage->completion = larger(completion, reported.total - prompt);
+    usage->searches = larger(reported.searches, 0);
     split_prompt(&reported, usage);
     split_completion(&reported, usage);
     take_cost(&reported, usage);

@@ -53,6 +53,12 @@ static void print_usage(struct bytes *out, const struct answer *answer, int64_t 
     bytes_print(out, "}");
 }
 
+static void print_tier(struct bytes *out, const struct answer *answer)
+{
+    if (answer->tier != NULL)
+        bytes_print(out, ",\"service_tier\":\"%s\"", answer->tier);
+}
+
 static int64_t completion_tokens(const struct answer *answer)
 {
     return (answer->visible + answer->reasoning) * answer->tries;
@@ -161,8 +167,7 @@ void answer_end(struct bytes *out, const struct answer *answer)
         end_choice(out, answer);
         bytes_print(out, "],\"system_fingerprint\":\"fp_fake\"");
     }
-    if (answer->api == ASK_CHAT)
-        bytes_print(out, ",\"service_tier\":\"default\"");
+    print_tier(out, answer);
     if (!answer->usage_missing) {
         bytes_print(out, ",");
         print_usage(out, answer, completion_tokens(answer));
@@ -174,8 +179,7 @@ static void begin_event(struct bytes *out, const struct answer *answer)
 {
     begin_object(out, answer,
                  answer->api == ASK_CHAT ? "chat.completion.chunk" : "text_completion");
-    if (answer->api == ASK_CHAT)
-        bytes_print(out, ",\"service_tier\":\"default\"");
+    print_tier(out, answer);
     bytes_print(out, ",\"system_fingerprint\":\"fp_fake\",\"choices\":[");
 }
 

@@ -21,9 +21,10 @@ struct answer {
     int64_t reasoning; /* hidden tokens per choice */
     int64_t prompt;
     int64_t cached;
-    int64_t lie;  /* completion tokens to report, or WISH_ABSENT */
-    int64_t cost; /* nano-dollars to name, or WISH_ABSENT */
-    bool cut;     /* finish_reason "length" */
+    int64_t lie;      /* completion tokens to report, or WISH_ABSENT */
+    const char *tier; /* service tier to name; NULL: none */
+    int64_t cost;     /* nano-dollars to name, or WISH_ABSENT */
+    bool cut;         /* finish_reason "length" */
     bool usage_missing;
     bool running_usage; /* usage in every event */
     bool null_usage;    /* "usage":null in events without one */

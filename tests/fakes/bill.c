@@ -37,6 +37,22 @@ static const struct price {
     {"o4-mini", 1100000, 275000, 4400000, 100000},
 };
 
+/* The same for the service tiers of some of them. Source: OpenAI's price list of October 2026. */
+static const struct tier_price {
+    const char *model;
+    const char *tier;
+    int64_t input;
+    int64_t cached;
+    int64_t output;
+} tier_prices[] = {
+    {"gpt-4o-mini", "priority", 250000, 125000, 1000000},
+    {"gpt-4o-mini", "fast", 250000, 125000, 1000000},
+    {"gpt-4o-mini", "batch", 75000, 75000, 300000},
+    {"gpt-4o", "priority", 4250000, 2125000, 17000000},
+    {"o4-mini", "flex", 550000, 138000, 2200000},
+    {"o4-mini", "priority", 2000000, 500000, 8000000},
+};
+
 static const size_t price_count = sizeof prices / sizeof prices[0];
 
 static const struct price *find_price(const char *model)
@@ -44,6 +60,15 @@ static const struct price *find_price(const char *model)
     for (size_t i = 0; i < price_count; i++)
         if (strcmp(prices[i].model, model) == 0)
             return &prices[i];
+    return NULL;
+}
+
+static const struct tier_price *find_tier_price(const struct bill_entry *entry)
+{
+    for (size_t i = 0; i < sizeof tier_prices / sizeof tier_prices[0]; i++)
+        if (strcmp(tier_prices[i].model, entry->model) == 0 &&
+            strcmp(tier_prices[i].tier, entry->tier) == 0)
+            return &tier_prices[i];
     return NULL;
 }
 
@@ -60,9 +85,14 @@ static int64_t cost_nano(const struct bill_entry *entry)
         return entry->named_nano_usd;
     if (price == NULL || entry->status >= 400)
         return 0;
-    __int128 pico = (__int128)(entry->prompt_tokens - entry->cached_tokens) * price->input +
-                    (__int128)entry->cached_tokens * price->cached +
-                    (__int128)entry->completion_tokens * price->output;
+    const struct tier_price standard = {
+        .input = price->input, .cached = price->cached, .output = price->output};
+    const struct tier_price *tier = find_tier_price(entry);
+    if (tier == NULL)
+        tier = &standard;
+    __int128 pico = (__int128)(entry->prompt_tokens - entry->cached_tokens) * tier->input +
+                    (__int128)entry->cached_tokens * tier->cached +
+                    (__int128)entry->completion_tokens * tier->output;
     return (int64_t)((pico + 999) / 1000);
 }
 

@@ -18,6 +18,7 @@ struct bill_entry {
     uint64_t number; /* counts from 1; also in the id */
     char id[40];     /* "chatcmpl-…": the answer's id and x-request-id */
     char model[128];
+    char tier[32];      /* the service tier it is billed at; empty or unknown: the default one */
     char purser_id[64]; /* x-client-request-id as received, or empty */
     int64_t prompt_tokens;
     int64_t cached_tokens; /* of prompt_tokens */
@@ -34,7 +35,8 @@ struct bill *bill_open(void);
 void bill_close(struct bill *bill);
 
 /* Begins an entry: gives it number and id (`prefix` before it) and books its prompt. The caller
- * has set model, purser_id, prompt_tokens, cached_tokens, named_nano_usd and status. */
+ * has set model, purser_id, prompt_tokens, cached_tokens, named_nano_usd, tier and
+ * status. */
 void bill_begin(struct bill *bill, struct bill_entry *entry, const char *prefix);
 /* Books that the entry's call has generated so many completion tokens by now (never fewer). */
 void bill_generated(struct bill *bill, struct bill_entry *entry, int64_t completion_tokens);

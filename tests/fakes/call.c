@@ -69,6 +69,17 @@ static int64_t output_limit(const struct call *call)
     return model == 0 || asked == 0 ? model + asked : least(model, asked);
 }
 
+/* "none": a provider that names no tier. Otherwise chats have one always, the rest if wished. */
+static const char *tier_of(const struct call *call)
+{
+    const char *wished = call->wish.tier;
+    if (strcmp(wished, "none") == 0)
+        return NULL;
+    if (wished[0] != '\0')
+        return wished;
+    return call->ask.api == ASK_CHAT ? "default" : NULL;
+}
+
 static void plan_answer(struct call *call)
 {
     const struct wish *wish = &call->wish;
@@ -92,6 +103,7 @@ static void plan_answer(struct call *call)
         .cached = embeddings ? 0 : least(wish_or(wish->cached, 0), prompt),
         .lie = wish->lie,
         .cost = wish->cost,
+        .tier = tier_of(call),
         .cut = output < wanted,
         .usage_missing = wish->usage == USAGE_MISSING,
         .running_usage = wish->usage == USAGE_EVERY,
@@ -155,6 +167,7 @@ struct call *call_open(struct bill *bill, const struct ask *ask, const struct ht
     text_copy(call->entry.model, sizeof call->entry.model, text_of(call->ask.model));
     call->entry.status = call->status;
     call->entry.named_nano_usd = WISH_ABSENT;
+    text_copy(call->entry.tier, sizeof call->entry.tier, text_of(call->wish.tier));
     if (call->manner != MANNER_PAGE) { /* a page comes from a gateway: no model has worked */
         call->entry.prompt_tokens = call->answer.prompt;
         call->entry.cached_tokens = call->answer.cached;

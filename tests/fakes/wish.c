@@ -82,6 +82,10 @@ static bool read_pair(struct wish *wish, struct text pair)
         return read_usage(wish, value);
     if (text_equal(key, TEXT("header")))
         return add_header(wish, value);
+    if (text_equal(key, TEXT("tier"))) {
+        text_copy(wish->tier, sizeof wish->tier, value);
+        return value.size > 0;
+    }
     if (text_equal(key, TEXT("name"))) {
         text_copy(wish->name, sizeof wish->name, value);
         return value.size > 0;

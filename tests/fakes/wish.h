@@ -35,6 +35,7 @@ struct wish {
     int64_t lie;  /* completion tokens to report instead */
     enum wish_usage usage;
     bool cancel_ignored;
+    char tier[32];                  /* service tier to answer with, or empty */
     char name[128];                 /* model name to echo, or empty */
     char tool[64];                  /* function to call instead of saying something, or empty */
     char headers[WISH_HEADERS_MAX]; /* whole extra header lines, or empty */

@@ -14,8 +14,10 @@ static void check_rates(const struct rates *rates)
     }
 }
 
-static void check_price(const struct price *price)
+static void check_tiers(const struct price *price)
 {
+    ASSERT(price->request_pico >= 0 && price->request_pico <= PRICE_MOST_FEE_PICO);
+    ASSERT(price->search_pico >= 0 && price->search_pico <= PRICE_MOST_FEE_PICO);
     ASSERT(price->tier_count >= 1);
     ASSERT(price->tier_count <= PRICE_MAX_TIERS);
     ASSERT(price->tiers[0].above_input_tokens == -1);
@@ -24,11 +26,22 @@ static void check_price(const struct price *price)
         ASSERT(tier == 0 ||
                price->tiers[tier].above_input_tokens > price->tiers[tier - 1].above_input_tokens);
     }
-    struct usage_buckets usage = {{1000, 2000, 3000, 4000, 5000, 6000}};
-    struct bound bound = {.input_tokens = 10000, .choices = 1, .audio = true};
-    struct money worst = price_bound(price, &bound, 11000);
+}
+
+static void check_price(const struct price *price)
+{
+    struct usage_buckets usage = {
+        .tokens = {1000, 2000, 3000, 4000, 5000, 6000, 500, 600, 700, 800, 900}, .services = 15};
+    struct bound bound = {.input_tokens = 11800, .choices = 1, .audio = true, .services = 15};
+    check_tiers(price);
+    ASSERT(price->services[SERVICE_STANDARD] == NULL);
+    for (int service = SERVICE_STANDARD + 1; service < SERVICE_COUNT; service++) {
+        if (price->services[service] != NULL)
+            check_tiers(price->services[service]);
+    }
+    struct money worst = price_bound(price, &bound, 12700);
     ASSERT(money_compare(price_cost(price, &usage), worst) <= 0);
-    ASSERT(price_affordable(price, &bound, worst, 11000) == 11000);
+    ASSERT(price_affordable(price, &bound, worst, 12700) == 12700);
 }
 
 /* At some time: an alias may have been taken over by another model. */

@@ -298,7 +298,7 @@ def test_a_model_of_the_configuration_has_its_own_price(shared_provider, start):
 
 @pytest.mark.parametrize("more", [{"web_search_options": {}}, {"plugins": []},
                                   {"tools": [{"type": "mcp", "server_url": "x"}]},
-                                  {"service_tier": "priority"}])
+                                  {"service_tier": "scale"}])
 def test_what_costs_without_a_bound_is_refused_under_a_usd_budget(shared_provider, start, more):
     purser = start(shared_provider, budgets=[budget(usd=1)])
     error = error_of(purser.chat(**more), 400, "unbounded_tool")

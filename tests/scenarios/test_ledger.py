@@ -59,7 +59,7 @@ def test_a_call_has_a_reserve_and_a_settle_line_with_the_documented_members(purs
     assert set(reserve) == CALL | {"kind", "hold_nano_usd"}
     assert set(settle) == CALL | {"cost_nano_usd", "cached_tokens", "reasoning_tokens",
                                   "usage_source", "stop_reason", "status", "ttft_ms",
-                                  "duration_ms"}
+                                  "duration_ms", "service_tier"}
     cost = 15 * 150 + 5 * 75 + 9 * 600
     assert settle["cost_nano_usd"] == cost == usd(settle["cost_usd"])
     assert (settle["prompt_tokens"], settle["cached_tokens"], settle["completion_tokens"],

@@ -88,16 +88,25 @@ START_TEST(prices_are_exact_and_rounded_up_where_finer)
 }
 END_TEST
 
-START_TEST(the_dearer_of_two_prices_of_a_bucket_counts)
+START_TEST(each_kind_of_token_has_its_own_price)
 {
     ck_assert_int_eq(rate_of(PRICED ",\"output_cost_per_reasoning_token\":5e-06", BUCKET_OUTPUT),
-                     5000000);
-    ck_assert_int_eq(rate_of(PRICED ",\"output_cost_per_reasoning_token\":1e-06", BUCKET_OUTPUT),
                      2000000);
+    ck_assert_int_eq(rate_of(PRICED ",\"output_cost_per_reasoning_token\":5e-06", BUCKET_REASONING),
+                     5000000);
+    ck_assert_int_eq(rate_of(PRICED, BUCKET_REASONING), 2000000);
+    ck_assert_int_eq(rate_of(PRICED ",\"output_cost_per_image_token\":3e-05", BUCKET_IMAGE_OUTPUT),
+                     30000000);
+    ck_assert_int_eq(
+        rate_of(PRICED ",\"cache_read_input_audio_token_cost\":3e-07", BUCKET_CACHED_AUDIO),
+        300000);
     ck_assert_int_eq(rate_of(PRICED ",\"cache_creation_input_token_cost\":2e-06,"
                                     "\"cache_creation_input_token_cost_above_1hr\":3e-06",
-                             BUCKET_CACHE_WRITE),
+                             BUCKET_CACHE_WRITE_1H),
                      3000000);
+    ck_assert_int_eq(
+        rate_of(PRICED ",\"cache_creation_input_token_cost\":2e-06", BUCKET_CACHE_WRITE_1H),
+        2000000);
     ck_assert_int_eq(rate_of(PRICED ",\"cache_read_input_token_cost\":1e-07", BUCKET_CACHED_INPUT),
                      100000);
     ck_assert_int_eq(rate_of(PRICED ",\"cache_read_input_token_cost\":null", BUCKET_CACHED_INPUT),
@@ -113,9 +122,8 @@ START_TEST(what_costs_more_than_tokens_is_left_out)
 {
     ck_assert(!is_left_out(PRICED));
     ck_assert(is_left_out(PRICED ",\"input_cost_per_image\":0.01"));
-    ck_assert(is_left_out(PRICED ",\"input_cost_per_request\":0.01"));
     ck_assert(is_left_out(PRICED ",\"some_new_pricing\":[{}]"));
-    ck_assert(is_left_out(PRICED ",\"output_cost_per_image_token\":3e-05"));
+    ck_assert(is_left_out(PRICED ",\"output_cost_per_video_token\":3e-05"));
     ck_assert(is_left_out(PRICED ",\"input_cost_per_token_above_10s_interval\":3e-05"));
     ck_assert(!is_left_out(PRICED ",\"input_cost_per_image\":0.0"));
     ck_assert(!is_left_out(PRICED ",\"input_cost_per_image_token\":1e-06"));
@@ -136,6 +144,38 @@ START_TEST(a_model_that_searches_with_every_call_is_left_out)
 }
 END_TEST
 
+#define SERVED(more)                                                                               \
+    RECORD("m", PRICED ",\"cache_read_input_token_cost\":1e-07,"                                   \
+                       "\"input_cost_per_token_above_200k_tokens\":4e-06," more)
+
+START_TEST(service_tiers_have_their_prices)
+{
+    struct catalog *catalog =
+        load(SERVED("\"input_cost_per_token_flex\":5e-07,\"output_cost_per_token_flex\":1e-06,"
+                    "\"input_cost_per_token_priority\":3e-06,"
+                    "\"input_cost_per_token_above_200k_tokens_priority\":8e-06,"
+                    "\"output_cost_per_token_priority\":6e-06,"
+                    "\"input_cost_per_token_batches\":5e-07,\"input_cost_per_request\":0.01,"
+                    "\"search_context_cost_per_query\":{\"low\":0.01,\"high\":0.03}"));
+    const struct price *price = &get(catalog, "openai", "m")->price;
+    const struct price *flex = price->services[SERVICE_FLEX];
+    const struct price *priority = price->services[SERVICE_PRIORITY];
+    ck_assert_ptr_null(price->services[SERVICE_BATCH]); /* of its output nothing is known */
+    ck_assert_int_eq(price->request_pico, 10000000000);
+    ck_assert_int_eq(price->search_pico, 30000000000);
+    ck_assert_int_eq(flex->request_pico, 10000000000);
+    ck_assert_int_eq(flex->tiers[0].rates.pico[BUCKET_INPUT], 500000);
+    /* what a cheaper tier does not say is the standard price, what a dearer one does not, its own
+     */
+    ck_assert_int_eq(flex->tiers[0].rates.pico[BUCKET_CACHED_INPUT], 100000);
+    ck_assert_int_eq(flex->tiers[1].rates.pico[BUCKET_INPUT], 4000000);
+    ck_assert_int_eq(priority->tiers[0].rates.pico[BUCKET_CACHED_INPUT], 3000000);
+    ck_assert_int_eq(priority->tiers[1].rates.pico[BUCKET_INPUT], 8000000);
+    ck_assert_int_eq(priority->tiers[1].rates.pico[BUCKET_OUTPUT], 6000000);
+    catalog_close(catalog);
+}
+END_TEST
+
 START_TEST(tiers_come_in_their_order_and_inherit)
 {
     struct catalog *catalog =
@@ -150,7 +190,7 @@ START_TEST(tiers_come_in_their_order_and_inherit)
     ck_assert_int_eq(rate(model, 1, BUCKET_INPUT), 3000000);
     ck_assert_int_eq(rate(model, 1, BUCKET_CACHED_INPUT), 100000);
     ck_assert_int_eq(rate(model, 2, BUCKET_INPUT), 4000000);
-    ck_assert_int_eq(rate(model, 2, BUCKET_CACHE_WRITE), 7000000);
+    ck_assert_int_eq(rate(model, 2, BUCKET_CACHE_WRITE_1H), 7000000);
     ck_assert_int_eq(rate(model, 2, BUCKET_OUTPUT), 2000000);
     catalog_close(catalog);
     ck_assert(is_left_out(PRICED ",\"input_cost_per_token_above_1k_tokens\":1e-6,"
@@ -202,8 +242,8 @@ START_TEST(counts_what_is_left_out)
     struct catalog *catalog = load_sample();
     size_t at = 0;
     UNIT_TEXT(catalog_next_note(catalog, &at),
-              SAMPLE ": 4 of 10 models are left out: 1 are for other endpoints, 1 have no prices "
-                     "per token, 1 cost more than their tokens, 1 are dearer under another record "
+              SAMPLE ": 3 of 10 models are left out: 1 are for other endpoints, 1 have no prices "
+                     "per token, 1 are dearer under another record "
                      "of the same name");
     ck_assert_uint_eq(catalog_next_note(catalog, &at).size, 0);
     catalog_close(catalog);
@@ -243,9 +283,9 @@ START_TEST(refuses_what_is_wrong_and_names_the_record)
 }
 END_TEST
 
-UNIT_MAIN(prices_are_exact_and_rounded_up_where_finer, the_dearer_of_two_prices_of_a_bucket_counts,
+UNIT_MAIN(prices_are_exact_and_rounded_up_where_finer, each_kind_of_token_has_its_own_price,
           what_costs_more_than_tokens_is_left_out,
-          a_model_that_searches_with_every_call_is_left_out, tiers_come_in_their_order_and_inherit,
-          the_sample_file_gives_providers_names_and_limits,
+          a_model_that_searches_with_every_call_is_left_out, service_tiers_have_their_prices,
+          tiers_come_in_their_order_and_inherit, the_sample_file_gives_providers_names_and_limits,
           of_two_records_of_a_name_the_dearer_stays_under_both_keys, counts_what_is_left_out,
           refuses_what_is_wrong_and_names_the_record)

@@ -77,7 +77,7 @@ START_TEST(the_shipped_file_prices_the_main_models)
 }
 END_TEST
 
-START_TEST(the_shipped_file_has_tiers_and_the_dearer_cache_write)
+START_TEST(the_shipped_file_has_tiers_and_both_cache_writes)
 {
     struct catalog *catalog = real_catalog();
     const struct model *pro = catalog_find(catalog, TEXT("google"), TEXT("gemini-2.5-pro"), 0);
@@ -88,7 +88,8 @@ START_TEST(the_shipped_file_has_tiers_and_the_dearer_cache_write)
     const struct model *haiku =
         catalog_find(catalog, TEXT("anthropic"), TEXT("claude-haiku-4-5-20251001"), 0);
     UNIT_TEXT(haiku->name, "claude-haiku-4-5");
-    ck_assert_int_eq(haiku->price.tiers[0].rates.pico[BUCKET_CACHE_WRITE], 2000000);
+    ck_assert_int_eq(haiku->price.tiers[0].rates.pico[BUCKET_CACHE_WRITE], 1250000);
+    ck_assert_int_eq(haiku->price.tiers[0].rates.pico[BUCKET_CACHE_WRITE_1H], 2000000);
     catalog_close(catalog);
 }
 END_TEST
@@ -287,7 +288,13 @@ static const struct {
     {FILE_OF("{\"name\":\"m\"}"), "record 1 (m): \"kind\""},
     {FILE_OF("{\"name\":\"m\",\"kind\":\"chat\"}"), "\"reasoning\" is true or false"},
     {FILE_OF("{\"name\":\"m\"," TRAITS "}"), "\"tiers\""},
-    {FILE_OF("{\"name\":\"m\"," TRAITS ",\"tiers\":[]}"), "\"tiers\" is empty"},
+    {FILE_OF("{\"name\":\"m\"," TRAITS ",\"tiers\":[]}"), "\"tiers\": there is no tier"},
+    {FILE_OF("{\"name\":\"m\"," TRAITS ",\"flex\":[],\"tiers\":[{\"input\":1,\"output\":1}]}"),
+     "\"flex\": there is no tier"},
+    {FILE_OF("{\"name\":\"m\"," TRAITS ",\"request\":-1,\"tiers\":[{\"input\":1,\"output\":1}]}"),
+     "\"request\" is not a fee"},
+    {FILE_OF("{\"name\":\"m\"," TRAITS ",\"search\":1001,\"tiers\":[{\"input\":1,\"output\":1}]}"),
+     "\"search\" is not a fee"},
     {FILE_OF("{\"name\":\"m\"," TRAITS ",\"max_input\":0,\"tiers\":[]}"), "\"max_input\""},
     {FILE_OF("{\"name\":\"m\"," TRAITS ",\"max_output\":1.5,\"tiers\":[]}"), "\"max_output\""},
     {FILE_OF("{\"name\":\"m\"," TRAITS ",\"aliases\":\"x\"}"), "\"aliases\""},
@@ -441,8 +448,54 @@ START_TEST(a_record_knows_its_file)
 }
 END_TEST
 
-UNIT_MAIN(the_shipped_file_prices_the_main_models,
-          the_shipped_file_has_tiers_and_the_dearer_cache_write, an_unknown_model_stays_unpriced,
+START_TEST(a_record_has_prices_of_services_fees_and_all_kinds_of_tokens)
+{
+    struct catalog *catalog = catalog_open();
+    struct fault fault = {""};
+    ck_assert_msg(catalog_load_text(
+                      catalog, TEXT("f"),
+                      TEXT(FILE_OF("{\"name\":\"m\"," TRAITS ",\"request\":0.005,\"search\":0.01,"
+                                   "\"tiers\":[{\"input\":4,\"output\":8,\"cache_write\":5,"
+                                   "\"cache_write_1h\":3,\"cached_audio\":2,\"image_input\":6,"
+                                   "\"reasoning\":9,\"image_output\":10}],"
+                                   "\"flex\":[{\"input\":2,\"output\":4}],"
+                                   "\"priority\":[{\"input\":7,\"output\":14},"
+                                   "{\"above\":1000,\"input\":8,\"output\":16}]}")),
+                      &fault),
+                  "%s", fault.message);
+    catalog_seal(catalog);
+    const struct price *price = &catalog_find(catalog, TEXT(""), TEXT("m"), 0)->price;
+    const int64_t *pico = price->tiers[0].rates.pico;
+    ck_assert_int_eq(pico[BUCKET_CACHE_WRITE_1H], 5000000); /* no cheaper than for minutes */
+    ck_assert_int_eq(pico[BUCKET_CACHED_AUDIO], 2000000);
+    ck_assert_int_eq(pico[BUCKET_IMAGE_INPUT], 6000000);
+    ck_assert_int_eq(pico[BUCKET_REASONING], 9000000);
+    ck_assert_int_eq(pico[BUCKET_IMAGE_OUTPUT], 10000000);
+    ck_assert_int_eq(price->request_pico, 5000000000);
+    ck_assert_int_eq(price->search_pico, 10000000000);
+    ck_assert_int_eq(price->services[SERVICE_FLEX]->tiers[0].rates.pico[BUCKET_REASONING], 4000000);
+    ck_assert_int_eq(price->services[SERVICE_FLEX]->request_pico, 5000000000);
+    ck_assert_int_eq(price->services[SERVICE_PRIORITY]->tier_count, 2);
+    ck_assert_ptr_null(price->services[SERVICE_BATCH]);
+    catalog_close(catalog);
+}
+END_TEST
+
+START_TEST(knows_what_a_fine_tuned_model_was_made_from)
+{
+    UNIT_TEXT(catalog_tuned(TEXT("ft:gpt-4o-mini-2024-07-18:org::id")),
+              "ft:gpt-4o-mini-2024-07-18");
+    UNIT_TEXT(catalog_tuned(TEXT("ft:m:")), "ft:m");
+    ck_assert_ptr_null(catalog_tuned(TEXT("ft:gpt-4o")).at);
+    ck_assert_ptr_null(catalog_tuned(TEXT("ft::x")).at);
+    ck_assert_ptr_null(catalog_tuned(TEXT("gpt-4o:x:y")).at);
+    ck_assert_ptr_null(catalog_tuned(TEXT("")).at);
+}
+END_TEST
+
+UNIT_MAIN(a_record_has_prices_of_services_fees_and_all_kinds_of_tokens,
+          knows_what_a_fine_tuned_model_was_made_from, the_shipped_file_prices_the_main_models,
+          the_shipped_file_has_tiers_and_both_cache_writes, an_unknown_model_stays_unpriced,
           walks_all_models_in_the_order_of_their_names, the_version_depends_on_the_content_alone,
           an_empty_catalog_is_possible, a_provider_finds_its_own_then_any_providers_never_anothers,
           without_a_provider_the_operators_own_then_the_dearest_counts,

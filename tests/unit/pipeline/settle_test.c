@@ -248,13 +248,16 @@ START_TEST(a_call_that_we_cut_costs_its_hold_once_it_was_sent)
 }
 END_TEST
 
-START_TEST(cached_and_audio_tokens_have_their_own_prices)
+START_TEST(all_kinds_of_tokens_have_their_own_prices)
 {
     struct model model = {.price = {.tier_count = 1}};
     static const int64_t pico[BUCKET_COUNT] = {
         [BUCKET_INPUT] = 1000000,       [BUCKET_CACHED_INPUT] = 100000,
         [BUCKET_CACHE_WRITE] = 1250000, [BUCKET_AUDIO_INPUT] = 5000000,
         [BUCKET_OUTPUT] = 2000000,      [BUCKET_AUDIO_OUTPUT] = 9000000,
+        [BUCKET_REASONING] = 3000000,   [BUCKET_CACHE_WRITE_1H] = 1500000,
+        [BUCKET_CACHED_AUDIO] = 700000, [BUCKET_IMAGE_OUTPUT] = 5000000,
+        [BUCKET_IMAGE_INPUT] = 1100000,
     };
     model.price.tiers[0].above_input_tokens = -1;
     memcpy(model.price.tiers[0].rates.pico, pico, sizeof(pico));
@@ -262,13 +265,28 @@ START_TEST(cached_and_audio_tokens_have_their_own_prices)
     struct call call = {.model = &model, .upstream = &upstream};
     call.usage = (struct usage){.prompt = 1000,
                                 .cached = 400,
+                                .cached_audio = 30,
                                 .cache_write = 100,
+                                .cache_write_5m = 60,
                                 .audio_input = 50,
+                                .image_input = 10,
                                 .completion = 200,
                                 .reasoning = 150,
-                                .audio_output = 20};
-    ck_assert_int_eq(meter_cost(&call).nano,
-                     450 * 1000 + 400 * 100 + 100 * 1250 + 50 * 5000 + 180 * 2000 + 20 * 9000);
+                                .audio_output = 20,
+                                .image_output = 5,
+                                .reasoning_told = true,
+                                .image_input_told = true,
+                                .image_output_told = true};
+    int64_t input =
+        440 * 1000 + 370 * 100 + 30 * 700 + 60 * 1250 + 40 * 1500 + 50 * 5000 + 10 * 1100;
+    ck_assert_int_eq(meter_cost(&call).nano, input + 25 * 2000 + 150 * 3000 + 20 * 9000 + 5 * 5000);
+    /* what is not told apart is taken for the dearest that it may be */
+    call.usage.reasoning = 0;
+    call.usage.reasoning_told = false;
+    ck_assert_int_eq(meter_cost(&call).nano, input + 175 * 3000 + 20 * 9000 + 5 * 5000);
+    call.usage.image_output = 0;
+    call.usage.image_output_told = false;
+    ck_assert_int_eq(meter_cost(&call).nano, input + 180 * 5000 + 20 * 9000);
     call.model = NULL;
     ck_assert_int_eq(meter_cost(&call).nano, 0);
 }
@@ -299,6 +317,40 @@ START_TEST(a_cost_that_openrouter_names_is_what_it_billed)
     ck_assert_int_eq(cost_named(&till, "", ""), 20);
     till.call.model = NULL;
     ck_assert_int_eq(cost_named(&till, "0.5", ""), 500000000);
+    till_close(&till);
+}
+END_TEST
+
+START_TEST(the_service_tier_that_the_answer_names_is_billed)
+{
+    const struct price flex = fixture_price(1, 1), priority = fixture_price(3, 6);
+    struct till till;
+    till_open(&till);
+    report(&till, 10, 5); /* standard: 20, flex: 15, priority: 60 */
+    till.model.price.services[SERVICE_FLEX] = &flex;
+    till.model.price.services[SERVICE_PRIORITY] = &priority;
+    static const struct {
+        const char *named;
+        unsigned held;
+        int64_t nano;
+    } cases[] = {
+        {"default", 0, 20},
+        {"", 0, 20},
+        {"flex", SERVICE_BIT(SERVICE_FLEX), 15},
+        {"default", SERVICE_BIT(SERVICE_FLEX), 20}, /* it was too busy for flex */
+        {"", SERVICE_BIT(SERVICE_FLEX), 20},
+        {"priority", SERVICE_BIT(SERVICE_PRIORITY), 60},
+        {"default", SERVICE_BIT(SERVICE_PRIORITY), 20},
+        {"", SERVICE_BIT(SERVICE_PRIORITY), 60}, /* nobody knows: the dearest it was held for */
+        {"new", SERVICE_BIT(SERVICE_PRIORITY), 60},
+        {"batch", 0, 20}, /* has no price here */
+        {"priority", 0, 60},
+    };
+    for (size_t i = 0; i < UNIT_COUNT(cases); i++) {
+        till.call.entry.service_tier = text_of(cases[i].named);
+        till.call.held.services = cases[i].held;
+        ck_assert_msg(meter_cost(&till.call).nano == cases[i].nano, "case %zu", i);
+    }
     till_close(&till);
 }
 END_TEST
@@ -398,7 +450,7 @@ UNIT_MAIN(reported_usage_is_what_it_costs, reported_usage_counts_whatever_ended_
           usage_that_is_a_running_count_or_damaged_is_not_taken, what_was_never_sent_is_free,
           what_ends_without_an_answer_costs_its_hold, an_answer_that_is_cut_costs_its_hold,
           a_whole_answer_costs_by_its_status, a_call_that_we_cut_costs_its_hold_once_it_was_sent,
-          cached_and_audio_tokens_have_their_own_prices,
-          a_cost_that_openrouter_names_is_what_it_billed, nobody_elses_cost_is_believed,
+          all_kinds_of_tokens_have_their_own_prices, a_cost_that_openrouter_names_is_what_it_billed,
+          the_service_tier_that_the_answer_names_is_billed, nobody_elses_cost_is_believed,
           without_a_price_or_a_budget_it_is_booked_all_the_same, an_answer_carries_its_cost,
           a_stream_begins_with_its_hold, amounts_of_budgets_can_be_hidden)

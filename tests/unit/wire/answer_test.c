@@ -21,17 +21,20 @@ static const char answer[] =
     ":1}, \\\\\",\"usage\":{\"prompt_tokens\":2},\"model\":\"inner\",\"error\":{}}}],\n"
     "\"model\" : \"gpt-4o\" ,\"error\": null,\"usage\" : {\"prompt_tokens\":9 , "
     "\"completion_tokens\":3,\"prompt_tokens_details\":{\"cached_tokens\":4}}\n,"
-    "\"usage\":{\"prompt_tokens\":5},\"model\":\"late\"}\n";
+    "\"usage\":{\"prompt_tokens\":5},\"model\":\"late\", \"service_tier\" :\"flex\" ,"
+    "\"service_tier\":\"late\"}\n";
 
 START_TEST(finds_them_however_the_answer_is_cut)
 {
     for (size_t size = 1; size <= sizeof(answer); size++) {
         struct answer_scan scan = scan_pieces(text_of(answer), size);
-        struct usage usage;
-        ck_assert_int_eq(answer_scan_usage(&scan, &usage), USAGE_FOUND);
-        ck_assert_int_eq(usage.prompt, 9);
-        ck_assert_int_eq(usage.completion, 3);
-        ck_assert_int_eq(usage.cached, 4);
+        struct answer_report report;
+        answer_scan_read(&scan, &report);
+        ck_assert_int_eq(report.usage_result, USAGE_FOUND);
+        ck_assert_int_eq(report.usage.prompt, 9);
+        ck_assert_int_eq(report.usage.completion, 3);
+        ck_assert_int_eq(report.usage.cached, 4);
+        UNIT_TEXT(report.service_tier, "flex");
         UNIT_TEXT(buffer_text(&scan.model_raw), "\"gpt-4o\"");
         ck_assert(!scan.is_error);
         answer_scan_close(&scan);
@@ -42,11 +45,11 @@ END_TEST
 static enum usage_result result_of(const char *raw, bool *is_error)
 {
     struct answer_scan scan = scan_pieces(text_of(raw), 3);
-    struct usage usage;
-    enum usage_result result = answer_scan_usage(&scan, &usage);
-    *is_error = scan.is_error;
+    struct answer_report report;
+    answer_scan_read(&scan, &report);
+    *is_error = report.is_error;
     answer_scan_close(&scan);
-    return result;
+    return report.usage_result;
 }
 
 START_TEST(tells_absent_invalid_and_errors_apart)
@@ -83,7 +86,7 @@ END_TEST
 START_TEST(keeps_only_so_much)
 {
     struct buffer large = {0};
-    struct usage usage;
+    struct answer_report report;
 
     buffer_put(&large, TEXT("{\"usage\":{\"prompt_tokens\":1,\"x\":\""));
     for (int i = 0; i < 1000000; i++)
@@ -94,10 +97,11 @@ START_TEST(keeps_only_so_much)
     buffer_put(&large, TEXT("\":1,\"model\":\"m\"}"));
 
     struct answer_scan scan = scan_pieces(buffer_text(&large), 1000);
-    ck_assert_int_eq(answer_scan_usage(&scan, &usage), USAGE_INVALID);
+    answer_scan_read(&scan, &report);
+    ck_assert_int_eq(report.usage_result, USAGE_INVALID);
     UNIT_TEXT(buffer_text(&scan.model_raw), "\"m\"");
     ck_assert_uint_le(scan.usage_raw.size, ANSWER_MOST_KEPT);
-    ck_assert_uint_le(scan.name.size, 64);
+    ck_assert_uint_le(scan.name.size, 80);
     answer_scan_close(&scan);
     buffer_close(&large);
 }
@@ -187,7 +191,7 @@ START_TEST(agrees_with_the_parser_on_random_documents)
     for (unsigned round = 0; round < 20000; round++) {
         struct buffer document = {0};
         struct json_value whole, usage, model;
-        struct usage have, want;
+        struct answer_report have, want;
 
         seed = round * 2654435761u;
         put_space(&document);
@@ -197,12 +201,17 @@ START_TEST(agrees_with_the_parser_on_random_documents)
                       buffer_string(&document));
         bool has_usage = json_member(whole, TEXT("usage"), &usage);
         bool has_model = json_member(whole, TEXT("model"), &model);
-        enum usage_result result = has_usage ? usage_read(usage, &want) : USAGE_ABSENT;
+        answer_read(buffer_text(&document), &want);
+        enum usage_result result = has_usage ? usage_read(usage, &(struct usage){0}) : USAGE_ABSENT;
+        ck_assert_msg(want.usage_result == result, "%s", buffer_string(&document));
 
         struct answer_scan scan = scan_pieces(buffer_text(&document), 1 + below(20));
-        ck_assert_msg(answer_scan_usage(&scan, &have) == result, "%s", buffer_string(&document));
+        answer_scan_read(&scan, &have);
+        ck_assert_msg(have.usage_result == result, "%s", buffer_string(&document));
         if (result == USAGE_FOUND)
-            ck_assert_msg(memcmp(&have, &want, sizeof(have)) == 0, "%s", buffer_string(&document));
+            ck_assert_msg(memcmp(&have.usage, &want.usage, sizeof(have.usage)) == 0, "%s",
+                          buffer_string(&document));
+        ck_assert(text_equal(have.service_tier, want.service_tier));
         ck_assert_msg(text_equal(buffer_text(&scan.model_raw), has_model ? model.raw : TEXT_NONE),
                       "%s", buffer_string(&document));
         ck_assert_msg(scan.is_error == has_error(whole), "%s", buffer_string(&document));
