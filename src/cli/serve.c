@@ -151,15 +151,19 @@ static int block_signals(void)
     return fd;
 }
 
+/* All that are pending are taken: SIGHUP comes first, and many would keep SIGTERM away for ever. */
 static bool next_is_reload(int signals)
 {
-    struct signalfd_siginfo info;
+    struct signalfd_siginfo infos[3]; /* of each kind one can be pending */
     ssize_t got;
     do
-        got = read(signals, &info, sizeof info);
+        got = read(signals, infos, sizeof infos);
     while (got < 0 && errno == EINTR);
-    ASSERT(got == (ssize_t)sizeof info);
-    return info.ssi_signo == SIGHUP;
+    ASSERT(got >= (ssize_t)sizeof *infos);
+    bool reload = true;
+    for (size_t i = 0; i < (size_t)got / sizeof *infos; i++)
+        reload = reload && infos[i].ssi_signo == SIGHUP;
+    return reload;
 }
 
 struct second_signal {

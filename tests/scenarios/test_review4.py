@@ -44,6 +44,18 @@ def test_a_pipe_in_place_of_the_file_does_not_hang_it(start):
     assert purser.chat().status_code == 200
 
 
+def test_signals_to_reload_without_end_do_not_keep_it_from_stopping(start):
+    purser = start()
+    deadline = time.monotonic() + 15
+    purser.process.signal(signal.SIGHUP)
+    purser.process.signal(signal.SIGTERM)
+    while purser.process.alive() and time.monotonic() < deadline:
+        purser.process.signal(signal.SIGHUP)
+    assert not purser.process.alive()
+    assert purser.process.child.returncode == 0
+    assert purser.log().count("is in force") <= 2
+
+
 # ---- ledgers by another hand ----
 
 def write_ledger(folder, *lines):
