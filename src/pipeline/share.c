@@ -110,10 +110,9 @@ static bool is_complete(const struct call *call, struct text answer)
 /* What may be given to others later: the whole of a good answer to what was asked. */
 static bool may_be_kept(struct call *call, const struct recording *recording)
 {
-    int status = transfer_status(call->transfer);
     size_t size = recording_size(recording);
-    if (call->in_parts || status < 200 || status >= 300 || call->is_error || call->held.clamped ||
-        size > cache_entry_most(call->worker->house->cache))
+    if (call->in_parts || transfer_status(call->transfer) != 200 || call->is_error ||
+        call->held.clamped || size > cache_entry_most(call->worker->house->cache))
         return false;
     struct recording_place place = {0};
     struct buffer joined = {0};
