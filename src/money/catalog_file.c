@@ -5,7 +5,10 @@
 #include "money/catalog_file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/json.h"
@@ -528,12 +531,29 @@ static bool read_bytes(FILE *file, struct buffer *bytes, struct fault *fault)
     return true;
 }
 
+/* A pipe that nobody writes to would hold up whoever reads it, and a reload must not wait. */
+static FILE *open_file(const char *path, struct fault *fault)
+{
+    struct stat found;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0) {
+        fault_set(fault, "%s: cannot be opened: %s", path, strerror(errno));
+        return NULL;
+    }
+    if (fstat(fd, &found) == 0 && S_ISREG(found.st_mode)) {
+        return fdopen(fd, "rb");
+    }
+    close(fd);
+    fault_set(fault, "%s: is no regular file", path);
+    return NULL;
+}
+
 bool catalog_file_read(const char *path, struct arena *arena, struct catalog_records *records,
                        struct fault *fault)
 {
-    FILE *file = fopen(path, "rbe");
+    FILE *file = open_file(path, fault);
     if (file == NULL) {
-        return fault_set(fault, "%s: cannot be opened: %s", path, strerror(errno));
+        return false;
     }
     struct buffer bytes = {0};
     bool done = read_bytes(file, &bytes, fault);

@@ -44,6 +44,16 @@ def test_a_pipe_in_place_of_the_file_does_not_hang_it(start):
     assert purser.chat().status_code == 200
 
 
+def test_a_pipe_in_place_of_a_price_file_does_not_hang_it(start):
+    purser = start(budgets=[budget(usd=1)])
+    pipe = purser.folder / "prices.json"
+    os.mkfifo(pipe)
+    purser.configure(prices=[str(pipe)])
+    message = error_of(purser.reload(), 400, "invalid_configuration")["message"]
+    assert "no regular file" in message
+    assert purser.chat().status_code == 200
+
+
 def test_signals_to_reload_without_end_do_not_keep_it_from_stopping(start):
     purser = start()
     deadline = time.monotonic() + 15
