@@ -32,6 +32,7 @@ struct counted {
 /* The sums of one hour and facet, not yet in SQLite. */
 struct tally {
     int64_t hour, facet;
+    size_t lines; /* in the sums; refusals are in none */
     struct rollup_sums sums;
 };
 
@@ -163,7 +164,7 @@ static struct tally *tally_of(struct count *count, const struct entry *entry, st
 static bool add_sums(struct count *count, const struct tally *tally, struct fault *fault)
 {
     sqlite3_stmt *add = count->rollup->prepared[ROLLUP_SUM_ADD];
-    if (tally->sums.requests == 0)
+    if (tally->lines == 0)
         return true;
     (void)sqlite3_bind_int64(add, 1, tally->hour);
     (void)sqlite3_bind_int64(add, 2, tally->facet);
@@ -263,6 +264,7 @@ static bool count_entry(struct count *count, const struct entry *entry, struct f
     };
     memcpy(sums.saved, entry->saved, sizeof(sums.saved));
     rollup_add(&tally->sums, &sums);
+    tally->lines++;
     return add_booking(count, entry, fault);
 }
 

@@ -307,6 +307,22 @@ START_TEST(absurd_savings_stop_at_the_end_of_the_range)
 }
 END_TEST
 
+/* It is no request of its own, but what it cost counts, also where it is all there is to count. */
+START_TEST(a_call_taken_over_costs_and_is_no_request)
+{
+    char room[48];
+    struct office office;
+    office_open(&office);
+    struct charge charge = sample_charge(1, 5);
+    struct entry entry = sample_entry(ENTRY_SETTLE, sample_call(1, room), &charge);
+    entry.attempt = 2;
+    book(&office, entry);
+    expect(&office, all, "\"total\":{\"requests\":0,");
+    expect(&office, all, "\"cost_nano_usd\":5,");
+    office_close(&office);
+}
+END_TEST
+
 START_TEST(the_newest_calls_come_first_in_pages)
 {
     struct office *office = office_filled();
@@ -390,6 +406,6 @@ END_TEST
 UNIT_MAIN(every_group_has_its_rows, every_filter_picks_its_calls, pages_show_every_group_once,
           cursors_of_other_questions_are_refused, csv_cells_are_no_formulas,
           absurd_costs_stop_at_the_end_of_the_range, savings_are_summed_by_cause,
-          absurd_savings_stop_at_the_end_of_the_range, the_newest_calls_come_first_in_pages,
-          refusals_are_recent_but_are_no_costs,
+          absurd_savings_stop_at_the_end_of_the_range, a_call_taken_over_costs_and_is_no_request,
+          the_newest_calls_come_first_in_pages, refusals_are_recent_but_are_no_costs,
           a_booking_is_found_by_its_key_and_name_also_after_a_rebuild)
