@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -168,30 +169,44 @@ static bool next_is_reload(int signals)
 
 struct second_signal {
     int signals;
+    int over; /* readable once there is nothing left to hurry */
     struct stations *stations;
 };
 
-/* Lives until the process ends; a second SIGTERM or SIGINT ends the drain. */
+/* A second SIGTERM or SIGINT ends the drain. */
 static void *hurry(void *context)
 {
     struct second_signal *second = context;
-    while (next_is_reload(second->signals))
+    struct pollfd ears[] = {{.fd = second->signals, .events = POLLIN},
+                            {.fd = second->over, .events = POLLIN}};
+    for (;;) {
+        if (poll(ears, 2, -1) < 0) {
+            ASSERT(errno == EINTR);
+            continue;
+        }
+        if (ears[1].revents != 0)
+            return NULL;
+        if (!next_is_reload(second->signals))
+            break;
         log_warn("SIGHUP: purser is stopping, nothing is reloaded");
+    }
     tell_all(second->stations, LETTER_STOP_NOW);
     return NULL;
 }
 
 static void await_stations(struct stations *stations, int signals)
 {
-    struct second_signal second = {signals, stations};
+    struct second_signal second = {signals, eventfd(0, EFD_CLOEXEC), stations};
     pthread_t hurrier;
+    ASSERT(second.over >= 0);
     bool waits = pthread_create(&hurrier, NULL, hurry, &second) == 0;
     for (size_t i = 0; i < stations->count; i++)
         pthread_join(stations->at[i].thread, NULL);
-    if (waits) {
-        pthread_cancel(hurrier);
+    int written = eventfd_write(second.over, 1);
+    ASSERT(written == 0);
+    if (waits)
         pthread_join(hurrier, NULL);
-    }
+    close(second.over);
 }
 
 /* ---- running ---- */
