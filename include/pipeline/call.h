@@ -60,7 +60,8 @@ struct call {
     bool done;            /* [DONE] was seen */
     bool started;         /* its transfer was handed to the transport */
     bool cancelled;       /* by us: the client is gone or time is up */
-    bool too_large;       /* an event was: the splitter must not be asked again */
+    bool too_large;       /* an event was: the splitter must not be asked again; or an answer was,
+                             that must be put together of parts */
     bool is_error;        /* the answer has an `error`, as providers shape it */
     bool usage_final;     /* the usage seen is the whole call's, not a running count */
     enum usage_result usage_result;

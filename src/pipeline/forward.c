@@ -220,6 +220,12 @@ static void take_answer(struct call *call, struct text bytes)
     buffer_put(&call->answer, bytes);
     if (call->answer.size <= call->answer_most)
         return;
+    if (call->in_parts) { /* as it comes it is not what was asked for */
+        call->cancelled = true;
+        call->too_large = true;
+        call->stop_reason = "upstream";
+        return;
+    }
     call->mode = CALL_RELAY;
     answer_scan_feed(&call->scan, buffer_text(&call->answer));
     begin_stream(call);
@@ -328,12 +334,21 @@ static void refuse_failed(struct call *call)
     }
 }
 
-enum answer { ANSWER_PASSES, ANSWER_FAILED, ANSWER_OUR_KEY, ANSWER_ELSEWHERE, ANSWER_NOT_JSON };
+enum answer {
+    ANSWER_PASSES,
+    ANSWER_FAILED,
+    ANSWER_TOO_LARGE,
+    ANSWER_OUR_KEY,
+    ANSWER_ELSEWHERE,
+    ANSWER_NOT_JSON
+};
 
 static enum answer judge_answer(const struct call *call)
 {
     int status = transfer_status(call->transfer);
     bool passthrough = call->terms->admission.mode == ADMISSION_PASSTHROUGH;
+    if (call->too_large)
+        return ANSWER_TOO_LARGE;
     if (call->cancelled || transfer_ended(call->transfer) != TRANSFER_COMPLETE)
         return ANSWER_FAILED;
     if ((status == 401 || status == 403) && !passthrough)
@@ -349,6 +364,13 @@ static void refuse_answer(struct call *call, enum answer answer)
     struct text name = call->upstream->name;
     int status = transfer_status(call->transfer);
     switch (answer) {
+    case ANSWER_TOO_LARGE:
+        refuse(request, REFUSAL_UPSTREAM_BAD_ANSWER, NULL,
+               "Upstream '%.*s' answered with over %d MB for those inputs that the cache did not "
+               "know: too much to be put together with the others. Send fewer inputs at once, or "
+               "'x-purser-cache: no-cache'. What it may have billed stays charged.",
+               TEXT_ARG(name), CALL_PARTS_MOST / (1024 * 1024));
+        return;
     case ANSWER_OUR_KEY:
         log_error("upstream %.*s refuses its api_key with status %d", TEXT_ARG(name), status);
         refuse(request, REFUSAL_UPSTREAM_AUTH, NULL,

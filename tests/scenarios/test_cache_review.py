@@ -213,3 +213,29 @@ def test_a_connection_goes_on_after_a_replay(provider, start):
     bill = provider.settled_bill()
     purser.idle()
     assert sum(purser.settled().values()) == bill["cost_nano_usd"]
+
+
+def test_a_batch_in_part_that_grows_too_large_is_refused_not_passed_on_as_the_whole(start):
+    """What comes for the unknown inputs alone is no answer to all of them."""
+    def embed(connection, _, body):
+        inputs = json.loads(body)["input"]
+        inputs = [inputs] if isinstance(inputs, str) else inputs
+        rows = [{"object": "embedding", "index": at, "embedding": [0.5]}
+                for at in range(len(inputs))]
+        usage = {"prompt_tokens": 5, "total_tokens": 5}
+        answer = {"object": "list", "data": rows, "model": "text-embedding-3-small", "usage": usage}
+        answer["filler"] = "x" * (34_000_000 if "large" in inputs else 0)
+        connection.sendall(sent(json.dumps(answer)))
+
+    def ask(purser, *inputs, **headers):
+        return purser.client.post("/v1/embeddings", headers=headers, json={
+            "model": "text-embedding-3-small", "input": inputs})
+
+    with Upstream(embed) as own, \
+            start(upstreams=[upstream_of(own)], budgets=BUDGETS) as purser:
+        assert ask(purser, "known").status_code == 200
+        message = error_of(ask(purser, "known", "large"), 502, "upstream_bad_answer")["message"]
+        assert "no-cache" in message
+        purser.idle()
+        whole = ask(purser, "known", "large", **{"x-purser-cache": "no-cache"})
+        assert whole.status_code == 200 and len(whole.json()["data"]) == 2

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from harness import error_of, upstream_of
+from harness import error_of, upstream_of, usd
 
 USD = [{"name": "all", "scope": "global", "window": "total", "usd": 1}]
 STREAMED = pytest.mark.parametrize("streamed", [False, True])
@@ -84,10 +84,9 @@ def test_the_client_is_told_the_cost_at_the_tier(provider, start):
     answer = ask(purser, True, service_tier="priority", fake="prompt=10,output=5,tier=priority")
     last = [line for line in answer.text.splitlines() if '"usage":{' in line][-1]
     cost = json.loads(last[len("data: "):])["usage"]["cost"]
-    assert round(cost * 1e9) == 10 * PRIORITY[0] + 5 * PRIORITY[1]
+    assert usd(cost) == 10 * PRIORITY[0] + 5 * PRIORITY[1]
     answer = ask(purser, False, service_tier="priority", fake="prompt=10,output=5,tier=default")
-    assert round(float(answer.headers["x-purser-cost-usd"]) * 1e9) == \
-        10 * STANDARD[0] + 5 * STANDARD[1]
+    assert usd(answer.headers["x-purser-cost-usd"]) == 10 * STANDARD[0] + 5 * STANDARD[1]
 
 
 def test_completions_have_tiers_too(provider, start):
