@@ -30,8 +30,7 @@ struct recording_head {
     int status;
     enum recording_shape shape;
     struct text content_type;
-    struct text retry_after;     /* of an upstream's error; empty: none */
-    struct text model, upstream; /* as booked */
+    struct text retry_after; /* of an upstream's error; empty: none */
 };
 
 struct recording;
@@ -73,6 +72,10 @@ struct recording_place {
  * over. */
 struct text recording_next(const struct recording *recording, struct recording_place *place,
                            size_t most, bool usage);
+
+/* All bytes there are in one piece: the recording's own where they stand in one block, else put
+ * together in `joined`, which must be empty and is the caller's to close. */
+struct text recording_all(const struct recording *recording, struct buffer *joined);
 
 /* Where the marked usage event stands: [from, to); both 0 if there is none. */
 void recording_usage_at(const struct recording *recording, size_t *from, size_t *to);

@@ -12,7 +12,7 @@
 
 #define BLOCK_LEAST   1024
 #define BLOCK_MOST    (64 * 1024)
-#define HEAD_TEXTS    4
+#define HEAD_TEXTS    2
 #define ALLOCATOR_OWN 16 /* what malloc keeps beside each piece */
 
 struct block {
@@ -81,8 +81,7 @@ void recording_drop(struct recording *recording)
 static void copy_texts(struct recording *recording)
 {
     struct recording_head *head = &recording->head;
-    struct text *texts[HEAD_TEXTS] = {&head->content_type, &head->retry_after, &head->model,
-                                      &head->upstream};
+    struct text *texts[HEAD_TEXTS] = {&head->content_type, &head->retry_after};
     size_t size = 0;
     for (size_t i = 0; i < HEAD_TEXTS; i++)
         size += texts[i]->size;
@@ -249,4 +248,17 @@ struct text recording_next(const struct recording *recording, struct recording_p
     size_t end = usage ? size : pass_over_usage(recording, place, size);
     most = least(most, end - place->at);
     return most == 0 ? TEXT_NONE : step(recording, place, most);
+}
+
+struct text recording_all(const struct recording *recording, struct buffer *joined)
+{
+    struct recording_place place = {0};
+    size_t size = recording_size(recording);
+    struct text piece = recording_next(recording, &place, SIZE_MAX, true);
+    if (piece.size == size)
+        return piece;
+    buffer_reserve(joined, size);
+    for (; piece.size > 0; piece = recording_next(recording, &place, SIZE_MAX, true))
+        buffer_put(joined, piece);
+    return buffer_text(joined);
 }

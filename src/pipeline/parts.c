@@ -39,14 +39,13 @@ static struct text embedding_of(const struct recording *recording)
     return recording_next(recording, &place, SIZE_MAX, true);
 }
 
-static struct recording *record(struct text bytes, const struct request *request, struct money cost)
+static struct recording *record(struct text bytes, struct money cost)
 {
     struct recording *recording = recording_new();
     const struct recording_head head = {
         .status = 200,
         .shape = RECORDING_WHOLE,
         .content_type = TEXT("application/json"),
-        .model = request->body.model,
     };
     recording_begin(recording, &head);
     recording_put(recording, bytes);
@@ -73,7 +72,7 @@ static void answer_from_parts(struct request *request)
     for (size_t i = 0; i < parts->count; i++)
         embeddings[i] = embedding_of(parts->known[i]);
     put_all(request, embeddings, 0, &answer);
-    request->recall.recording = record(buffer_text(&answer), request, parts_saved(request));
+    request->recall.recording = record(buffer_text(&answer), parts_saved(request));
     buffer_close(&answer);
 }
 
@@ -178,7 +177,7 @@ static void keep(struct call *call, const struct text *fresh, size_t count, stru
         all[i] = fresh[at++];
         if (request->recall.no_store)
             continue;
-        struct recording *recording = record(all[i], request, share_of(cost, all[i].size, bytes));
+        struct recording *recording = record(all[i], share_of(cost, all[i].size, bytes));
         const struct cache_part part = {parts->digests[i], recording, parts->generation, now_us};
         cache_put(call->worker->house->cache, &part);
         recording_drop(recording);

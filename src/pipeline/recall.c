@@ -125,15 +125,6 @@ static void fill_fingerprint_ask(struct request *request, struct fingerprint_ask
 
 /* ---- a hit ---- */
 
-static void gather(const struct recording *recording, struct buffer *out)
-{
-    struct recording_place place = {0};
-    struct text piece;
-    buffer_reserve(out, recording_size(recording));
-    while ((piece = recording_next(recording, &place, SIZE_MAX, true)).size > 0)
-        buffer_put(out, piece);
-}
-
 /* False if it has the other shape and cannot be brought into the one asked for. */
 static bool take_hit(struct request *request, struct recording *recording)
 {
@@ -142,13 +133,12 @@ static bool take_hit(struct request *request, struct recording *recording)
     bool events = recording_head(recording)->shape == RECORDING_EVENTS;
     bool fits = events == body->stream;
     if (!fits) {
-        struct buffer all = {0};
-        gather(recording, &all);
+        struct buffer joined = {0};
+        struct text all = recording_all(recording, &joined);
         fits = body->stream
-                   ? reshape_to_events(body->endpoint, buffer_text(&all), body->usage_asked,
-                                       &recall->reshaped)
-                   : reshape_to_whole(body->endpoint, buffer_text(&all), &recall->reshaped);
-        buffer_close(&all);
+                   ? reshape_to_events(body->endpoint, all, body->usage_asked, &recall->reshaped)
+                   : reshape_to_whole(body->endpoint, all, &recall->reshaped);
+        buffer_close(&joined);
     }
     if (!fits) {
         recording_drop(recording);

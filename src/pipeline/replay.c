@@ -39,14 +39,11 @@ static void send_whole(struct request *request)
 {
     const struct recording *recording = request->recall.recording;
     const struct recording_head *head = recording_head(recording);
-    struct buffer body = {0};
-    struct text piece;
+    struct buffer joined = {0};
     ASSERT(recording_state(recording) == RECORDING_COMPLETE);
     begin_head(request, head->content_type);
-    buffer_reserve(&body, recording_size(recording));
-    while ((piece = recording_next(recording, &request->recall.place, SIZE_MAX, true)).size > 0)
-        buffer_put(&body, piece);
-    reply_whole_take(&request->reply, head->status, &body);
+    reply_whole(&request->reply, head->status, recording_all(recording, &joined));
+    buffer_close(&joined);
 }
 
 /* The usage event says what the call cost; to this client it cost nothing. */

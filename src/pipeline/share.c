@@ -54,8 +54,6 @@ void share_begin(struct call *call, enum recording_shape shape)
         .shape = shape,
         .content_type = short_header(call, TEXT("Content-Type")),
         .retry_after = short_header(call, TEXT("Retry-After")),
-        .model = call->entry.model,
-        .upstream = call->entry.upstream,
     };
     recording_begin(flight_recording(call->flight), &head);
 }
@@ -114,16 +112,8 @@ static bool may_be_kept(struct call *call, const struct recording *recording)
     if (call->in_parts || transfer_status(call->transfer) != 200 || call->is_error ||
         call->held.clamped || size > cache_entry_most(call->worker->house->cache))
         return false;
-    struct recording_place place = {0};
     struct buffer joined = {0};
-    struct text answer = recording_next(recording, &place, SIZE_MAX, true);
-    if (answer.size < size) {
-        buffer_reserve(&joined, size);
-        for (; answer.size > 0; answer = recording_next(recording, &place, SIZE_MAX, true))
-            buffer_put(&joined, answer);
-        answer = buffer_text(&joined);
-    }
-    bool complete = is_complete(call, answer);
+    bool complete = is_complete(call, recording_all(recording, &joined));
     buffer_close(&joined);
     return complete;
 }

@@ -45,27 +45,47 @@ static void expect(const struct recording *recording, bool usage, const char *wa
     }
 }
 
+START_TEST(gives_all_bytes_in_one_piece)
+{
+    static char large[5000];
+    struct recording *recording = recording_new();
+    struct buffer joined = {0};
+    memset(large, 'b', sizeof(large));
+    recording_begin(recording, &(struct recording_head){.shape = RECORDING_EVENTS});
+    ck_assert_uint_eq(recording_all(recording, &joined).size, 0);
+    recording_put(recording, TEXT("aa"));
+    UNIT_TEXT(recording_all(recording, &joined), "aa");
+    ck_assert_uint_eq(joined.size, 0);
+    recording_put(recording, text_make(large, sizeof(large)));
+    recording_mark_usage(recording, 1);
+    recording_put(recording, TEXT("c"));
+    struct text all = recording_all(recording, &joined);
+    ck_assert_uint_eq(all.size, sizeof(large) + 3);
+    ck_assert(text_starts(all, TEXT("aab")));
+    ck_assert(text_ends(all, TEXT("bc")));
+    buffer_close(&joined);
+    recording_drop(recording);
+}
+END_TEST
+
 START_TEST(keeps_its_head_and_its_cost)
 {
     struct recording *recording = recording_new();
     ck_assert_int_eq(recording_state(recording), RECORDING_EMPTY);
     ck_assert_uint_eq(recording_size(recording), 0);
-    char model[] = "gpt-4o";
+    char type[] = "text/event-stream";
     struct recording_head head = {.status = 429,
                                   .shape = RECORDING_EVENTS,
-                                  .content_type = TEXT("text/event-stream"),
-                                  .retry_after = TEXT("7"),
-                                  .model = text_of(model)};
+                                  .content_type = text_of(type),
+                                  .retry_after = TEXT("7")};
     recording_begin(recording, &head);
-    memset(model, 'x', sizeof(model) - 1);
+    memset(type, 'x', sizeof(type) - 1);
     ck_assert_int_eq(recording_state(recording), RECORDING_RUNNING);
     const struct recording_head *kept = recording_head(recording);
     ck_assert_int_eq(kept->status, 429);
     ck_assert_int_eq(kept->shape, RECORDING_EVENTS);
     UNIT_TEXT(kept->content_type, "text/event-stream");
     UNIT_TEXT(kept->retry_after, "7");
-    UNIT_TEXT(kept->model, "gpt-4o");
-    UNIT_TEXT(kept->upstream, "");
     recording_end(recording, RECORDING_COMPLETE, (struct money){42});
     ck_assert_int_eq(recording_state(recording), RECORDING_COMPLETE);
     ck_assert_int_eq(recording_cost(recording).nano, 42);
@@ -275,7 +295,7 @@ START_TEST(readers_on_other_threads_see_only_what_was_written)
 }
 END_TEST
 
-UNIT_MAIN(keeps_its_head_and_its_cost, may_break_before_it_began,
+UNIT_MAIN(keeps_its_head_and_its_cost, gives_all_bytes_in_one_piece, may_break_before_it_began,
           lives_as_long_as_somebody_refers_to_it,
           a_whole_answer_is_one_piece_and_takes_no_more_than_its_size,
           blocks_grow_but_do_not_waste_more_than_64_kb,
