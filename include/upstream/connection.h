@@ -63,7 +63,7 @@ void connection_want_read(struct connection *connection, bool wanted); /* on at 
 const char *connection_why(const struct connection *connection); /* it could not be made, or died */
 
 /* Back to the pool. The upstream may close it there at any time; so does the pool, at once, if what
- * it trusts was renewed. */
+ * it trusts was renewed, or if the process is short of descriptors. */
 void connection_keep(struct connection *connection);
 /* Closes it, also while it is being made. NULL-safe. */
 void connection_close(struct connection *connection);

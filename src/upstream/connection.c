@@ -8,9 +8,11 @@
 #include <curl/curl.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -19,6 +21,7 @@
 #define IDLE_US      (55 * 1000000ll) /* kept so long: many servers close after a minute */
 #define SWEEP_US     (5 * 1000000ll)
 #define DAY_US       (86400 * 1000000ll)
+#define KEPT_PART    2 /* idle ones may stand in the first half of the process's descriptors */
 
 enum state { STATE_CONNECTING, STATE_IN_USE, STATE_IDLE };
 
@@ -29,6 +32,7 @@ struct pool {
     struct loop_timer sweep;
     struct connection *idle; /* most recently used first */
     size_t idle_count;
+    int keep_below; /* a connection whose descriptor is not below this is not kept */
     size_t alive;
     int64_t renewed_us; /* when pool_renew was called; 0: never */
     unsigned renewals;  /* how often it was */
@@ -240,7 +244,8 @@ void connection_keep(struct connection *connection)
 {
     struct pool *pool = connection->pool;
     ASSERT(connection->state == STATE_IN_USE);
-    if (connection->place.ca.size > 0 && connection->renewals != pool->renewals) {
+    bool stale = connection->place.ca.size > 0 && connection->renewals != pool->renewals;
+    if (stale || connection->fd >= pool->keep_below) {
         connection_close(connection);
         return;
     }
@@ -526,10 +531,21 @@ void connections_forget(void)
     curl_global_cleanup();
 }
 
+/* A new descriptor gets the lowest free number: high ones mean that they are running short, and
+ * then those that another worker's calls need must not lie idle here. */
+static int keep_below(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur / KEPT_PART > INT_MAX)
+        return INT_MAX;
+    return (int)(limit.rlim_cur / KEPT_PART);
+}
+
 struct pool *pool_open(struct loop *loop)
 {
     struct pool *pool = memory_new(sizeof *pool);
     pool->loop = loop;
+    pool->keep_below = keep_below();
     pool->timer.due = timer_due;
     pool->timer.context = pool;
     pool->sweep.due = sweep_due;
