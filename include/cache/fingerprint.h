@@ -66,7 +66,8 @@ enum fingerprint_fit {
     FINGERPRINT_KEPT_BY_PROVIDER, /* `store` and the like */
     FINGERPRINT_HOSTED,           /* hosted tools, plug-ins, whatever has a cost without a bound */
     FINGERPRINT_AUDIO,
-    FINGERPRINT_OFF, /* embeddings, and they are not to be */
+    FINGERPRINT_OFF,      /* embeddings, and they are not to be */
+    FINGERPRINT_ENDPOINT, /* answers of this endpoint are never kept */
 };
 
 enum fingerprint_fit fingerprint_fits(const struct body *body,

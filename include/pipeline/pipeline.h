@@ -95,6 +95,10 @@ bool route_find(struct request *request);
 void reserve_fill_ask(struct request *request, struct ask *ask);
 void reserve_fill_held(const struct ask *ask, const struct grant *grant, struct arena *arena,
                        struct held *held);
+/* With the ids of the accounts: the ledger line is written after the hold's end, when the accounts
+ * may be gone. */
+const struct charge *reserve_copy_charges(const struct charge *charges, size_t count,
+                                          struct arena *arena);
 
 /* GET /v1/models and /v1/models/{id}, from the catalog and the upstreams. */
 bool route_model_visible(const struct request *request, struct text name);

@@ -22,10 +22,7 @@
 #include "base/arena.h"
 #include "base/fault.h"
 #include "base/json.h"
-
-enum endpoint { ENDPOINT_CHAT, ENDPOINT_COMPLETIONS, ENDPOINT_EMBEDDINGS, ENDPOINT_COUNT };
-
-const char *endpoint_name(enum endpoint endpoint); /* "chat.completions", "completions", ... */
+#include "wire/endpoint.h"
 
 #define BODY_UNBOUNDED INT64_MAX
 #define BODY_ABSENT    (-1)

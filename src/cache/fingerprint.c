@@ -549,7 +549,7 @@ static void put_all(struct canon *canon, const struct fingerprint_ask *ask,
     put_part(canon, PART_NORMALIZED, ask->normalized ? TEXT("1") : TEXT("0"));
     put_part(canon, PART_NAME_SPACE, ask->name_space);
     put_part(canon, PART_ROUTES, ask->routes);
-    put_part(canon, PART_ENDPOINT, text_of(endpoint_name(ask->body->endpoint)));
+    put_part(canon, PART_ENDPOINT, text_of(endpoint_facts(ask->body->endpoint)->name));
     put_headers(canon, ask);
     put_part(canon, PART_BODY, TEXT_NONE);
     put_body(canon, ask, input);

@@ -119,6 +119,9 @@ static bool is_deterministic(struct text temperature, const struct fingerprint_r
 enum fingerprint_fit fingerprint_fits(const struct body *body,
                                       const struct fingerprint_rules *rules)
 {
+    if (!endpoint_facts(body->endpoint)->kept) {
+        return FINGERPRINT_ENDPOINT;
+    }
     if (body->kept_by_provider) {
         return FINGERPRINT_KEPT_BY_PROVIDER;
     }
@@ -144,6 +147,7 @@ const char *fingerprint_why(enum fingerprint_fit fit)
         [FINGERPRINT_HOSTED] = "the provider runs tools or plug-ins, or its cost has no bound",
         [FINGERPRINT_AUDIO] = "there is audio in it",
         [FINGERPRINT_OFF] = "embeddings are not kept here",
+        [FINGERPRINT_ENDPOINT] = "answers of this endpoint are not kept",
     };
 
     ASSERT((size_t)fit < sizeof(sentences) / sizeof(sentences[0]));

@@ -123,18 +123,14 @@ static bool must_send_max(const struct request *request)
 {
     bool thinks = request->model != NULL && request->model->reasoning;
     bool named = request->body.max_output != BODY_ABSENT;
-    if (request->endpoint == ENDPOINT_EMBEDDINGS)
+    if (endpoint_facts(request->endpoint)->output_free)
         return false;
     return request->held.send_max || (thinks && !named && request->held.max_output != INT64_MAX);
 }
 
 static void shape_body(struct call *call, struct request *request)
 {
-    static const struct text paths[ENDPOINT_COUNT] = {
-        [ENDPOINT_CHAT] = {"/chat/completions", 17},
-        [ENDPOINT_COMPLETIONS] = {"/completions", 12},
-        [ENDPOINT_EMBEDDINGS] = {"/embeddings", 11},
-    };
+    const struct endpoint_facts *facts = endpoint_facts(request->endpoint);
     const struct upstream *upstream = request->upstream;
     const struct body *body = &request->body;
     bool chat = body->endpoint == ENDPOINT_CHAT;
@@ -142,8 +138,8 @@ static void shape_body(struct call *call, struct request *request)
         .model = text_equal(request->model_sent, body->model) ? TEXT_NONE : request->model_sent,
         .max_output = must_send_max(request) ? request->held.max_output : BODY_ABSENT,
         .max_field = chat ? upstream->max_tokens_field : TEXT("max_tokens"),
-        .include_usage = body->stream && !body->usage_asked && upstream->stream_usage &&
-                         body->endpoint != ENDPOINT_EMBEDDINGS,
+        .include_usage =
+            body->stream && !body->usage_asked && upstream->stream_usage && facts->usage_asked,
         .input = parts_missing(request),
     };
     struct text *pieces = arena_new(&call->arena, BODY_MAX_PIECES * sizeof *pieces);
@@ -151,22 +147,16 @@ static void shape_body(struct call *call, struct request *request)
     request->bytes = (struct buffer){0};
     call->ask.pieces = pieces;
     call->ask.piece_count = body_forward(body, &changes, &call->arena, pieces);
-    call->ask.url =
-        upstream_url(upstream, paths[body->endpoint], request->model_sent, &call->arena);
+    call->ask.url = upstream_url(upstream, facts->path, request->model_sent, &call->arena);
 }
 
 /* ---- what the books get ---- */
 
 static void describe(struct call *call, const struct request *request)
 {
-    size_t size = request->held.charge_count * sizeof *request->held.charges;
-    struct charge *charges = arena_new(&call->arena, size);
-    if (size > 0)
-        memcpy(charges, request->held.charges, size);
-    for (size_t i = 0; i < request->held.charge_count; i++)
-        charges[i].id = arena_copy(&call->arena, charges[i].id);
     call->held = request->held;
-    call->held.charges = charges;
+    call->held.charges =
+        reserve_copy_charges(call->held.charges, call->held.charge_count, &call->arena);
     record_describe(request, &call->held, &call->arena, &call->entry);
 }
 

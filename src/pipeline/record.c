@@ -81,7 +81,7 @@ void record_describe(const struct request *request, const struct held *held, str
         .attempt = 1,
         .model = arena_copy(arena, request->model_booked),
         .model_requested = arena_copy(arena, request->body.model),
-        .endpoint = text_of(endpoint_name(request->endpoint)),
+        .endpoint = text_of(endpoint_facts(request->endpoint)->name),
         .service = upstream,
         .upstream = upstream,
         .key = arena_copy(arena, request->key->id),
@@ -107,7 +107,7 @@ static void log_refusal(const struct request *request)
     struct text model = request->body.model;
     struct text budget = request->outcome.budget;
     log_info("%s %d %.*s key=%.*s session=%.*s model=%.*s refused: %s%s%.*s", request->name,
-             request->reply.status, TEXT_ARG(text_of(endpoint_name(request->endpoint))),
+             request->reply.status, TEXT_ARG(text_of(endpoint_facts(request->endpoint)->name)),
              TEXT_ARG(key), TEXT_ARG(text_slice(request->session, 0, 100)),
              TEXT_ARG(model.size > 0 ? text_slice(model, 0, 100) : TEXT("-")),
              request->outcome.error, budget.size > 0 ? " by " : "", TEXT_ARG(budget));
@@ -149,7 +149,7 @@ static void record_refusal(struct request *request)
         .request_id = text_of(request->name),
         .model = text_slice(request->model_booked, 0, SUBJECT_MAX_ID),
         .model_requested = text_slice(request->body.model, 0, SUBJECT_MAX_ID),
-        .endpoint = text_of(endpoint_name(request->endpoint)),
+        .endpoint = text_of(endpoint_facts(request->endpoint)->name),
         .upstream = request->upstream != NULL ? request->upstream->name : TEXT_NONE,
         .key = request->key->id,
         .user = subject->id[SCOPE_USER],

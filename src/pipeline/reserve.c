@@ -38,7 +38,7 @@ void reserve_fill_ask(struct request *request, struct ask *ask)
                   .choices = body->choices,
                   .extra_output = body->extra_output,
                   .audio = body->audio,
-                  .output_free = body->endpoint == ENDPOINT_EMBEDDINGS,
+                  .output_free = endpoint_facts(body->endpoint)->output_free,
                   .services = request->services},
         .wanted_output = wanted_output(request),
         .named = body->max_output != BODY_ABSENT,
@@ -73,22 +73,26 @@ static void worst_case(const struct ask *ask, struct held *held)
         held->amount = price_bound(ask->price, bound, output);
 }
 
+const struct charge *reserve_copy_charges(const struct charge *charges, size_t count,
+                                          struct arena *arena)
+{
+    struct charge *copies = arena_new(arena, count * sizeof *copies);
+    for (size_t i = 0; i < count; i++) {
+        copies[i] = charges[i];
+        copies[i].id = arena_copy(arena, charges[i].id);
+    }
+    return copies;
+}
+
 void reserve_fill_held(const struct ask *ask, const struct grant *grant, struct arena *arena,
                        struct held *held)
 {
-    size_t size = grant->charge_count * sizeof *grant->charges;
-    struct charge *charges = arena_new(arena, size);
-    if (size > 0)
-        memcpy(charges, grant->charges, size);
-    /* The ledger line is written after the hold's end, when the account may be gone. */
-    for (size_t i = 0; i < grant->charge_count; i++)
-        charges[i].id = arena_copy(arena, charges[i].id);
     *held = (struct held){
         .hold = grant->hold,
         .max_output = grant->max_output,
         .send_max = grant->send_max,
         .clamped = grant->clamped,
-        .charges = charges,
+        .charges = reserve_copy_charges(grant->charges, grant->charge_count, arena),
         .charge_count = grant->charge_count,
         .services = ask->bound.services,
     };

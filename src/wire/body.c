@@ -8,18 +8,6 @@
 
 #define PRIMING 3 /* tokens that begin the answer and count as input; wire/body.h */
 
-const char *endpoint_name(enum endpoint endpoint)
-{
-    static const char *const names[] = {
-        [ENDPOINT_CHAT] = "chat.completions",
-        [ENDPOINT_COMPLETIONS] = "completions",
-        [ENDPOINT_EMBEDDINGS] = "embeddings",
-    };
-
-    ASSERT((unsigned)endpoint < ENDPOINT_COUNT);
-    return names[endpoint];
-}
-
 /* ---- common to all readers ---- */
 
 bool body_refuse(struct body_reader *reader, const char *code, struct text param,

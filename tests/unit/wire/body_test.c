@@ -52,9 +52,9 @@ static void refuses_chat(const char *more, const char *code, const char *param)
 
 START_TEST(names_the_endpoints)
 {
-    ck_assert_str_eq(endpoint_name(ENDPOINT_CHAT), "chat.completions");
-    ck_assert_str_eq(endpoint_name(ENDPOINT_COMPLETIONS), "completions");
-    ck_assert_str_eq(endpoint_name(ENDPOINT_EMBEDDINGS), "embeddings");
+    ck_assert_str_eq(endpoint_facts(ENDPOINT_CHAT)->name, "chat.completions");
+    ck_assert_str_eq(endpoint_facts(ENDPOINT_COMPLETIONS)->name, "completions");
+    ck_assert_str_eq(endpoint_facts(ENDPOINT_EMBEDDINGS)->name, "embeddings");
 }
 END_TEST
 
