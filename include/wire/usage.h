@@ -21,6 +21,7 @@
 #define PURSER_WIRE_USAGE_H
 
 #include "base/json.h"
+#include "wire/endpoint.h"
 
 #define USAGE_MOST      1000000000000 /* counts above are not believed: the usage is invalid */
 #define USAGE_COST_SIZE 32
@@ -105,10 +106,11 @@ struct chunk {
     struct usage usage;
 };
 
-/* Reads the data of one event. `look_for_visible` false skips that search (it needs a full parse
- * of every chunk; once text was seen nobody asks any more). Reasoning is not visible. Without a
- * top-level usage Groq's `x_groq.usage` is taken. Data that is not JSON gives an empty chunk: it
- * is relayed as it is. */
-void chunk_read(struct text data, bool look_for_visible, struct chunk *chunk);
+/* Reads the data of one event of the endpoint's streams. `look_for_visible` false skips that search
+ * (it needs a full parse of every chunk; once text was seen nobody asks any more). Reasoning is not
+ * visible. Without a top-level usage Groq's `x_groq.usage` is taken. Data that is not JSON gives an
+ * empty chunk: it is relayed as it is. */
+void chunk_read(enum endpoint endpoint, struct text data, bool look_for_visible,
+                struct chunk *chunk);
 
 #endif

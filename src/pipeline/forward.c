@@ -170,7 +170,7 @@ static void take_service(struct call *call, struct text name)
 static void take_event(struct call *call, const struct sse_event *event)
 {
     struct chunk chunk;
-    chunk_read(event->data, !call->visible, &chunk);
+    chunk_read(call->endpoint, event->data, !call->visible, &chunk);
     take_service(call, chunk.service_tier);
     call->visible = call->visible || chunk.visible;
     call->done = call->done || chunk.done;

@@ -155,10 +155,12 @@ static void read_usage(struct json_value whole, struct chunk *chunk)
     }
 }
 
-void chunk_read(struct text data, bool look_for_visible, struct chunk *chunk)
+void chunk_read(enum endpoint endpoint, struct text data, bool look_for_visible,
+                struct chunk *chunk)
 {
     struct json_value whole, value;
 
+    ASSERT((unsigned)endpoint < ENDPOINT_COUNT);
     *chunk = (struct chunk){.usage_result = USAGE_ABSENT};
     if (data.size < 16 && text_equal(text_trim(data), TEXT("[DONE]"))) {
         chunk->done = true;

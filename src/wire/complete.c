@@ -85,11 +85,11 @@ static bool tells_of_an_end(struct text data)
     return false;
 }
 
-static bool note_event(struct ends *ends, struct text data)
+static bool note_event(enum endpoint endpoint, struct ends *ends, struct text data)
 {
     struct chunk chunk;
 
-    chunk_read(data, false, &chunk);
+    chunk_read(endpoint, data, false, &chunk);
     return !chunk.error && (!tells_of_an_end(data) || note_chunk(ends, data));
 }
 
@@ -107,7 +107,7 @@ bool reshape_events_are_complete(enum endpoint endpoint, struct text stream, int
     events_begin(&events, stream, &arena);
     do {
         next = events_next(&events, &data);
-    } while (next == EVENTS_DATA && note_event(&ends, data));
+    } while (next == EVENTS_DATA && note_event(endpoint, &ends, data));
     events_close(&events);
     arena_close(&arena);
     return next == EVENTS_DONE && ends.found == choices;

@@ -2,7 +2,7 @@
  * Answers and chunks: whatever an upstream sends, usage is read in bounds or not at all; the
  * incremental scanner agrees with the parser; the fast path of chunks with the slow one.
  *
- * The first byte chooses the size of the pieces, the rest is the answer.
+ * The first byte chooses the size of the pieces and the endpoint, the rest is the answer.
  */
 #include <stdlib.h>
 
@@ -53,12 +53,12 @@ static void check_answer(struct text answer, size_t by)
     answer_scan_close(&scan);
 }
 
-static void check_chunk(struct text data)
+static void check_chunk(enum endpoint endpoint, struct text data)
 {
     struct chunk fast, slow;
 
-    chunk_read(data, false, &fast);
-    chunk_read(data, true, &slow);
+    chunk_read(endpoint, data, false, &fast);
+    chunk_read(endpoint, data, true, &slow);
     demand(fast.done == slow.done);
     if (fast.usage_result == USAGE_FOUND)
         check_bounds(&fast.usage);
@@ -71,6 +71,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     struct text answer = text_make((const char *)data + 1, size - 1);
     check_answer(answer, (size_t)data[0] + 1);
-    check_chunk(answer);
+    check_chunk((enum endpoint)(data[0] % ENDPOINT_COUNT), answer);
     return 0;
 }

@@ -11,7 +11,7 @@ static struct chunk read_chunk(const char *data, bool look_for_visible)
     char *copy = malloc(size > 0 ? size : 1);
     struct chunk chunk;
     memcpy(copy, data, size);
-    chunk_read(text_make(copy, size), look_for_visible, &chunk);
+    chunk_read(ENDPOINT_CHAT, text_make(copy, size), look_for_visible, &chunk);
     free(copy);
     return chunk;
 }
