@@ -139,6 +139,9 @@ static inline void account_unpin(struct account *account)
 /* Unpins it at a settlement; one that has no budget any more goes with its last hold. */
 void accounts_release(struct accounts *accounts, struct account *account);
 
+/* What is booked and held stays, whatever the limit: then all above it is an overrun (I1). */
+void account_note_overrun(struct account *account);
+
 /* Until when it must be remembered, used now. */
 int64_t account_until_s(const struct account *account);
 

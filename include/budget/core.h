@@ -25,6 +25,19 @@
  * shares one that has room. A waiter behind another is looked at when its turn comes or
  * its time is up. It stays with the windows in which it asked.
  *
+ * Rolling holds (slice_tokens): a stream that can be stopped early holds its input and one slice of
+ * output per choice, and is extended while it runs. Its maximum is decided by L − spent as above;
+ * only its hold is small. So what must fit beside others' holds is the slice: where the full bound
+ * would wait, the slice is granted at once, and many streams do not lock each other out. Of a
+ * waiter whose time is up the slice is clamped to what is free, not the maximum. A slice is never
+ * below min_output. A request is held in full where its maximum may not be lowered (`clamp`: who
+ * wants no lowered maximum wants no early end either) and where no account limits USD or tokens.
+ *
+ * Extensions (core_extend) never wait and go before those who wait: a running stream that is not
+ * extended ends early, and what it cost so far buys half an answer, whereas who waits has spent
+ * nothing yet. Waiters are not starved by it: nobody new overtakes them, a stream is never extended
+ * above the maximum it was granted with, and so each ends and gives back what it holds.
+ *
  * What needs nothing of a unit (a cached answer, a free model) is refused by none of its accounts
  * and waits for none, even after an overrun.
  *
@@ -80,6 +93,9 @@ struct ask {
                                   ignored if bound.output_free */
     bool named;                /* the client named it */
     bool unbounded;            /* something in the request adds cost without a bound */
+    int64_t slice_tokens;      /* above 0: a rolling hold of so many output tokens per choice, what
+                                  may come between a cancellation and its effect included (slack);
+                                  0: held in full */
     bool counted;              /* its request counts elsewhere: of that unit it needs nothing */
     int64_t now_s;             /* wall time, UTC */
     struct cookie cookie;
@@ -104,6 +120,8 @@ struct grant {
     uint64_t hold;       /* GRANTED: its id; 0 if no account is touched (nothing to settle) */
     int64_t max_output;  /* GRANTED: per choice; INT64_MAX: unlimited and unknown; 0 if
                             bound.output_free */
+    int64_t held_output; /* GRANTED: per choice, what the hold covers: max_output, or less if it is
+                            rolling */
     bool send_max;       /* GRANTED: max_output must be sent upstream (it is below what was
                             wanted, or the model's own maximum is not known) */
     bool clamped;        /* GRANTED: the budget lowered what the client wanted (or, if it named
@@ -150,6 +168,17 @@ void core_reserve(struct core *core, const struct ask *ask, struct grant *grant)
  * is not asked, only settled. The grant is GRANTED or CROWDED; its charges are all 0. */
 void core_reserve_fact(struct core *core, const struct subject *subject, int64_t now_s,
                        struct grant *grant);
+
+/* Raises a rolling hold to its input and `output` tokens per choice, but to no more than the
+ * maximum it was granted with: on all its accounts or on none. Never waits. It stays on the windows
+ * of its admission, and accounts that have no budget any more extend without limit. Nothing is
+ * taken if it covers `output` already. Asserts that the hold is open, and that it is not a fact's.
+ *
+ * The grant is GRANTED, with hold, max_output, held_output, amount, tokens and charges of the whole
+ * hold as it is now (the ids in charges are valid as before); or EXHAUSTED (spend and this hold
+ * leave too little) or CONTENTION (others' holds are in the way), with the account that said no:
+ * then the hold is as it was, and asking again later may do. */
+void core_extend(struct core *core, uint64_t hold, int64_t output, struct grant *grant);
 
 /* A waiter's time is up: grants clamped or refuses. False if it was woken before (its wake is on
  * the way). */

@@ -1,6 +1,6 @@
 /*
- * The inside of the core, shared by its files: core.c (reserving and settling), waiting.c (who
- * waits), view.c (what is shown). Nobody else includes this.
+ * The inside of the core, shared by its files: core.c (reserving and settling), extend.c
+ * (holds that grow), waiting.c (who waits), view.c (what is shown). Nobody else includes this.
  */
 #ifndef PURSER_BUDGET_CORE_STATE_H
 #define PURSER_BUDGET_CORE_STATE_H
@@ -12,9 +12,17 @@
 struct stake {
     struct account *account;
     int64_t amount;
+    struct text budget; /* the name it had at the admission */
 };
 
 struct hold {
+    const struct price *price; /* as asked */
+    struct bound bound;
+    int64_t held_output; /* per choice; with the amounts on the stakes, what is held */
+    int64_t max_output;  /* never extended further; INT64_MAX: unlimited */
+    struct money amount; /* as in struct grant */
+    int64_t tokens;
+    bool fact; /* it holds nothing, on purpose */
     size_t count;
     struct stake stakes[];
 };
@@ -57,6 +65,9 @@ void places_unpin(struct places *places);
 /* Makes the hold: the pins become its own. Fills the grant. */
 void core_grant(struct core *core, const struct ask *ask, struct places *places,
                 const struct demand *demand, struct grant *grant);
+/* I1, and that nothing is out of range. */
+void account_check(const struct account *account);
+void charge_fill(const struct stake *stake, struct charge *charge);
 /* An answer in which nothing but the verdict is set. */
 void grant_clear(struct grant *grant, enum verdict verdict);
 /* Fills the grant of a refusal; the pins stay. */

@@ -21,18 +21,25 @@ struct demand {
     enum verdict
         verdict;        /* GRANTED (if there is room), EXHAUSTED, NEVER_FITS, UNPRICED, UNBOUNDED */
     int64_t max_output; /* GRANTED */
-    int64_t least;      /* no less output than this is worth the call */
-    int64_t ceiling;    /* and more is never wanted; INT64_MAX: unknown */
+    int64_t held_output; /* GRANTED: max_output, or less of a rolling hold */
+    bool rolling;        /* it holds a slice (core.h) */
+    int64_t least;       /* no less output than this is worth the call */
+    int64_t ceiling;     /* and more is never wanted; INT64_MAX: unknown */
     bool may_clamp;
-    int64_t need[UNIT_COUNT]; /* GRANTED: for max_output; EXHAUSTED, NEVER_FITS: what did not fit */
-    int64_t affordable;       /* NEVER_FITS: see struct grant */
+    int64_t
+        need[UNIT_COUNT]; /* GRANTED: for held_output; EXHAUSTED, NEVER_FITS: what did not fit */
+    int64_t affordable;   /* NEVER_FITS: see struct grant */
 };
 
 void demand_assess(const struct core_options *rules, const struct ask *ask,
                    const struct places *places, struct demand *demand);
 
-/* Lowers a granted demand to what is free at this moment. False if that is not worth the call or
- * may not be; the demand is then as it was. */
+/* What so much output per choice needs of every unit, 0 without a price of USD. */
+void demand_fill_need(const struct price *price, const struct bound *bound, int64_t output,
+                      int64_t need[UNIT_COUNT]);
+
+/* Lowers a granted demand, or if it is rolling its slice, to what is free at this moment. False if
+ * that is not worth the call or may not be; the demand is then as it was. */
 bool demand_shrink(const struct ask *ask, const struct places *places, struct demand *demand);
 
 #endif

@@ -264,8 +264,7 @@ static bool has_room(struct accounts *accounts, int64_t now_s)
     return accounts->count < accounts->most;
 }
 
-/* What is booked and held stays, whatever the limit: then all above it is an overrun (I1). */
-static void note_overrun(struct account *account)
+void account_note_overrun(struct account *account)
 {
     int64_t above = account->spent + account->held - account->limit;
     if (account->over < above)
@@ -279,7 +278,7 @@ static void adopt_restored(struct accounts *accounts, struct account *account, i
         return;
     if (now_s <= restored->until_s)
         account->spent = restored->amount;
-    note_overrun(account);
+    account_note_overrun(account);
     restored_free(restored);
 }
 
@@ -389,7 +388,7 @@ static void move(struct accounts *accounts, struct account *account, size_t budg
         return;
     }
     enrol(accounts, account, budget, limit);
-    note_overrun(account);
+    account_note_overrun(account);
 }
 
 /* Which budget has a lane's accounts now, by unit; ACCOUNT_GONE: none. */

@@ -186,6 +186,7 @@ void grant_clear(struct grant *grant, enum verdict verdict)
     grant->verdict = verdict;
     grant->hold = 0;
     grant->max_output = 0;
+    grant->held_output = 0;
     grant->send_max = false;
     grant->clamped = false;
     grant->amount = MONEY_ZERO;
@@ -195,39 +196,42 @@ void grant_clear(struct grant *grant, enum verdict verdict)
     grant->affordable_max_output = 0;
 }
 
-static void check_account(const struct account *account)
+void account_check(const struct account *account)
 {
     ASSERT(account->held >= 0);
     ASSERT(account->spent + account->held - account->over <= account->limit); /* I1, in range */
 }
 
-static void charge_fill(const struct core *core, const struct account *account, int64_t amount,
-                        struct charge *charge)
+/* From the stake, because the account may have no budget any more. */
+void charge_fill(const struct stake *stake, struct charge *charge)
 {
-    const struct budget *budget = &core->options.budgets[account->budget];
+    const struct account *account = stake->account;
     charge->account = account->number;
-    charge->amount = amount;
+    charge->amount = stake->amount;
     charge->until_s = account_until_s(account);
     charge->unit = account->unit;
-    charge->scope = budget->scope;
-    charge->budget = budget->name;
+    charge->scope = account->scope;
+    charge->budget = stake->budget;
     charge->id = account->id;
     memcpy(charge->window, account->window.id, sizeof(charge->window));
 }
 
 static void take(struct core *core, struct places *places, const int64_t need[UNIT_COUNT],
-                 struct grant *grant)
+                 const struct hold *terms, struct grant *grant)
 {
     struct hold *hold = memory_new(sizeof(*hold) + places->count * sizeof(struct stake));
+    *hold = *terms;
     hold->count = places->count;
     for (size_t at = 0; at < places->count; at++) {
         struct account *account = places->accounts[at];
         int64_t amount = need[account->unit];
         ASSERT(amount == 0 || amount <= account_free(account));
         account->held += amount;
-        check_account(account);
-        hold->stakes[at] = (struct stake){.account = account, .amount = amount};
-        charge_fill(core, account, amount, &grant->charges[at]);
+        account_check(account);
+        hold->stakes[at] = (struct stake){.account = account,
+                                          .amount = amount,
+                                          .budget = core->options.budgets[account->budget].name};
+        charge_fill(&hold->stakes[at], &grant->charges[at]);
     }
     grant->charge_count = places->count;
     grant->hold = roster_add(&core->holds, hold);
@@ -236,14 +240,21 @@ static void take(struct core *core, struct places *places, const int64_t need[UN
 void core_grant(struct core *core, const struct ask *ask, struct places *places,
                 const struct demand *demand, struct grant *grant)
 {
+    const struct hold terms = {.price = ask->price,
+                               .bound = ask->bound,
+                               .held_output = demand->held_output,
+                               .max_output = demand->max_output,
+                               .amount = {demand->need[UNIT_USD]},
+                               .tokens = demand->need[UNIT_TOKENS]};
     grant_clear(grant, VERDICT_GRANTED);
     grant->max_output = demand->max_output;
+    grant->held_output = demand->held_output;
     grant->send_max = !ask->bound.output_free && demand->max_output < ask->wanted_output;
     grant->clamped = demand->max_output < demand->ceiling;
-    grant->amount = (struct money){demand->need[UNIT_USD]};
-    grant->tokens = demand->need[UNIT_TOKENS];
+    grant->amount = terms.amount;
+    grant->tokens = terms.tokens;
     if (places->count > 0)
-        take(core, places, demand->need, grant);
+        take(core, places, demand->need, &terms, grant);
 }
 
 static bool says_no(const struct account *account, enum verdict verdict,
@@ -352,6 +363,7 @@ void core_reserve_fact(struct core *core, const struct subject *subject, int64_t
                        struct grant *grant)
 {
     static const int64_t nothing[UNIT_COUNT] = {0};
+    static const struct hold terms = {.fact = true};
     struct places places;
     struct account_key key;
     core->now_s = now_s;
@@ -363,7 +375,7 @@ void core_reserve_fact(struct core *core, const struct subject *subject, int64_t
     }
     grant_clear(grant, VERDICT_GRANTED);
     if (places.count > 0)
-        take(core, &places, nothing, grant);
+        take(core, &places, nothing, &terms, grant);
 }
 
 /* ---- settling ---- */
@@ -380,7 +392,7 @@ static void settle_stake(struct core *core, const struct stake *stake, int64_t u
     account->spent_event = core->event;
     if (account->used_s < core->now_s)
         account->used_s = core->now_s;
-    check_account(account);
+    account_check(account);
     accounts_release(&core->accounts, account);
 }
 

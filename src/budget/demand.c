@@ -45,10 +45,17 @@ static int64_t requests_of(const struct ask *ask)
     return ask->counted ? 0 : 1;
 }
 
-static void fill_need(const struct ask *ask, int64_t max_output, int64_t need[UNIT_COUNT])
+void demand_fill_need(const struct price *price, const struct bound *bound, int64_t output,
+                      int64_t need[UNIT_COUNT])
 {
-    need[UNIT_USD] = ask->price == NULL ? 0 : price_bound(ask->price, &ask->bound, max_output).nano;
-    need[UNIT_TOKENS] = bound_tokens(&ask->bound, max_output);
+    need[UNIT_USD] = price == NULL ? 0 : price_bound(price, bound, output).nano;
+    need[UNIT_TOKENS] = bound_tokens(bound, output);
+    need[UNIT_REQUESTS] = 1;
+}
+
+static void fill_need(const struct ask *ask, int64_t output, int64_t need[UNIT_COUNT])
+{
+    demand_fill_need(ask->price, &ask->bound, output, need);
     need[UNIT_REQUESTS] = requests_of(ask);
 }
 
@@ -105,7 +112,8 @@ static void assess_unlimited(const struct ask *ask, const struct room *left,
 {
     bool known = ask->bound.input_tokens < INT64_MAX && !ask->unbounded;
     int64_t wanted = ask->bound.output_free ? 0 : ask->wanted_output;
-    *demand = (struct demand){.max_output = wanted, .least = wanted, .ceiling = wanted};
+    *demand = (struct demand){
+        .max_output = wanted, .held_output = wanted, .least = wanted, .ceiling = wanted};
     demand->need[UNIT_REQUESTS] = requests_of(ask);
     if (known && wanted < INT64_MAX)
         fill_need(ask, wanted, demand->need);
@@ -148,30 +156,55 @@ static void refuse(const struct ask *ask, const struct room *limit, int64_t goal
     fill_need(ask, goal, demand->need);
 }
 
+/* How much output fits what is left of every limit; false: too little, and why. */
+static bool assess_left(const struct core_options *rules, const struct ask *ask,
+                        const struct places *places, struct demand *demand)
+{
+    struct room left = with_request_limits(room_in(places, account_left), places);
+    demand->max_output = wish(rules, ask, places, demand);
+    fill_need(ask, demand->max_output, demand->need);
+    if (fits(demand->need, &left))
+        return true;
+    int64_t goal = demand->may_clamp ? demand->least : demand->max_output;
+    demand->max_output = affordable(ask, &left, demand->max_output);
+    if (demand->max_output >= goal)
+        return true;
+    struct room limit = with_request_limits(room_in(places, limit_of), places);
+    refuse(ask, &limit, goal, demand);
+    return false;
+}
+
+static bool is_limited(const struct room *limit)
+{
+    return limit->of[UNIT_USD] != INT64_MAX || limit->of[UNIT_TOKENS] != INT64_MAX;
+}
+
+/* What of it is held from the beginning. */
+static void set_hold(const struct ask *ask, const struct places *places, struct demand *demand)
+{
+    struct room accounts = room_in(places, limit_of);
+    int64_t slice = ask->slice_tokens > demand->least ? ask->slice_tokens : demand->least;
+    demand->rolling = ask->slice_tokens > 0 && demand->may_clamp && is_limited(&accounts);
+    demand->held_output =
+        demand->rolling ? least_of(slice, demand->max_output) : demand->max_output;
+    fill_need(ask, demand->held_output, demand->need);
+}
+
 void demand_assess(const struct core_options *rules, const struct ask *ask,
                    const struct places *places, struct demand *demand)
 {
     struct room limit = with_request_limits(room_in(places, limit_of), places);
     struct room left = with_request_limits(room_in(places, account_left), places);
-    if (limit.of[UNIT_USD] == INT64_MAX && limit.of[UNIT_TOKENS] == INT64_MAX) {
+    ASSERT(ask->slice_tokens >= 0);
+    if (!is_limited(&limit)) {
         assess_unlimited(ask, &left, &limit, demand);
         return;
     }
     *demand = (struct demand){0};
     set_terms(rules, ask, demand);
     demand->verdict = unfit(ask, &limit, demand);
-    if (demand->verdict != VERDICT_GRANTED)
-        return;
-    demand->max_output = wish(rules, ask, places, demand);
-    fill_need(ask, demand->max_output, demand->need);
-    if (fits(demand->need, &left))
-        return;
-    int64_t goal = demand->may_clamp ? demand->least : demand->max_output;
-    demand->max_output = affordable(ask, &left, demand->max_output);
-    if (demand->max_output < goal)
-        refuse(ask, &limit, goal, demand);
-    else
-        fill_need(ask, demand->max_output, demand->need);
+    if (demand->verdict == VERDICT_GRANTED && assess_left(rules, ask, places, demand))
+        set_hold(ask, places, demand);
 }
 
 bool demand_shrink(const struct ask *ask, const struct places *places, struct demand *demand)
@@ -180,10 +213,12 @@ bool demand_shrink(const struct ask *ask, const struct places *places, struct de
     struct room now = with_request_limits(room_in(places, account_free), places);
     if (!demand->may_clamp)
         return false;
-    int64_t max_output = affordable(ask, &now, demand->max_output);
-    if (max_output < demand->least)
+    int64_t output = affordable(ask, &now, demand->held_output);
+    if (output < demand->least)
         return false;
-    demand->max_output = max_output;
-    fill_need(ask, max_output, demand->need);
+    demand->held_output = output;
+    if (!demand->rolling)
+        demand->max_output = output;
+    fill_need(ask, output, demand->need);
     return true;
 }

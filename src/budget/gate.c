@@ -109,6 +109,13 @@ void gate_reserve_fact(struct gate *gate, const struct subject *subject, int64_t
     unlock_and_post(gate);
 }
 
+void gate_extend(struct gate *gate, uint64_t hold, int64_t output, struct grant *grant)
+{
+    pthread_mutex_lock(&gate->lock);
+    core_extend(gate->core, hold, output, grant);
+    unlock_and_post(gate);
+}
+
 bool gate_time_is_up(struct gate *gate, uint64_t waiter, int64_t now_s, struct grant *grant)
 {
     pthread_mutex_lock(&gate->lock);
