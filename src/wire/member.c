@@ -3,9 +3,8 @@
  * pay. See wire/body_reader.h for how it is used.
  */
 #include <inttypes.h>
-#include <stddef.h>
 
-#include "wire/body_reader.h"
+#include "wire/member.h"
 
 #define MOST_CHOICES  128 /* of n and best_of: OpenAI's own limit */
 #define SCHEMA_TOKENS 64  /* wire/body.h */
@@ -15,7 +14,7 @@ static void *field_of(struct body_reader *reader, const struct member *member)
     return (char *)reader + member->field;
 }
 
-static bool read_model(struct body_reader *reader, const struct member *member,
+bool member_read_model(struct body_reader *reader, const struct member *member,
                        struct json_value value)
 {
     struct text model = json_string(reader->arena, value);
@@ -27,14 +26,14 @@ static bool read_model(struct body_reader *reader, const struct member *member,
     return true;
 }
 
-static bool read_text(struct body_reader *reader, const struct member *member,
+bool member_read_text(struct body_reader *reader, const struct member *member,
                       struct json_value value)
 {
     *(struct text *)field_of(reader, member) = json_string(reader->arena, value);
     return true;
 }
 
-static bool read_flag(struct body_reader *reader, const struct member *member,
+bool member_read_flag(struct body_reader *reader, const struct member *member,
                       struct json_value value)
 {
     return body_read_flag(reader, member->name, value, field_of(reader, member));
@@ -51,7 +50,7 @@ static bool is_moderate(struct json_value number)
            (before_point == 10 && text_equal(decimal.digits, TEXT("1")));
 }
 
-static bool read_number(struct body_reader *reader, const struct member *member,
+bool member_read_number(struct body_reader *reader, const struct member *member,
                         struct json_value value)
 {
     if (!is_moderate(value)) {
@@ -63,7 +62,7 @@ static bool read_number(struct body_reader *reader, const struct member *member,
     return true;
 }
 
-static bool read_count(struct body_reader *reader, const struct member *member,
+bool member_read_count(struct body_reader *reader, const struct member *member,
                        struct json_value value)
 {
     int64_t count;
@@ -212,7 +211,7 @@ static bool read_metadata(struct body_reader *reader, const struct member *membe
 
 /* ---- what costs more than the text says ---- */
 
-static bool read_unbounded(struct body_reader *reader, const struct member *member,
+bool member_read_unbounded(struct body_reader *reader, const struct member *member,
                            struct json_value value)
 {
     if (value.kind != JSON_FALSE) {
@@ -297,50 +296,33 @@ static bool read_kept(struct body_reader *reader, const struct member *member,
 #define GENERATING  (CHAT | COMPLETIONS)
 #define ALL         (CHAT | COMPLETIONS | EMBEDDINGS)
 
-#define BOOL   (1u << JSON_FALSE | 1u << JSON_TRUE)
-#define NUMBER (1u << JSON_NUMBER)
-#define STRING (1u << JSON_STRING)
-#define ARRAY  (1u << JSON_ARRAY)
-#define OBJECT (1u << JSON_OBJECT)
-#define ANY    (BOOL | NUMBER | STRING | ARRAY | OBJECT)
-
-#define AT(member) offsetof(struct body_reader, member)
-
-#define ROW(text, where, what, how)                                                                \
-    .name = TEXT(text), .endpoints = (where), .kinds = (what), .read = (how)
 #define COUNT(text, where, how_many, into)                                                         \
-    ROW(text, where, NUMBER, read_count), .least = 1, .most = (how_many), .field = AT(into)
-#define UNBOUNDED(text, sentence) ROW(text, GENERATING, ANY, read_unbounded), .why = (sentence)
-#define STRANGE(text, where)                                                                       \
-    ROW(text, where, ANY, read_unbounded),                                                         \
-        .why = "Some providers obey it beside the members that bound this request's cost: leave "  \
-               "it out."
-
+    ROW(text, where, NUMBER, member_read_count), .least = 1, .most = (how_many), .field = AT(into)
 #define SEARCH "Searching the web adds fees and input that no budget can foresee."
 
 /* clang-format off */
 static const struct member members[] = {
-    {ROW("model", ALL, STRING, read_model), .required = true, .raw = AT(body.model_raw)},
+    {ROW("model", ALL, STRING, member_read_model), .required = true, .raw = AT(body.model_raw)},
     {ROW("messages", CHAT, ARRAY, NULL), .go_through = content_read_messages, .required = true},
     {ROW("prompt", COMPLETIONS, STRING | ARRAY, content_read_prompts), .required = true},
     {ROW("input", EMBEDDINGS, STRING | ARRAY, content_read_prompts), .required = true,
      .raw = AT(body.input_raw)},
 
-    {ROW("stream", GENERATING, BOOL, read_flag), .field = AT(body.stream)},
+    {ROW("stream", GENERATING, BOOL, member_read_flag), .field = AT(body.stream)},
     {ROW("stream_options", GENERATING, OBJECT, read_stream_options),
      .raw = AT(body.stream_options_raw)},
 
     {COUNT("max_tokens", CHAT, BODY_MOST, max_tokens), .raw = AT(body.max_tokens_raw)},
-    {ROW("max_tokens", COMPLETIONS, NUMBER, read_count), .least = 0, .most = BODY_MOST,
+    {ROW("max_tokens", COMPLETIONS, NUMBER, member_read_count), .least = 0, .most = BODY_MOST,
      .field = AT(max_tokens), .raw = AT(body.max_tokens_raw)},
     {COUNT("max_completion_tokens", GENERATING, BODY_MOST, max_completion_tokens),
      .raw = AT(body.max_completion_tokens_raw)},
     {COUNT("n", GENERATING, MOST_CHOICES, n)},
     {COUNT("best_of", GENERATING, MOST_CHOICES, best_of)},
-    {ROW("temperature", GENERATING, NUMBER, read_number), .field = AT(body.temperature_raw)},
+    {ROW("temperature", GENERATING, NUMBER, member_read_number), .field = AT(body.temperature_raw)},
 
-    {ROW("user", ALL, STRING, read_text), .field = AT(body.user)},
-    {ROW("prompt_cache_key", ALL, STRING, read_text), .field = AT(body.prompt_cache_key)},
+    {ROW("user", ALL, STRING, member_read_text), .field = AT(body.user)},
+    {ROW("prompt_cache_key", ALL, STRING, member_read_text), .field = AT(body.prompt_cache_key)},
     {ROW("metadata", ALL, OBJECT, read_metadata)},
 
     {ROW("tools", GENERATING, ARRAY, NULL), .go_through = content_read_tools,
@@ -363,16 +345,22 @@ static const struct member members[] = {
     {ROW("store", GENERATING, BOOL, read_kept)},
     {ROW("background", GENERATING, BOOL, read_kept)},
 
-    {ROW("service_tier", ALL, STRING, read_text), .field = AT(body.service_tier)},
-    {UNBOUNDED("web_search_options", SEARCH)},
-    {UNBOUNDED("search_parameters", SEARCH)}, /* xAI */
-    {UNBOUNDED("enable_search", SEARCH)},     /* Alibaba */
-    {UNBOUNDED("plugins", "Plug-ins add fees and input that no budget can foresee.")},
-    {UNBOUNDED("models", "With a list of models it is not known whose price applies.")},
-    {UNBOUNDED("preset", "A preset may name another model, plug-ins or prompts.")}, /* OpenRouter */
-    {UNBOUNDED("data_sources", "Data sources add input that no budget can foresee.")}, /* Azure */
-    {UNBOUNDED("mcp_servers", "Remote tools add calls and input that no budget can foresee.")},
-    {UNBOUNDED("compound_custom", "A compound system calls other models and tools.")}, /* Groq */
+    {ROW("service_tier", ALL, STRING, member_read_text), .field = AT(body.service_tier)},
+    {UNBOUNDED("web_search_options", GENERATING, SEARCH)},
+    {UNBOUNDED("search_parameters", GENERATING, SEARCH)}, /* xAI */
+    {UNBOUNDED("enable_search", GENERATING, SEARCH)},     /* Alibaba */
+    {UNBOUNDED("plugins", GENERATING,
+               "Plug-ins add fees and input that no budget can foresee.")},
+    {UNBOUNDED("models", GENERATING,
+               "With a list of models it is not known whose price applies.")},
+    {UNBOUNDED("preset", GENERATING,
+               "A preset may name another model, plug-ins or prompts.")}, /* OpenRouter */
+    {UNBOUNDED("data_sources", GENERATING,
+               "Data sources add input that no budget can foresee.")}, /* Azure */
+    {UNBOUNDED("mcp_servers", GENERATING,
+               "Remote tools add calls and input that no budget can foresee.")},
+    {UNBOUNDED("compound_custom", GENERATING,
+               "A compound system calls other models and tools.")}, /* Groq */
 
     /* Other dialects' maxima, counts and inputs, which lenient servers take as well. */
     {STRANGE("n_predict", GENERATING)}, /* llama.cpp */
@@ -389,7 +377,22 @@ static const struct member members[] = {
 /* clang-format on */
 
 #define MEMBERS (sizeof(members) / sizeof(members[0]))
-_Static_assert(MEMBERS <= 64, "reader.seen has a bit per row");
+_Static_assert(MEMBERS <= MEMBER_MOST, "a bit per row");
+
+const struct member_table *member_openai(void)
+{
+    static const struct member_table table = {members, MEMBERS};
+
+    return &table;
+}
+
+/* ---- looking up ---- */
+
+static const struct member_table *table_of(enum endpoint endpoint)
+{
+    (void)endpoint;
+    return member_openai();
+}
 
 static bool matters_at(const struct member *member, enum endpoint endpoint)
 {
@@ -399,25 +402,30 @@ static bool matters_at(const struct member *member, enum endpoint endpoint)
 const struct member *member_find(struct body_reader *reader, struct text raw_name, bool *exact,
                                  unsigned *row)
 {
+    const struct member_table *table = table_of(reader->body.endpoint);
     struct text name = body_fold_name(reader, raw_name);
 
-    for (unsigned i = 0; i < MEMBERS; i++) {
-        if (!text_equal(members[i].name, name) || !matters_at(&members[i], reader->body.endpoint)) {
+    for (unsigned i = 0; i < table->count; i++) {
+        const struct member *member = &table->rows[i];
+        if (!text_equal(member->name, name) || !matters_at(member, reader->body.endpoint)) {
             continue;
         }
-        *exact = json_name_equal(raw_name, members[i].name);
+        *exact = json_name_equal(raw_name, member->name);
         *row = i;
-        return &members[i];
+        return member;
     }
     return NULL;
 }
 
 const struct member *member_missing(const struct body_reader *reader)
 {
-    for (unsigned i = 0; i < MEMBERS; i++) {
-        if (members[i].required && matters_at(&members[i], reader->body.endpoint) &&
+    const struct member_table *table = table_of(reader->body.endpoint);
+
+    for (unsigned i = 0; i < table->count; i++) {
+        const struct member *member = &table->rows[i];
+        if (member->required && matters_at(member, reader->body.endpoint) &&
             (reader->seen >> i & 1) == 0) {
-            return &members[i];
+            return member;
         }
     }
     return NULL;
