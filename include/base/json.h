@@ -64,6 +64,10 @@ bool json_name_equal(struct text raw_inside, struct text plain);
  * has no escapes). A lone surrogate becomes U+FFFD. TEXT_NONE for a value of another kind. */
 struct text json_string(struct arena *arena, struct json_value string);
 
+/* The same for the inside of a raw string, into `out`, which has as many bytes as that: no escape
+ * is shorter than what it stands for. Returns the size. */
+size_t json_unescape(struct text raw_inside, char *out);
+
 /* A JSON_NUMBER that is a whole number in the range of int64 ("10", "-3"; also "1e3", "10.0"). */
 MUST_USE bool json_int(struct json_value number, int64_t *value);
 

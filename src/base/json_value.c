@@ -78,32 +78,36 @@ bool json_name_equal(struct text raw_inside, struct text plain)
     }
 }
 
+size_t json_unescape(struct text raw_inside, char *out)
+{
+    struct text raw = raw_inside;
+    size_t size = 0;
+    for (;;) {
+        size_t run = next_backslash(raw);
+        if (run > 0)
+            memcpy(out + size, raw.at, run);
+        size += run;
+        raw = text_from(raw, run);
+        if (raw.size == 0)
+            return size;
+        char bytes[4];
+        size_t taken;
+        size_t count = unescape(raw, &taken, bytes);
+        memcpy(out + size, bytes, count);
+        size += count;
+        raw = text_from(raw, taken);
+    }
+}
+
 struct text json_string(struct arena *arena, struct json_value string)
 {
     if (string.kind != JSON_STRING || string.raw.size < 2)
         return TEXT_NONE;
     struct text raw = text_slice(string.raw, 1, string.raw.size - 1);
-    size_t run = next_backslash(raw);
-    if (run == raw.size)
+    if (next_backslash(raw) == raw.size)
         return raw;
-
-    char *plain = arena_new(arena, raw.size); /* no escape is shorter than what it stands for */
-    size_t size = 0;
-    while (raw.size > 0) {
-        memcpy(plain + size, raw.at, run);
-        size += run;
-        raw = text_from(raw, run);
-        if (raw.size == 0)
-            break;
-        char bytes[4];
-        size_t taken;
-        size_t count = unescape(raw, &taken, bytes);
-        memcpy(plain + size, bytes, count);
-        size += count;
-        raw = text_from(raw, taken);
-        run = next_backslash(raw);
-    }
-    return text_make(plain, size);
+    char *plain = arena_new(arena, raw.size);
+    return text_make(plain, json_unescape(raw, plain));
 }
 
 /* ---- numbers ---- */

@@ -1,0 +1,45 @@
+/* Ending streams before their time: what is the same in all dialects; see wire/ending.h. */
+#include "wire/ending.h"
+
+static const struct {
+    void (*note)(struct ending *ending, struct json_value whole);
+    void (*put)(const struct ending *ending, const struct ending_facts *facts, struct buffer *out);
+} dialects[ENDPOINT_COUNT] = {
+    [ENDPOINT_CHAT] = {ending_note_chat, ending_put_chat},
+    [ENDPOINT_COMPLETIONS] = {ending_note_chat, ending_put_chat},
+};
+
+void ending_open(struct ending *ending, enum endpoint endpoint, int64_t choices)
+{
+    ASSERT((unsigned)endpoint < ENDPOINT_COUNT);
+    ASSERT(dialects[endpoint].put != NULL);
+    ASSERT(choices >= 0);
+    ASSERT(choices <= ENDING_MOST_CHOICES);
+    *ending = (struct ending){.endpoint = endpoint, .choices = choices};
+}
+
+void ending_close(struct ending *ending)
+{
+    buffer_close(&ending->id);
+    buffer_close(&ending->created);
+    buffer_close(&ending->model);
+}
+
+void ending_note(struct ending *ending, struct text data, const struct delta_reader *reader)
+{
+    if (reader->usual) {
+        return;
+    }
+    if (text_equal(text_trim(data), TEXT("[DONE]"))) {
+        ending->over = true;
+    } else if (reader->whole.kind == JSON_OBJECT) {
+        dialects[ending->endpoint].note(ending, reader->whole);
+    }
+}
+
+void ending_put(const struct ending *ending, const struct ending_facts *facts, struct buffer *out)
+{
+    if (!ending->over) {
+        dialects[ending->endpoint].put(ending, facts, out);
+    }
+}
