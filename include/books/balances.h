@@ -12,7 +12,8 @@ struct balances;
 struct balances *balances_open(void);
 void balances_close(struct balances *balances);
 
-/* RESERVE opens a hold under its call id (an open one stays as it is and false is returned);
+/* RESERVE opens a hold under its call id (an open one stays as it is and false is returned); EXTEND
+ * gives an open one its amounts (false: there is none);
  * SETTLE and FORFEIT end it (a second one of the same call changes nothing and gives false) and
  * add their charges to the accounts. A SETTLE without a call needs no hold. Others do nothing. */
 bool balances_apply(struct balances *balances, const struct entry *entry);
@@ -24,7 +25,8 @@ size_t balances_open_holds(const struct balances *balances);
 
 /* Walks the accounts (spent in charge.amount): start with *at = 0; false at the end. */
 bool balances_next(const struct balances *balances, size_t *at, struct charge *charge);
-/* Walks the open holds as the RESERVE entries they came from; valid until the next change. */
+/* Walks the open holds as the RESERVE entries they came from, with the amounts they were last
+ * extended to; valid until the next change. */
 bool balances_next_hold(const struct balances *balances, size_t *at, const struct entry **entry);
 
 /* The members `"balances":[...],"holds":[...]` of an open line, and back: what was there before

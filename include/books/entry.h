@@ -2,7 +2,7 @@
  * A ledger entry: one line of the books, and the only two functions that know its text.
  *
  * The sum of cost_usd (or tokens) over any lines is what they spent: lines that book nothing (open,
- * reserve, refuse, close) have 0. Never prompts, completions or keys.
+ * reserve, extend, refuse, close) have 0. Never prompts, completions or keys.
  */
 #ifndef PURSER_BOOKS_ENTRY_H
 #define PURSER_BOOKS_ENTRY_H
@@ -15,6 +15,8 @@
 enum entry_kind {
     ENTRY_OPEN,    /* first line of a file, and of a process in it: all balances and open holds */
     ENTRY_RESERVE, /* a hold, written before the call is sent */
+    ENTRY_EXTEND,  /* what a call's hold has grown to (hold, charges), in all: written before it is
+                      relied on. Of what else it says only request_id and call are looked at */
     ENTRY_SETTLE,  /* what a call used; ends its hold. Without a call: a fact that had no hold, as
                       an answer from the cache */
     ENTRY_FORFEIT, /* a hold of a process that died, booked in full; ends it */
@@ -47,11 +49,12 @@ struct entry {
     enum usage_source usage_source;
     struct text service_tier; /* as the answer names it: "default", "flex", ... */
     struct text price_version;
-    const struct charge *charges; /* RESERVE: the hold's; SETTLE, FORFEIT: what was booked */
-    size_t charge_count;          /* at most CHARGE_MOST */
-    struct text cache;            /* "hit": answered from the cache, "miss": it was asked; empty:
-                                     it was not */
-    struct text route;            /* why this model and upstream */
+    const struct charge
+        *charges;        /* RESERVE, EXTEND: the hold's; SETTLE, FORFEIT: what was booked */
+    size_t charge_count; /* at most CHARGE_MOST */
+    struct text cache;   /* "hit": answered from the cache, "miss": it was asked; empty:
+                            it was not */
+    struct text route;   /* why this model and upstream */
     struct money saved[SAVING_COUNT]; /* by cause; none below zero (asserted) */
     struct text stop_reason;          /* "stop", "length", "client", "upstream", "budget", ... */
     struct text error;                /* the code of a refusal or failure */

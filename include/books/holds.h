@@ -1,5 +1,6 @@
 /*
- * Open holds: the RESERVE entries that nothing has ended yet, by their call. Memory of ended holds
+ * Open holds: the RESERVE entries that nothing has ended yet, by their call, each with the amounts
+ * it was last extended to. Memory of ended holds
  * is used again, so that opening and ending one allocates nothing in the long run.
  */
 #ifndef PURSER_BOOKS_HOLDS_H
@@ -23,6 +24,8 @@ void holds_clear(struct holds *holds);
 
 /* Keeps a copy of the entry; false (and nothing changes) if a hold of that call is open. */
 bool holds_add(struct holds *holds, const struct entry *entry);
+/* Gives the hold of the entry's call the entry's hold and charges; false if there is none. */
+bool holds_extend(struct holds *holds, const struct entry *entry);
 /* Ends the hold of a call; false if there is none. */
 bool holds_end(struct holds *holds, struct text call);
 

@@ -8,6 +8,9 @@
  * Files are <dir>/<YYYY-MM-DD>.<node>.<nnnn>.jsonl; <dir>/journal.lock is locked while a process
  * writes there: a second one does not start.
  *
+ * Before a call relies on a larger hold, its EXTEND line is written: so after kill -9 a hold is
+ * forfeited at what was last relied on, or more.
+ *
  * Replay at open: the newest file is verified (chain of SHA-256 hashes, sequence) and read forward
  * from its last `open` line. A torn tail is cut at the last line whose chain holds; what was cut is
  * kept in <file>.torn. Holds that the dead process left open are forfeited: booked in full. A file
@@ -71,6 +74,11 @@ bool ledger_batch_empty(const struct ledger_batch *batch);
  * returned with the reason: calls announced in it must not start. RESERVE lines of calls that are
  * then given up are withdrawn with ledger_withdraw. An empty batch is always committed. */
 MUST_USE bool ledger_commit(struct ledger_batch *batch, struct fault *fault);
+/* How many commits of this batch have written something: what was noted when it was n is in the
+ * file when it is more. So who notes an EXTEND line, which must not hold up the turn, sees by it
+ * whether the extension may be relied on yet; a line whose commit failed stays for the next
+ * attempt. */
+uint64_t ledger_batch_written(const struct ledger_batch *batch);
 /* Takes the uncommitted RESERVE line of a call out of the batch; false if it is not in it. */
 bool ledger_withdraw(struct ledger_batch *batch, struct text call);
 

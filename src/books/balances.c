@@ -93,6 +93,8 @@ bool balances_apply(struct balances *balances, const struct entry *entry)
 {
     if (entry->kind == ENTRY_RESERVE)
         return holds_add(&balances->holds, entry);
+    if (entry->kind == ENTRY_EXTEND)
+        return holds_extend(&balances->holds, entry);
     if (entry->kind != ENTRY_SETTLE && entry->kind != ENTRY_FORFEIT)
         return true;
     bool had_none = entry->kind == ENTRY_SETTLE && entry->call.size == 0;

@@ -19,6 +19,7 @@ struct ledger_batch {
     struct note *notes; /* those beyond `count` keep their memory for later ones */
     size_t count;
     size_t room;
+    uint64_t written;
 };
 
 struct ledger_batch *ledger_batch_open(struct ledger *ledger)
@@ -65,6 +66,11 @@ void ledger_note(struct ledger_batch *batch, const struct entry *entry)
 bool ledger_batch_empty(const struct ledger_batch *batch)
 {
     return batch->count == 0;
+}
+
+uint64_t ledger_batch_written(const struct ledger_batch *batch)
+{
+    return batch->written;
 }
 
 /* So that a batch of which nothing is left is empty. */
@@ -136,6 +142,7 @@ bool ledger_commit(struct ledger_batch *batch, struct fault *fault)
     if (!good)
         return false;
     batch->count = 0;
+    batch->written++;
     buffer_clear(&batch->text);
     return true;
 }

@@ -52,6 +52,12 @@ static void grow(struct holds *holds)
         push(bucket_of(holds, holds->open[i]->hash), holds->open[i]);
 }
 
+static struct open_hold *take_spare(struct holds *holds)
+{
+    struct open_hold *hold = pop(&holds->spare);
+    return hold != NULL ? hold : memory_new(sizeof(*hold));
+}
+
 bool holds_add(struct holds *holds, const struct entry *entry)
 {
     uint64_t hash = text_hash(entry->call);
@@ -59,14 +65,33 @@ bool holds_add(struct holds *holds, const struct entry *entry)
         grow(holds);
     if (*link_of(holds, entry->call, hash) != NULL)
         return false;
-    struct open_hold *hold = pop(&holds->spare);
-    if (hold == NULL)
-        hold = memory_new(sizeof(*hold));
+    struct open_hold *hold = take_spare(holds);
     entry_copy_take(&hold->copy, entry);
     hold->hash = hash;
     hold->place = holds->count;
     holds->open[holds->count++] = hold;
     push(bucket_of(holds, hash), hold);
+    return true;
+}
+
+bool holds_extend(struct holds *holds, const struct entry *entry)
+{
+    if (holds->count == 0)
+        return false;
+    struct open_hold *hold = *link_of(holds, entry->call, text_hash(entry->call));
+    if (hold == NULL)
+        return false;
+    struct entry extended = hold->copy.entry;
+    extended.hold = entry->hold;
+    extended.charges = entry->charges;
+    extended.charge_count = entry->charge_count;
+    /* It points into the old copy: the new one is made beside it. */
+    struct open_hold *other = take_spare(holds);
+    struct entry_copy old = hold->copy;
+    entry_copy_take(&other->copy, &extended);
+    hold->copy = other->copy;
+    other->copy = old;
+    push(&holds->spare, other);
     return true;
 }
 

@@ -74,7 +74,7 @@ def check_books(purser, bill):
     billed = billed_by_id(bill)
     settles = {line["request_id"]: line for line in lines_of(purser, "settle")}
     forfeits = {line["request_id"]: line for line in lines_of(purser, "forfeit")}
-    reserved = {line["request_id"]: line for line in lines_of(purser, "reserve")}
+    reserved = {line["request_id"]: line for line in lines_of(purser, "reserve", "extend")}
     assert len(settles) == len(lines_of(purser, "settle")), "a call was settled twice"
     assert not settles.keys() & forfeits.keys()
     assert not billed.keys() - reserved.keys(), "the provider saw what the ledger does not know"

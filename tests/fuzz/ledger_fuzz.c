@@ -35,6 +35,31 @@ static void check_entry(struct text line)
     arena_close(&arena);
 }
 
+/* Whatever it is, it is folded; and an extension of an open hold is what the hold then is. */
+static void check_fold(struct text line)
+{
+    struct arena arena = {0};
+    struct entry entry;
+    struct balances *balances = balances_open();
+    if (entry_read(line, &arena, &entry, NULL)) {
+        struct entry reserve = {.kind = ENTRY_RESERVE, .call = entry.call};
+        bool opened = balances_apply(balances, &reserve);
+        bool fits = balances_apply(balances, &entry);
+        ASSERT(opened);
+        ASSERT(fits || entry.kind == ENTRY_RESERVE);
+        const struct entry *hold = NULL;
+        size_t at = 0;
+        bool open = balances_next_hold(balances, &at, &hold);
+        ASSERT(open == (entry.kind != ENTRY_SETTLE && entry.kind != ENTRY_FORFEIT));
+        if (entry.kind == ENTRY_EXTEND) {
+            ASSERT(hold->hold.nano == entry.hold.nano);
+            ASSERT(hold->charge_count == entry.charge_count);
+        }
+    }
+    balances_close(balances);
+    arena_close(&arena);
+}
+
 static size_t count_accounts(const struct balances *balances)
 {
     struct charge charge;
@@ -81,6 +106,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
     struct text line = text_make((const char *)bytes, size);
     check_entry(line);
+    check_fold(line);
     check_balances(line);
     check_place(line);
     return 0;

@@ -81,6 +81,65 @@ START_TEST(a_call_is_held_once)
 }
 END_TEST
 
+static const struct entry *only_hold(const struct balances *balances)
+{
+    const struct entry *entry = NULL;
+    size_t at = 0;
+    ck_assert(balances_next_hold(balances, &at, &entry));
+    ck_assert_uint_eq(at, 1);
+    return entry;
+}
+
+START_TEST(an_extension_gives_a_hold_its_amounts_and_leaves_the_rest)
+{
+    struct balances *balances = balances_open();
+    struct charge charges[2] = {sample_charge(1, 50), sample_charge(2, 1)};
+    struct entry reserve = sample_entry(ENTRY_RESERVE, "a", charges);
+    reserve.charge_count = 2;
+    ck_assert(balances_apply(balances, &reserve));
+    struct entry extend = {.kind = ENTRY_EXTEND,
+                           .call = TEXT("a"),
+                           .charges = charges,
+                           .charge_count = 2,
+                           .ttft_ms = -1,
+                           .duration_ms = -1};
+    for (int64_t amount = 60; amount < 100; amount += 10) {
+        extend.hold = (struct money){amount};
+        charges[0].amount = amount;
+        ck_assert(balances_apply(balances, &extend));
+        const struct entry *hold = only_hold(balances);
+        ck_assert_int_eq((int)hold->kind, ENTRY_RESERVE);
+        ck_assert_int_eq(hold->hold.nano, amount);
+        ck_assert_int_eq(hold->wall_us, SAMPLE_US);
+        UNIT_TEXT(hold->key, "alice");
+        ck_assert_uint_eq(hold->charge_count, 2);
+        ck_assert_int_eq(hold->charges[0].amount, amount);
+        ck_assert_int_eq(hold->charges[1].amount, 1);
+        UNIT_TEXT(hold->charges[1].id, "research");
+    }
+    ck_assert_int_eq(spent_on(balances, 1), -1);
+    struct charge used = sample_charge(1, 20);
+    ck_assert(apply(balances, ENTRY_SETTLE, "a", &used));
+    ck_assert_int_eq(spent_on(balances, 1), 20);
+    balances_close(balances);
+}
+END_TEST
+
+START_TEST(an_extension_needs_an_open_hold)
+{
+    struct balances *balances = balances_open();
+    struct charge charge = sample_charge(1, 50);
+    ck_assert(!apply(balances, ENTRY_EXTEND, "a", &charge));
+    ck_assert(apply(balances, ENTRY_RESERVE, "a", &charge));
+    ck_assert(!apply(balances, ENTRY_EXTEND, "b", &charge));
+    ck_assert(apply(balances, ENTRY_SETTLE, "a", &charge));
+    ck_assert(!apply(balances, ENTRY_EXTEND, "a", &charge));
+    ck_assert_uint_eq(balances_open_holds(balances), 0);
+    ck_assert_int_eq(spent_on(balances, 1), 50);
+    balances_close(balances);
+}
+END_TEST
+
 START_TEST(other_lines_change_nothing)
 {
     struct balances *balances = balances_open();
@@ -109,6 +168,8 @@ START_TEST(many_holds_come_and_go)
         random = random * 1103515245U + 12345U;
         unsigned which = (random >> 8) % CALLS;
         (void)snprintf(call, sizeof(call), "call-%u", which);
+        if (random % 3 == 0)
+            ck_assert_int_eq(apply(balances, ENTRY_EXTEND, call, &charge), open[which]);
         ck_assert_int_eq(apply(balances, ENTRY_SETTLE, call, &charge), open[which]);
         spent += open[which] ? i : 0;
         if (!open[which])
@@ -228,7 +289,8 @@ START_TEST(a_bad_open_line_changes_nothing)
 END_TEST
 
 UNIT_MAIN(a_settlement_ends_its_hold_and_adds_up, a_settlement_without_a_call_needs_no_hold,
-          a_hold_without_a_call_can_be_ended, a_call_is_held_once, other_lines_change_nothing,
-          many_holds_come_and_go, sums_stop_at_the_end_of_their_range,
-          forgets_accounts_whose_time_is_over, an_open_line_says_all_of_them,
-          a_bad_open_line_changes_nothing)
+          a_hold_without_a_call_can_be_ended, a_call_is_held_once,
+          an_extension_gives_a_hold_its_amounts_and_leaves_the_rest,
+          an_extension_needs_an_open_hold, other_lines_change_nothing, many_holds_come_and_go,
+          sums_stop_at_the_end_of_their_range, forgets_accounts_whose_time_is_over,
+          an_open_line_says_all_of_them, a_bad_open_line_changes_nothing)

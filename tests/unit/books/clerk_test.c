@@ -114,7 +114,8 @@ START_TEST(forfeits_count_too)
 {
     struct office office;
     office_open(&office);
-    desk_note(&office.desk, ENTRY_RESERVE, 1, 7);
+    desk_note(&office.desk, ENTRY_RESERVE, 1, 5);
+    desk_note(&office.desk, ENTRY_EXTEND, 1, 7);
     desk_commit(&office.desk);
     ask(&office, all);
     ck_assert(says(&office, "\"requests\":0,"));

@@ -73,6 +73,29 @@ START_TEST(commits_a_batch_in_its_order)
 }
 END_TEST
 
+START_TEST(says_when_a_line_is_in_the_file)
+{
+    struct desk desk = desk_make();
+    desk_open(&desk);
+    desk_note(&desk, ENTRY_RESERVE, 1, 30);
+    desk_commit(&desk);
+    uint64_t noted = ledger_batch_written(desk.batch);
+    desk_commit(&desk); /* nothing */
+    ck_assert_uint_eq(ledger_batch_written(desk.batch), noted);
+    desk_note(&desk, ENTRY_EXTEND, 1, 40);
+    ck_assert_uint_eq(ledger_batch_written(desk.batch), noted);
+    desk_commit(&desk);
+    ck_assert_uint_gt(ledger_batch_written(desk.batch), noted);
+    ck_assert_int_eq(desk_spent(&desk), 0);
+    desk_note(&desk, ENTRY_SETTLE, 1, 35);
+    desk_commit(&desk);
+    ck_assert_int_eq(desk_spent(&desk), 35);
+    desk_close(&desk);
+    ck_assert(desk_chain_holds(&desk));
+    desk_end(&desk);
+}
+END_TEST
+
 START_TEST(a_second_settlement_changes_nothing)
 {
     struct desk desk = desk_make();
@@ -290,6 +313,33 @@ START_TEST(a_failed_write_is_cut_off_and_tried_again_later)
 }
 END_TEST
 
+START_TEST(an_extension_that_cannot_be_written_is_written_later)
+{
+    struct desk desk = desk_make();
+    desk_open(&desk);
+    desk_note(&desk, ENTRY_RESERVE, 1, 30);
+    desk_commit(&desk);
+    uint64_t noted = ledger_batch_written(desk.batch);
+    struct buffer content = desk_content(&desk);
+    limit_file_size(content.size);
+    buffer_close(&content);
+    desk_note(&desk, ENTRY_EXTEND, 1, 40);
+    ck_assert(!ledger_commit(desk.batch, &desk.fault));
+    ck_assert_uint_eq(ledger_batch_written(desk.batch), noted);
+    limit_file_size(RLIM_INFINITY);
+    desk_commit(&desk);
+    ck_assert_uint_gt(ledger_batch_written(desk.batch), noted);
+    content = desk_content(&desk);
+    ck_assert_uint_eq(count_of(buffer_text(&content), "\"kind\":\"extend\""), 1);
+    buffer_close(&content);
+    desk_close(&desk);
+    desk_open(&desk);
+    ck_assert_int_eq(desk_spent(&desk), 40);
+    desk_close(&desk);
+    desk_end(&desk);
+}
+END_TEST
+
 START_TEST(a_full_disk_does_not_fill_the_memory_with_refusals)
 {
     struct desk desk = desk_make();
@@ -361,8 +411,10 @@ static bool worker_call(struct ledger_batch *batch, int call)
     char room[48];
     struct charge charge = sample_charge(1, 3);
     struct entry reserve = sample_entry(ENTRY_RESERVE, sample_call(call, room), &charge);
+    struct entry extend = sample_entry(ENTRY_EXTEND, room, &charge);
     struct entry settle = sample_entry(ENTRY_SETTLE, room, &charge);
     ledger_note(batch, &reserve);
+    ledger_note(batch, &extend);
     if (!ledger_commit(batch, NULL))
         return false;
     ledger_note(batch, &settle);
@@ -407,13 +459,17 @@ START_TEST(threads_commit_while_the_bookkeeper_syncs_and_files_rotate)
 }
 END_TEST
 
-UNIT_MAIN(
-    begins_a_directory_with_an_open_line, files_are_the_owners_alone, commits_a_batch_in_its_order,
-    a_second_settlement_changes_nothing, a_withdrawn_reserve_is_never_written,
-    a_batch_of_which_all_is_withdrawn_is_empty, a_second_process_is_told_who_was_first,
-    a_directory_that_cannot_be_made_is_named, rotates_by_size_and_carries_the_balances,
-    a_file_names_the_prices_that_are_in_force_when_it_begins,
-    a_file_of_balances_alone_is_not_left_at_once, begins_a_file_each_day_and_forgets_what_is_over,
-    a_clock_set_back_keeps_the_order_of_files, a_failed_write_is_cut_off_and_tried_again_later,
-    a_full_disk_does_not_fill_the_memory_with_refusals, a_rotation_that_fails_leaves_no_file_behind,
-    does_not_open_on_a_full_disk, threads_commit_while_the_bookkeeper_syncs_and_files_rotate)
+UNIT_MAIN(begins_a_directory_with_an_open_line, files_are_the_owners_alone,
+          commits_a_batch_in_its_order, says_when_a_line_is_in_the_file,
+          a_second_settlement_changes_nothing, a_withdrawn_reserve_is_never_written,
+          a_batch_of_which_all_is_withdrawn_is_empty, a_second_process_is_told_who_was_first,
+          a_directory_that_cannot_be_made_is_named, rotates_by_size_and_carries_the_balances,
+          a_file_names_the_prices_that_are_in_force_when_it_begins,
+          a_file_of_balances_alone_is_not_left_at_once,
+          begins_a_file_each_day_and_forgets_what_is_over,
+          a_clock_set_back_keeps_the_order_of_files,
+          a_failed_write_is_cut_off_and_tried_again_later,
+          an_extension_that_cannot_be_written_is_written_later,
+          a_full_disk_does_not_fill_the_memory_with_refusals,
+          a_rotation_that_fails_leaves_no_file_behind, does_not_open_on_a_full_disk,
+          threads_commit_while_the_bookkeeper_syncs_and_files_rotate)

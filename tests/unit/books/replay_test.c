@@ -41,6 +41,40 @@ START_TEST(books_the_open_holds_of_a_dead_process_in_full)
 }
 END_TEST
 
+/* What the last extension says, whether its line stands in this file or went into its open line. */
+static void work_and_extend(struct desk *desk)
+{
+    desk_note(desk, ENTRY_RESERVE, 1, 10);
+    desk_note(desk, ENTRY_RESERVE, 2, 20);
+    desk_commit(desk);
+    desk_note(desk, ENTRY_EXTEND, 1, 30);
+    desk_commit(desk);
+    desk_note(desk, ENTRY_EXTEND, 2, 40);
+    desk_commit(desk);
+    desk_note(desk, ENTRY_EXTEND, 1, 50);
+    desk_commit(desk);
+    desk_note(desk, ENTRY_SETTLE, 2, 35);
+    desk_note(desk, ENTRY_EXTEND, 1, 70); /* never in the file: never relied on */
+}
+
+START_TEST(books_an_open_hold_at_what_it_was_extended_to)
+{
+    static const int64_t rotations[] = {1 << 20, 1};
+    for (size_t i = 0; i < UNIT_COUNT(rotations); i++) {
+        struct desk desk = desk_make();
+        desk.rotate_bytes = rotations[i];
+        desk_die_after(&desk, work_and_extend);
+        desk_open(&desk);
+        ck_assert_uint_eq(desk.replay.forfeits, 2);
+        ck_assert_int_eq(desk.replay.forfeited.nano, 50 + 40);
+        ck_assert_int_eq(desk_spent(&desk), 50 + 40);
+        desk_close(&desk);
+        ck_assert(desk_chain_holds(&desk));
+        desk_end(&desk);
+    }
+}
+END_TEST
+
 /* As answers from the cache are booked: no call, no hold, but a request that counts. */
 static void book_facts(struct desk *desk)
 {
@@ -297,6 +331,7 @@ START_TEST(refuses_a_sealed_line_it_cannot_read)
 END_TEST
 
 UNIT_MAIN(books_the_open_holds_of_a_dead_process_in_full,
+          books_an_open_hold_at_what_it_was_extended_to,
           what_was_booked_without_a_hold_counts_after_a_death, many_deaths_add_up,
           holds_survive_the_change_of_day, needs_no_older_file, cuts_a_torn_tail_and_keeps_it_aside,
           survives_a_tear_at_every_byte, a_last_line_that_was_altered_is_a_torn_tail,

@@ -93,6 +93,7 @@ static inline struct entry sample_entry(enum entry_kind kind, const char *call,
                                         const struct charge *charge)
 {
     bool settles = kind == ENTRY_SETTLE || kind == ENTRY_FORFEIT;
+    bool holds = kind == ENTRY_RESERVE || kind == ENTRY_EXTEND;
     struct text request = text_of(call);
     return (struct entry){
         .kind = kind,
@@ -110,7 +111,7 @@ static inline struct entry sample_entry(enum entry_kind kind, const char *call,
         .completion_tokens = settles ? 20 : 0,
         .reasoning_tokens = settles ? 5 : 0,
         .cost = {settles && charge != NULL ? charge->amount : 0},
-        .hold = {kind == ENTRY_RESERVE && charge != NULL ? charge->amount : 0},
+        .hold = {holds && charge != NULL ? charge->amount : 0},
         .usage_source = settles ? USAGE_REPORTED : USAGE_NONE,
         .charges = charge,
         .charge_count = charge == NULL ? 0 : 1,
