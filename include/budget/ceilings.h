@@ -1,7 +1,8 @@
 /*
  * ceilings.db: what purser must not forget and no ledger line says. So far it is one table: which
  * key owns an object that was made through purser at an upstream (a stored response, a file, a
- * batch), so that others get 404 and lists are filtered.
+ * batch), so that others get 404 and lists are filtered; and what else is noted of it: above all
+ * which hold stays open until the object (a batch, a background response) tells what it used.
  *
  * SQLite in WAL mode with synchronous=FULL: what a function reports as noted is on disk, which
  * costs about a millisecond. It will hold money too, so a file that is damaged, of a later version
@@ -23,6 +24,8 @@
 /* Rows of a page, and objects that one call drops. */
 #define CEILINGS_PAGE_MOST 1000
 #define CEILINGS_DROP_MOST 10000
+/* Bytes of a note. */
+#define CEILINGS_NOTE_MOST 65536
 
 struct ceilings;
 
@@ -49,7 +52,30 @@ enum claim {
 enum claim ceilings_claim(struct ceilings *ceilings, const struct object *object, struct text key,
                           int64_t made_s, struct fault *fault);
 
+/* What is noted of an object beside its owner. */
+struct object_notes {
+    struct text about; /* how its upstream shows it (JSON), for lists */
+    struct text facts; /* purser's own */
+    struct text call;  /* of the open hold that is settled by what the object will tell */
+};
+
+/* Replaces what is noted of an object that somebody owns; what is TEXT_NONE stays as it is. An
+ * object that nobody owns is left so. Texts over CEILINGS_NOTE_MOST bytes fail. */
+MUST_USE bool ceilings_note(struct ceilings *ceilings, const struct object *object,
+                            const struct object_notes *notes, struct fault *fault);
+
 enum owner { OWNER_KNOWN, OWNER_NOBODY, OWNER_FAILED };
+
+/* All that is known of an object. */
+struct owned {
+    struct text key;
+    int64_t made_s;
+    struct object_notes notes; /* empty: nothing is noted */
+};
+
+/* The texts live in the arena. */
+enum owner ceilings_look(struct ceilings *ceilings, const struct object *object,
+                         struct arena *arena, struct owned *owned, struct fault *fault);
 
 /* Who owns the object: `*key` is valid until the next call. */
 enum owner ceilings_owner(struct ceilings *ceilings, const struct object *object, struct text *key,
@@ -58,6 +84,7 @@ enum owner ceilings_owner(struct ceilings *ceilings, const struct object *object
 struct owned_object {
     struct text upstream, id;
     int64_t made_s;
+    struct text about; /* as noted; not looked at in `after` */
 };
 
 struct objects_query {
@@ -82,6 +109,22 @@ MUST_USE bool ceilings_list(struct ceilings *ceilings, const struct objects_quer
 /* The object belongs to nobody; that is no failure if it did before. */
 MUST_USE bool ceilings_forget(struct ceilings *ceilings, const struct object *object,
                               struct fault *fault);
+
+/* An object whose hold is open. */
+struct open_object {
+    struct object object;
+    struct owned owned;
+};
+
+/* All of them, the oldest first; in the arena. */
+MUST_USE bool ceilings_list_open(struct ceilings *ceilings, struct arena *arena,
+                                 const struct open_object **rows, size_t *count,
+                                 struct fault *fault);
+
+/* Between these two all changes are one: on disk together, or not at all if ceilings_commit
+ * fails. Questions see what was changed before them. */
+MUST_USE bool ceilings_begin(struct ceilings *ceilings, struct fault *fault);
+MUST_USE bool ceilings_commit(struct ceilings *ceilings, struct fault *fault);
 
 /* Forgets objects of a kind made before `before_s`: at most CEILINGS_DROP_MOST of them, the oldest
  * first, and `*dropped` says how many; call again while it is as many. */

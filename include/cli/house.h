@@ -15,7 +15,7 @@ struct estate {
     struct terms *founding;      /* those of the start */
     const struct config *config; /* theirs: what no reload changes is what it says */
     struct terms *terms;         /* in force */
-    struct ceilings *ceilings;   /* ceilings.db; of one thread at a time */
+    struct ceilings *ceilings;   /* ceilings.db; the registrar's while there is one */
 };
 
 /* Opens ledger (with replay), ceilings, budgets and clerk, in this order; takes a reference to the
@@ -25,9 +25,9 @@ MUST_USE bool estate_open(struct estate *estate, struct terms *terms, struct fau
 /* What a configuration says of budgets, with what no reload changes. */
 struct core_options estate_budgets(const struct estate *estate, const struct config *config);
 
-/* Ends the clerk, who posts to the workers' mailboxes: between their leaving the loops and their
- * being closed. */
-void estate_dismiss_clerk(struct estate *estate);
+/* Ends clerk and registrar, who post to the workers' mailboxes: between their leaving the loops and
+ * their being closed. */
+void estate_dismiss_writers(struct estate *estate);
 void estate_close(struct estate *estate); /* all workers are closed before */
 
 #endif

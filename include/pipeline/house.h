@@ -1,6 +1,7 @@
 /*
  * The house: what all workers share for as long as the process lives. Built once by cli/serve.c,
- * read-only afterwards but for what has a lock of its own (gate, ledger, clerk, guests, bookings).
+ * read-only afterwards but for what has a lock of its own (gate, ledger, clerk, registrar, guests,
+ * bookings).
  * What a reload of the configuration may change is in terms.h.
  */
 #ifndef PURSER_PIPELINE_HOUSE_H
@@ -13,6 +14,7 @@
 #include "books/clerk.h"
 #include "books/ledger.h"
 #include "budget/gate.h"
+#include "budget/registrar.h"
 #include "cache/cache.h"
 #include "pipeline/bell.h"
 #include "pipeline/recall.h"
@@ -34,6 +36,7 @@ struct house {
     struct gate *gate;
     struct ledger *ledger;
     struct clerk *clerk;
+    struct registrar *registrar;
     struct cache *cache;
     atomic_uint_fast64_t recalled[RECALL_STATE_COUNT]; /* requests, by what came of asking it */
     uint8_t secret[KEYED_HASH_KEY];                    /* of the fingerprints */

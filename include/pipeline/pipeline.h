@@ -49,6 +49,7 @@ enum next admit_request(struct request *request);
 enum next recall_request(struct request *request);
 enum next recall_awake(struct request *request);
 enum next route_request(struct request *request);
+enum next route_awake(struct request *request);
 enum next reserve_request(struct request *request);
 enum next reserve_awake(struct request *request);
 /* The answer for a request that waits: what reserve_awake then goes on with. */

@@ -28,6 +28,8 @@ enum refusal {
     REFUSAL_ORIGIN,
     REFUSAL_HOST,
     REFUSAL_NOT_FOUND,
+    REFUSAL_NO_SUCH_OBJECT, /* of an upstream */
+    REFUSAL_STORE,          /* ceilings.db */
     REFUSAL_CONFIGURATION,
     REFUSAL_BOOKS_BUSY,
     REFUSAL_OVERLOADED,

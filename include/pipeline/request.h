@@ -88,6 +88,8 @@ struct request {
     struct held held;            /* once granted */
     struct loop_timer timer;     /* of the waiting step */
 
+    const struct deed_answer *found; /* while the step that asked who owns an object is awake */
+
     struct booking *booking; /* POST /costs: while the clerk looks for its idempotency key */
 
     struct call *call; /* NULL before forward and after its end */

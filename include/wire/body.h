@@ -48,6 +48,7 @@ struct body {
     /* `store` or `background` true, a `previous_response_id`, a `conversation`: the answer is not
      * all that the call leaves behind, or hangs on what was before. */
     bool kept_by_provider;
+    struct text previous_response; /* `previous_response_id`; TEXT_NONE if absent */
     /* `user`, `metadata.session_id`, `metadata.label`; TEXT_NONE if absent */
     struct text user, session, label;
     struct text prompt_cache_key;

@@ -13,6 +13,8 @@ struct endpoint_facts {
     struct text path; /* at the upstream, behind its base URL: "/chat/completions" */
     bool output_free; /* its answers have no output tokens */
     bool usage_asked; /* its streams tell usage only if stream_options.include_usage asks for it */
+    bool stored;      /* its answers stay at the provider, by their ids: they belong to the key that
+                         asked (pipeline/objects.h), which alone may name them later */
     bool kept;        /* its answers may be cached and shared (wire/reshape.h knows their shapes) */
 };
 

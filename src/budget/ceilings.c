@@ -14,11 +14,11 @@
 
 enum {
     APPLICATION = 0x70757273, /* "purs": tells the file from other programs' */
-    OBJECTS_VERSION = 1,
+    OBJECTS_VERSION = 2,
     BUSY_MS = 5000, /* for somebody who looks at the file meanwhile */
 };
 
-enum statement { OWNER, CLAIM, LIST, FORGET, DROP, STATEMENT_COUNT };
+enum statement { OWNER, LOOK, CLAIM, NOTE, LIST, OPEN, FORGET, DROP, STATEMENT_COUNT };
 
 struct ceilings {
     sqlite3 *db;
@@ -30,8 +30,13 @@ struct ceilings {
 
 static const char *const statements[STATEMENT_COUNT] = {
     [OWNER] = "SELECT key FROM objects WHERE " IS_OBJECT,
+    [LOOK] = "SELECT key, made_s, about, facts, call FROM objects WHERE " IS_OBJECT,
     [CLAIM] = "INSERT INTO objects (kind, upstream, id, key, made_s) VALUES (?1, ?2, ?3, ?4, ?5)",
-    [LIST] = "SELECT upstream, id, made_s FROM objects WHERE kind = ?1 AND key = ?2"
+    [NOTE] = "UPDATE objects SET about = ifnull(?4, about), facts = ifnull(?5, facts),"
+             " call = ifnull(?6, call) WHERE " IS_OBJECT,
+    [OPEN] = "SELECT upstream, id, kind, key, made_s, about, facts, call FROM objects"
+             " WHERE call > x'' ORDER BY made_s",
+    [LIST] = "SELECT upstream, id, made_s, about FROM objects WHERE kind = ?1 AND key = ?2"
              " AND (made_s, upstream, id) < (?3, ?4, ?5)"
              " ORDER BY made_s DESC, upstream DESC, id DESC LIMIT ?6",
     [FORGET] = "DELETE FROM objects WHERE " IS_OBJECT,
@@ -50,6 +55,13 @@ static const char objects[] =
     "CREATE INDEX objects_of_key ON objects (kind, key, made_s, upstream, id);"
     "CREATE INDEX objects_by_age ON objects (kind, made_s);"
     "INSERT INTO component VALUES ('objects', 1);";
+
+/* From version 1 to 2. */
+static const char objects_2[] = "ALTER TABLE objects ADD COLUMN about BLOB NOT NULL DEFAULT x'';"
+                                "ALTER TABLE objects ADD COLUMN facts BLOB NOT NULL DEFAULT x'';"
+                                "ALTER TABLE objects ADD COLUMN call BLOB NOT NULL DEFAULT x'';"
+                                "CREATE INDEX objects_open ON objects (made_s) WHERE call > x'';"
+                                "UPDATE component SET version = 2 WHERE name = 'objects';";
 
 static const struct text kind_names[OBJECT_KIND_COUNT] = {
     [OBJECT_RESPONSE] = {"response", 8},
@@ -199,9 +211,10 @@ static bool make_tables(struct ceilings *ceilings, const char *path, bool empty,
         !read_number(ceilings,
                      "SELECT ifnull(max(version), 0) FROM component WHERE name = 'objects'",
                      &version) ||
-        (version == 0 && !execute(ceilings, objects)))
+        (version == 0 && !execute(ceilings, objects)) ||
+        (version <= 1 && !execute(ceilings, objects_2)))
         return unusable(ceilings, path, fault);
-    return version == 0 || version == OBJECTS_VERSION ||
+    return version <= OBJECTS_VERSION ||
            fault_set(fault,
                      "%s is of another version of purser (its objects have version %lld, this "
                      "purser knows %d): run that version, or a later one",
@@ -215,6 +228,20 @@ static bool prepare_all(struct ceilings *ceilings)
                                &ceilings->prepared[i], NULL) != SQLITE_OK)
             return false;
     return true;
+}
+
+bool ceilings_begin(struct ceilings *ceilings, struct fault *fault)
+{
+    return execute(ceilings, "BEGIN IMMEDIATE") || say(ceilings, fault);
+}
+
+bool ceilings_commit(struct ceilings *ceilings, struct fault *fault)
+{
+    if (execute(ceilings, "COMMIT"))
+        return true;
+    say(ceilings, fault);
+    (void)execute(ceilings, "ROLLBACK"); /* may have been done by SQLite itself */
+    return false;
 }
 
 static bool make_ready(struct ceilings *ceilings, const char *path, struct fault *fault)
@@ -306,6 +333,97 @@ enum claim ceilings_claim(struct ceilings *ceilings, const struct object *object
     return run(ceilings, CLAIM, fault) ? CLAIM_NOTED : CLAIM_FAILED;
 }
 
+/* ---- notes ---- */
+
+static struct object_notes notes_at(sqlite3_stmt *row, int at, struct arena *arena)
+{
+    return (struct object_notes){
+        .about = arena_copy(arena, column(row, at)),
+        .facts = arena_copy(arena, column(row, at + 1)),
+        .call = arena_copy(arena, column(row, at + 2)),
+    };
+}
+
+enum owner ceilings_look(struct ceilings *ceilings, const struct object *object,
+                         struct arena *arena, struct owned *owned, struct fault *fault)
+{
+    if (!may_be_owned(object))
+        return OWNER_NOBODY;
+    sqlite3_stmt *look = about(ceilings, LOOK, object);
+    int result = sqlite3_step(look);
+    if (result == SQLITE_ROW)
+        *owned = (struct owned){.key = arena_copy(arena, column(look, 0)),
+                                .made_s = sqlite3_column_int64(look, 1),
+                                .notes = notes_at(look, 2, arena)};
+    else if (result != SQLITE_DONE)
+        say(ceilings, fault);
+    (void)sqlite3_reset(look);
+    return result == SQLITE_ROW ? OWNER_KNOWN : result == SQLITE_DONE ? OWNER_NOBODY : OWNER_FAILED;
+}
+
+/* What is not said is NULL, which stays as it is. */
+static void bind_note(sqlite3_stmt *statement, int at, struct text note)
+{
+    if (note.at == NULL)
+        (void)sqlite3_bind_null(statement, at);
+    else
+        bind(statement, at, note);
+}
+
+bool ceilings_note(struct ceilings *ceilings, const struct object *object,
+                   const struct object_notes *notes, struct fault *fault)
+{
+    if (!may_be_owned(object))
+        return true;
+    if (notes->about.size > CEILINGS_NOTE_MOST || notes->facts.size > CEILINGS_NOTE_MOST ||
+        notes->call.size > CEILINGS_NOTE_MOST)
+        return fault_set(fault, "a note of more than %d bytes", CEILINGS_NOTE_MOST);
+    sqlite3_stmt *note = about(ceilings, NOTE, object);
+    bind_note(note, 4, notes->about);
+    bind_note(note, 5, notes->facts);
+    bind_note(note, 6, notes->call);
+    return run(ceilings, NOTE, fault);
+}
+
+static enum object_kind kind_of(struct text name)
+{
+    int kind = 0;
+    while (kind < OBJECT_KIND_COUNT - 1 && !text_equal(kind_names[kind], name))
+        kind++;
+    return (enum object_kind)kind;
+}
+
+bool ceilings_list_open(struct ceilings *ceilings, struct arena *arena,
+                        const struct open_object **rows, size_t *count, struct fault *fault)
+{
+    sqlite3_stmt *list = ceilings->prepared[OPEN];
+    struct open_object *found = NULL;
+    size_t room = 0, used = 0;
+    int result = SQLITE_DONE;
+    while ((result = sqlite3_step(list)) == SQLITE_ROW) {
+        if (used == room) {
+            room = room == 0 ? 64 : 2 * room;
+            struct open_object *larger = arena_new(arena, room * sizeof(*larger));
+            if (used > 0)
+                memcpy(larger, found, used * sizeof(*larger));
+            found = larger;
+        }
+        found[used++] = (struct open_object){
+            .object = {.kind = kind_of(column(list, 2)),
+                       .upstream = arena_copy(arena, column(list, 0)),
+                       .id = arena_copy(arena, column(list, 1))},
+            .owned = {.key = arena_copy(arena, column(list, 3)),
+                      .made_s = sqlite3_column_int64(list, 4),
+                      .notes = notes_at(list, 5, arena)},
+        };
+    }
+    bool good = result == SQLITE_DONE || say(ceilings, fault);
+    *rows = found;
+    *count = good ? used : 0;
+    (void)sqlite3_reset(list);
+    return good;
+}
+
 static void bind_list(struct ceilings *ceilings, const struct objects_query *query)
 {
     static const struct owned_object newest = {.made_s = INT64_MAX};
@@ -335,6 +453,7 @@ bool ceilings_list(struct ceilings *ceilings, const struct objects_query *query,
                 .upstream = arena_copy(arena, column(list, 0)),
                 .id = arena_copy(arena, column(list, 1)),
                 .made_s = sqlite3_column_int64(list, 2),
+                .about = arena_copy(arena, column(list, 3)),
             };
     }
     bool good = result == SQLITE_DONE || say(ceilings, fault);

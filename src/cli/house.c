@@ -122,6 +122,7 @@ bool estate_open(struct estate *estate, struct terms *terms, struct fault *fault
     open_cache(estate);
     if (open_ledger(estate, fault) && open_ceilings(estate, fault)) {
         open_gate(estate);
+        estate->house.registrar = registrar_open(estate->ceilings);
         if (open_clerk(estate, fault))
             return true;
     }
@@ -129,16 +130,18 @@ bool estate_open(struct estate *estate, struct terms *terms, struct fault *fault
     return false;
 }
 
-void estate_dismiss_clerk(struct estate *estate)
+void estate_dismiss_writers(struct estate *estate)
 {
     clerk_close(estate->house.clerk);
     estate->house.clerk = NULL;
+    registrar_close(estate->house.registrar);
+    estate->house.registrar = NULL;
 }
 
 void estate_close(struct estate *estate)
 {
     struct house *house = &estate->house;
-    estate_dismiss_clerk(estate);
+    estate_dismiss_writers(estate);
     if (house->gate != NULL)
         ASSERT(gate_open_holds(house->gate) == 0);
     gate_close(house->gate);

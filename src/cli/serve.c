@@ -264,7 +264,7 @@ static void run(struct estate *estate, const char *path, int socket, int signals
     shutdown(socket, SHUT_RDWR); /* newcomers are refused at once, not left to wait in a queue */
     tell_all(&stations, LETTER_STOP);
     await_stations(&stations, signals);
-    estate_dismiss_clerk(estate);
+    estate_dismiss_writers(estate);
     close_stations(&stations);
     free(stations.at);
 }

@@ -11,6 +11,7 @@
 
 #include <stdlib.h>
 
+#include "pipeline/objects.h"
 #include "pipeline/refusal.h"
 
 struct step_row {
@@ -22,7 +23,7 @@ struct step_row {
 static const struct step_row chain[STEP_COUNT] = {
     [STEP_ADMIT] = {"admit", admit_request, NULL},
     [STEP_RECALL] = {"recall", recall_request, recall_awake},
-    [STEP_ROUTE] = {"route", route_request, NULL},
+    [STEP_ROUTE] = {"route", route_request, route_awake},
     [STEP_RESERVE] = {"reserve", reserve_request, reserve_awake},
     [STEP_FORWARD] = {"forward", forward_request, forward_awake},
     [STEP_SETTLE] = {"settle", settle_request, NULL},
@@ -65,10 +66,10 @@ void pipeline_awake(struct request *request)
     drive(request, chain[request->step].awake(request));
 }
 
-/* Waiting for its budget, or for somebody who asked the same. */
+/* Waiting for its budget, for somebody who asked the same, or to hear who owns an object. */
 static void stop_waiting(struct request *request, enum refusal refusal, const char *why)
 {
-    ASSERT(request->step == STEP_RESERVE || request->step == STEP_RECALL);
+    ASSERT(request->step < STEP_FORWARD);
     /* If the grant is on its way already, the letter finds nobody and its hold is settled. */
     if (request->step == STEP_RESERVE)
         gate_leave(request->worker->house->gate, request->waiter);
@@ -108,7 +109,7 @@ void pipeline_client_gone(struct request *request)
 
 void pipeline_send_away(struct request *request)
 {
-    if (request->step == STEP_RESERVE || request->step == STEP_RECALL)
+    if (request->step < STEP_FORWARD)
         stop_waiting(request, REFUSAL_SHUTTING_DOWN, "purser is shutting down.");
     else if (request->step == STEP_FORWARD && request->call == NULL)
         stop_replay(request);
@@ -117,7 +118,7 @@ void pipeline_send_away(struct request *request)
 bool pipeline_letter(struct worker *worker, struct letter *letter)
 {
     if (letter->kind != GATE_LETTER_GRANT)
-        return share_letter(worker, letter);
+        return objects_letter(worker, letter) || share_letter(worker, letter);
     struct request *request = roster_find(&worker->requests, letter->to);
     struct grant *grant = letter->body;
     if (request != NULL && request->step == STEP_RESERVE && request->waiter != 0) {

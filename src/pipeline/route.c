@@ -2,6 +2,7 @@
  * route: which upstream serves the model asked for, under which name, and at whose price.
  */
 #include "base/log.h"
+#include "pipeline/objects.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/refusal.h"
 
@@ -115,11 +116,27 @@ bool route_find(struct request *request)
     return false;
 }
 
+/* What went before is billed again as input, and is nobody else's to read. */
+static enum next check_previous(struct request *request)
+{
+    struct text previous = request->body.previous_response;
+    if (previous.size == 0 || !endpoint_facts(request->endpoint)->stored)
+        return GO_ON;
+    return objects_ask(request,
+                       &(struct object){OBJECT_RESPONSE, request->upstream->name, previous});
+}
+
+enum next route_awake(struct request *request)
+{
+    bool owns = objects_judge(request, request->body.previous_response, "previous_response_id");
+    return owns ? GO_ON : GO_BOOKS;
+}
+
 enum next route_request(struct request *request)
 {
     struct text asked = request->body.model;
     if (route_find(request))
-        return GO_ON;
+        return check_previous(request);
     if (asked.size > SUBJECT_MAX_ID)
         refuse(request, REFUSAL_MODEL_NOT_FOUND, "model", "No model has a name of over %d bytes.",
                SUBJECT_MAX_ID);

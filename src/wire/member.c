@@ -277,6 +277,8 @@ static bool read_what_was_before(struct body_reader *reader, const struct member
                                  struct json_value value)
 {
     reader->body.kept_by_provider = true;
+    if (text_equal(member->name, TEXT("previous_response_id")))
+        reader->body.previous_response = json_string(reader->arena, value);
     return read_far_input(reader, member, value);
 }
 

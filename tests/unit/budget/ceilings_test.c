@@ -369,7 +369,8 @@ START_TEST(many_old_objects_are_dropped_in_pieces)
     place_open(&place);
     ceilings_close(place.ceilings);
     alter(&place, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10007)"
-                  " INSERT INTO objects SELECT 'file', CAST('u' AS BLOB), CAST(i AS BLOB),"
+                  " INSERT INTO objects (kind, upstream, id, key, made_s) SELECT 'file', CAST('u' "
+                  "AS BLOB), CAST(i AS BLOB),"
                   " CAST('k' AS BLOB), i FROM n");
     place_open(&place);
     ck_assert(ceilings_drop_older(place.ceilings, OBJECT_FILE, 99999, &dropped, &place.fault));
@@ -436,9 +437,9 @@ START_TEST(files_of_later_versions_and_other_programs_are_refused)
     place_open(&place);
     ck_assert_int_eq(claim(&place, file_of("a"), "alice", 1), CLAIM_NOTED);
     ceilings_close(place.ceilings);
-    alter(&place, "UPDATE component SET version = 2 WHERE name = 'objects'");
+    alter(&place, "UPDATE component SET version = 3 WHERE name = 'objects'");
     expect_refusal(&place, "is of another version of purser");
-    alter(&place, "UPDATE component SET version = 1 WHERE name = 'objects'");
+    alter(&place, "UPDATE component SET version = 2 WHERE name = 'objects'");
     place_open(&place);
     ck_assert_str_eq(owner_of(&place, file_of("a")), "alice");
     ceilings_close(place.ceilings);
