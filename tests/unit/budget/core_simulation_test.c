@@ -1,248 +1,24 @@
 /*
- * A seeded simulation of the budget core: random budgets, asks, settlements (bills above the hold
- * included), waits, time-ups, leaves and clocks, compared with the model at every step.
+ * A seeded simulation of the budget core: random budgets, asks, extensions, settlements (bills
+ * above the hold included), waits, time-ups, leaves and clocks, compared with the model at every
+ * step.
  *
  *     I1    spent + held ≤ limit + over on every account
  *     I6    held = the open holds' charges; spent = the sum of the settlements
  *     all or none: a grant charges exactly the accounts it should, a refusal none
  *     nobody takes from an account that somebody who came before waits for
+ *     an extension is all or none too, and asks nobody who waits
  *     nobody is kept waiting who has nobody before him and room enough
  *     in the end nothing is held and nobody waits
  *
  * SEEDS=n runs n seeds, SEED=n only that one. The mutants at the end prove that it can fail.
  */
 #include "../unit.h"
-#include "model.h"
-
-#include <stdio.h>
-
-enum { STEPS = 250, MOST_HOLDS = 512, MOST_WAITERS = 64, MOST_VIEWS = MODEL_ACCOUNTS };
-
-enum mutant {
-    MUTANT_NONE,
-    MUTANT_VOIDS,          /* a settlement books nothing */
-    MUTANT_FORGETS_UNITS,  /* a settlement books no tokens */
-    MUTANT_LEAKS,          /* a settlement is lost now and then */
-    MUTANT_SWALLOWS_WAKES, /* a wake is lost now and then */
-    MUTANT_OVERTAKES,      /* whoever comes is served before the first who waits */
-    MUTANT_PARTIAL,        /* a grant leaves its last account out */
-    MUTANT_UNDERHOLDS,     /* one input token is not held */
-    MUTANT_LIMIT_PLUS_ONE,
-    MUTANT_EARLY,   /* windows change an hour too early */
-    MUTANT_NO_WAIT, /* who would wait is refused instead */
-    MUTANT_COUNT
-};
-
-struct open_hold {
-    uint64_t id;
-    struct model_ask ask;
-    int64_t max_output;
-};
-
-struct waiting {
-    uint64_t id;
-    uint64_t number; /* its cookie; grows with the arrival */
-    struct model_ask ask;
-};
-
-struct world {
-    uint64_t random;
-    enum mutant mutant;
-    struct zone *zone;
-    struct budget budgets[8], wrong_budgets[8];
-    struct budget_override overrides[8];
-    struct budget_match matches[8];
-    struct core_options options;
-    struct price prices[3];
-    struct core *core;
-    struct model model;
-    struct open_hold holds[MOST_HOLDS];
-    size_t hold_count;
-    struct waiting waiters[MOST_WAITERS]; /* in the order of arrival */
-    size_t waiter_count;
-    uint64_t last_number;
-    int64_t now_s, told_s;
-    bool clock_goes_back;
-    struct grant grant;
-    struct account_view views[MOST_VIEWS];
-    char failure[200]; /* empty: none so far */
-};
-
-#define EXPECT(world, condition)                                                                   \
-    do {                                                                                           \
-        if (!(condition) && (world)->failure[0] == 0)                                              \
-            snprintf((world)->failure, sizeof((world)->failure), "%s (line %d)", #condition,       \
-                     __LINE__);                                                                    \
-    } while (0)
-
-/* ---- chance ---- */
-
-static int64_t below(struct world *world, int64_t bound)
-{
-    return (int64_t)(model_random(&world->random) % (uint64_t)bound);
-}
-
-static bool chance(struct world *world, int percent)
-{
-    return below(world, 100) < percent;
-}
-
-static struct text pick(struct world *world, const char *const *names, int64_t count)
-{
-    return text_of(names[below(world, count)]);
-}
-
-/* ---- making a world ---- */
-
-static const char *const KEYS[] = {"alice", "bob"};
-static const char *const TEAMS[] = {"research", "sales", "support"};
-static const char *const SESSIONS[] = {"alice/1", "alice/2", "bob/1"};
-static const char *const TAGS[] = {"red", "green", "blue"};
-static const char *const MODELS[] = {"large", "small"};
-static const char *const NAMES[] = {"a", "b", "c", "d", "e", "f", "g", "h"};
-
-static struct price random_price(struct world *world)
-{
-    struct price price = {.tier_count = 1 + (int)below(world, 2)};
-    for (int tier = 0; tier < price.tier_count; tier++) {
-        price.tiers[tier].above_input_tokens = tier == 0 ? -1 : 100;
-        for (int bucket = 0; bucket < BUCKET_COUNT; bucket++)
-            price.tiers[tier].rates.pico[bucket] = below(world, 4) * 700;
-    }
-    return price;
-}
-
-static int64_t random_limit(struct world *world, enum unit unit)
-{
-    static const int64_t MOST[UNIT_COUNT] = {12000, 8000, 60};
-    return chance(world, 2) ? 0 : MOST[unit] / 10 + below(world, MOST[unit]);
-}
-
-/* Every budget has a scope or window of its own, so that no two share accounts. */
-static void random_budget(struct world *world, size_t at)
-{
-    static const enum scope SCOPES[] = {SCOPE_GLOBAL, SCOPE_KEY,   SCOPE_TEAM,    SCOPE_SESSION,
-                                        SCOPE_TAG,    SCOPE_MODEL, SCOPE_REQUEST, SCOPE_GLOBAL};
-    struct budget *budget = &world->budgets[at];
-    *budget = (struct budget){.name = text_of(NAMES[at]),
-                              .scope = SCOPES[at],
-                              .window = (enum window_kind)below(world, WINDOW_TOTAL + 1),
-                              .timezone = TEXT("UTC"),
-                              .zone = world->zone,
-                              .buffer_bp = chance(world, 30) ? 1000 : 0,
-                              .limit = {LIMIT_NONE, LIMIT_NONE, LIMIT_NONE}};
-    enum unit unit = (enum unit)below(world, UNIT_COUNT);
-    budget->limit[unit] = random_limit(world, unit);
-    if (chance(world, 30))
-        budget->limit[UNIT_USD] = random_limit(world, UNIT_USD);
-    if (budget->scope == SCOPE_SESSION && !world->clock_goes_back)
-        budget->idle_s = 1800;
-    if (budget->scope == SCOPE_TEAM) {
-        world->overrides[at] = (struct budget_override){TEXT("sales"), {500, LIMIT_NONE, 3}};
-        budget->overrides = &world->overrides[at];
-        budget->override_count = 1;
-    }
-    if (at == 7) {
-        world->matches[at] = (struct budget_match){SCOPE_KEY, TEXT("al*")};
-        budget->match = &world->matches[at];
-        budget->match_count = 1;
-    }
-}
-
-/* The budgets as the core gets them: a mutant's are wrong. Absent ones are left out by chance. */
-static void random_budgets(struct world *world)
-{
-    size_t count = 0;
-    for (size_t at = 0; at < 8; at++) {
-        random_budget(world, at);
-        if (chance(world, 60))
-            world->budgets[count++] = world->budgets[at];
-    }
-    world->options.budget_count = count;
-    memcpy(world->wrong_budgets, world->budgets, sizeof(world->budgets));
-    for (size_t at = 0; at < count && world->mutant == MUTANT_LIMIT_PLUS_ONE; at++) {
-        for (int unit = 0; unit < UNIT_COUNT; unit++)
-            world->wrong_budgets[at].limit[unit] += world->budgets[at].limit[unit] > 0 ? 1 : 0;
-    }
-}
-
-static struct world *world_open(uint64_t seed, enum mutant mutant)
-{
-    struct world *world = memory_new(sizeof(*world));
-    world->random = seed;
-    world->mutant = mutant;
-    world->zone = zone_open(NULL, TEXT("UTC"), NULL);
-    world->now_s = INT64_C(1795262400) + below(world, 86400);
-    world->clock_goes_back = chance(world, 30);
-    for (size_t at = 0; at < 3; at++)
-        world->prices[at] = random_price(world);
-    random_budgets(world);
-    world->options.budgets = world->budgets;
-    world->options.clamp = (enum clamp)below(world, 3);
-    world->options.min_output_tokens = below(world, 30);
-    world->options.default_max_output = chance(world, 30) ? 1 + below(world, 300) : 0;
-    world->options.max_waiting = (size_t)(chance(world, 20) ? 2 : MOST_WAITERS);
-    world->options.max_accounts = MODEL_ACCOUNTS;
-    world->model.options = &world->options;
-    struct core_options options = world->options;
-    options.budgets = world->wrong_budgets;
-    world->core = core_open(&options);
-    return world;
-}
-
-static void world_close(struct world *world)
-{
-    core_close(world->core);
-    zone_close(world->zone);
-    free(world);
-}
-
-/* ---- asks ---- */
-
-static void random_subject(struct world *world, struct subject *subject)
-{
-    *subject = (struct subject){0};
-    subject->id[SCOPE_GLOBAL] = TEXT("all");
-    subject->id[SCOPE_KEY] = pick(world, KEYS, 2);
-    subject->id[SCOPE_TEAM] = pick(world, TEAMS, 3);
-    subject->id[SCOPE_MODEL] = pick(world, MODELS, 2);
-    if (chance(world, 70))
-        subject->id[SCOPE_SESSION] = pick(world, SESSIONS, 3);
-    while (subject->tag_count < 3 && chance(world, 40))
-        subject->tags[subject->tag_count++] = pick(world, TAGS, 3);
-}
-
-static int64_t random_output(struct world *world)
-{
-    if (chance(world, 15))
-        return INT64_MAX;
-    return below(world, chance(world, 20) ? 5000 : 400);
-}
-
-static void random_ask(struct world *world, struct model_ask *ask)
-{
-    random_subject(world, &ask->subject);
-    ask->ask = (struct ask){.price = &world->prices[below(world, 3)],
-                            .bound = {.input_tokens = below(world, 150),
-                                      .choices = chance(world, 80) ? 1 : 1 + below(world, 4),
-                                      .extra_output = chance(world, 90) ? 0 : below(world, 50),
-                                      .output_free = chance(world, 10)},
-                            .wanted_output = random_output(world),
-                            .named = chance(world, 60),
-                            .unbounded = chance(world, 2),
-                            .now_s = world->now_s};
-    if (chance(world, 5)) /* it needs nothing but a request */
-        ask->ask.bound = (struct bound){.choices = 1, .output_free = true};
-    if (chance(world, 3))
-        ask->ask.price = NULL;
-    if (chance(world, 1))
-        ask->ask.bound.input_tokens = INT64_MAX;
-    ask->ask.cookie = (struct cookie){.owner = world, .number = ++world->last_number};
-}
+#include "world.h"
 
 /* ---- checks ---- */
 
-static void check_charges(struct world *world, const struct model_ask *ask)
+static void check_charges(struct world *world, const struct model_ask *ask, int64_t held_output)
 {
     const struct grant *grant = &world->grant;
     EXPECT(world, grant->charge_count == ask->count);
@@ -260,35 +36,39 @@ static void check_charges(struct world *world, const struct model_ask *ask)
             return;
         EXPECT(world, account->number == 0 || account->number == charge->account);
         account->number = charge->account;
-        EXPECT(world, charge->amount == model_need(ask, charge->unit, grant->max_output));
+        EXPECT(world, charge->amount == model_need(ask, charge->unit, held_output));
         EXPECT(world, charge->until_s == model_until_s(&world->model, account));
     }
 }
 
-/* A grant of `max_output`, to one with this place in the order of arrival. */
-static void take_grant(struct world *world, const struct model_ask *ask, int64_t max_output)
+/* A grant of what the demand says, to one with this place in the order of arrival. */
+static void take_grant(struct world *world, const struct model_ask *ask,
+                       const struct model_demand *demand)
 {
-    const struct model_demand demand = model_assess(&world->model, ask);
-    EXPECT(world, world->grant.max_output == max_output);
+    int64_t held_output = demand->held_output;
+    EXPECT(world, world->grant.max_output == demand->max_output);
+    EXPECT(world, world->grant.held_output == held_output);
     if (world->failure[0] != 0)
         return;
-    EXPECT(world, world->grant.clamped == (max_output < demand.ceiling));
-    EXPECT(world, model_fits(&world->model, ask, max_output, ROOM_FREE));
+    EXPECT(world, world->grant.clamped == (demand->max_output < demand->ceiling));
+    EXPECT(world, model_fits(&world->model, ask, held_output, ROOM_FREE));
     for (size_t at = 0; at < world->waiter_count; at++) {
         if (world->waiters[at].number < ask->ask.cookie.number)
             EXPECT(world,
-                   !model_is_in_the_way(&world->model, &world->waiters[at].ask, ask, max_output));
+                   !model_is_in_the_way(&world->model, &world->waiters[at].ask, ask, held_output));
     }
-    check_charges(world, ask);
+    check_charges(world, ask, held_output);
     if (world->grant.hold == 0 || world->hold_count == MOST_HOLDS)
         return;
     for (size_t at = 0; at < ask->count; at++) {
         struct model_account *account = &world->model.accounts[ask->accounts[at]];
-        account->held += model_need(ask, account->unit, max_output);
+        account->held += model_need(ask, account->unit, held_output);
         account->pins++;
     }
-    world->holds[world->hold_count++] =
-        (struct open_hold){.id = world->grant.hold, .ask = *ask, .max_output = max_output};
+    world->holds[world->hold_count++] = (struct open_hold){.id = world->grant.hold,
+                                                           .ask = *ask,
+                                                           .max_output = demand->max_output,
+                                                           .held_output = held_output};
 }
 
 static void remove_waiter(struct world *world, size_t at)
@@ -306,7 +86,7 @@ static void take_decision(struct world *world, const struct model_ask *ask)
     struct model_demand demand = model_assess(&world->model, ask);
     EXPECT(world, world->grant.verdict == demand.verdict);
     if (world->grant.verdict == VERDICT_GRANTED && world->failure[0] == 0)
-        take_grant(world, ask, demand.max_output);
+        take_grant(world, ask, &demand);
 }
 
 static void take_wakes(struct world *world)
@@ -348,7 +128,7 @@ static void check_waiters(struct world *world)
         struct model_demand demand = model_assess(&world->model, ask);
         EXPECT(world, demand.verdict == VERDICT_GRANTED);
         EXPECT(world, demand.verdict != VERDICT_GRANTED ||
-                          !model_fits(&world->model, ask, demand.max_output, ROOM_FREE));
+                          !model_fits(&world->model, ask, demand.held_output, ROOM_FREE));
     }
 }
 
@@ -373,6 +153,7 @@ static void engine_reserve(struct world *world, const struct model_ask *ask)
 {
     struct ask given = ask->ask;
     given.subject = &ask->subject;
+    given.slice_tokens = world->mutant == MUTANT_IN_FULL ? 0 : given.slice_tokens;
     if (world->mutant == MUTANT_UNDERHOLDS && given.bound.input_tokens < INT64_MAX)
         given.bound.input_tokens -= given.bound.input_tokens > 0 ? 1 : 0;
     given.now_s += world->mutant == MUTANT_EARLY ? 3600 : 0;
@@ -394,6 +175,25 @@ static void engine_reserve(struct world *world, const struct model_ask *ask)
         core_leave(world->core, world->grant.waiter);
         world->grant.verdict = VERDICT_EXHAUSTED;
     }
+}
+
+static void engine_extend(struct world *world, const struct open_hold *hold, int64_t output)
+{
+    struct grant before;
+    if (world->mutant == MUTANT_EXTENDS_LATE && world->waiter_count > 0) {
+        world->grant.verdict = VERDICT_CONTENTION;
+        return;
+    }
+    if (world->mutant != MUTANT_EXTENDS_ON_PAPER) {
+        core_extend(world->core, hold->id, output, &world->grant);
+        return;
+    }
+    core_extend(world->core, hold->id, 0, &before);
+    world->grant = before;
+    world->grant.held_output = output < before.max_output ? output : before.max_output;
+    for (size_t at = 0; at < before.charge_count; at++)
+        world->grant.charges[at].amount =
+            model_need(&hold->ask, before.charges[at].unit, world->grant.held_output);
 }
 
 static void engine_settle(struct world *world, uint64_t hold, const struct spend *used)
@@ -432,7 +232,7 @@ static void step_reserve(struct world *world)
     EXPECT(world, demand.verdict == VERDICT_GRANTED);
     if (world->failure[0] != 0)
         return;
-    EXPECT(world, shares || !model_fits(&world->model, &ask, demand.max_output, ROOM_FREE));
+    EXPECT(world, shares || !model_fits(&world->model, &ask, demand.held_output, ROOM_FREE));
     EXPECT(world,
            (verdict == VERDICT_CONTENTION) == (world->waiter_count == world->options.max_waiting));
     if (verdict != VERDICT_WAIT)
@@ -456,10 +256,10 @@ static void settle_at(struct world *world, size_t at)
     struct spend used;
     for (int unit = 0; unit < UNIT_COUNT; unit++)
         used.amount[unit] =
-            random_use(world, model_need(&hold.ask, (enum unit)unit, hold.max_output));
+            random_use(world, model_need(&hold.ask, (enum unit)unit, hold.held_output));
     for (size_t i = 0; i < hold.ask.count; i++) {
         struct model_account *account = &world->model.accounts[hold.ask.accounts[i]];
-        int64_t held = model_need(&hold.ask, account->unit, hold.max_output);
+        int64_t held = model_need(&hold.ask, account->unit, hold.held_output);
         int64_t amount = used.amount[account->unit];
         account->held -= held;
         account->spent += amount;
@@ -476,6 +276,55 @@ static void step_settle(struct world *world)
 {
     if (world->hold_count > 0)
         settle_at(world, (size_t)below(world, (int64_t)world->hold_count));
+}
+
+/* What an extension of the hold must come to. */
+static enum verdict expected_extension(const struct world *world, const struct open_hold *hold,
+                                       int64_t output)
+{
+    enum verdict verdict = VERDICT_GRANTED;
+    for (size_t at = 0; at < hold->ask.count; at++) {
+        const struct model_account *account = &world->model.accounts[hold->ask.accounts[at]];
+        int64_t need = model_need(&hold->ask, account->unit, output);
+        int64_t more = need - model_need(&hold->ask, account->unit, hold->held_output);
+        int64_t left = account->limit - account->spent;
+        if (!model_lacks(more, left - account->held))
+            continue;
+        if (need > left)
+            return VERDICT_EXHAUSTED;
+        verdict = VERDICT_CONTENTION;
+    }
+    return verdict;
+}
+
+static void take_extension(struct world *world, struct open_hold *hold, int64_t output)
+{
+    for (size_t at = 0; at < hold->ask.count; at++) {
+        struct model_account *account = &world->model.accounts[hold->ask.accounts[at]];
+        account->held += model_need(&hold->ask, account->unit, output) -
+                         model_need(&hold->ask, account->unit, hold->held_output);
+    }
+    hold->held_output = output;
+}
+
+static void step_extend(struct world *world)
+{
+    if (world->hold_count == 0)
+        return;
+    struct open_hold *hold = &world->holds[below(world, (int64_t)world->hold_count)];
+    int64_t most = hold->max_output < 6000 ? hold->max_output : 6000;
+    int64_t output = below(world, most + most / 4 + 1);
+    int64_t goal = output < hold->max_output ? output : hold->max_output;
+    goal = goal < hold->held_output ? hold->held_output : goal;
+    engine_extend(world, hold, output);
+    EXPECT(world, world->grant.verdict == expected_extension(world, hold, goal));
+    if (world->grant.verdict != VERDICT_GRANTED || world->failure[0] != 0)
+        return;
+    take_extension(world, hold, goal);
+    EXPECT(world, world->grant.hold == hold->id);
+    EXPECT(world, world->grant.max_output == hold->max_output);
+    EXPECT(world, world->grant.held_output == hold->held_output);
+    check_charges(world, &hold->ask, hold->held_output);
 }
 
 static void step_time_is_up(struct world *world)
@@ -495,13 +344,16 @@ static void step_time_is_up(struct world *world)
     struct model_demand demand = model_assess(&world->model, &ask);
     enum verdict verdict = world->grant.verdict;
     if (verdict == VERDICT_GRANTED) {
-        take_grant(world, &ask, model_largest(&world->model, &ask, demand.max_output, ROOM_FREE));
-        EXPECT(world, demand.may_clamp && world->grant.max_output >= demand.least);
+        int64_t free = model_largest(&world->model, &ask, demand.held_output, ROOM_FREE);
+        demand.held_output = free;
+        demand.max_output = demand.rolling ? demand.max_output : free;
+        take_grant(world, &ask, &demand);
+        EXPECT(world, demand.may_clamp && free >= demand.least);
     } else if (demand.verdict != VERDICT_GRANTED) {
         EXPECT(world, verdict == demand.verdict);
     } else {
         EXPECT(world, verdict == VERDICT_CONTENTION);
-        int64_t free = model_largest(&world->model, &ask, demand.max_output, ROOM_FREE);
+        int64_t free = model_largest(&world->model, &ask, demand.held_output, ROOM_FREE);
         EXPECT(world, before || !demand.may_clamp || free < demand.least);
     }
 }
@@ -526,8 +378,10 @@ static void step_clock(struct world *world)
 static void step(struct world *world)
 {
     int64_t what = below(world, 100);
-    if (what < 50)
+    if (what < 45)
         step_reserve(world);
+    else if (what < 55)
+        step_extend(world);
     else if (what < 75)
         step_settle(world);
     else if (what < 85)
@@ -572,7 +426,7 @@ static uint64_t from_environment(const char *name, uint64_t otherwise)
 START_TEST(the_core_does_what_the_model_does)
 {
     uint64_t first = from_environment("SEED", 1);
-    uint64_t count = getenv("SEED") != NULL ? 1 : from_environment("SEEDS", 60);
+    uint64_t count = getenv("SEED") != NULL ? 1 : from_environment("SEEDS", 100);
     char failure[200];
     for (uint64_t seed = first; seed < first + count; seed++)
         ck_assert_msg(run(seed, MUTANT_NONE, failure), "SEED=%lu: %s", (unsigned long)seed,

@@ -39,8 +39,8 @@ struct model_ask {
 
 struct model_demand {
     enum verdict verdict;
-    int64_t max_output, least, ceiling;
-    bool may_clamp;
+    int64_t max_output, held_output, least, ceiling;
+    bool may_clamp, rolling;
 };
 
 /* splitmix64 */
@@ -231,6 +231,16 @@ static int64_t model_largest(const struct model *model, const struct model_ask *
     return fits;
 }
 
+/* One that holds USD or tokens. */
+static bool model_has_account(const struct model *model, const struct model_ask *ask)
+{
+    for (size_t at = 0; at < ask->count; at++) {
+        if (model->accounts[ask->accounts[at]].unit != UNIT_REQUESTS)
+            return true;
+    }
+    return false;
+}
+
 static bool model_limits(const struct model *model, const struct model_ask *ask, enum unit unit)
 {
     for (size_t at = 0; at < ask->count; at++) {
@@ -284,6 +294,13 @@ static struct model_demand model_assess(const struct model *model, const struct 
     if (demand.max_output < goal)
         demand.verdict =
             model_fits(model, ask, goal, ROOM_LIMIT) ? VERDICT_EXHAUSTED : VERDICT_NEVER_FITS;
+    demand.held_output = demand.max_output;
+    demand.rolling = ask->ask.slice_tokens > 0 && demand.may_clamp && model_has_account(model, ask);
+    if (demand.rolling) {
+        int64_t slice = ask->ask.slice_tokens;
+        slice = slice < demand.least ? demand.least : slice;
+        demand.held_output = model_smaller(slice, demand.max_output);
+    }
     return demand;
 }
 
@@ -291,17 +308,17 @@ static struct model_demand model_assess(const struct model *model, const struct 
 
 /* True if the earlier one waits for an account of which the later one takes something. */
 static bool model_is_in_the_way(const struct model *model, const struct model_ask *earlier,
-                                const struct model_ask *later, int64_t max_output)
+                                const struct model_ask *later, int64_t held_output)
 {
     struct model_demand demand = model_assess(model, earlier);
     if (demand.verdict != VERDICT_GRANTED)
         return false;
     for (size_t at = 0; at < earlier->count; at++) {
         const struct model_account *account = &model->accounts[earlier->accounts[at]];
-        int64_t need = model_need(earlier, account->unit, demand.max_output);
+        int64_t need = model_need(earlier, account->unit, demand.held_output);
         for (size_t other = 0; other < later->count; other++) {
             if (later->accounts[other] == earlier->accounts[at] &&
-                model_need(later, account->unit, max_output) > 0 &&
+                model_need(later, account->unit, held_output) > 0 &&
                 model_lacks(need, model_room(account, earlier, ROOM_FREE)))
                 return true;
         }
