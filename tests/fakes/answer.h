@@ -1,5 +1,5 @@
 /*
- * The bodies of answers, OpenAI-shaped: whole ones and the events of a stream.
+ * What an answer says, whatever API it is given in; dialect.h gives it its form.
  */
 #ifndef FAKES_ANSWER_H
 #define FAKES_ANSWER_H
@@ -7,13 +7,22 @@
 #include "ask.h"
 #include "wish.h"
 
-/* What an answer says. Its strings belong to the call. */
+enum answer_state {
+    ANSWER_DONE, /* or cut */
+    ANSWER_QUEUED,
+    ANSWER_IN_PROGRESS,
+    ANSWER_FAILED,
+    ANSWER_CANCELLED,
+};
+
+/* Its strings belong to the call. */
 struct answer {
     enum ask_api api;
     const char *id;
-    const char *model; /* as echoed */
-    const char *tool;  /* chat: the function that is called, with the text as its one argument
-                          `words`; empty: none, the text is said */
+    const char *model;   /* as echoed */
+    const char *tool;    /* the function that is called, with the text as its one argument
+                            `words`; empty: none, the text is said */
+    const char *newline; /* between the lines of an event */
     int64_t created;
     int64_t choices;
     int64_t tries;     /* per-choice tokens are paid so many times */
@@ -21,42 +30,51 @@ struct answer {
     int64_t reasoning; /* hidden tokens per choice */
     int64_t prompt;
     int64_t cached;
-    int64_t lie;      /* completion tokens to report, or WISH_ABSENT */
-    const char *tier; /* service tier to name; NULL: none */
-    int64_t cost;     /* nano-dollars to name, or WISH_ABSENT */
-    bool cut;         /* finish_reason "length" */
-    bool usage_missing;
-    bool running_usage; /* usage in every event */
-    bool null_usage;    /* "usage":null in events without one */
-    int64_t inputs;     /* embeddings */
+    int64_t written;      /* tokens of the prompt written to the cache for minutes */
+    int64_t written_1h;   /* and for an hour */
+    int64_t searches;     /* of the web */
+    int64_t lie;          /* completion tokens to report, or WISH_ABSENT */
+    const char *tier;     /* service tier to name; NULL: none */
+    int64_t cost;         /* nano-dollars to name, or WISH_ABSENT */
+    bool cut;             /* it ended at a maximum */
+    bool usage_missing;   /* no usage at all */
+    bool usage_event;     /* a chat's stream has an event for usage alone */
+    bool usage_in_choice; /* its last event with choices has usage */
+    bool running_usage;   /* usage in every event */
+    bool null_usage;      /* "usage":null in events without one */
+    int64_t inputs;       /* embeddings */
     bool base64;
+    /* Responses */
+    enum answer_state state;
+    int64_t max_output; /* as asked; 0: none */
+    bool store;
+    bool background;
+    char previous[64]; /* previous_response_id, or empty */
+    int64_t events;    /* events of the stream written so far: its sequence number */
 };
+
+/* All the tokens generated for it. */
+int64_t answer_tokens(const struct answer *answer);
 
 /* `count` words of the lorem text from word `from` on; each is one token of o200k_base and
  * cl100k_base alike. Plain ASCII, needs no escaping. */
 void answer_words(struct bytes *out, int64_t from, int64_t count);
 
-/* A whole answer in two parts. Between them may go any number of filler bytes: inside the text of
- * the last choice, or between the members of an embeddings list. */
-void answer_begin(struct bytes *out, const struct answer *answer);
-void answer_end(struct bytes *out, const struct answer *answer);
-char answer_filler(const struct answer *answer);
+/* Around the words when they are the argument of a tool: {"words":"..."} inside a string. */
+#define WORDS_OPEN  "{\\\"words\\\":\\\""
+#define WORDS_CLOSE "\\\"}"
 
-/* One event's JSON. A chat stream begins with one event per choice that only names the role. */
-void answer_role_event(struct bytes *out, const struct answer *answer, int64_t choice);
-/* Words [from, to) of a choice. */
-void answer_event(struct bytes *out, const struct answer *answer, int64_t choice, int64_t from,
-                  int64_t to);
-/* An event of `size` bytes of filler. */
-void answer_filler_event(struct bytes *out, const struct answer *answer, size_t size);
-/* The event with a choice's finish_reason; with_usage: usage stands in it, too. */
-void answer_finish_event(struct bytes *out, const struct answer *answer, int64_t choice,
-                         bool with_usage);
-/* The event with `choices: []` and usage. */
-void answer_usage_event(struct bytes *out, const struct answer *answer);
+/* The words [from, to) of a choice as a stream says them: of a tool's argument also what stands
+ * around the whole of it. */
+void answer_part(struct bytes *out, const struct answer *answer, int64_t from, int64_t to);
+/* The whole text or argument. */
+void answer_whole(struct bytes *out, const struct answer *answer);
 
-/* An error in OpenAI's shape; param (may be NULL) needs no escaping. */
-void answer_error(struct bytes *out, int status, const char *message, const char *param);
+/* Of a usage object: `,"cost":0.000001`, if a cost is to be named. */
+void answer_cost(struct bytes *out, const struct answer *answer);
+/* Output tokens to report: what was generated, unless it lies. */
+int64_t answer_reported(const struct answer *answer);
+
 void answer_page(struct bytes *out);
 
 #endif

@@ -6,22 +6,31 @@
 #include <string.h>
 
 #include "json.h"
+#include "prompt.h"
 
-enum { CHOICES_MAX = 128, INPUTS_MAX = 2048 };
+/* OpenAI's API takes no max_output_tokens below 16. */
+enum { CHOICES_MAX = 128, INPUTS_MAX = 2048, RESPONSES_MAX_LEAST = 16 };
 
-static const struct {
+static const struct row {
     const char *path;
     enum ask_api api;
+    bool streams;
+    bool calls_tools;
+    bool free;
 } apis[] = {
-    {"/chat/completions", ASK_CHAT},
-    {"/completions", ASK_COMPLETIONS},
-    {"/embeddings", ASK_EMBEDDINGS},
+    {.path = "/chat/completions", .api = ASK_CHAT, .streams = true, .calls_tools = true},
+    {.path = "/completions", .api = ASK_COMPLETIONS, .streams = true},
+    {.path = "/embeddings", .api = ASK_EMBEDDINGS},
+    {.path = "/messages", .api = ASK_MESSAGES, .streams = true, .calls_tools = true},
+    {.path = "/messages/count_tokens", .api = ASK_COUNT_TOKENS, .free = true},
+    {.path = "/responses", .api = ASK_RESPONSES, .streams = true, .calls_tools = true},
+    {.path = "/responses/input_tokens", .api = ASK_INPUT_TOKENS, .free = true},
 };
 
 bool ask_find(struct ask *ask, struct text path)
 {
     const struct text azure = TEXT("/openai/deployments/");
-    *ask = (struct ask){.choices = 1, .tries = 1, .inputs = 1};
+    *ask = (struct ask){.choices = 1, .tries = 1, .inputs = 1, .store = true};
     if (text_starts(path, azure)) {
         struct text rest = text_after(path, azure.size);
         struct text name = text_cut(&rest, '/');
@@ -33,9 +42,13 @@ bool ask_find(struct ask *ask, struct text path)
         return false;
     }
     for (size_t i = 0; i < sizeof apis / sizeof apis[0]; i++) {
-        if (!text_equal(path, text_of(apis[i].path)))
+        const struct row *row = &apis[i];
+        if (!text_equal(path, text_of(row->path)))
             continue;
-        ask->api = apis[i].api;
+        ask->api = row->api;
+        ask->streams = row->streams;
+        ask->calls_tools = row->calls_tools;
+        ask->free = row->free;
         return true;
     }
     return false;
@@ -49,6 +62,13 @@ struct body {
     struct text input;
     struct text max_tokens;
     struct text max_completion_tokens;
+    struct text max_output_tokens;
+    struct text system;
+    struct text instructions;
+    struct text thinking;
+    struct text background;
+    struct text store;
+    struct text previous_response_id;
     struct text n;
     struct text best_of;
     struct text stream;
@@ -71,6 +91,13 @@ static const struct {
     MEMBER(input),
     MEMBER(max_tokens),
     MEMBER(max_completion_tokens),
+    MEMBER(max_output_tokens),
+    MEMBER(system),
+    MEMBER(instructions),
+    MEMBER(thinking),
+    MEMBER(background),
+    MEMBER(store),
+    MEMBER(previous_response_id),
     MEMBER(n),
     MEMBER(best_of),
     MEMBER(stream),
@@ -80,7 +107,7 @@ static const struct {
 
 static void keep_member(struct body *body, struct text raw_name, struct text value)
 {
-    char name[32];
+    char name[40];
     if (!json_decode(raw_name, name, sizeof name))
         return;
     for (size_t i = 0; i < sizeof members / sizeof members[0]; i++)
@@ -107,90 +134,6 @@ static bool is_absent(struct text value)
     return value.size == 0 || text_equal(value, TEXT("null"));
 }
 
-static int64_t string_bytes(struct text value)
-{
-    struct text raw;
-    return json_raw_string(value, &raw) ? (int64_t)raw.size : 0;
-}
-
-/* The bytes of a message's content: a string, or parts of which the texts count. */
-static int64_t content_bytes(struct text content)
-{
-    struct json_walk parts;
-    struct json_walk part;
-    struct text name;
-    struct text value;
-    int64_t bytes = string_bytes(content);
-    if (bytes > 0 || !json_enter(&parts, content))
-        return bytes;
-    while (json_next(&parts, &name, &value) == JSON_ITEM) {
-        if (!json_enter(&part, value))
-            continue;
-        while (json_next(&part, &name, &value) == JSON_ITEM)
-            if (text_equal(name, TEXT("text")))
-                bytes += string_bytes(value);
-    }
-    return bytes;
-}
-
-static int64_t messages_bytes(struct text messages)
-{
-    struct json_walk list;
-    struct json_walk message;
-    struct text name;
-    struct text value;
-    int64_t bytes = 0;
-    if (!json_enter(&list, messages))
-        return 0;
-    while (json_next(&list, &name, &value) == JSON_ITEM) {
-        if (!json_enter(&message, value))
-            continue;
-        while (json_next(&message, &name, &value) == JSON_ITEM)
-            if (text_equal(name, TEXT("content")))
-                bytes += content_bytes(value);
-    }
-    return bytes;
-}
-
-static int64_t tokens_of_bytes(int64_t bytes)
-{
-    return (bytes + 3) / 4;
-}
-
-static int64_t count_items(struct text array)
-{
-    struct json_walk walk;
-    struct text name;
-    struct text value;
-    int64_t count = 0;
-    if (json_enter(&walk, array))
-        while (json_next(&walk, &name, &value) == JSON_ITEM)
-            count++;
-    return count;
-}
-
-/* A prompt or input: a string, a list of strings, of token ids, or of lists of token ids.
- * Says how many texts it is and how many tokens they are. */
-static void read_texts(struct text value, int64_t *texts, int64_t *tokens)
-{
-    struct json_walk walk;
-    struct text name;
-    struct text item;
-    int64_t ids = 0;
-    *texts = 0;
-    *tokens = tokens_of_bytes(string_bytes(value));
-    if (json_enter(&walk, value)) {
-        while (json_next(&walk, &name, &item) == JSON_ITEM) {
-            bool is_id = item.at[0] != '"' && item.at[0] != '[';
-            ids += is_id ? 1 : 0;
-            *texts += is_id ? 0 : 1;
-            *tokens += tokens_of_bytes(string_bytes(item)) + count_items(item);
-        }
-    }
-    *tokens += ids;
-    *texts = *texts > 0 ? *texts : 1;
-}
-
 static bool read_count(struct text value, int64_t least, int64_t *number)
 {
     if (is_absent(value))
@@ -212,27 +155,56 @@ static bool asks_usage(struct text options)
     return asked;
 }
 
-static bool read_numbers(struct ask *ask, const struct body *body, const char **param)
+/* The integer member of that name in an object; 0: none. */
+static int64_t number_in(struct text object, struct text wanted)
+{
+    struct json_walk walk;
+    struct text name;
+    struct text value;
+    int64_t number = 0;
+    if (!json_enter(&walk, object))
+        return 0;
+    while (json_next(&walk, &name, &value) == JSON_ITEM)
+        if (text_equal(name, wanted))
+            text_number(value, &number);
+    return number;
+}
+
+/* Which fields limit the output, and what they must be at least. */
+static bool read_maximum(struct ask *ask, const struct body *body, const char **param)
 {
     int64_t newer = 0;
-    int64_t n = 1;
-    int64_t best_of = 1;
-    *param = "max_tokens";
-    if (!read_count(body->max_tokens, 1, &ask->max_tokens))
+    bool responses = ask->api == ASK_RESPONSES;
+    *param = responses ? "max_output_tokens" : "max_tokens";
+    if (!read_count(responses ? body->max_output_tokens : body->max_tokens,
+                    responses ? RESPONSES_MAX_LEAST : 1, &ask->max_tokens))
         return false;
+    if (ask->api == ASK_MESSAGES) {
+        int64_t budget = number_in(body->thinking, TEXT("budget_tokens"));
+        return ask->max_tokens > budget;
+    }
     *param = "max_completion_tokens";
     if (!read_count(body->max_completion_tokens, 1, &newer))
         return false;
+    ask->max_tokens = newer > ask->max_tokens ? newer : ask->max_tokens;
+    return true;
+}
+
+static bool read_numbers(struct ask *ask, const struct body *body, const char **param)
+{
+    int64_t n = 1;
+    int64_t best_of = 1;
+    if (ask->api != ASK_CHAT && ask->api != ASK_COMPLETIONS)
+        return ask->free || read_maximum(ask, body, param);
     *param = "n";
     if (!read_count(body->n, 1, &n) || n > CHOICES_MAX)
         return false;
     *param = "best_of";
     if (!read_count(body->best_of, 1, &best_of) || best_of > CHOICES_MAX)
         return false;
-    ask->max_tokens = newer > ask->max_tokens ? newer : ask->max_tokens;
     ask->choices = n;
     ask->tries = best_of > n ? best_of : n;
-    return true;
+    return read_maximum(ask, body, param);
 }
 
 static bool read_prompt(struct ask *ask, const struct body *body, const char **param)
@@ -240,10 +212,15 @@ static bool read_prompt(struct ask *ask, const struct body *body, const char **p
     const struct {
         const char *param;
         struct text value;
+        struct text more; /* a system prompt beside it */
     } sources[] = {
-        [ASK_CHAT] = {"messages", body->messages},
-        [ASK_COMPLETIONS] = {"prompt", body->prompt},
-        [ASK_EMBEDDINGS] = {"input", body->input},
+        [ASK_CHAT] = {"messages", body->messages, {0}},
+        [ASK_COMPLETIONS] = {"prompt", body->prompt, {0}},
+        [ASK_EMBEDDINGS] = {"input", body->input, {0}},
+        [ASK_MESSAGES] = {"messages", body->messages, body->system},
+        [ASK_COUNT_TOKENS] = {"messages", body->messages, body->system},
+        [ASK_RESPONSES] = {"input", body->input, body->instructions},
+        [ASK_INPUT_TOKENS] = {"input", body->input, body->instructions},
     };
     struct text value = sources[ask->api].value;
     int64_t texts = 1;
@@ -251,15 +228,31 @@ static bool read_prompt(struct ask *ask, const struct body *body, const char **p
     *param = sources[ask->api].param;
     if (is_absent(value) || (value.at[0] != '"' && value.at[0] != '['))
         return false;
-    if (ask->api == ASK_CHAT)
-        tokens = tokens_of_bytes(messages_bytes(value));
+    if (ask->api == ASK_COMPLETIONS || ask->api == ASK_EMBEDDINGS)
+        prompt_texts(value, &texts, &tokens);
     else
-        read_texts(value, &texts, &tokens);
+        tokens = prompt_messages(value, sources[ask->api].more);
     ask->prompt_tokens = tokens + 3;
+    ask->input = value;
     ask->inputs = texts;
     ask->choices *= texts;
     ask->tries *= texts;
     return texts <= INPUTS_MAX;
+}
+
+/* What only Responses have. */
+static bool read_keeping(struct ask *ask, const struct body *body, const char **param)
+{
+    struct text raw;
+    ask->background = text_equal(body->background, TEXT("true"));
+    ask->store = !text_equal(body->store, TEXT("false"));
+    *param = "background"; /* what runs in the background has to be found again */
+    if (ask->background && !ask->store)
+        return false;
+    *param = "previous_response_id";
+    return is_absent(body->previous_response_id) ||
+           (json_raw_string(body->previous_response_id, &raw) &&
+            json_decode(raw, ask->previous, sizeof ask->previous));
 }
 
 static bool read_model(struct ask *ask, struct text value)
@@ -288,7 +281,9 @@ bool ask_read(struct ask *ask, struct text text, const char **message, const cha
     *message = "Missing or invalid required parameter.";
     if (!read_prompt(ask, &body, param))
         return false;
-    ask->stream = ask->api != ASK_EMBEDDINGS && text_equal(body.stream, TEXT("true"));
+    if (ask->api == ASK_RESPONSES && !read_keeping(ask, &body, param))
+        return false;
+    ask->stream = ask->streams && text_equal(body.stream, TEXT("true"));
     ask->include_usage = asks_usage(body.stream_options);
     ask->base64 = text_equal(body.encoding_format, TEXT("\"base64\""));
     return true;

@@ -6,7 +6,15 @@
 
 #include "http.h"
 
-enum ask_api { ASK_CHAT, ASK_COMPLETIONS, ASK_EMBEDDINGS };
+enum ask_api {
+    ASK_CHAT,
+    ASK_COMPLETIONS,
+    ASK_EMBEDDINGS,
+    ASK_MESSAGES,
+    ASK_COUNT_TOKENS, /* of messages */
+    ASK_RESPONSES,
+    ASK_INPUT_TOKENS, /* of responses */
+};
 
 struct ask {
     enum ask_api api;
@@ -19,6 +27,15 @@ struct ask {
     bool stream;
     bool include_usage;
     bool base64; /* embeddings: encoding_format */
+    /* Of the API: */
+    bool streams;
+    bool calls_tools;
+    bool free; /* on the bill, but for nothing */
+    /* Of responses: */
+    bool background;
+    bool store;
+    char previous[64]; /* previous_response_id, or empty */
+    struct text input; /* as sent; it lives as long as the request */
 };
 
 /* Finds the API a path names; Azure's /openai/deployments/<name>/… names the model, too.

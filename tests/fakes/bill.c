@@ -21,21 +21,42 @@ struct bill {
     int64_t cost_nano_usd;
 };
 
-/* Pico-dollars per token: 1 USD per 1M tokens is 1,000,000. Source: OpenAI's price list of 2025. */
+/* Pico-dollars per token: 1 USD per 1M tokens is 1,000,000. Source: OpenAI's price list of 2025,
+ * Anthropic's of November 2025. */
 static const struct price {
     const char *model;
     int64_t input;
     int64_t cached;
     int64_t output;
     int64_t max_output;
+    int64_t written; /* to the cache for minutes; 0: as input */
+    int64_t written_1h;
 } prices[] = {
-    {"gpt-4o-mini", 150000, 75000, 600000, 16384},
-    {"gpt-4o", 2500000, 1250000, 10000000, 16384},
-    {"gpt-4.1-nano", 100000, 25000, 400000, 32768},
-    {"gpt-3.5-turbo-instruct", 1500000, 1500000, 2000000, 4096},
-    {"text-embedding-3-small", 20000, 20000, 0, 0},
-    {"o4-mini", 1100000, 275000, 4400000, 100000},
+    {"gpt-4o-mini", 150000, 75000, 600000, 16384, 0, 0},
+    {"gpt-4o", 2500000, 1250000, 10000000, 16384, 0, 0},
+    {"gpt-4.1-nano", 100000, 25000, 400000, 32768, 0, 0},
+    {"gpt-3.5-turbo-instruct", 1500000, 1500000, 2000000, 4096, 0, 0},
+    {"text-embedding-3-small", 20000, 20000, 0, 0, 0, 0},
+    {"o4-mini", 1100000, 275000, 4400000, 100000, 0, 0},
+    {"gpt-5", 1250000, 125000, 10000000, 128000, 0, 0},
+    {"gpt-5-codex", 1250000, 125000, 10000000, 128000, 0, 0},
+    {"gpt-5-mini", 250000, 25000, 2000000, 128000, 0, 0},
+    {"claude-sonnet-4-5", 3000000, 300000, 15000000, 64000, 3750000, 6000000},
+    {"claude-haiku-4-5", 1000000, 100000, 5000000, 64000, 1250000, 2000000},
+    {"claude-opus-4-5", 5000000, 500000, 25000000, 64000, 6250000, 10000000},
 };
+
+/* The same for a request with more input than that, all of it. Source: as above. */
+static const struct long_price {
+    const char *model;
+    int64_t above;
+    struct price price;
+} long_prices[] = {
+    {"claude-sonnet-4-5", 200000, {"", 6000000, 600000, 22500000, 0, 7500000, 12000000}},
+};
+
+/* A search of the web, $10 for a thousand at OpenAI and Anthropic alike. */
+static const int64_t search_pico = 10000000000;
 
 /* The same for the service tiers of some of them. Source: OpenAI's price list of October 2026. */
 static const struct tier_price {
@@ -78,21 +99,48 @@ int64_t bill_max_output(const char *model)
     return price == NULL ? 0 : price->max_output;
 }
 
-static int64_t cost_nano(const struct bill_entry *entry)
+static const struct long_price *find_long_price(const struct bill_entry *entry)
+{
+    for (size_t i = 0; i < sizeof long_prices / sizeof long_prices[0]; i++)
+        if (strcmp(long_prices[i].model, entry->model) == 0 &&
+            entry->prompt_tokens > long_prices[i].above)
+            return &long_prices[i];
+    return NULL;
+}
+
+/* Its rates; all 0 for a model that is not in the table. */
+static struct price rates_of(const struct bill_entry *entry)
 {
     const struct price *price = find_price(entry->model);
-    if (entry->status < 400 && entry->named_nano_usd >= 0)
-        return entry->named_nano_usd;
-    if (price == NULL || entry->status >= 400)
-        return 0;
-    const struct tier_price standard = {
-        .input = price->input, .cached = price->cached, .output = price->output};
     const struct tier_price *tier = find_tier_price(entry);
-    if (tier == NULL)
-        tier = &standard;
-    __int128 pico = (__int128)(entry->prompt_tokens - entry->cached_tokens) * tier->input +
-                    (__int128)entry->cached_tokens * tier->cached +
-                    (__int128)entry->completion_tokens * tier->output;
+    const struct long_price *longer = find_long_price(entry);
+    struct price rates = {0};
+    if (price != NULL)
+        rates = longer != NULL ? longer->price : *price;
+    if (tier != NULL) {
+        rates.input = tier->input;
+        rates.cached = tier->cached;
+        rates.output = tier->output;
+    }
+    rates.written = rates.written > 0 ? rates.written : rates.input;
+    rates.written_1h = rates.written_1h > 0 ? rates.written_1h : rates.written;
+    return rates;
+}
+
+static int64_t cost_nano(const struct bill_entry *entry)
+{
+    if (entry->status >= 400 || entry->free)
+        return 0;
+    if (entry->named_nano_usd >= 0)
+        return entry->named_nano_usd;
+    const struct price rates = rates_of(entry);
+    int64_t written = entry->written_tokens + entry->written_1h_tokens;
+    __int128 pico =
+        (__int128)(entry->prompt_tokens - entry->cached_tokens - written) * rates.input +
+        (__int128)entry->cached_tokens * rates.cached +
+        (__int128)entry->written_tokens * rates.written +
+        (__int128)entry->written_1h_tokens * rates.written_1h +
+        (__int128)entry->searches * search_pico + (__int128)entry->completion_tokens * rates.output;
     return (int64_t)((pico + 999) / 1000);
 }
 
@@ -133,9 +181,12 @@ void bill_begin(struct bill *bill, struct bill_entry *entry, const char *prefix)
     entry->number = bill->next++;
     entry->completion_tokens = 0;
     entry->state = BILL_OPEN;
-    if (entry->status >= 400) {
+    if (entry->status >= 400 || entry->free) {
         entry->prompt_tokens = 0;
         entry->cached_tokens = 0;
+        entry->written_tokens = 0;
+        entry->written_1h_tokens = 0;
+        entry->searches = 0;
     }
     entry->cost_nano_usd = cost_nano(entry);
     snprintf(entry->id, sizeof entry->id, "%s%011" PRIx64 "%010" PRIx64, prefix, bill->birth,
@@ -149,7 +200,7 @@ void bill_begin(struct bill *bill, struct bill_entry *entry, const char *prefix)
 
 void bill_generated(struct bill *bill, struct bill_entry *entry, int64_t completion_tokens)
 {
-    if (completion_tokens <= entry->completion_tokens || entry->status >= 400)
+    if (completion_tokens <= entry->completion_tokens || entry->status >= 400 || entry->free)
         return;
     int64_t tokens_before = entry->completion_tokens;
     int64_t cost_before = entry->cost_nano_usd;
@@ -186,6 +237,9 @@ static void print_entry(struct bytes *out, const struct bill_entry *entry)
     bytes_add_json(out, text_of(entry->model));
     bytes_print(out, ",\"prompt_tokens\":%" PRId64 ",\"cached_tokens\":%" PRId64,
                 entry->prompt_tokens, entry->cached_tokens);
+    bytes_print(out, ",\"cache_write_tokens\":%" PRId64 ",\"cache_write_1h_tokens\":%" PRId64,
+                entry->written_tokens, entry->written_1h_tokens);
+    bytes_print(out, ",\"searches\":%" PRId64, entry->searches);
     bytes_print(out, ",\"completion_tokens\":%" PRId64 ",\"cost_nano_usd\":%" PRId64,
                 entry->completion_tokens, entry->cost_nano_usd);
     bytes_print(out, ",\"status\":%d,\"state\":\"%s\",\"purser_request_id\":", entry->status,

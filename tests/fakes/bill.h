@@ -21,10 +21,14 @@ struct bill_entry {
     char tier[32];      /* the service tier it is billed at; empty or unknown: the default one */
     char purser_id[64]; /* x-client-request-id as received, or empty */
     int64_t prompt_tokens;
-    int64_t cached_tokens; /* of prompt_tokens */
+    int64_t cached_tokens;     /* of prompt_tokens */
+    int64_t written_tokens;    /* of prompt_tokens: written to the cache for minutes */
+    int64_t written_1h_tokens; /* of prompt_tokens: and for an hour */
+    int64_t searches;
     int64_t completion_tokens;
     int64_t cost_nano_usd;
     int64_t named_nano_usd; /* what it costs whatever it used, as told in usage.cost; -1: nothing */
+    bool free;              /* it costs nothing, and no model has worked */
     int status;
     enum bill_state state;
 };
@@ -35,8 +39,7 @@ struct bill *bill_open(void);
 void bill_close(struct bill *bill);
 
 /* Begins an entry: gives it number and id (`prefix` before it) and books its prompt. The caller
- * has set model, purser_id, prompt_tokens, cached_tokens, named_nano_usd, tier and
- * status. */
+ * has set all but number, id, completion_tokens, cost_nano_usd and state. */
 void bill_begin(struct bill *bill, struct bill_entry *entry, const char *prefix);
 /* Books that the entry's call has generated so many completion tokens by now (never fewer). */
 void bill_generated(struct bill *bill, struct bill_entry *entry, int64_t completion_tokens);

@@ -3,177 +3,71 @@
  */
 #include "call.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <time.h>
 
+#include "call_state.h"
 #include "squeeze.h"
 
 static const int64_t ns_per_ms = 1000000;
 static const size_t drain_above = 4 * 1024 * 1024; /* unsent bytes at which generating pauses */
 static const size_t filler_step = 16 * 1024;
 
-enum manner { MANNER_PLAIN, MANNER_STREAM, MANNER_ERROR, MANNER_PAGE, MANNER_SILENCE };
-enum phase { PHASE_THINK, PHASE_HEAD, PHASE_BODY, PHASE_EVENTS };
-
-struct call {
-    struct bill *bill;
-    struct bill_entry entry;
-    struct ask ask;
-    struct wish wish;
-    struct answer answer;
-    enum manner manner;
-    enum phase phase;
-    enum call_ending ending;
-    int status;
-    char message[160]; /* of an error */
-    const char *param; /* of an error, or NULL */
-    bool client_left;
-    int64_t started_ns;
-    int64_t due_ns;
-    bool last; /* the client asked to close behind the answer */
-    struct bytes head;
-    struct bytes body; /* the answer up to the filler */
-    int64_t filler;    /* bytes still to send */
-    struct bytes tail; /* the answer behind the filler */
-    /* Of a stream: */
-    int64_t pieces; /* content events per choice */
-    int64_t next;   /* the next content event of all choices */
-    struct bytes event;
-    struct bytes packed;
-    struct squeeze *squeeze;
-};
-
-/* ---- what the call will be */
-
-static void refuse(struct call *call, int status, const char *message, const char *param)
-{
-    call->manner = MANNER_ERROR;
-    call->status = status;
-    call->param = param;
-    snprintf(call->message, sizeof call->message, "%s", message);
-}
-
 static int64_t least(int64_t a, int64_t b)
 {
     return a < b ? a : b;
 }
 
-static int64_t output_limit(const struct call *call)
+static void enter_bill(struct call *call)
 {
-    int64_t model = bill_max_output(call->ask.model);
-    int64_t asked = call->ask.max_tokens;
-    if (wish_on(call->wish.ignore_max) || (model == 0 && asked == 0))
-        return INT64_MAX;
-    return model == 0 || asked == 0 ? model + asked : least(model, asked);
-}
-
-/* "none": a provider that names no tier. Otherwise chats have one always, the rest if wished. */
-static const char *tier_of(const struct call *call)
-{
-    const char *wished = call->wish.tier;
-    if (strcmp(wished, "none") == 0)
-        return NULL;
-    if (wished[0] != '\0')
-        return wished;
-    return call->ask.api == ASK_CHAT ? "default" : NULL;
-}
-
-static void plan_answer(struct call *call)
-{
-    const struct wish *wish = &call->wish;
-    const struct ask *ask = &call->ask;
-    bool embeddings = ask->api == ASK_EMBEDDINGS;
-    int64_t wanted = embeddings ? 0 : wish_or(wish->output, 16);
-    int64_t output = least(wanted, output_limit(call));
-    int64_t reasoning = least(wish_or(wish->reasoning, 0), output);
-    int64_t prompt = wish_or(wish->prompt, ask->prompt_tokens);
-    call->answer = (struct answer){
-        .api = ask->api,
-        .id = call->entry.id,
-        .model = wish->name[0] != 0 ? wish->name : ask->model,
-        .created = (int64_t)time(NULL),
-        .choices = ask->choices,
-        .tries = ask->stream ? ask->choices : ask->tries,
-        .visible = output - reasoning,
-        .reasoning = reasoning,
-        .tool = wish->tool,
-        .prompt = prompt,
-        .cached = embeddings ? 0 : least(wish_or(wish->cached, 0), prompt),
-        .lie = wish->lie,
-        .cost = wish->cost,
-        .tier = tier_of(call),
-        .cut = output < wanted,
-        .usage_missing = wish->usage == USAGE_MISSING,
-        .running_usage = wish->usage == USAGE_EVERY,
-        .null_usage = ask->include_usage && wish->usage == USAGE_ASKED,
-        .inputs = ask->inputs,
-        .base64 = ask->base64,
-    };
-    call->pieces = call->answer.visible == 0 ? 0 : wish_or(wish->chunks, call->answer.visible);
-    call->filler = wish_or(wish->big_mb, 0) * 1024 * 1024;
-}
-
-static void plan_manner(struct call *call)
-{
-    const struct wish *wish = &call->wish;
-    call->status = (int)least(wish_or(wish->status, 200), 599);
-    call->manner = call->ask.stream ? MANNER_STREAM : MANNER_PLAIN;
-    if (wish_on(wish->no_answer))
-        call->manner = MANNER_SILENCE;
-    else if (wish_on(wish->html))
-        call->manner = MANNER_PAGE;
-    else if (call->status >= 400)
-        refuse(call, call->status, "The fake provider was asked to fail.", NULL);
-}
-
-static void plan(struct call *call, const struct http_request *request, struct text api_key)
-{
-    struct text wrong;
-    const char *message;
-    const char *param;
-    bool wishes = wish_read(&call->wish, request->headers, request->body, &wrong);
-    if (!http_carries_key(request->headers, api_key)) {
-        refuse(call, 401, "Incorrect API key provided.", NULL);
-    } else if (!wishes) {
-        refuse(call, 400, "", NULL);
-        snprintf(call->message, sizeof call->message, "The fake knows no directive '%.*s'.",
-                 (int)least((int64_t)wrong.size, 100), wrong.at);
-    } else if (!ask_read(&call->ask, request->body, &message, &param)) {
-        refuse(call, 400, message, param);
-    } else {
-        plan_manner(call);
+    struct bill_entry *entry = &call->entry;
+    const struct answer *answer = &call->answer;
+    text_copy(entry->model, sizeof entry->model, text_of(call->ask.model));
+    text_copy(entry->tier, sizeof entry->tier, text_of(call->wish.tier));
+    entry->status = call->status;
+    entry->free = call->ask.free;
+    entry->named_nano_usd = WISH_ABSENT;
+    if (call->manner != MANNER_PAGE) { /* a page comes from a gateway: no model has worked */
+        entry->prompt_tokens = answer->prompt;
+        entry->cached_tokens = answer->cached;
+        entry->written_tokens = answer->written;
+        entry->written_1h_tokens = answer->written_1h;
+        entry->searches = answer->searches;
+        entry->named_nano_usd = call->wish.cost;
     }
-    plan_answer(call);
+    bill_begin(call->bill, entry, call->dialect->prefix);
 }
 
-struct call *call_open(struct bill *bill, const struct ask *ask, const struct http_request *request,
-                       struct text api_key, int64_t now_ns)
+/* Of a response: keeps it where it can be asked for. */
+static void enter_shelf(struct call *call)
 {
-    static const char *const prefixes[] = {"chatcmpl-", "cmpl-", "embd-"};
+    struct answer kept = call->answer;
+    kept.state = call->ask.background ? ANSWER_QUEUED : ANSWER_IN_PROGRESS;
+    if (call->ask.api == ASK_RESPONSES && call->ask.store && call->status < 400)
+        shelf_put(call->shelf, &kept, call->ask.input);
+}
+
+struct call *call_open(const struct call_place *place, const struct ask *ask,
+                       const struct http_request *request, int64_t now_ns)
+{
     struct text purser_id = {"", 0};
     struct call *call = calloc(1, sizeof *call);
     if (call == NULL)
         abort();
-    call->bill = bill;
+    call->bill = place->bill;
+    call->shelf = place->shelf;
+    call->dialect = dialect_of(ask->api);
     call->ask = *ask;
     call->last = request->last;
     call->started_ns = now_ns;
-    plan(call, request, api_key);
-    call->due_ns = now_ns + wish_or(call->wish.delay_ms, 0) * ns_per_ms;
+    call_plan(call, request, place->api_key);
+    call->due_ns = now_ns;
+    if (call->manner != MANNER_BACKGROUND) /* that one is answered at once */
+        call->due_ns += wish_or(call->wish.delay_ms, 0) * ns_per_ms;
     http_header(request->headers, TEXT("x-client-request-id"), &purser_id);
     text_copy(call->entry.purser_id, sizeof call->entry.purser_id, purser_id);
-    text_copy(call->entry.model, sizeof call->entry.model, text_of(call->ask.model));
-    call->entry.status = call->status;
-    call->entry.named_nano_usd = WISH_ABSENT;
-    text_copy(call->entry.tier, sizeof call->entry.tier, text_of(call->wish.tier));
-    if (call->manner != MANNER_PAGE) { /* a page comes from a gateway: no model has worked */
-        call->entry.prompt_tokens = call->answer.prompt;
-        call->entry.cached_tokens = call->answer.cached;
-        call->entry.named_nano_usd = call->wish.cost;
-    }
-    bill_begin(bill, &call->entry, prefixes[ask->api]);
+    enter_bill(call);
+    enter_shelf(call);
+    call->ask.input = (struct text){"", 0}; /* it goes with the request */
     return call;
 }
 
@@ -230,17 +124,34 @@ static enum call_next finish(struct call *call, enum call_ending ending)
     return CALL_OVER;
 }
 
+/* Of a response: tells who asks for it how far it is. */
+static void change_state(struct call *call, enum answer_state state)
+{
+    if (call->ask.api == ASK_RESPONSES && call->ask.store)
+        shelf_change(call->shelf, call->entry.id, state);
+}
+
+/* What was generated when the client left in the delay before the first byte. */
+static int64_t tokens_of_delay(const struct call *call, int64_t now_ns)
+{
+    int64_t delay_ms = call->wish.delay_ms; /* it waits, so there is a delay */
+    int64_t passed_ms = least((now_ns - call->started_ns) / ns_per_ms, delay_ms);
+    return (int64_t)((__int128)tokens_before_answer(call) * passed_ms / delay_ms);
+}
+
 bool call_client_left(struct call *call, int64_t now_ns)
 {
+    int64_t tokens = call->entry.completion_tokens;
+    int64_t left = answer_tokens(&call->answer);
     call->client_left = true;
-    if (call->wish.cancel_ignored)
+    if (call->wish.cancel_ignored || call->ask.background)
         return true;
-    if (call->phase == PHASE_THINK) { /* it waits, so there is a delay */
-        int64_t delay_ms = call->wish.delay_ms;
-        int64_t passed_ms = least((now_ns - call->started_ns) / ns_per_ms, delay_ms);
-        __int128 tokens = (__int128)tokens_before_answer(call) * passed_ms / delay_ms;
-        bill_generated(call->bill, &call->entry, (int64_t)tokens);
-    }
+    if (call->phase == PHASE_THINK)
+        tokens = tokens_of_delay(call, now_ns);
+    if (left > tokens) /* it is told too late */
+        tokens += least(wish_or(call->wish.tail, 0), left - tokens);
+    bill_generated(call->bill, &call->entry, tokens);
+    change_state(call, ANSWER_FAILED);
     finish(call, ENDING_CLOSE);
     return false;
 }
@@ -253,8 +164,11 @@ static void compose_head(struct call *call, const char *type, int64_t size)
     struct bytes *head = &call->head;
     http_status_line(head, call->status);
     bytes_print(head, "content-type: %s\r\nx-request-id: %s\r\n", type, call->entry.id);
-    bytes_print(head, "openai-organization: fake-organization\r\nopenai-processing-ms: %d\r\n",
-                (int)wish_or(call->wish.delay_ms, 0));
+    if (call->dialect == &dialect_messages)
+        bytes_print(head, "request-id: %s\r\nanthropic-organization-id: fake\r\n", call->entry.id);
+    else
+        bytes_print(head, "openai-organization: fake-organization\r\nopenai-processing-ms: %d\r\n",
+                    (int)wish_or(call->wish.delay_ms, 0));
     if (size < 0)
         bytes_print(head, "transfer-encoding: chunked\r\ncache-control: no-cache\r\n");
     else
@@ -273,7 +187,7 @@ static void squeeze_body(struct call *call)
     struct squeeze *squeeze = squeeze_open();
     struct bytes packed = {0};
     squeeze_add(squeeze, &packed, bytes_text(&call->body));
-    squeeze_fill(squeeze, &packed, answer_filler(&call->answer), (size_t)call->filler);
+    squeeze_fill(squeeze, &packed, call->dialect->filler, (size_t)call->filler);
     squeeze_add(squeeze, &packed, bytes_text(&call->tail));
     squeeze_end(squeeze, &packed);
     squeeze_close(squeeze);
@@ -311,15 +225,23 @@ static void compose_rest(struct call *call, const char *type)
 
 static void compose_plain(struct call *call)
 {
-    answer_begin(&call->body, &call->answer);
-    answer_end(&call->tail, &call->answer);
-    compose_rest(call, "application/json");
+    call->dialect->begin(&call->body, &call->answer);
+    call->dialect->end(&call->tail, &call->answer);
+    compose_rest(call, call->dialect->type);
+}
+
+static void compose_queued(struct call *call)
+{
+    call->filler = 0;
+    call->answer.state = ANSWER_QUEUED;
+    compose_plain(call);
+    call->answer.state = ANSWER_DONE;
 }
 
 static void compose_error(struct call *call)
 {
     call->filler = 0;
-    answer_error(&call->body, call->status, call->message, call->param);
+    call->dialect->error(&call->body, call->status, call->message, call->param);
     compose_rest(call, "application/json");
 }
 
@@ -352,13 +274,13 @@ static struct text frame_event(struct call *call)
 static struct bytes *begin_event(struct call *call)
 {
     call->event.size = 0;
-    bytes_print(&call->event, "data: ");
     return &call->event;
 }
 
 static void send_event(struct call *call, struct bytes *out)
 {
     http_chunk(out, frame_event(call));
+    call->answer.events++;
 }
 
 static void next_content_event(struct call *call)
@@ -367,42 +289,36 @@ static void next_content_event(struct call *call)
     int64_t piece = call->next / answer->choices;
     int64_t from = answer->visible * piece / call->pieces;
     int64_t to = answer->visible * (piece + 1) / call->pieces;
-    answer_event(begin_event(call), answer, call->next % answer->choices, from, to);
+    call->dialect->content(begin_event(call), answer, call->next % answer->choices, from, to);
     bill_generated(call->bill, &call->entry, call->entry.completion_tokens + to - from);
     call->next++;
 }
 
-static void send_roles(struct call *call, struct bytes *out)
+static void send_all(struct call *call, struct bytes *out,
+                     bool (*write)(struct bytes *, const struct answer *, int64_t))
 {
-    if (call->ask.api != ASK_CHAT)
-        return;
-    for (int64_t i = 0; i < call->answer.choices; i++) {
-        answer_role_event(begin_event(call), &call->answer, i);
+    for (int64_t i = 0; write(begin_event(call), &call->answer, i); i++)
         send_event(call, out);
-    }
 }
 
+/* The stream is whole, or has said that it failed. */
 static void send_end(struct call *call, struct bytes *out)
 {
-    const struct answer *answer = &call->answer;
-    bool in_choices = call->wish.usage == USAGE_WITH_CHOICES;
-    for (int64_t i = 0; i < answer->choices; i++) {
-        bool last = i + 1 == answer->choices;
-        answer_finish_event(begin_event(call), answer, i, in_choices && last);
-        send_event(call, out);
-    }
-    if (call->ask.include_usage && !answer->usage_missing && !in_choices) {
-        answer_usage_event(begin_event(call), answer);
-        send_event(call, out);
-    }
-    bytes_print(begin_event(call), "[DONE]");
-    send_event(call, out);
     if (call->squeeze != NULL) {
         call->packed.size = 0;
         squeeze_end(call->squeeze, &call->packed);
         http_chunk(out, bytes_text(&call->packed));
     }
     bytes_print(out, "0\r\n\r\n");
+}
+
+static enum call_next fail_stream(struct call *call, struct bytes *out)
+{
+    call->dialect->failing(begin_event(call), &call->answer);
+    send_event(call, out);
+    send_end(call, out);
+    change_state(call, ANSWER_FAILED);
+    return finish(call, ENDING_KEEP);
 }
 
 /* Sends the next event only in part: 1: half of its data, 2: the first digit of its chunk's size.
@@ -412,7 +328,7 @@ static enum call_next break_off(struct call *call, struct bytes *out)
     if (call->next < call->pieces * call->answer.choices)
         next_content_event(call);
     else
-        bytes_print(begin_event(call), "[DONE]");
+        call->dialect->closing(begin_event(call), &call->answer, 0);
     struct text data = frame_event(call);
     size_t before = out->size;
     bytes_print(out, "%zx\r\n", data.size);
@@ -428,10 +344,9 @@ static enum call_next break_off(struct call *call, struct bytes *out)
 static enum call_next step_think(struct call *call, struct bytes *out, int64_t now_ns)
 {
     static void (*const compose[])(struct call *) = {
-        [MANNER_PLAIN] = compose_plain,
-        [MANNER_STREAM] = compose_stream,
-        [MANNER_ERROR] = compose_error,
-        [MANNER_PAGE] = compose_page,
+        [MANNER_PLAIN] = compose_plain,       [MANNER_STREAM] = compose_stream,
+        [MANNER_ERROR] = compose_error,       [MANNER_PAGE] = compose_page,
+        [MANNER_BACKGROUND] = compose_queued,
     };
     bill_generated(call->bill, &call->entry, tokens_before_answer(call));
     if (call->manner == MANNER_SILENCE)
@@ -454,25 +369,61 @@ static enum call_next step_head(struct call *call, struct bytes *out, int64_t no
     if (call->manner == MANNER_STREAM) {
         call->phase = PHASE_EVENTS;
         call->due_ns = now_ns;
-        send_roles(call, out);
+        send_all(call, out, call->dialect->opening);
     }
     return CALL_WAIT;
 }
 
 static enum call_next step_body(struct call *call, struct bytes *out, int64_t now_ns)
 {
-    (void)now_ns;
     bytes_add_text(out, bytes_text(&call->body));
     call->body.size = 0;
     while (call->filler > 0) {
         size_t size = (size_t)least(call->filler, (int64_t)filler_step);
         if (out->size > drain_above)
             return CALL_DRAIN;
-        bytes_fill(out, answer_filler(&call->answer), size);
+        bytes_fill(out, call->dialect->filler, size);
         call->filler -= (int64_t)size;
     }
     bytes_add_text(out, bytes_text(&call->tail));
+    if (call->manner == MANNER_BACKGROUND) {
+        call->phase = PHASE_QUEUED;
+        call->due_ns = now_ns + wish_or(call->wish.delay_ms, 0) * ns_per_ms;
+        call->ending = call->last ? ENDING_CLOSE : ENDING_KEEP;
+        return CALL_PART;
+    }
+    change_state(call, ANSWER_DONE);
     return finish(call, call->ending);
+}
+
+/* A response in the background leaves the queue: it thinks first. */
+static enum call_next step_queued(struct call *call, struct bytes *out, int64_t now_ns)
+{
+    (void)out;
+    if (shelf_cancelled(call->shelf, call->entry.id))
+        return finish(call, ENDING_KEEP);
+    change_state(call, ANSWER_IN_PROGRESS);
+    bill_generated(call->bill, &call->entry, call->answer.reasoning);
+    call->phase = PHASE_WORKING;
+    call->due_ns = now_ns + wish_or(call->wish.gap_ms, 0) * ns_per_ms;
+    return CALL_WAIT;
+}
+
+/* And is made piece by piece, until it is done, fails or is cancelled. */
+static enum call_next step_working(struct call *call, struct bytes *out, int64_t now_ns)
+{
+    (void)out;
+    (void)now_ns;
+    bool failed = call->next == call->wish.fail_after;
+    if (shelf_cancelled(call->shelf, call->entry.id))
+        return finish(call, ENDING_KEEP);
+    if (failed || call->next == call->pieces) {
+        change_state(call, failed ? ANSWER_FAILED : ANSWER_DONE);
+        return finish(call, ENDING_KEEP);
+    }
+    next_content_event(call);
+    call->due_ns += wish_or(call->wish.gap_ms, 0) * ns_per_ms;
+    return CALL_WAIT;
 }
 
 static enum call_next step_events(struct call *call, struct bytes *out, int64_t now_ns)
@@ -483,6 +434,10 @@ static enum call_next step_events(struct call *call, struct bytes *out, int64_t 
             return CALL_WAIT;
         if (out->size > drain_above)
             return CALL_DRAIN;
+        if (call->next == call->wish.fail_after)
+            return fail_stream(call, out);
+        if (call->ask.background && shelf_cancelled(call->shelf, call->entry.id))
+            return finish(call, ENDING_CLOSE);
         next_content_event(call);
         send_event(call, out);
         call->due_ns += wish_or(call->wish.gap_ms, 0) * ns_per_ms;
@@ -492,20 +447,20 @@ static enum call_next step_events(struct call *call, struct bytes *out, int64_t 
     for (; call->filler > 0; call->filler -= (int64_t)filler_step) {
         if (out->size > drain_above)
             return CALL_DRAIN;
-        answer_filler_event(begin_event(call), &call->answer, filler_step);
+        call->dialect->filling(begin_event(call), &call->answer, filler_step);
         send_event(call, out);
     }
+    send_all(call, out, call->dialect->closing);
     send_end(call, out);
+    change_state(call, ANSWER_DONE);
     return finish(call, ENDING_KEEP);
 }
 
 enum call_next call_step(struct call *call, struct bytes *out, int64_t now_ns)
 {
     static enum call_next (*const steps[])(struct call *, struct bytes *, int64_t) = {
-        [PHASE_THINK] = step_think,
-        [PHASE_HEAD] = step_head,
-        [PHASE_BODY] = step_body,
-        [PHASE_EVENTS] = step_events,
+        [PHASE_THINK] = step_think,   [PHASE_HEAD] = step_head,     [PHASE_BODY] = step_body,
+        [PHASE_EVENTS] = step_events, [PHASE_QUEUED] = step_queued, [PHASE_WORKING] = step_working,
     };
     enum call_next next = CALL_WAIT;
     while (next == CALL_WAIT && now_ns >= call->due_ns)

@@ -8,10 +8,13 @@
 
 #include "answer.h"
 #include "bill.h"
+#include "shelf.h"
 
 enum call_next {
     CALL_WAIT,  /* step again at call_due_ns */
     CALL_DRAIN, /* step again when the buffer is sent */
+    CALL_PART,  /* all that its client gets is written: step it again at call_due_ns without one,
+                   with a buffer to throw away */
     CALL_OVER,  /* all is written; see call_ending */
 };
 
@@ -23,10 +26,17 @@ enum call_ending {
 
 struct call;
 
+/* Where calls are made. */
+struct call_place {
+    struct bill *bill;
+    struct shelf *shelf;
+    struct text api_key;
+};
+
 /* Reads the request and opens its bill entry. A bad request, or a wrong key, becomes a call that
  * answers with an error. `now_ns` is the monotonic clock, as everywhere. */
-struct call *call_open(struct bill *bill, const struct ask *ask, const struct http_request *request,
-                       struct text api_key, int64_t now_ns);
+struct call *call_open(const struct call_place *place, const struct ask *ask,
+                       const struct http_request *request, int64_t now_ns);
 void call_close(struct call *call);
 
 /* Goes on as far as possible now, appending to `out`. */

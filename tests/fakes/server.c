@@ -21,6 +21,7 @@
 
 #include "archive.h"
 #include "call.h"
+#include "dialect.h"
 #include "timers.h"
 
 enum { EVENTS_MAX = 256, READ_STEP = 16 * 1024, READ_STEP_BIG = 1024 * 1024, LISTENERS_MAX = 2 };
@@ -49,8 +50,7 @@ struct server {
     int listeners[LISTENERS_MAX];
     const char *unix_path;
     uint16_t port;
-    struct text api_key;
-    struct bill *bill;
+    struct call_place place;
     struct archive *archive;
     struct timers timers;
     struct connection *connections;
@@ -173,7 +173,12 @@ static void run_job(struct server *server, struct job *job)
     struct bytes *out = connection == NULL ? &server->nowhere : &connection->out;
     enum call_next next = call_step(job->call, out, now_ns());
     server->nowhere.size = 0;
-    if (next == CALL_WAIT || (next == CALL_DRAIN && connection == NULL)) {
+    if (next == CALL_PART && connection != NULL) {
+        connection->ending = call_ending(job->call);
+        connection->job = NULL;
+        job->connection = NULL;
+    }
+    if (next == CALL_WAIT || next == CALL_PART || (next == CALL_DRAIN && connection == NULL)) {
         timers_set(&server->timers, &job->timer, call_due_ns(job->call));
         return;
     }
@@ -208,7 +213,7 @@ static void start_call(struct server *server, struct connection *connection,
     if (job == NULL)
         abort();
     archive_add(server->archive, request);
-    job->call = call_open(server->bill, ask, request, server->api_key, now_ns());
+    job->call = call_open(&server->place, ask, request, now_ns());
     job->connection = connection;
     job->timer.owner = job;
     connection->job = job;
@@ -231,13 +236,13 @@ static int show_bill(struct server *server, const struct http_request *request, 
     const struct text one = TEXT("/fake/bill/");
     struct text calls = {"", 0};
     if (text_starts(request->path, one)) {
-        if (bill_print_call(server->bill, body, text_after(request->path, one.size)))
+        if (bill_print_call(server->place.bill, body, text_after(request->path, one.size)))
             return 200;
-        answer_error(body, 404, "No such call is on the bill.", NULL);
+        dialect_error(body, 404, "No such call is on the bill.", NULL);
         return 404;
     }
     http_query(request->query, TEXT("calls"), &calls);
-    bill_print(server->bill, body, !text_equal(calls, TEXT("0")));
+    bill_print(server->place.bill, body, !text_equal(calls, TEXT("0")));
     return 200;
 }
 
@@ -265,18 +270,30 @@ static int show_models(struct server *server, const struct http_request *request
                        struct bytes *body)
 {
     archive_add(server->archive, request);
-    if (!http_carries_key(request->headers, server->api_key)) {
-        answer_error(body, 401, "Incorrect API key provided.", NULL);
+    if (!http_carries_key(request->headers, server->place.api_key)) {
+        dialect_error(body, 401, "Incorrect API key provided.", NULL);
         return 401;
     }
     bill_print_models(body);
     return 200;
 }
 
+static int serve_response(struct server *server, const struct http_request *request,
+                          struct bytes *body)
+{
+    archive_add(server->archive, request);
+    if (!http_carries_key(request->headers, server->place.api_key)) {
+        dialect_error(body, 401, "Incorrect API key provided.", NULL);
+        return 401;
+    }
+    return shelf_serve(server->place.shelf, request, body);
+}
+
 static int reset(struct server *server, const struct http_request *request, struct bytes *body)
 {
     (void)request;
-    bill_reset(server->bill);
+    bill_reset(server->place.bill);
+    shelf_reset(server->place.shelf);
     archive_reset(server->archive);
     bytes_print(body, "{}");
     return 200;
@@ -290,9 +307,14 @@ static void answer_own(struct server *server, struct connection *connection,
         const char *path; /* a prefix */
         int (*answer)(struct server *, const struct http_request *, struct bytes *);
     } endpoints[] = {
-        {"GET", "/v1/models", show_models},       {"GET", "/fake/bill", show_bill},
-        {"GET", "/fake/requests", show_requests}, {"GET", "/fake/stats", show_stats},
+        {"GET", "/v1/models", show_models},
+        {"GET", "/fake/bill", show_bill},
+        {"GET", "/fake/requests", show_requests},
+        {"GET", "/fake/stats", show_stats},
         {"POST", "/fake/reset", reset},
+        {"GET", "/v1/responses/", serve_response},
+        {"POST", "/v1/responses/", serve_response},
+        {"DELETE", "/v1/responses/", serve_response},
     };
     struct bytes body = {0};
     int status = 404;
@@ -301,7 +323,7 @@ static void answer_own(struct server *server, struct connection *connection,
             text_starts(request->path, text_of(endpoints[i].path)))
             status = endpoints[i].answer(server, request, &body);
     if (body.size == 0)
-        answer_error(&body, 404, "Unknown request URL.", NULL);
+        dialect_error(&body, 404, "Unknown request URL.", NULL);
     answer_with(connection, status, &body);
     bytes_free(&body);
 }
@@ -311,7 +333,7 @@ static void answer_own(struct server *server, struct connection *connection,
 static void refuse_bytes(struct connection *connection, int status, const char *message)
 {
     struct bytes body = {0};
-    answer_error(&body, status, message, NULL);
+    dialect_error(&body, status, message, NULL);
     answer_with(connection, status, &body);
     bytes_free(&body);
     connection->ending = ENDING_CLOSE;
@@ -511,9 +533,10 @@ struct server *server_open(const struct server_options *options)
     if (server == NULL)
         abort();
     server->epoll = epoll_create1(EPOLL_CLOEXEC);
-    server->api_key = options->api_key;
+    server->place.api_key = options->api_key;
     server->unix_path = options->unix_path;
-    server->bill = bill_open();
+    server->place.bill = bill_open();
+    server->place.shelf = shelf_open();
     server->archive = archive_open();
     server->listeners[0] = listen_tcp(options->port, &server->port);
     server->listeners[1] = options->unix_path == NULL ? -1 : listen_unix(options->unix_path);
@@ -553,6 +576,7 @@ void server_close(struct server *server)
     close(server->epoll);
     bytes_free(&server->nowhere);
     archive_close(server->archive);
-    bill_close(server->bill);
+    bill_close(server->place.bill);
+    shelf_close(server->place.shelf);
     free(server);
 }

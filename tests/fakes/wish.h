@@ -15,6 +15,9 @@ enum { WISH_ABSENT = -1, WISH_NUMBER_MAX = 1000000000, WISH_HEADERS_MAX = 1024 }
 struct wish {
     int64_t prompt;
     int64_t cached;
+    int64_t cache_write;
+    int64_t cache_write_1h;
+    int64_t searches;
     int64_t output;
     int64_t reasoning;
     int64_t chunks;
@@ -25,6 +28,8 @@ struct wish {
     int64_t retry_after;
     int64_t gzip;
     int64_t die_after;
+    int64_t fail_after;
+    int64_t tail;
     int64_t no_answer;
     int64_t html;
     int64_t half_chunk;
