@@ -18,6 +18,11 @@ static const char *const words[] = {
 
 static const int64_t word_count = sizeof words / sizeof words[0];
 
+bool answer_by_tokens(const char *model)
+{
+    return text_starts(text_of(model), TEXT("gpt-"));
+}
+
 int64_t answer_tokens(const struct answer *answer)
 {
     return (answer->visible + answer->reasoning) * answer->tries;

@@ -30,9 +30,14 @@ struct answer {
     int64_t reasoning; /* hidden tokens per choice */
     int64_t prompt;
     int64_t cached;
-    int64_t written;      /* tokens of the prompt written to the cache for minutes */
-    int64_t written_1h;   /* and for an hour */
-    int64_t searches;     /* of the web */
+    int64_t written;    /* tokens of the prompt written to the cache for minutes */
+    int64_t written_1h; /* and for an hour */
+    int64_t searches;   /* of the web */
+    int64_t other;      /* tokens of the prompt that are images or sound */
+    int64_t bytes;      /* of each image, or of the sound spoken */
+    int64_t seconds;    /* of sound transcribed */
+    const struct media *media;
+    const char *billed;   /* the model whose prices hold */
     int64_t lie;          /* completion tokens to report, or WISH_ABSENT */
     const char *tier;     /* service tier to name; NULL: none */
     int64_t cost;         /* nano-dollars to name, or WISH_ABSENT */
@@ -52,6 +57,9 @@ struct answer {
     char previous[64]; /* previous_response_id, or empty */
     int64_t events;    /* events of the stream written so far: its sequence number */
 };
+
+/* Images and sound: the model's prices are by the token. */
+bool answer_by_tokens(const char *model);
 
 /* All the tokens generated for it. */
 int64_t answer_tokens(const struct answer *answer);

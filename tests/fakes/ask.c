@@ -25,6 +25,12 @@ static const struct row {
     {.path = "/messages/count_tokens", .api = ASK_COUNT_TOKENS, .free = true},
     {.path = "/responses", .api = ASK_RESPONSES, .streams = true, .calls_tools = true},
     {.path = "/responses/input_tokens", .api = ASK_INPUT_TOKENS, .free = true},
+    {.path = "/moderations", .api = ASK_MODERATIONS, .free = true},
+    {.path = "/images/generations", .api = ASK_IMAGES, .streams = true},
+    {.path = "/images/edits", .api = ASK_IMAGE_EDITS, .streams = true},
+    {.path = "/audio/speech", .api = ASK_SPEECH, .streams = true},
+    {.path = "/audio/transcriptions", .api = ASK_TRANSCRIPTIONS, .streams = true},
+    {.path = "/audio/translations", .api = ASK_TRANSLATIONS},
 };
 
 bool ask_find(struct ask *ask, struct text path)
@@ -264,9 +270,13 @@ static bool read_model(struct ask *ask, struct text value)
            json_decode(raw, ask->model, sizeof ask->model);
 }
 
-bool ask_read(struct ask *ask, struct text text, const char **message, const char **param)
+bool ask_read(struct ask *ask, const struct http_request *request, const char **message,
+              const char **param)
 {
     struct body body;
+    struct text text = request->body;
+    if (ask->api >= ASK_MODERATIONS)
+        return ask_read_media(ask, request, message, param);
     *param = NULL;
     *message = "We could not parse the JSON body of your request.";
     if (!read_members(&body, text))

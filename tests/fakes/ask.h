@@ -14,6 +14,23 @@ enum ask_api {
     ASK_COUNT_TOKENS, /* of messages */
     ASK_RESPONSES,
     ASK_INPUT_TOKENS, /* of responses */
+    ASK_MODERATIONS,
+    ASK_IMAGES,
+    ASK_IMAGE_EDITS,
+    ASK_SPEECH,
+    ASK_TRANSCRIPTIONS,
+    ASK_TRANSLATIONS,
+};
+
+/* Of images and sound. Names are empty where nothing was said. */
+struct media {
+    char size[16];
+    char quality[16];
+    char format[16]; /* response_format */
+    int64_t files;
+    int64_t partial_images;
+    int64_t characters; /* to be spoken: of speech alone */
+    int64_t seconds;    /* of sound, begun ones count */
 };
 
 struct ask {
@@ -36,14 +53,20 @@ struct ask {
     bool store;
     char previous[64]; /* previous_response_id, or empty */
     struct text input; /* as sent; it lives as long as the request */
+    struct media media;
 };
 
 /* Finds the API a path names; Azure's /openai/deployments/<name>/… names the model, too.
  * False: the path is no API's. */
 bool ask_find(struct ask *ask, struct text path);
 
-/* Reads the body. False: the call is refused with 400; *message says why and *param names the
- * member (or is NULL). */
-bool ask_read(struct ask *ask, struct text body, const char **message, const char **param);
+/* Reads the body; what kind it is stands in the headers. False: the call is refused with 400;
+ * *message says why and *param names the member (or is NULL). */
+bool ask_read(struct ask *ask, const struct http_request *request, const char **message,
+              const char **param);
+
+/* The part of ask_read for images, sound and moderations: ask_media.c. */
+bool ask_read_media(struct ask *ask, const struct http_request *request, const char **message,
+                    const char **param);
 
 #endif

@@ -41,6 +41,10 @@ static const struct price {
     {"gpt-5", 1250000, 125000, 10000000, 128000, 0, 0},
     {"gpt-5-codex", 1250000, 125000, 10000000, 128000, 0, 0},
     {"gpt-5-mini", 250000, 25000, 2000000, 128000, 0, 0},
+    {"gpt-image-1", 5000000, 1250000, 40000000, 0, 0, 0},
+    {"gpt-4o-transcribe", 2500000, 2500000, 10000000, 2000, 0, 0},
+    {"gpt-4o-mini-transcribe", 1250000, 1250000, 5000000, 2000, 0, 0},
+    {"gpt-4o-mini-tts", 600000, 600000, 12000000, 0, 0, 0},
     {"claude-sonnet-4-5", 3000000, 300000, 15000000, 64000, 3750000, 6000000},
     {"claude-haiku-4-5", 1000000, 100000, 5000000, 64000, 1250000, 2000000},
     {"claude-opus-4-5", 5000000, 500000, 25000000, 64000, 6250000, 10000000},
@@ -134,13 +138,14 @@ static int64_t cost_nano(const struct bill_entry *entry)
     if (entry->named_nano_usd >= 0)
         return entry->named_nano_usd;
     const struct price rates = rates_of(entry);
-    int64_t written = entry->written_tokens + entry->written_1h_tokens;
-    __int128 pico =
-        (__int128)(entry->prompt_tokens - entry->cached_tokens - written) * rates.input +
-        (__int128)entry->cached_tokens * rates.cached +
-        (__int128)entry->written_tokens * rates.written +
-        (__int128)entry->written_1h_tokens * rates.written_1h +
-        (__int128)entry->searches * search_pico + (__int128)entry->completion_tokens * rates.output;
+    int64_t plain = entry->prompt_tokens - entry->cached_tokens - entry->written_tokens -
+                    entry->written_1h_tokens - entry->other_tokens;
+    __int128 pico = (__int128)plain * rates.input + bill_media_pico(entry) +
+                    (__int128)entry->cached_tokens * rates.cached +
+                    (__int128)entry->written_tokens * rates.written +
+                    (__int128)entry->written_1h_tokens * rates.written_1h +
+                    (__int128)entry->searches * search_pico +
+                    (__int128)entry->completion_tokens * rates.output;
     return (int64_t)((pico + 999) / 1000);
 }
 
@@ -187,6 +192,10 @@ void bill_begin(struct bill *bill, struct bill_entry *entry, const char *prefix)
         entry->written_tokens = 0;
         entry->written_1h_tokens = 0;
         entry->searches = 0;
+        entry->other_tokens = 0;
+        entry->images = 0;
+        entry->seconds = 0;
+        entry->characters = 0;
     }
     entry->cost_nano_usd = cost_nano(entry);
     snprintf(entry->id, sizeof entry->id, "%s%011" PRIx64 "%010" PRIx64, prefix, bill->birth,
@@ -239,7 +248,10 @@ static void print_entry(struct bytes *out, const struct bill_entry *entry)
                 entry->prompt_tokens, entry->cached_tokens);
     bytes_print(out, ",\"cache_write_tokens\":%" PRId64 ",\"cache_write_1h_tokens\":%" PRId64,
                 entry->written_tokens, entry->written_1h_tokens);
-    bytes_print(out, ",\"searches\":%" PRId64, entry->searches);
+    bytes_print(out, ",\"searches\":%" PRId64 ",\"images\":%" PRId64, entry->searches,
+                entry->images);
+    bytes_print(out, ",\"seconds\":%" PRId64 ",\"characters\":%" PRId64, entry->seconds,
+                entry->characters);
     bytes_print(out, ",\"completion_tokens\":%" PRId64 ",\"cost_nano_usd\":%" PRId64,
                 entry->completion_tokens, entry->cost_nano_usd);
     bytes_print(out, ",\"status\":%d,\"state\":\"%s\",\"purser_request_id\":", entry->status,

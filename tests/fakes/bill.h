@@ -24,7 +24,13 @@ struct bill_entry {
     int64_t cached_tokens;     /* of prompt_tokens */
     int64_t written_tokens;    /* of prompt_tokens: written to the cache for minutes */
     int64_t written_1h_tokens; /* of prompt_tokens: and for an hour */
+    int64_t other_tokens;      /* of prompt_tokens: of images, or of sound */
     int64_t searches;
+    int64_t images;
+    char size[16]; /* of the images, and */
+    char quality[16];
+    int64_t seconds;    /* of sound transcribed */
+    int64_t characters; /* spoken */
     int64_t completion_tokens;
     int64_t cost_nano_usd;
     int64_t named_nano_usd; /* what it costs whatever it used, as told in usage.cost; -1: nothing */
@@ -53,6 +59,9 @@ void bill_print(const struct bill *bill, struct bytes *out, bool with_calls);
 bool bill_print_call(const struct bill *bill, struct bytes *out, struct text id);
 /* GET /v1/models: the models of the price table. */
 void bill_print_models(struct bytes *out);
+
+/* What its images, seconds, characters and other tokens cost, in pico-dollars: bill_media.c. */
+__int128 bill_media_pico(const struct bill_entry *entry);
 
 /* The longest answer the model gives, in tokens; 0: the model is not in the table. */
 int64_t bill_max_output(const char *model);

@@ -17,6 +17,18 @@ static int64_t least(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+static void enter_media(struct call *call)
+{
+    struct bill_entry *entry = &call->entry;
+    const struct media *media = &call->ask.media;
+    bool images = call->ask.api == ASK_IMAGES || call->ask.api == ASK_IMAGE_EDITS;
+    entry->images = images ? call->answer.choices : 0;
+    entry->seconds = call->answer.seconds;
+    entry->characters = media->characters;
+    text_copy(entry->size, sizeof entry->size, text_of(media->size));
+    text_copy(entry->quality, sizeof entry->quality, text_of(media->quality));
+}
+
 static void enter_bill(struct call *call)
 {
     struct bill_entry *entry = &call->entry;
@@ -32,6 +44,8 @@ static void enter_bill(struct call *call)
         entry->written_tokens = answer->written;
         entry->written_1h_tokens = answer->written_1h;
         entry->searches = answer->searches;
+        entry->other_tokens = answer->other;
+        enter_media(call);
         entry->named_nano_usd = call->wish.cost;
     }
     bill_begin(call->bill, entry, call->dialect->prefix);
@@ -227,7 +241,7 @@ static void compose_plain(struct call *call)
 {
     call->dialect->begin(&call->body, &call->answer);
     call->dialect->end(&call->tail, &call->answer);
-    compose_rest(call, call->dialect->type);
+    compose_rest(call, dialect_type(call->dialect, &call->answer));
 }
 
 static void compose_queued(struct call *call)
@@ -450,6 +464,7 @@ static enum call_next step_events(struct call *call, struct bytes *out, int64_t 
         call->dialect->filling(begin_event(call), &call->answer, filler_step);
         send_event(call, out);
     }
+    bill_generated(call->bill, &call->entry, answer_tokens(&call->answer));
     send_all(call, out, call->dialect->closing);
     send_end(call, out);
     change_state(call, ANSWER_DONE);

@@ -8,6 +8,9 @@
 #include "call_state.h"
 #include "shelf.h"
 
+/* Of sound and images that go in, to models that count them; of images on the way. */
+enum { TOKENS_PER_SECOND = 10, IMAGE_TOKENS = 323, PARTIAL_IMAGE_TOKENS = 100 };
+
 static void refuse(struct call *call, int status, const char *message, const char *param)
 {
     call->manner = MANNER_ERROR;
@@ -44,15 +47,54 @@ static const char *tier_of(const struct call *call)
                                             : NULL;
 }
 
+/* Tokens of an image of gpt-image-1. Source: OpenAI's guide to image generation, 2025. */
+static int64_t image_tokens(const struct media *media)
+{
+    static const struct {
+        const char *quality;
+        int64_t square, portrait, landscape;
+    } rows[] = {{"low", 272, 408, 400}, {"medium", 1056, 1584, 1568}, {"high", 4160, 6240, 6208}};
+    size_t row = 1;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (strcmp(media->quality, rows[i].quality) == 0)
+            row = i;
+    int64_t tokens = rows[row].square;
+    if (strcmp(media->size, "1024x1536") == 0)
+        tokens = rows[row].portrait;
+    if (strcmp(media->size, "1536x1024") == 0)
+        tokens = rows[row].landscape;
+    return tokens + PARTIAL_IMAGE_TOKENS * media->partial_images;
+}
+
+/* What it generates if nothing is wished. */
+static int64_t usual_output(const struct ask *ask)
+{
+    bool images = ask->api == ASK_IMAGES || ask->api == ASK_IMAGE_EDITS;
+    if (ask->api >= ASK_MODERATIONS && !answer_by_tokens(ask->model))
+        return 0;
+    return images ? image_tokens(&ask->media) : 16;
+}
+
+/* Images and sound that go in are tokens, too, where the model is billed by tokens. */
+static int64_t other_tokens(const struct ask *ask, int64_t seconds)
+{
+    if (ask->api < ASK_MODERATIONS || !answer_by_tokens(ask->model))
+        return 0;
+    return ask->media.files * (ask->api == ASK_IMAGE_EDITS ? IMAGE_TOKENS : 0) +
+           seconds * TOKENS_PER_SECOND;
+}
+
 static void plan_answer(struct call *call)
 {
     const struct wish *wish = &call->wish;
     const struct ask *ask = &call->ask;
     bool speaks = ask->streams; /* the others make no tokens */
-    int64_t wanted = speaks ? wish_or(wish->output, 16) : 0;
+    int64_t wanted = speaks ? wish_or(wish->output, usual_output(ask)) : 0;
     int64_t output = least(wanted, output_limit(call));
     int64_t reasoning = least(wish_or(wish->reasoning, 0), output);
-    int64_t prompt = wish_or(wish->prompt, ask->prompt_tokens);
+    int64_t seconds = wish_or(wish->seconds, ask->media.seconds);
+    int64_t other = other_tokens(ask, seconds);
+    int64_t prompt = wish_or(wish->prompt, ask->prompt_tokens) + other;
     int64_t cached = speaks ? least(wish_or(wish->cached, 0), prompt) : 0;
     int64_t written = least(wish_or(wish->cache_write, 0), prompt - cached);
     bool in_choice = wish->usage == USAGE_WITH_CHOICES;
@@ -71,6 +113,11 @@ static void plan_answer(struct call *call)
         .cached = cached,
         .written = written,
         .written_1h = least(wish_or(wish->cache_write_1h, 0), prompt - cached - written),
+        .other = other,
+        .bytes = wish_or(wish->bytes, 300),
+        .seconds = seconds,
+        .media = &ask->media,
+        .billed = ask->model,
         .searches = wish_or(wish->searches, 0),
         .lie = wish->lie,
         .cost = wish->cost,
@@ -89,6 +136,8 @@ static void plan_answer(struct call *call)
     };
     text_copy(call->answer.previous, sizeof call->answer.previous, text_of(ask->previous));
     call->pieces = call->answer.visible == 0 ? 0 : wish_or(wish->chunks, call->answer.visible);
+    if (ask->api == ASK_IMAGES || ask->api == ASK_IMAGE_EDITS)
+        call->pieces = ask->media.partial_images;
     call->filler = wish_or(wish->big_mb, 0) * 1024 * 1024;
 }
 
@@ -141,7 +190,7 @@ void call_plan(struct call *call, const struct http_request *request, struct tex
                  (int)least((int64_t)wrong.size, 100), wrong.at);
     } else if (!names_version(call, request->headers)) {
         refuse(call, 400, "anthropic-version: header is required", NULL);
-    } else if (!ask_read(&call->ask, request->body, &message, &param)) {
+    } else if (!ask_read(&call->ask, request, &message, &param)) {
         refuse(call, 400, message, param);
     } else if (!add_previous(call)) {
         refuse(call, 400, "Previous response not found.", "previous_response_id");

@@ -13,6 +13,12 @@ const struct dialect *dialect_of(enum ask_api api)
         [ASK_COUNT_TOKENS] = &dialect_count,
         [ASK_RESPONSES] = &dialect_responses,
         [ASK_INPUT_TOKENS] = &dialect_input_count,
+        [ASK_MODERATIONS] = &dialect_moderations,
+        [ASK_IMAGES] = &dialect_images,
+        [ASK_IMAGE_EDITS] = &dialect_images,
+        [ASK_SPEECH] = &dialect_speech,
+        [ASK_TRANSCRIPTIONS] = &dialect_transcripts,
+        [ASK_TRANSLATIONS] = &dialect_transcripts,
     };
     return dialects[api];
 }

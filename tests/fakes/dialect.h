@@ -11,7 +11,7 @@
  * empty line behind it. */
 struct dialect {
     const char *prefix; /* of ids */
-    const char *type;   /* content type of whole answers */
+    const char *type;   /* see dialect_type */
     char filler;        /* what big answers are filled with */
 
     /* A whole answer in two parts. Between them may go any number of filler bytes. */
@@ -43,6 +43,14 @@ extern const struct dialect dialect_messages;    /* dialect_messages.c */
 extern const struct dialect dialect_count;       /* its count_tokens */
 extern const struct dialect dialect_responses;   /* dialect_responses.c */
 extern const struct dialect dialect_input_count; /* its input_tokens */
+
+extern const struct dialect dialect_moderations; /* dialect_media.c */
+extern const struct dialect dialect_images;
+extern const struct dialect dialect_speech;
+extern const struct dialect dialect_transcripts;
+
+/* The content type of a whole answer. */
+const char *dialect_type(const struct dialect *dialect, const struct answer *answer);
 
 /* An error in OpenAI's shape. */
 void dialect_error(struct bytes *out, int status, const char *message, const char *param);

@@ -61,6 +61,8 @@ void shelf_put(struct shelf *shelf, const struct answer *answer, struct text inp
     item->answer.id = item->id;
     item->answer.model = item->model;
     item->answer.tool = item->tool;
+    item->answer.media = NULL; /* those of the request go with it */
+    item->answer.billed = item->model;
     if (answer->tier != NULL) {
         text_copy(item->tier, sizeof item->tier, text_of(answer->tier));
         item->answer.tier = item->tier;

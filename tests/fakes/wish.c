@@ -16,12 +16,13 @@ static const struct {
     const char *key;
     size_t offset;
 } numbers[] = {
-    NUMBER(prompt),       NUMBER(cache_write), NUMBER(cache_write_1h), NUMBER(searches),
-    NUMBER(fail_after),   NUMBER(tail),        NUMBER(cached),         NUMBER(output),
-    NUMBER(reasoning),    NUMBER(chunks),      NUMBER(delay_ms),       NUMBER(gap_ms),
-    NUMBER(slow_head_ms), NUMBER(status),      NUMBER(retry_after),    NUMBER(gzip),
-    NUMBER(die_after),    NUMBER(no_answer),   NUMBER(html),           NUMBER(half_chunk),
-    NUMBER(big_mb),       NUMBER(ignore_max),  NUMBER(events_crlf),    NUMBER(cost),
+    NUMBER(prompt),      NUMBER(cache_write), NUMBER(cache_write_1h), NUMBER(searches),
+    NUMBER(seconds),     NUMBER(bytes),       NUMBER(fail_after),     NUMBER(tail),
+    NUMBER(cached),      NUMBER(output),      NUMBER(reasoning),      NUMBER(chunks),
+    NUMBER(delay_ms),    NUMBER(gap_ms),      NUMBER(slow_head_ms),   NUMBER(status),
+    NUMBER(retry_after), NUMBER(gzip),        NUMBER(die_after),      NUMBER(no_answer),
+    NUMBER(html),        NUMBER(half_chunk),  NUMBER(big_mb),         NUMBER(ignore_max),
+    NUMBER(events_crlf), NUMBER(cost),
 };
 
 static const size_t number_count = sizeof numbers / sizeof numbers[0];

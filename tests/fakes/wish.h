@@ -18,6 +18,8 @@ struct wish {
     int64_t cache_write;
     int64_t cache_write_1h;
     int64_t searches;
+    int64_t seconds;
+    int64_t bytes;
     int64_t output;
     int64_t reasoning;
     int64_t chunks;
