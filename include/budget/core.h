@@ -45,7 +45,8 @@
  * default_max_output if set and, unless clamp is never, the output that a quarter of what is left
  * (L − spent − the input) pays on the tightest account, but at least min_output. A request that
  * wants fewer than min_output has that as its min_output. Where neither USD nor tokens are limited
- * nothing is lowered. SCOPE_REQUEST limits are whole for each request and never quartered.
+ * nothing is lowered. SCOPE_REQUEST limits are whole for each request and never quartered; so are
+ * limits that a request brings along (ask.own), which bind also where no budget applies.
  */
 #ifndef PURSER_BUDGET_CORE_H
 #define PURSER_BUDGET_CORE_H
@@ -84,27 +85,34 @@ struct cookie {
     uint64_t number;
 };
 
+/* Limits that a request sets itself; LIMIT_NONE: none. At most MONEY_MOST.nano in any unit. */
+struct own_limits {
+    int64_t limit[UNIT_COUNT];
+};
+
 /* What a call wants to hold. Copied as far as a waiter needs it. */
 struct ask {
     const struct subject *subject;
-    const struct price *price; /* NULL: unpriced. Must outlive the hold (it is the catalog's) */
-    struct bound bound;        /* input_tokens INT64_MAX: unbounded */
-    int64_t wanted_output;     /* the client's maximum, else the model's own; INT64_MAX: unknown;
-                                  ignored if bound.output_free */
-    bool named;                /* the client named it */
-    bool unbounded;            /* something in the request adds cost without a bound */
-    int64_t slice_tokens;      /* above 0: a rolling hold of so many output tokens per choice, what
-                                  may come between a cancellation and its effect included (slack);
-                                  0: held in full */
-    bool counted;              /* its request counts elsewhere: of that unit it needs nothing */
-    int64_t now_s;             /* wall time, UTC */
+    const struct price *price;    /* NULL: unpriced. Must outlive the hold (it is the catalog's) */
+    struct bound bound;           /* input_tokens INT64_MAX: unbounded */
+    int64_t wanted_output;        /* the client's maximum, else the model's own; INT64_MAX: unknown;
+                                     ignored if bound.output_free */
+    bool named;                   /* the client named it */
+    const struct own_limits *own; /* NULL: none */
+    bool unbounded;               /* something in the request adds cost without a bound */
+    int64_t slice_tokens; /* above 0: a rolling hold of so many output tokens per choice, what
+                             may come between a cancellation and its effect included (slack);
+                             0: held in full */
+    bool counted;         /* its request counts elsewhere: of that unit it needs nothing */
+    int64_t now_s;        /* wall time, UTC */
     struct cookie cookie;
 };
 
 /* The account that decided a refusal (or the tightest USD account of a grant). A SCOPE_REQUEST
- * limit has no id, no spend and the window "request", which has no end. */
+ * limit has no id, no spend and the window "request", which has no end. So is a request's own one
+ * shown, but without a budget's name. */
 struct account_view {
-    struct text budget;          /* its name; valid until core_close, as in charges */
+    struct text budget;          /* its name; valid until core_close, as in charges; empty: none */
     char id[SUBJECT_MAX_ID + 1]; /* the scope's id */
     enum scope scope;
     enum unit unit;

@@ -9,10 +9,13 @@
 #include "budget/account.h"
 #include "budget/core.h"
 
+/* No budget's limit, but the request's own. */
+#define PLACES_OWN SIZE_MAX
+
 /* Where a request must find room: its accounts, and the tightest SCOPE_REQUEST limit per unit. */
 struct places {
     int64_t request_limit[UNIT_COUNT]; /* LIMIT_NONE: none */
-    size_t request_budget[UNIT_COUNT]; /* its budget's index */
+    size_t request_budget[UNIT_COUNT]; /* its budget's index, or PLACES_OWN */
     size_t count;
     struct account *accounts[CHARGE_MOST]; /* pinned */
 };

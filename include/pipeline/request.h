@@ -70,6 +70,7 @@ struct request {
     bool admin;
     struct subject subject;
     struct text session, label;
+    const struct own_limits *own; /* what it may cost, as it says itself; NULL: it says nothing */
     struct body body;
 
     /* recall */

@@ -103,16 +103,30 @@ size_t subject_ids(const struct budget *budget, const struct subject *subject,
     return count;
 }
 
+static void lower_request_limit(struct places *places, enum unit unit, int64_t limit, size_t budget)
+{
+    int64_t *tightest = &places->request_limit[unit];
+    if (limit == LIMIT_NONE || (*tightest != LIMIT_NONE && *tightest <= limit))
+        return;
+    *tightest = limit;
+    places->request_budget[unit] = budget;
+}
+
 static void gather_request_limits(const struct core *core, size_t budget, struct places *places)
 {
-    for (int unit = 0; unit < UNIT_COUNT; unit++) {
-        int64_t limit =
-            budget_limit_enforced(&core->options.budgets[budget], (enum unit)unit, TEXT_NONE);
-        int64_t *tightest = &places->request_limit[unit];
-        if (limit == LIMIT_NONE || (*tightest != LIMIT_NONE && *tightest <= limit))
-            continue;
-        *tightest = limit;
-        places->request_budget[unit] = budget;
+    for (int unit = 0; unit < UNIT_COUNT; unit++)
+        lower_request_limit(
+            places, (enum unit)unit,
+            budget_limit_enforced(&core->options.budgets[budget], (enum unit)unit, TEXT_NONE),
+            budget);
+}
+
+static void gather_own_limits(const struct own_limits *own, struct places *places)
+{
+    for (int unit = 0; own != NULL && unit < UNIT_COUNT; unit++) {
+        ASSERT(own->limit[unit] >= LIMIT_NONE);
+        ASSERT(own->limit[unit] <= MONEY_MOST.nano);
+        lower_request_limit(places, (enum unit)unit, own->limit[unit], PLACES_OWN);
     }
 }
 
@@ -300,7 +314,10 @@ static void fill_blocking(const struct core *core, const struct places *places,
         unit++;
         ASSERT(unit < UNIT_COUNT);
     }
-    view_request(core, places->request_budget[unit], (enum unit)unit, &grant->blocking);
+    if (places->request_budget[unit] == PLACES_OWN)
+        view_own((enum unit)unit, places->request_limit[unit], &grant->blocking);
+    else
+        view_request(core, places->request_budget[unit], (enum unit)unit, &grant->blocking);
 }
 
 void core_refuse(const struct core *core, const struct places *places, enum verdict verdict,
@@ -349,6 +366,7 @@ void core_reserve(struct core *core, const struct ask *ask, struct grant *grant)
         places_unpin(&places);
         return;
     }
+    gather_own_limits(ask->own, &places);
     struct demand demand;
     demand_assess(&core->options, ask, &places, &demand);
     if (demand.verdict == VERDICT_GRANTED) {

@@ -44,6 +44,16 @@ void view_request(const struct core *core, size_t budget, enum unit unit, struct
     view_limit(core, &key, view);
 }
 
+void view_own(enum unit unit, int64_t limit, struct account_view *view)
+{
+    *view = (struct account_view){
+        .scope = SCOPE_REQUEST,
+        .unit = unit,
+        .window = {.kind = WINDOW_TOTAL, .end_s = WINDOW_FOREVER, .id = "request"},
+        .limit = limit,
+        .limit_configured = limit};
+}
+
 void view_absent(const struct core *core, const struct account_key *key, int64_t spent,
                  struct account_view *view)
 {

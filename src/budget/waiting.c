@@ -104,6 +104,7 @@ uint64_t waiting_add(struct core *core, const struct ask *ask, const struct plac
     struct waiter *waiter = memory_new(sizeof(*waiter));
     waiter->ask = *ask;
     waiter->ask.subject = NULL;
+    waiter->ask.own = NULL; /* in its places */
     waiter->places = *places;
     waiter->demand = *demand;
     waiter->assessed = core->event;

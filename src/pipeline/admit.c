@@ -308,8 +308,6 @@ static bool check_promises(struct request *request)
 {
     static const char *const unkept[] = {
         "x-purser-dry-run",
-        "x-purser-max-cost-usd",
-        "x-purser-max-tokens",
     };
     for (size_t i = 0; i < sizeof unkept / sizeof *unkept; i++) {
         if (request_header(request, unkept[i]).at == NULL)
@@ -322,6 +320,59 @@ static bool check_promises(struct request *request)
         refuse_body(request, &error);
         return false;
     }
+    return true;
+}
+
+static size_t times_sent(const struct request *request, const char *name)
+{
+    size_t times = 0;
+    for (size_t i = 0; i < request->header_count; i++)
+        times += text_equal_nocase(request->headers[i].name, text_of(name)) ? 1 : 0;
+    return times;
+}
+
+static bool parse_tokens(struct text value, int64_t *tokens)
+{
+    return text_to_int(value, tokens) && *tokens >= 0 && *tokens <= MONEY_MOST.nano;
+}
+
+static bool parse_usd(struct text value, int64_t *nano)
+{
+    struct money amount;
+    if (!money_parse(value, &amount))
+        return false;
+    *nano = amount.nano;
+    return true;
+}
+
+/* A limit that was not understood must not be passed over. */
+static bool read_own_limits(struct request *request)
+{
+    static const struct {
+        const char *name;
+        enum unit unit;
+        bool (*parse)(struct text value, int64_t *limit);
+        const char *why;
+    } table[] = {
+        {"x-purser-max-cost-usd", UNIT_USD, parse_usd,
+         "once, as decimal US dollars with at most 9 decimals, 0 or more, like 0.01"},
+        {"x-purser-max-tokens", UNIT_TOKENS, parse_tokens,
+         "once, as a whole number of tokens (input and output together), 0 or more, like 4000"},
+    };
+    struct own_limits own = {{LIMIT_NONE, LIMIT_NONE, LIMIT_NONE}};
+    size_t limits = 0;
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        size_t times = times_sent(request, table[i].name);
+        struct text value = request_header(request, table[i].name);
+        limits += times;
+        if (times > 0 && (times > 1 || !table[i].parse(value, &own.limit[table[i].unit])))
+            return bad_header(request, table[i].name, table[i].why);
+    }
+    if (limits == 0)
+        return true;
+    struct own_limits *kept = arena_new(&request->arena, sizeof *kept);
+    *kept = own;
+    request->own = kept;
     return true;
 }
 
@@ -352,16 +403,13 @@ static bool is_utf8(struct text parameter)
  * we did. */
 static bool is_json(const struct request *request)
 {
-    size_t types = 0;
-    for (size_t i = 0; i < request->header_count; i++)
-        types += text_equal_nocase(request->headers[i].name, TEXT("Content-Type")) ? 1 : 0;
     struct text rest = request_header(request, "Content-Type");
     bool json = text_equal_nocase(text_trim(text_split(&rest, ';')), TEXT("application/json"));
     while (json && rest.at != NULL) {
         struct text parameter = text_trim(text_split(&rest, ';'));
         json = is_utf8(parameter);
     }
-    return json && types == 1;
+    return json && times_sent(request, "Content-Type") == 1;
 }
 
 bool pipeline_check_json(struct request *request)
@@ -437,7 +485,7 @@ static bool check_not_admin(struct request *request)
 enum next admit_request(struct request *request)
 {
     bool fine = check_stopping(request) && pipeline_identify(request) && check_house(request) &&
-                check_not_admin(request) && check_promises(request) && read_body(request) &&
-                pipeline_name_caller(request);
+                check_not_admin(request) && check_promises(request) && read_own_limits(request) &&
+                read_body(request) && pipeline_name_caller(request);
     return fine ? GO_ON : GO_BOOKS;
 }

@@ -122,6 +122,26 @@ void refuse_body(struct request *request, const struct body_error *error)
 
 /* ---- budgets ---- */
 
+static bool is_own(const struct account_view *view)
+{
+    return view->budget.size == 0;
+}
+
+/* A request's own limit has the name of the header that set it. */
+static struct text name_of(const struct account_view *view)
+{
+    static const struct text headers[UNIT_COUNT] = {
+        [UNIT_USD] = TEXT("x-purser-max-cost-usd"),
+        [UNIT_TOKENS] = TEXT("x-purser-max-tokens"),
+    };
+    return is_own(view) ? headers[view->unit] : view->budget;
+}
+
+static struct text law_of(const struct account_view *view)
+{
+    return is_own(view) ? name_of(view) : TEXT("a budget");
+}
+
 static void put_amount(struct buffer *out, enum unit unit, int64_t amount)
 {
     if (unit == UNIT_USD)
@@ -151,7 +171,7 @@ static void put_budget(struct buffer *out, const struct account_view *view, bool
 {
     json_put_name(out, TEXT("budget"));
     buffer_put_byte(out, '{');
-    json_put_text_member(out, TEXT("name"), view->budget);
+    json_put_text_member(out, TEXT("name"), name_of(view));
     json_put_text_member(out, TEXT("scope"), text_of(scope_name(view->scope)));
     json_put_text_member(out, TEXT("id"), text_of(view->id));
     json_put_text_member(out, TEXT("unit"), text_of(unit_name(view->unit)));
@@ -226,8 +246,13 @@ static void say_contention(struct buffer *out, const struct account_view *view, 
 
 static void say_never_fits(struct buffer *out, const struct grant *grant, bool hide)
 {
-    buffer_put(out, TEXT("This request can never fit budget "));
-    put_budget_name(out, &grant->blocking);
+    if (is_own(&grant->blocking)) {
+        buffer_put(out, TEXT("This request can never fit the limit that it sets itself, "));
+        buffer_put(out, name_of(&grant->blocking));
+    } else {
+        buffer_put(out, TEXT("This request can never fit budget "));
+        put_budget_name(out, &grant->blocking);
+    }
     put_figures(out, &grant->blocking, hide);
     if (grant->affordable_max_output > 0)
         buffer_printf(out, ". With max_tokens at most %lld it would.",
@@ -242,34 +267,37 @@ static void say_never_fits(struct buffer *out, const struct grant *grant, bool h
 static void refuse_by_budget(struct request *request, enum refusal refusal,
                              const struct grant *grant)
 {
-    const struct terms *terms = request->terms;
+    const struct account_view *blocking = &grant->blocking;
     struct refusal_row row = table[refusal];
     struct buffer message = {0}, extra = {0};
+    /* What a client says itself is not hidden from it. */
+    bool hide = request->terms->hide_amounts && !is_own(blocking);
+    const char *param = is_own(blocking) ? name_of(blocking).at : NULL;
     if (refusal == REFUSAL_BUDGET_EXCEEDED) {
-        row.status = terms->budget_status;
-        say_exceeded(&message, &grant->blocking, terms->hide_amounts);
+        row.status = request->terms->budget_status;
+        say_exceeded(&message, blocking, hide);
     } else if (refusal == REFUSAL_BUDGET_CONTENTION) {
-        say_contention(&message, &grant->blocking, terms->hide_amounts);
+        say_contention(&message, blocking, hide);
     } else {
-        say_never_fits(&message, grant, terms->hide_amounts);
+        say_never_fits(&message, grant, hide);
         json_put_int_member(&extra, TEXT("affordable_max_tokens"),
                             grant->affordable_max_output > 0 ? grant->affordable_max_output : 0);
     }
-    put_budget(&extra, &grant->blocking, terms->hide_amounts);
-    request->outcome.budget = arena_copy(&request->arena, grant->blocking.budget);
+    put_budget(&extra, blocking, hide);
+    request->outcome.budget = arena_copy(&request->arena, name_of(blocking));
     struct buffer members = {0};
     buffer_put_byte(&members, ',');
     size_t skip = extra.size > 0 && extra.at[0] == ',' ? 1 : 0;
     buffer_put(&members, text_from(buffer_text(&extra), skip));
     bool fits_with_less = refusal == REFUSAL_NEVER_FITS && grant->affordable_max_output > 0;
-    decide(request, &row, fits_with_less ? "max_tokens" : NULL, buffer_string(&message),
+    decide(request, &row, fits_with_less ? "max_tokens" : param, buffer_string(&message),
            buffer_text(&members));
     buffer_close(&message);
     buffer_close(&extra);
     buffer_close(&members);
 }
 
-static void refuse_unbounded(struct request *request)
+static void refuse_unbounded(struct request *request, const struct grant *grant)
 {
     const struct body *body = &request->body;
     if (body->unbounded_param.size > 0) {
@@ -277,10 +305,10 @@ static void refuse_unbounded(struct request *request)
         refuse(request, REFUSAL_UNBOUNDED, param, "%s", body->unbounded_why);
     } else {
         refuse(request, REFUSAL_UNBOUNDED, "messages",
-               "Under a budget the cost of this request cannot be bounded: it has images, audio or "
+               "Under %.*s the cost of this request cannot be bounded: it has images, audio or "
                "files, or no maximum, and the catalog knows no limits of model '%.*s'. Add "
                "`context` and `max_output` for it to `models` in the configuration.",
-               TEXT_ARG(body->model));
+               TEXT_ARG(law_of(&grant->blocking)), TEXT_ARG(body->model));
     }
 }
 
@@ -298,13 +326,13 @@ void refuse_verdict(struct request *request, const struct grant *grant)
         return;
     case VERDICT_UNPRICED:
         refuse(request, REFUSAL_NOT_PRICED, "model",
-               "Model '%.*s' has no price, and a budget in USD applies. If its name is right (GET "
+               "Model '%.*s' has no price, and %.*s in USD applies. If its name is right (GET "
                "/v1/models lists those there are), an operator adds it to `models` in the "
                "configuration (input and output in USD per 1M tokens; 0 if it is free).",
-               TEXT_ARG(request->body.model));
+               TEXT_ARG(request->body.model), TEXT_ARG(law_of(&grant->blocking)));
         return;
     case VERDICT_UNBOUNDED:
-        refuse_unbounded(request);
+        refuse_unbounded(request, grant);
         return;
     case VERDICT_CROWDED:
         refuse(request, REFUSAL_ACCOUNTS_FULL, NULL,

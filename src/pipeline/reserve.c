@@ -42,6 +42,7 @@ void reserve_fill_ask(struct request *request, struct ask *ask)
                   .services = request->services},
         .wanted_output = wanted_output(request),
         .named = body->max_output != BODY_ABSENT,
+        .own = request->own,
         .unbounded = body->unbounded_param.size > 0,
         .now_s = loop_wall_us(request->worker->loop) / 1000000,
     };

@@ -125,11 +125,9 @@ def test_members_that_multiply_the_cost_elsewhere_are_refused_under_a_budget(sta
         assert error_of(answer, 400, "unbounded_tool")["param"] == member
 
 
-@pytest.mark.parametrize("name, value", [("x-purser-dry-run", "true"), ("x-purser-max-tokens", "5"),
-                                         ("x-purser-max-cost-usd", "0.01")])
-def test_a_header_that_should_save_money_is_not_passed_over(start, plain, name, value):
+def test_a_header_that_should_save_money_is_not_passed_over(start, plain):
     with start(upstreams=[upstream(plain.url)]) as purser:
-        error_of(purser.chat(headers={name: value}), 400, "unsupported_header")
+        error_of(purser.chat(headers={"x-purser-dry-run": "true"}), 400, "unsupported_header")
         assert not plain.asked
 
 

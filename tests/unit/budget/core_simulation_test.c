@@ -153,6 +153,7 @@ static void engine_reserve(struct world *world, const struct model_ask *ask)
 {
     struct ask given = ask->ask;
     given.subject = &ask->subject;
+    given.own = world->mutant == MUTANT_SELFLESS ? NULL : &ask->own;
     given.slice_tokens = world->mutant == MUTANT_IN_FULL ? 0 : given.slice_tokens;
     if (world->mutant == MUTANT_UNDERHOLDS && given.bound.input_tokens < INT64_MAX)
         given.bound.input_tokens -= given.bound.input_tokens > 0 ? 1 : 0;
@@ -165,6 +166,7 @@ static void engine_reserve(struct world *world, const struct model_ask *ask)
         struct grant again;
         struct ask late = first->ask.ask;
         late.subject = &first->ask.subject;
+        late.own = &first->ask.own;
         core_reserve(world->core, &late, &again);
         first->id = again.waiter;
     }

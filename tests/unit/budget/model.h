@@ -32,6 +32,7 @@ struct model {
 struct model_ask {
     struct ask ask;
     struct subject subject;
+    struct own_limits own;
     size_t accounts[CHARGE_MOST];
     size_t count;
     int64_t request_limit[UNIT_COUNT]; /* INT64_MAX: none */
@@ -145,7 +146,8 @@ static void model_gather(struct model *model, struct model_ask *ask)
 {
     ask->count = 0;
     for (int unit = 0; unit < UNIT_COUNT; unit++)
-        ask->request_limit[unit] = INT64_MAX;
+        ask->request_limit[unit] =
+            ask->own.limit[unit] == LIMIT_NONE ? INT64_MAX : ask->own.limit[unit];
     for (size_t at = 0; at < model->options->budget_count; at++) {
         const struct budget *budget = &model->options->budgets[at];
         if (!budget_applies(budget, &ask->subject))

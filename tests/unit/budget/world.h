@@ -23,6 +23,7 @@ enum mutant {
     MUTANT_UNDERHOLDS,     /* one input token is not held */
     MUTANT_LIMIT_PLUS_ONE,
     MUTANT_EARLY,            /* windows change an hour too early */
+    MUTANT_SELFLESS,         /* a request's own limits are not looked at */
     MUTANT_IN_FULL,          /* slices are not looked at */
     MUTANT_EXTENDS_ON_PAPER, /* an extension is granted and not held */
     MUTANT_EXTENDS_LATE,     /* no extension as long as somebody waits */
@@ -229,6 +230,10 @@ static void random_ask(struct world *world, struct model_ask *ask)
                             .unbounded = chance(world, 2),
                             .slice_tokens = chance(world, 50) ? 1 + below(world, 100) : 0,
                             .now_s = world->now_s};
+    for (int unit = 0; unit < UNIT_COUNT; unit++) {
+        bool limited = unit != UNIT_REQUESTS && chance(world, 10);
+        ask->own.limit[unit] = limited ? below(world, 1500) : LIMIT_NONE;
+    }
     if (chance(world, 5)) /* it needs nothing but a request */
         ask->ask.bound = (struct bound){.choices = 1, .output_free = true};
     if (chance(world, 3))

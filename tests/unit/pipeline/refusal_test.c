@@ -193,6 +193,77 @@ START_TEST(what_never_fits_is_told_what_would)
 }
 END_TEST
 
+static struct grant blocked_by_itself(enum verdict verdict, enum unit unit)
+{
+    struct grant grant = {.verdict = verdict, .affordable_max_output = 17};
+    grant.blocking = (struct account_view){.scope = SCOPE_REQUEST,
+                                           .unit = unit,
+                                           .window = {.end_s = WINDOW_FOREVER},
+                                           .limit = 1000000};
+    return grant;
+}
+
+/* It is the client's own: hiding what it said itself would help nobody. */
+START_TEST(a_requests_own_limit_is_told_by_its_header)
+{
+    static const struct {
+        enum unit unit;
+        const char *name, *limit, *param;
+    } cases[] = {
+        {UNIT_USD, "\"x-purser-max-cost-usd\"", "0.001", "x-purser-max-cost-usd: limit $0.001."},
+        {UNIT_TOKENS, "\"x-purser-max-tokens\"", "1000000", "x-purser-max-tokens: limit 1000000."},
+    };
+    struct desk desk;
+    desk_open(&desk);
+    desk.terms->hide_amounts = true;
+    for (size_t i = 0; i < UNIT_COUNT(cases); i++) {
+        struct grant grant = blocked_by_itself(VERDICT_NEVER_FITS, cases[i].unit);
+        desk_next(&desk);
+        refuse_verdict(desk.request, &grant);
+        desk_expect(&desk, 400, "request_cost_exceeds_limit");
+        UNIT_TEXT(desk_error(&desk, "param"), "\"max_tokens\"");
+        UNIT_TEXT(desk_error(&desk, "affordable_max_tokens"), "17");
+        struct text message = desk_error(&desk, "message");
+        ck_assert_uint_ne(text_find(message, text_of(cases[i].param), 0), SIZE_MAX);
+        struct text budget = desk_error(&desk, "budget");
+        ck_assert_uint_ne(text_find(budget, text_of(cases[i].name), 0), SIZE_MAX);
+        ck_assert_uint_ne(text_find(budget, text_of(cases[i].limit), 0), SIZE_MAX);
+        grant.affordable_max_output = 0;
+        desk_next(&desk);
+        refuse_verdict(desk.request, &grant);
+        UNIT_TEXT(desk_error(&desk, "param"), cases[i].name);
+    }
+    desk_close(&desk);
+}
+END_TEST
+
+START_TEST(what_has_no_bound_or_price_is_told_whose_limit_wants_one)
+{
+    static const struct {
+        enum verdict verdict;
+        const char *own, *budgets;
+    } cases[] = {
+        {VERDICT_UNPRICED, "and x-purser-max-cost-usd in USD applies", "and a budget in USD"},
+        {VERDICT_UNBOUNDED, "\"Under x-purser-max-cost-usd the cost", "\"Under a budget the cost"},
+    };
+    struct desk desk;
+    desk_open(&desk);
+    for (size_t i = 0; i < UNIT_COUNT(cases); i++) {
+        struct grant grant = blocked_by_itself(cases[i].verdict, UNIT_USD);
+        desk_next(&desk);
+        refuse_verdict(desk.request, &grant);
+        struct text message = desk_error(&desk, "message");
+        ck_assert_uint_ne(text_find(message, text_of(cases[i].own), 0), SIZE_MAX);
+        grant.blocking.budget = TEXT("daily");
+        desk_next(&desk);
+        refuse_verdict(desk.request, &grant);
+        message = desk_error(&desk, "message");
+        ck_assert_uint_ne(text_find(message, text_of(cases[i].budgets), 0), SIZE_MAX);
+    }
+    desk_close(&desk);
+}
+END_TEST
+
 START_TEST(a_budget_that_does_not_reset_says_so)
 {
     struct desk desk;
@@ -262,4 +333,6 @@ UNIT_MAIN(what_is_wrong_with_a_configuration_is_told_whole,
           an_exhausted_budget_says_which_and_until_when,
           the_status_of_an_exhausted_budget_can_be_chosen, amounts_can_be_hidden,
           contention_asks_to_try_again, what_never_fits_is_told_what_would,
+          a_requests_own_limit_is_told_by_its_header,
+          what_has_no_bound_or_price_is_told_whose_limit_wants_one,
           a_budget_that_does_not_reset_says_so, the_other_verdicts_have_codes_of_their_own)
