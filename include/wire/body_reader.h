@@ -61,6 +61,12 @@ bool content_read_prompts(struct body_reader *reader, const struct member *membe
 bool content_read_functions(struct body_reader *reader, const struct member *member,
                             struct json_value value);
 
+/* ---- the same of Messages (wire/content_messages.c) ---- */
+
+bool content_read_turns(struct body_reader *reader, const struct member *member);
+bool content_read_system(struct body_reader *reader, const struct member *member);
+bool content_read_message_tools(struct body_reader *reader, const struct member *member);
+
 /* ---- common ---- */
 
 /* Fills the error and returns false. `code` is a literal, `param` lives as long as the body. */

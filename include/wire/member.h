@@ -16,7 +16,8 @@ struct member_table {
 
 #define MEMBER_MOST 64 /* reader.seen has a bit per row */
 
-const struct member_table *member_openai(void); /* src/wire/member.c */
+const struct member_table *member_openai(void);   /* src/wire/member.c */
+const struct member_table *member_messages(void); /* src/wire/member_messages.c */
 
 /* ---- readers that tables share ---- */
 

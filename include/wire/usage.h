@@ -58,6 +58,13 @@ enum usage_result {
 /* Reads the value of a `usage` member. `usage` is set on USAGE_FOUND only. */
 enum usage_result usage_read(struct json_value value, struct usage *usage);
 
+/* The same of one that may leave out the input (it was told before): that is 0 then. */
+enum usage_result usage_read_later(struct json_value value, struct usage *usage);
+
+/* Adds what is told later of the same call, in counts that only grow: of each part of the input the
+ * larger one counts, of the output the larger one with its parts. */
+void usage_merge(struct usage *usage, const struct usage *later);
+
 /* ---- whole answers ---- */
 
 /* What a whole JSON answer says of its cost. */
@@ -102,6 +109,7 @@ struct chunk {
     bool visible;             /* brings text, a refusal, or a tool call a person could see */
     struct text service_tier; /* as in an answer; only looked for in chunks that are parsed */
     bool choices_empty;       /* has `choices: []`; always told in a chunk with usage or error */
+    bool usage_later;         /* its usage goes on with an earlier one (usage_merge) to the end */
     enum usage_result usage_result;
     struct usage usage;
 };
@@ -109,7 +117,8 @@ struct chunk {
 /* Reads the data of one event of the endpoint's streams. `look_for_visible` false skips that search
  * (it needs a full parse of every chunk; once text was seen nobody asks any more). Reasoning is not
  * visible. Without a top-level usage Groq's `x_groq.usage` is taken. Data that is not JSON gives an
- * empty chunk: it is relayed as it is. */
+ * empty chunk: it is relayed as it is. Of Messages an event is a chunk: message_start has the first
+ * usage, message_delta a later one, message_stop is the end. */
 void chunk_read(enum endpoint endpoint, struct text data, bool look_for_visible,
                 struct chunk *chunk);
 

@@ -88,18 +88,39 @@ static bool named_in_connection(const struct request *request, struct text name)
     return false;
 }
 
+static enum credential credential_of(const struct request *request, bool passthrough)
+{
+    enum dialect dialect = endpoint_facts(request->endpoint)->dialect;
+    bool bearer = text_starts_nocase(request_header(request, "Authorization"), TEXT("Bearer "));
+    /* Anthropic takes keys in the one header and the tokens of a login in the other. */
+    if (passthrough && dialect == DIALECT_ANTHROPIC)
+        return bearer ? CREDENTIAL_BEARER : CREDENTIAL_X_API_KEY;
+    return request->upstream->credential[dialect];
+}
+
+/* Without it Anthropic refuses a request. */
+static bool lacks_version(const struct request *request)
+{
+    return endpoint_facts(request->endpoint)->dialect == DIALECT_ANTHROPIC &&
+           request_header(request, "anthropic-version").size == 0 &&
+           !is_the_operators(request->upstream, TEXT("anthropic-version"));
+}
+
 static void dress(struct call *call, const struct request *request)
 {
     const struct upstream *upstream = request->upstream;
     bool passthrough = request->terms->admission.mode == ADMISSION_PASSTHROUGH;
-    size_t most = request->header_count + upstream->header_count + 4;
+    size_t most = request->header_count + upstream->header_count + 5;
     struct text *lines = arena_new(&call->arena, most * sizeof *lines);
     size_t count = 0;
     /* Plain answers: they are metered, and often changed. */
     lines[count++] = TEXT("Accept-Encoding: identity");
     struct text key = passthrough ? request->credential : upstream->key;
     if (key.size > 0)
-        lines[count++] = upstream_credential(upstream, key, &call->arena);
+        lines[count++] =
+            upstream_credential(credential_of(request, passthrough), key, &call->arena);
+    if (lacks_version(request))
+        lines[count++] = TEXT("anthropic-version: 2023-06-01");
     if (request_header(request, "X-Client-Request-Id").size == 0)
         lines[count++] =
             arena_join(&call->arena,
@@ -192,7 +213,8 @@ void call_open(struct request *request)
     call->began_us = request->began_us;
     call->upstream = request->upstream;
     call->model = request->model;
-    call->usage_asked = request->body.usage_asked;
+    call->usage_asked =
+        request->body.usage_asked || !endpoint_facts(request->endpoint)->usage_asked;
     call->endpoint = request->endpoint;
     call->choices =
         request->endpoint == ENDPOINT_EMBEDDINGS ? request->body.prompts : request->body.choices;

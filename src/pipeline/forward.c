@@ -44,6 +44,7 @@ static bool header_passes(struct text name)
         "set-cookie",
         "openai-organization",
         "openai-project",
+        "anthropic-organization-id",
         "alt-svc",
         "strict-transport-security",
     };
@@ -167,6 +168,28 @@ static void take_service(struct call *call, struct text name)
         call->entry.service_tier = arena_copy(&call->arena, text_slice(name, 0, CALL_SERVICE_MOST));
 }
 
+/* What begins without its input has none to go on with. */
+static void merge_usage(struct call *call, const struct chunk *chunk)
+{
+    if (chunk->usage_result != USAGE_FOUND || call->usage_result != USAGE_FOUND)
+        call->usage_result = USAGE_INVALID;
+    else
+        usage_merge(&call->usage, &chunk->usage);
+}
+
+/* True if it is the last one, for all that has come. */
+static bool take_usage(struct call *call, const struct chunk *chunk)
+{
+    if (chunk->usage_later) {
+        merge_usage(call, chunk);
+    } else {
+        call->usage_result = chunk->usage_result;
+        call->usage = chunk->usage;
+    }
+    call->usage_final = chunk->choices_empty || chunk->usage_later;
+    return call->usage_final && call->usage_result == USAGE_FOUND;
+}
+
 static void take_event(struct call *call, const struct sse_event *event)
 {
     struct chunk chunk;
@@ -175,14 +198,10 @@ static void take_event(struct call *call, const struct sse_event *event)
     call->visible = call->visible || chunk.visible;
     call->done = call->done || chunk.done;
     bool usage_chunk = false;
-    if (chunk.usage_result != USAGE_ABSENT) {
-        call->usage_result = chunk.usage_result;
-        call->usage = chunk.usage;
-        call->usage_final = chunk.choices_empty;
-        usage_chunk = chunk.choices_empty && chunk.usage_result == USAGE_FOUND;
-    } else if (event->data.size > 0 && !chunk.done) {
+    if (chunk.usage_result != USAGE_ABSENT)
+        usage_chunk = take_usage(call, &chunk);
+    else if (event->data.size > 0 && !chunk.done)
         call->usage_final = false; /* it was a running count: output follows it */
-    }
     share_put(call, event->raw, usage_chunk);
     if (call->request == NULL || (usage_chunk && !call->usage_asked))
         return;
@@ -271,6 +290,8 @@ bool forward_is_whole(const struct call *call)
         return true;
     if (call->cancelled || call->transfer == NULL ||
         transfer_ended(call->transfer) != TRANSFER_COMPLETE)
+        return false;
+    if (call->mode == CALL_EVENTS && endpoint_facts(call->endpoint)->ends_told)
         return false;
     return call->mode != CALL_EVENTS || !transfer_until_close(call->transfer);
 }

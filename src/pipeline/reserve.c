@@ -48,7 +48,7 @@ void reserve_fill_ask(struct request *request, struct ask *ask)
     };
 }
 
-/* An answer that is known costs nothing, but is a request. */
+/* An answer that is known costs nothing, nor does what no provider bills, but it is a request. */
 static void fill_ask_for_nothing(struct request *request, struct ask *ask)
 {
     static const struct price free = {.tier_count = 1, .tiers = {{.above_input_tokens = -1}}};
@@ -127,7 +127,7 @@ enum next reserve_request(struct request *request)
 {
     struct worker *worker = request->worker;
     struct grant grant;
-    if (recall_serves(request))
+    if (recall_serves(request) || endpoint_facts(request->endpoint)->free)
         fill_ask_for_nothing(request, &request->ask);
     else
         reserve_fill_ask(request, &request->ask);

@@ -95,6 +95,12 @@ static void price_request(struct request *request, struct text asked)
     choose_services(request);
 }
 
+static bool speaks(const struct request *request, const struct upstream *upstream)
+{
+    enum dialect dialect = endpoint_facts(request->endpoint)->dialect;
+    return (upstream->dialects & DIALECT_BIT(dialect)) != 0;
+}
+
 bool route_find(struct request *request)
 {
     const struct terms *terms = request->terms;
@@ -103,7 +109,7 @@ bool route_find(struct request *request)
         return false;
     for (size_t i = 0; i < terms->upstream_count; i++) {
         const struct upstream *upstream = &terms->upstreams[i];
-        if (!upstream_serves(upstream, asked, &request->model_sent))
+        if (!upstream_serves(upstream, asked, &request->model_sent) || !speaks(request, upstream))
             continue;
         request->upstream = upstream;
         price_request(request, asked);
@@ -132,6 +138,34 @@ enum next route_awake(struct request *request)
     return owns ? GO_ON : GO_BOOKS;
 }
 
+/* Those who serve the model, but in another dialect. True if there are any. */
+static bool refuse_dialect(struct request *request)
+{
+    static const char *const dialects[] = {
+        [DIALECT_OPENAI] = "OpenAI's API: use Anthropic's, POST /v1/messages",
+        [DIALECT_ANTHROPIC] = "Anthropic's API: use OpenAI's, POST /v1/chat/completions",
+    };
+    const struct terms *terms = request->terms;
+    struct text asked = request->body.model, sent;
+    struct buffer names = {0};
+    for (size_t i = 0; i < terms->upstream_count; i++) {
+        if (upstream_serves(&terms->upstreams[i], asked, &sent))
+            buffer_printf(&names, "%s'%.*s'", names.size > 0 ? ", " : "",
+                          TEXT_ARG(terms->upstreams[i].name));
+    }
+    bool any = names.size > 0;
+    if (any)
+        refuse(request, REFUSAL_DIALECT, "model",
+               "The model '%.*s' is served by %.*s alone, and there it cannot be had through %s. "
+               "purser does not translate; an operator says what an upstream speaks in its "
+               "`dialect`.",
+               TEXT_ARG(text_slice(asked, 0, 200)),
+               TEXT_ARG(text_slice(buffer_text(&names), 0, 300)),
+               dialects[endpoint_facts(request->endpoint)->dialect]);
+    buffer_close(&names);
+    return any;
+}
+
 enum next route_request(struct request *request)
 {
     struct text asked = request->body.model;
@@ -140,7 +174,7 @@ enum next route_request(struct request *request)
     if (asked.size > SUBJECT_MAX_ID)
         refuse(request, REFUSAL_MODEL_NOT_FOUND, "model", "No model has a name of over %d bytes.",
                SUBJECT_MAX_ID);
-    else
+    else if (!refuse_dialect(request))
         refuse(request, REFUSAL_MODEL_NOT_FOUND, "model",
                "The model '%.*s' is not served by any upstream. GET /v1/models lists what is; an "
                "operator adds a pattern for it to an upstream's `models`.",

@@ -16,6 +16,15 @@ static const struct endpoint_facts table[ENDPOINT_COUNT] = {
                              .path = TEXT("/embeddings"),
                              .output_free = true,
                              .kept = true},
+    [ENDPOINT_MESSAGES] = {.name = "messages",
+                           .path = TEXT("/messages"),
+                           .dialect = DIALECT_ANTHROPIC,
+                           .ends_told = true},
+    [ENDPOINT_MESSAGES_TOKENS] = {.name = "messages.count_tokens",
+                                  .path = TEXT("/messages/count_tokens"),
+                                  .dialect = DIALECT_ANTHROPIC,
+                                  .output_free = true,
+                                  .free = true},
 };
 
 const struct endpoint_facts *endpoint_facts(enum endpoint endpoint)

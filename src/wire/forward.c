@@ -141,6 +141,15 @@ static void change_max(const struct body *body, const struct body_changes *chang
                arena_printf(arena, "\"%.*s\":%" PRId64 ",", TEXT_ARG(changes->max_field), most));
 }
 
+/* It must stay below the maximum. */
+static void change_thinking(const struct body *body, const struct body_changes *changes,
+                            struct arena *arena, struct splices *splices)
+{
+    if (changes->max_output > 0) {
+        lower(body->thinking_raw, changes->max_output - 1, arena, splices);
+    }
+}
+
 /* ---- the usage of streams ---- */
 
 static void set_include_usage(struct text options, struct splices *splices)
@@ -227,6 +236,7 @@ size_t body_forward(const struct body *body, const struct body_changes *changes,
     change_model(body, changes, arena, &splices);
     change_input(body, changes, arena, &splices);
     change_max(body, changes, arena, &splices);
+    change_thinking(body, changes, arena, &splices);
     change_usage(body, changes, &splices);
     rename_max(body, changes, &splices); /* last: what is inserted at its place comes before it */
     sort(&splices);

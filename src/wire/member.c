@@ -392,8 +392,9 @@ const struct member_table *member_openai(void)
 
 static const struct member_table *table_of(enum endpoint endpoint)
 {
-    (void)endpoint;
-    return member_openai();
+    bool anthropic = endpoint_facts(endpoint)->dialect == DIALECT_ANTHROPIC;
+
+    return anthropic ? member_messages() : member_openai();
 }
 
 static bool matters_at(const struct member *member, enum endpoint endpoint)
