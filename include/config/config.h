@@ -18,14 +18,19 @@
 #include "money/limit.h"
 
 enum auth_mode { AUTH_KEYS, AUTH_OPEN, AUTH_PASSTHROUGH };
-enum auth_header { AUTH_HEADER_BEARER, AUTH_HEADER_API_KEY, AUTH_HEADER_X_API_KEY };
+enum auth_header {
+    AUTH_HEADER_AUTO,
+    AUTH_HEADER_BEARER,
+    AUTH_HEADER_API_KEY,
+    AUTH_HEADER_X_API_KEY
+};
 enum session_rule { SESSION_OPTIONAL, SESSION_REQUIRED, SESSION_BOUND };
 enum clamp_rule { CLAMP_RULE_ALWAYS, CLAMP_RULE_ABSENT, CLAMP_RULE_NEVER };
 enum cache_mode { CACHE_MODE_OFF, CACHE_MODE_EXACT, CACHE_MODE_NORMALIZED };
 enum cache_space { CACHE_SPACE_KEY, CACHE_SPACE_TEAM, CACHE_SPACE_GLOBAL };
 enum cache_absent { CACHE_ABSENT_BYPASS, CACHE_ABSENT_ALLOW };
 enum tri { TRI_AUTO, TRI_YES, TRI_NO };
-enum dialect { DIALECT_OPENAI };
+enum spoken { SPOKEN_AUTO, SPOKEN_OPENAI, SPOKEN_ANTHROPIC, SPOKEN_BOTH }; /* dialects */
 
 /* What a key may name itself (bits of config_key.may_set). */
 enum may_set { MAY_SET_SESSION = 1, MAY_SET_LABEL = 2, MAY_SET_TAGS = 4, MAY_SET_USER = 8 };
@@ -59,7 +64,7 @@ struct config_upstream {
     struct text name;     /* unique */
     struct text base_url; /* without a trailing slash */
     struct text api_key;  /* empty: none is sent (or the client's, in passthrough) */
-    enum dialect dialect;
+    enum spoken dialect;
     struct text provider; /* whose prices; "" : prices of any provider */
     enum auth_header auth_header;
     struct config_pairs headers, query;
@@ -114,7 +119,6 @@ struct config {
     size_t budget_count;
     enum clamp_rule clamp;
     int64_t min_output_tokens, default_max_output, wait_ms, max_waiting;
-    int64_t max_tool_calls;
     int64_t budget_status; /* 429, 402, 403 or 400 */
     bool hide_amounts;
     bool show_shared; /* an ordinary key sees the amounts of shared budgets */

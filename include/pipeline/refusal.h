@@ -1,6 +1,6 @@
 /*
- * Refusals: our own errors, in OpenAI's shape. One table holds status, type, code and the headers
- * that tell SDKs whether to try again.
+ * Refusals: our own errors, in OpenAI's shape, or in Anthropic's for its clients. One table holds
+ * status, type, code and the headers that tell SDKs whether to try again.
  */
 #ifndef PURSER_PIPELINE_REFUSAL_H
 #define PURSER_PIPELINE_REFUSAL_H
@@ -15,6 +15,7 @@ enum refusal {
     REFUSAL_UNBOUNDED,
     REFUSAL_ACCOUNTS_FULL,
     REFUSAL_MODEL_NOT_FOUND,
+    REFUSAL_DIALECT,
     REFUSAL_UNKNOWN_PATH,
     REFUSAL_METHOD,
     REFUSAL_INVALID_KEY,

@@ -81,7 +81,6 @@ struct request {
     const struct model *model; /* NULL: unpriced */
     struct text model_sent, model_booked;
     unsigned services; /* bits: the service tiers that it may be billed at */
-    int64_t searches;  /* of the web by the provider: at most so many under a budget; 0: none */
 
     /* reserve */
     struct ask ask;
@@ -109,6 +108,10 @@ void request_complete(struct request *request);
 
 /* The listener is done with it (sent, or the client is gone): freed once the pipeline is, too. */
 void request_close(struct request *request);
+
+/* The dialect that its client understands, told from the path, or else from the header
+ * `anthropic-version`. Once its head is there. */
+enum dialect request_dialect(const struct request *request);
 
 /* The first header of that name (ASCII case ignored); TEXT_NONE if there is none. */
 struct text request_header(const struct request *request, const char *name);

@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "base/text.h"
 #include "money/price.h"
+#include "wire/endpoint.h"
 
 enum credential { CREDENTIAL_BEARER, CREDENTIAL_API_KEY, CREDENTIAL_X_API_KEY };
 
@@ -17,8 +18,9 @@ struct upstream {
     struct text key;        /* empty: none of its own */
     struct text provider;   /* whose prices apply; empty: anybody's */
     struct text own_prices; /* the catalog provider of models configured for it alone */
-    enum credential credential;
-    struct text query;          /* "api-version=2024-10-21", encoded; empty: none */
+    unsigned dialects;      /* bits: those it speaks */
+    enum credential credential[DIALECT_COUNT]; /* how its key is sent */
+    struct text query;                         /* "api-version=2024-10-21", encoded; empty: none */
     const struct text *headers; /* "Name: value" lines added to each call, zero-terminated */
     size_t header_count;
     struct text ca, proxy;       /* zero-terminated; empty: the system's, none */
@@ -42,8 +44,7 @@ struct text upstream_url(const struct upstream *upstream, struct text path, stru
                          struct arena *arena);
 
 /* The "Authorization: Bearer ..." (or api-key, x-api-key) line for a key, zero-terminated. */
-struct text upstream_credential(const struct upstream *upstream, struct text key,
-                                struct arena *arena);
+struct text upstream_credential(enum credential credential, struct text key, struct arena *arena);
 
 /* Whether closing a stream to this host stops the provider's bill, as its public documents or a
  * public list of providers say: OpenRouter's table "Stream cancellation". Unknown hosts: no. */

@@ -1,5 +1,5 @@
 /*
- * Request bodies of the OpenAI-shaped endpoints: scanned once for the members that matter for
+ * Request bodies of the endpoints: scanned once for the members that matter for
  * cost, route and scopes; what must change is spliced into the client's own bytes.
  *
  * The byte bound. Every encoding in use is byte-level BPE: a token stands for at least one byte of
@@ -9,13 +9,24 @@
  *                    + 3                      the answer's priming
  *                    + 32 + 16 × functions + 8 × properties      if there are tools
  *                    + 64                     if there is a response_format
- *                    + bytes of what the provider encrypted, once more     (Responses)
  *
  * (each message's own 4 tokens are less than the 20 bytes its JSON costs; token-id arrays have at
  * least two bytes per token). `properties` are the members of all objects of that name within the
  * tools. Images, audio and files are not bounded by their bytes, nor is what the provider adds
  * from elsewhere (cached content, a chat template): with one of them input_bound is BODY_UNBOUNDED
  * and the model's max_input_tokens has to do.
+ *
+ * Messages. Claude's tokeniser is not public, but no token of it stands for less than a byte. The
+ * framing of a message is less than what its JSON costs. With tools a system prompt is added:
+ *
+ *     input tokens ≤ bytes of the body + 3
+ *                    + 1024 + 16 × tools + 8 × properties         if there are tools
+ *                    + 1280 × tools whose definition is Anthropic's own (bash, text editor,
+ *                      computer, memory)
+ *
+ * (Anthropic's "Tool use: pricing" names up to 804 tokens for the prompt, depending on the model,
+ * and up to 735 for a definition, beside 499 of a prompt of its own.) Images and documents are not
+ * bounded by their bytes. Thinking of earlier turns is: its signature holds the whole of it.
  */
 #ifndef PURSER_WIRE_BODY_H
 #define PURSER_WIRE_BODY_H
@@ -43,19 +54,14 @@ struct body {
     int64_t input_bound;  /* tokens: see above */
     int64_t extra_output; /* the bytes of `prediction` × choices: its rejected tokens are billed
                              as output */
+    int64_t least_output; /* with a smaller maximum the provider would refuse it; 0: any will do */
     bool audio;           /* audio in or out */
     struct text service_tier;    /* unescaped; TEXT_NONE if absent */
     struct text temperature_raw; /* a number as it stands; TEXT_NONE if absent or null */
     /* `store` or `background` true, a `previous_response_id`, a `conversation`: the answer is not
-     * all that the call leaves behind, or hangs on what was before. At Responses also where `store`
-     * is not false. */
+     * all that the call leaves behind, or hangs on what was before. */
     bool kept_by_provider;
     struct text previous_response; /* `previous_response_id`; TEXT_NONE if absent */
-    bool not_stored;               /* Responses: `store` is false */
-    /* Tools with which the provider searches the web while it answers: each search has a fee, and
-     * makes the model read its input once more. */
-    bool searches;
-    int64_t max_tool_calls; /* BODY_ABSENT if absent */
     /* `user`, `metadata.session_id`, `metadata.label`; TEXT_NONE if absent */
     struct text user, session, label;
     struct text prompt_cache_key;
@@ -69,7 +75,7 @@ struct body {
     struct text input_raw; /* embeddings: the value of `input` as it stands */
     /* For body_forward. */
     struct text model_raw, stream_options_raw, max_tokens_raw, max_completion_tokens_raw;
-    struct text max_output_tokens_raw, max_tool_calls_raw;
+    struct text thinking_raw; /* the number in thinking.budget_tokens; TEXT_NONE: none */
 };
 
 /* Why a body is refused: OpenAI's `code`, `param` and sentence. */
@@ -91,13 +97,13 @@ MUST_USE bool body_read(enum endpoint endpoint, struct text raw, struct arena *a
 
 /* What must change on the way to the upstream. */
 struct body_changes {
-    struct text model;      /* the name to send; TEXT_NONE: as it is */
-    int64_t max_output;     /* every maximum field is lowered to this; BODY_ABSENT: as it is */
-    struct text max_field;  /* the field to add when the client named none; if it is max_tokens, a
-                               max_completion_tokens that stands alone is renamed to it */
-    int64_t max_tool_calls; /* to be added where the client named none; 0: as it is */
-    bool include_usage;     /* ask for the usage chunk (a stream whose client did not) */
-    struct text input;      /* raw JSON in place of the value of `input`; TEXT_NONE: as it is */
+    struct text model;     /* the name to send; TEXT_NONE: as it is */
+    int64_t max_output;    /* every maximum field is lowered to this, and thinking.budget_tokens
+                              below it; BODY_ABSENT: as it is */
+    struct text max_field; /* the field to add when the client named none; if it is max_tokens, a
+                              max_completion_tokens that stands alone is renamed to it */
+    bool include_usage;    /* ask for the usage chunk (a stream whose client did not) */
+    struct text input;     /* raw JSON in place of the value of `input`; TEXT_NONE: as it is */
 };
 
 #define BODY_MAX_PIECES 20

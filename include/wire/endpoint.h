@@ -10,18 +10,26 @@ enum endpoint {
     ENDPOINT_CHAT,
     ENDPOINT_COMPLETIONS,
     ENDPOINT_EMBEDDINGS,
-    ENDPOINT_RESPONSES,
+    ENDPOINT_MESSAGES,        /* Anthropic's */
+    ENDPOINT_MESSAGES_TOKENS, /* counts what a request to it would have as input */
     ENDPOINT_COUNT
 };
 
+/* Whose API it is: in what shape requests, answers and errors are. */
+enum dialect { DIALECT_OPENAI, DIALECT_ANTHROPIC, DIALECT_COUNT };
+
+#define DIALECT_BIT(dialect) (1u << (dialect))
+
 struct endpoint_facts {
-    const char *name;      /* in the books: "chat.completions" */
-    struct text path;      /* at the upstream, behind its base URL: "/chat/completions" */
-    struct text max_field; /* its maximum of output; TEXT_NONE: as the upstream is configured */
-    bool output_free;      /* its answers have no output tokens */
+    const char *name; /* in the books: "chat.completions" */
+    struct text path; /* at the upstream, behind its base URL: "/chat/completions" */
+    enum dialect dialect;
+    bool output_free; /* its answers have no output tokens */
+    bool free; /* nothing is billed for it: it is a request, and costs no USD and no tokens */
     bool usage_asked; /* its streams tell usage only if stream_options.include_usage asks for it */
     bool stored;      /* its answers stay at the provider, by their ids: they belong to the key that
                          asked (pipeline/objects.h), which alone may name them later */
+    bool ends_told;   /* its streams have a last event that says so: without it they were cut */
     bool kept;        /* its answers may be cached and shared (wire/reshape.h knows their shapes) */
 };
 

@@ -19,8 +19,7 @@
 
 #include "base/text.h"
 
-/* Bytes of one event. The last one of a Responses stream repeats all that was asked and said. */
-#define SSE_MAX_EVENT (16 * 1024 * 1024)
+#define SSE_MAX_EVENT (4 * 1024 * 1024) /* bytes of one event */
 
 struct sse {
     struct buffer kept;   /* an unfinished event, and what follows it */

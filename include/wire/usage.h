@@ -58,9 +58,12 @@ enum usage_result {
 /* Reads the value of a `usage` member. `usage` is set on USAGE_FOUND only. */
 enum usage_result usage_read(struct json_value value, struct usage *usage);
 
-/* Adds the searches of the web among the items of a Responses answer's `output`: its usage does
- * not tell them. Opening a page that was found is none (OpenAI's guide "Web search"). */
-void usage_count_searches(struct usage *usage, struct json_value output);
+/* The same of one that may leave out the input (it was told before): that is 0 then. */
+enum usage_result usage_read_later(struct json_value value, struct usage *usage);
+
+/* Adds what is told later of the same call, in counts that only grow: of each part of the input the
+ * larger one counts, of the output the larger one with its parts. */
+void usage_merge(struct usage *usage, const struct usage *later);
 
 /* ---- whole answers ---- */
 
@@ -70,15 +73,14 @@ struct answer_report {
     struct usage usage;       /* on USAGE_FOUND */
     struct text service_tier; /* the inside of the string, at the top level or in the usage,
                                  pointing into the answer; TEXT_NONE if there is none */
-    struct text id;           /* the inside of the top-level string, as service_tier */
     bool is_error;            /* a top-level `error` that is not null */
 };
 
 void answer_read(struct text whole, struct answer_report *answer);
 
 /* The same for an answer of any length that passes by in pieces: finds the top-level `usage`,
- * `model`, `id` and `service_tier` in constant memory. Of members standing twice the first counts.
- * Values over 64 KiB are cut (such a usage is invalid). What is not a JSON object holds nothing.
+ * `model` and `service_tier` in constant memory. Of members standing twice the first counts. Values
+ * over 64 KiB are cut (such a usage is invalid). What is not a JSON object holds nothing.
  * Zero-initialised is ready. */
 #define ANSWER_MOST_KEPT (64 * 1024)
 
@@ -86,7 +88,6 @@ struct answer_scan {
     struct buffer usage_raw; /* the member's value as it stands; empty if absent */
     struct buffer model_raw; /* with its quotes */
     struct buffer tier_raw;  /* the same */
-    struct buffer id_raw;    /* the same */
     struct buffer name;      /* the top-level member being read, escapes not resolved */
     int depth;               /* open containers within the member's value */
     int state;
@@ -103,12 +104,12 @@ void answer_scan_close(struct answer_scan *scan);
 /* ---- stream chunks ---- */
 
 struct chunk {
-    bool done;                /* the stream has come to its end: [DONE], response.completed */
-    bool error;               /* carries a top-level `error`; says that it failed */
+    bool done;                /* the data is [DONE] */
+    bool error;               /* carries a top-level `error` */
     bool visible;             /* brings text, a refusal, or a tool call a person could see */
-    struct text id;           /* Responses: of the response, as in an answer */
     struct text service_tier; /* as in an answer; only looked for in chunks that are parsed */
     bool choices_empty;       /* has `choices: []`; always told in a chunk with usage or error */
+    bool usage_later;         /* its usage goes on with an earlier one (usage_merge) to the end */
     enum usage_result usage_result;
     struct usage usage;
 };
@@ -116,13 +117,9 @@ struct chunk {
 /* Reads the data of one event of the endpoint's streams. `look_for_visible` false skips that search
  * (it needs a full parse of every chunk; once text was seen nobody asks any more). Reasoning is not
  * visible. Without a top-level usage Groq's `x_groq.usage` is taken. Data that is not JSON gives an
- * empty chunk: it is relayed as it is. */
+ * empty chunk: it is relayed as it is. Of Messages an event is a chunk: message_start has the first
+ * usage, message_delta a later one, message_stop is the end. */
 void chunk_read(enum endpoint endpoint, struct text data, bool look_for_visible,
                 struct chunk *chunk);
-
-/* ---- for the dialects: src/wire/chunk_<dialect>.c ---- */
-
-/* Fills an empty chunk from an event's JSON. */
-void chunk_read_responses(struct json_value event, bool look_for_visible, struct chunk *chunk);
 
 #endif

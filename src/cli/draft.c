@@ -192,14 +192,37 @@ static struct text max_field(const struct config_upstream *from)
     return newer ? TEXT("max_completion_tokens") : TEXT("max_tokens");
 }
 
-static void make_upstream(struct arena *arena, struct upstream *upstream,
-                          const struct config_upstream *from)
+/* Anthropic has both APIs at one address. */
+static unsigned dialects_of(const struct config_upstream *from)
 {
+    static const unsigned spoken[] = {
+        [SPOKEN_AUTO] = DIALECT_BIT(DIALECT_OPENAI),
+        [SPOKEN_OPENAI] = DIALECT_BIT(DIALECT_OPENAI),
+        [SPOKEN_ANTHROPIC] = DIALECT_BIT(DIALECT_ANTHROPIC),
+        [SPOKEN_BOTH] = DIALECT_BIT(DIALECT_OPENAI) | DIALECT_BIT(DIALECT_ANTHROPIC),
+    };
+    bool both = from->dialect == SPOKEN_AUTO && text_equal(from->provider, TEXT("anthropic"));
+    return spoken[both ? SPOKEN_BOTH : from->dialect];
+}
+
+static enum credential credential_of(const struct config_upstream *from, enum dialect dialect)
+{
+    static const enum credential of_dialects[] = {
+        [DIALECT_OPENAI] = CREDENTIAL_BEARER,
+        [DIALECT_ANTHROPIC] = CREDENTIAL_X_API_KEY,
+    };
     static const enum credential credentials[] = {
         [AUTH_HEADER_BEARER] = CREDENTIAL_BEARER,
         [AUTH_HEADER_API_KEY] = CREDENTIAL_API_KEY,
         [AUTH_HEADER_X_API_KEY] = CREDENTIAL_X_API_KEY,
     };
+    return from->auth_header == AUTH_HEADER_AUTO ? of_dialects[dialect]
+                                                 : credentials[from->auth_header];
+}
+
+static void make_upstream(struct arena *arena, struct upstream *upstream,
+                          const struct config_upstream *from)
+{
     struct text *alias_from = arena_new(arena, from->aliases.count * sizeof *alias_from);
     struct text *alias_to = arena_new(arena, from->aliases.count * sizeof *alias_to);
     for (size_t i = 0; i < from->aliases.count; i++) {
@@ -212,7 +235,9 @@ static void make_upstream(struct arena *arena, struct upstream *upstream,
         .key = from->api_key,
         .provider = from->provider,
         .own_prices = arena_printf(arena, "upstream:%.*s", TEXT_ARG(from->name)),
-        .credential = credentials[from->auth_header],
+        .dialects = dialects_of(from),
+        .credential = {[DIALECT_OPENAI] = credential_of(from, DIALECT_OPENAI),
+                       [DIALECT_ANTHROPIC] = credential_of(from, DIALECT_ANTHROPIC)},
         .query = make_query(arena, &from->query),
         .headers = make_headers(arena, &from->headers),
         .header_count = from->headers.count,
@@ -263,6 +288,7 @@ static struct text digest_routes(struct terms *terms, const struct config *confi
         const struct text parts[] = {upstream->name, upstream->base_url, upstream->query};
         for (size_t k = 0; k < sizeof parts / sizeof *parts; k++)
             buffer_printf(&all, "%zu:%.*s,", parts[k].size, TEXT_ARG(parts[k]));
+        buffer_printf(&all, "d%u\n", upstream->dialects);
         for (size_t k = 0; k < upstream->header_count; k++)
             buffer_printf(&all, "h%.*s\n", TEXT_ARG(upstream->headers[k]));
         for (size_t k = 0; k < upstream->pattern_count; k++)
@@ -304,7 +330,6 @@ struct terms *draft_terms(const struct config *config, struct catalog *catalog)
     terms->request_ms = config->request_seconds * 1000;
     terms->drain_ms = config->drain_seconds * 1000;
     terms->wait_ms = config->wait_ms;
-    terms->max_tool_calls = config->max_tool_calls;
     terms->budget_status = (int)config->budget_status;
     terms->hide_amounts = config->hide_amounts;
     terms->show_shared = config->show_shared;

@@ -112,7 +112,7 @@ static void check_upstream_key(struct reader *reader, size_t at, const struct ad
         reader_report(reader, FINDING_WARNING, line,
                       "upstreams[%zu]: calls go out without a key: write api_key: \"${NAME}\"", at);
     if (has_key && text_equal(upstream->provider, TEXT("azure")) &&
-        upstream->auth_header == AUTH_HEADER_BEARER)
+        (upstream->auth_header == AUTH_HEADER_AUTO || upstream->auth_header == AUTH_HEADER_BEARER))
         reader_report(reader, FINDING_WARNING, line,
                       "upstreams[%zu]: Azure takes its keys in another header: write auth_header: "
                       "api-key",

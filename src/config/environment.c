@@ -12,19 +12,23 @@ static bool is_set(config_env *env, const char *name)
 
 static void put_upstream(struct buffer *out, config_env *env, struct findings *findings)
 {
-    if (is_set(env, "OPENAI_API_KEY")) {
-        buffer_put(out, TEXT("upstreams:\n"
-                             "  - name: openai\n"
+    bool openai = is_set(env, "OPENAI_API_KEY");
+    bool anthropic = is_set(env, "ANTHROPIC_API_KEY");
+    if (openai || anthropic)
+        buffer_put(out, TEXT("upstreams:\n"));
+    else
+        findings_add(findings, FINDING_ERROR, 0,
+                     "there is no upstream: set OPENAI_API_KEY or ANTHROPIC_API_KEY, or write a "
+                     "configuration file and name it with --config FILE");
+    if (anthropic) /* first: the other one serves all names */
+        buffer_put(out, TEXT("  - name: anthropic\n"
+                             "    base_url: https://api.anthropic.com/v1\n"
+                             "    api_key: ${ANTHROPIC_API_KEY}\n"
+                             "    models: [claude*]\n"));
+    if (openai)
+        buffer_put(out, TEXT("  - name: openai\n"
                              "    base_url: https://api.openai.com/v1\n"
                              "    api_key: ${OPENAI_API_KEY}\n"));
-        return;
-    }
-    findings_add(findings, FINDING_ERROR, 0, "%s",
-                 is_set(env, "ANTHROPIC_API_KEY")
-                     ? "ANTHROPIC_API_KEY alone is not supported yet: set OPENAI_API_KEY, or "
-                       "write a configuration file"
-                     : "there is no upstream: set OPENAI_API_KEY, or write a configuration file "
-                       "and name it with --config FILE");
 }
 
 static void put_budget(struct buffer *out, config_env *env, struct findings *findings)

@@ -27,8 +27,13 @@ static const struct option_choice MAY_SET[] = {{"session", MAY_SET_SESSION},
                                                {0}};
 static const struct option_choice SESSION_RULES[] = {
     {"optional", SESSION_OPTIONAL}, {"required", SESSION_REQUIRED}, {"bound", SESSION_BOUND}, {0}};
-static const struct option_choice DIALECTS[] = {{"openai", DIALECT_OPENAI}, {0}};
-static const struct option_choice AUTH_HEADERS[] = {{"bearer", AUTH_HEADER_BEARER},
+static const struct option_choice DIALECTS[] = {{"auto", SPOKEN_AUTO},
+                                                {"openai", SPOKEN_OPENAI},
+                                                {"anthropic", SPOKEN_ANTHROPIC},
+                                                {"both", SPOKEN_BOTH},
+                                                {0}};
+static const struct option_choice AUTH_HEADERS[] = {{"auto", AUTH_HEADER_AUTO},
+                                                    {"bearer", AUTH_HEADER_BEARER},
                                                     {"api-key", AUTH_HEADER_API_KEY},
                                                     {"x-api-key", AUTH_HEADER_X_API_KEY},
                                                     {0}};
@@ -153,12 +158,15 @@ static const struct option UPSTREAM_OPTIONS[] = {
     {"api_key", &kind_text, UPSTREAM(api_key), .most = 4096, .fallback = "\"\"",
      .example = "${OPENAI_API_KEY}", .flags = OPTION_SECRET,
      .help = "sent instead of the caller's; empty: none"},
-    {"dialect", &kind_choice, UPSTREAM(dialect), .choices = DIALECTS, .fallback = "openai",
-     .help = "the API it speaks"},
+    {"dialect", &kind_choice, UPSTREAM(dialect), .choices = DIALECTS, .fallback = "auto",
+     .help = "the API it speaks; auto: openai, and for the provider anthropic both"},
     {"provider", &kind_id, UPSTREAM(provider), .most = 64, .fallback = "\"\"",
      .help = "whose prices apply; empty: by the host of base_url"},
     {"auth_header", &kind_choice, UPSTREAM(auth_header), .choices = AUTH_HEADERS,
-     .fallback = "bearer", .help = "where the api_key goes; Azure: api-key"},
+     .fallback = "auto",
+     .help =
+         "where the api_key goes; auto: bearer, and x-api-key where anthropic is spoken; Azure: "
+         "api-key"},
     {"headers", &kind_headers, UPSTREAM(headers), .most = 32, .fallback = "{}",
      .flags = OPTION_SECRET, .help = "added to each call"},
     {"query", &kind_pairs, UPSTREAM(query), .most = 32, .fallback = "{}", .flags = OPTION_SECRET,
@@ -267,8 +275,6 @@ static const struct option ADMISSION_OPTIONS[] = {
      .help = "for other requests to give back what they hold"},
     {"max_waiting", &kind_whole, ROOT(max_waiting), .fallback = "1000", .least = 0, .most = 1000000,
      .help = "requests that wait at a time"},
-    {"max_tool_calls", &kind_whole, ROOT(max_tool_calls), .fallback = "4", .least = 1, .most = 1000,
-     .help = "web searches by the provider, under a budget, where a request names no maximum"},
     {0},
 };
 static const char *const ADMISSION_LATER[] = {"slice_tokens", "early_stop", NULL};

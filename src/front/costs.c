@@ -27,7 +27,7 @@ enum member {
 };
 
 /* What a path understands beside the filters, and how to say so. */
-struct dialect {
+struct question {
     unsigned members; /* bits */
     const char *list;
 };
@@ -36,17 +36,17 @@ struct dialect {
     (1u << MEMBER_FROM | 1u << MEMBER_TO | 1u << MEMBER_LIMIT | 1u << MEMBER_CURSOR)
 #define FILTER_NAMES "model, upstream, service, key, user, team, session, tag, endpoint"
 
-static const struct dialect of_sums = {
+static const struct question of_sums = {
     PAGE_MEMBERS | 1u << MEMBER_GROUP_BY | 1u << MEMBER_FORMAT,
     "there is no such parameter; there are from, to, group_by, format, limit, cursor, and the "
     "filters " FILTER_NAMES,
 };
-static const struct dialect of_recent = {
+static const struct question of_recent = {
     PAGE_MEMBERS | 1u << MEMBER_STATUS | 1u << MEMBER_ERROR,
     "there is no such parameter; there are from, to, limit, cursor, and the filters status, "
     "error, " FILTER_NAMES,
 };
-static const struct dialect of_one = {0, "GET /costs/{request_id} takes no parameters"};
+static const struct question of_one = {0, "GET /costs/{request_id} takes no parameters"};
 
 struct members {
     struct text value[MEMBER_COUNT]; /* decoded; TEXT_NONE: absent */
@@ -73,26 +73,26 @@ static struct text member_name(int member)
     return books_group_name((enum books_group)(member - MEMBER_FILTERS + GROUP_FIRST_FILTER));
 }
 
-static int member_find(const struct dialect *dialect, struct text name)
+static int member_find(const struct question *question, struct text name)
 {
     for (int i = 0; i < MEMBER_COUNT; i++) {
         bool understood =
-            i < MEMBER_FILTERS ? (dialect->members & 1u << i) != 0 : dialect->members != 0;
+            i < MEMBER_FILTERS ? (question->members & 1u << i) != 0 : question->members != 0;
         if (understood && text_equal(member_name(i), name))
             return i;
     }
     return MEMBER_COUNT;
 }
 
-static bool read_member(struct request *request, const struct dialect *dialect, struct text raw,
+static bool read_member(struct request *request, const struct question *question, struct text raw,
                         struct members *members)
 {
     struct text name = text_split(&raw, '=');
     struct text plain;
     const char *param = arena_copy(&request->arena, text_slice(name, 0, 100)).at;
-    int member = member_find(dialect, name);
+    int member = member_find(question, name);
     if (member == MEMBER_COUNT)
-        return bad_query(request, param, dialect->list);
+        return bad_query(request, param, question->list);
     if (members->value[member].at != NULL)
         return bad_query(request, param, "stands twice");
     if (raw.at == NULL)
@@ -103,13 +103,13 @@ static bool read_member(struct request *request, const struct dialect *dialect, 
     return true;
 }
 
-static bool read_members(struct request *request, const struct dialect *dialect,
+static bool read_members(struct request *request, const struct question *question,
                          struct members *members)
 {
     struct text rest = request->query;
     while (rest.size > 0) {
         struct text raw = text_split(&rest, '&');
-        if (raw.size > 0 && !read_member(request, dialect, raw, members))
+        if (raw.size > 0 && !read_member(request, question, raw, members))
             return false;
     }
     return true;

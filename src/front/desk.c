@@ -22,7 +22,8 @@ static const struct route routes[] = {
     {"POST", "/chat/completions", ACCESS_MODEL, ENDPOINT_CHAT, NULL},
     {"POST", "/completions", ACCESS_MODEL, ENDPOINT_COMPLETIONS, NULL},
     {"POST", "/embeddings", ACCESS_MODEL, ENDPOINT_EMBEDDINGS, NULL},
-    {"POST", "/responses", ACCESS_MODEL, ENDPOINT_RESPONSES, NULL},
+    {"POST", "/messages", ACCESS_MODEL, ENDPOINT_MESSAGES, NULL},
+    {"POST", "/messages/count_tokens", ACCESS_MODEL, ENDPOINT_MESSAGES_TOKENS, NULL},
     {"GET", "/models", ACCESS_CALLER, 0, endpoint_models},
     {"GET", "/models/*", ACCESS_CALLER, 0, endpoint_models},
     {"GET", "/budget", ACCESS_CALLER, 0, endpoint_budget},
@@ -128,14 +129,15 @@ static void refuse_method(struct request *request, struct text path, struct text
 
 static void refuse_path(struct request *request, struct text path)
 {
-    refuse(
-        request, REFUSAL_UNKNOWN_PATH, NULL,
-        "purser does not serve '%.*s'. It serves POST /v1/chat/completions, /v1/completions, "
-        "/v1/embeddings, /v1/responses, /costs, and GET /v1/models, /budget, /costs, "
-        "/costs/{request_id}, "
-        "/requests, /healthz, /readyz; to the operator POST /admin/reload, GET and DELETE "
-        "/admin/cache; all also under /s/<session>/. Check the base URL: it usually ends in /v1.",
-        TEXT_ARG(text_slice(path, 0, 200)));
+    const char *hint = text_ends(path, TEXT("/responses"))
+                           ? "The Responses API is not served: use /v1/chat/completions."
+                           : "Check the base URL: it usually ends in /v1.";
+    refuse(request, REFUSAL_UNKNOWN_PATH, NULL,
+           "purser does not serve '%.*s'. It serves POST /v1/chat/completions, /v1/completions, "
+           "/v1/embeddings, /v1/messages, /v1/messages/count_tokens, /costs, and GET /v1/models, "
+           "/budget, /costs, /costs/{request_id}, /requests, /healthz, /readyz; to the operator "
+           "POST /admin/reload, GET and DELETE /admin/cache; all also under /s/<session>/. %s",
+           TEXT_ARG(text_slice(path, 0, 200)), hint);
 }
 
 void desk_take(struct request *request)

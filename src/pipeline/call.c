@@ -88,18 +88,39 @@ static bool named_in_connection(const struct request *request, struct text name)
     return false;
 }
 
+static enum credential credential_of(const struct request *request, bool passthrough)
+{
+    enum dialect dialect = endpoint_facts(request->endpoint)->dialect;
+    bool bearer = text_starts_nocase(request_header(request, "Authorization"), TEXT("Bearer "));
+    /* Anthropic takes keys in the one header and the tokens of a login in the other. */
+    if (passthrough && dialect == DIALECT_ANTHROPIC)
+        return bearer ? CREDENTIAL_BEARER : CREDENTIAL_X_API_KEY;
+    return request->upstream->credential[dialect];
+}
+
+/* Without it Anthropic refuses a request. */
+static bool lacks_version(const struct request *request)
+{
+    return endpoint_facts(request->endpoint)->dialect == DIALECT_ANTHROPIC &&
+           request_header(request, "anthropic-version").size == 0 &&
+           !is_the_operators(request->upstream, TEXT("anthropic-version"));
+}
+
 static void dress(struct call *call, const struct request *request)
 {
     const struct upstream *upstream = request->upstream;
     bool passthrough = request->terms->admission.mode == ADMISSION_PASSTHROUGH;
-    size_t most = request->header_count + upstream->header_count + 4;
+    size_t most = request->header_count + upstream->header_count + 5;
     struct text *lines = arena_new(&call->arena, most * sizeof *lines);
     size_t count = 0;
     /* Plain answers: they are metered, and often changed. */
     lines[count++] = TEXT("Accept-Encoding: identity");
     struct text key = passthrough ? request->credential : upstream->key;
     if (key.size > 0)
-        lines[count++] = upstream_credential(upstream, key, &call->arena);
+        lines[count++] =
+            upstream_credential(credential_of(request, passthrough), key, &call->arena);
+    if (lacks_version(request))
+        lines[count++] = TEXT("anthropic-version: 2023-06-01");
     if (request_header(request, "X-Client-Request-Id").size == 0)
         lines[count++] =
             arena_join(&call->arena,
@@ -128,23 +149,16 @@ static bool must_send_max(const struct request *request)
     return request->held.send_max || (thinks && !named && request->held.max_output != INT64_MAX);
 }
 
-/* Who has no budget may search as often as the model likes. */
-static int64_t max_tool_calls(const struct request *request)
-{
-    bool named = request->body.max_tool_calls != BODY_ABSENT;
-    return request->held.hold == 0 || named ? 0 : request->searches;
-}
-
 static void shape_body(struct call *call, struct request *request)
 {
     const struct endpoint_facts *facts = endpoint_facts(request->endpoint);
     const struct upstream *upstream = request->upstream;
     const struct body *body = &request->body;
+    bool chat = body->endpoint == ENDPOINT_CHAT;
     const struct body_changes changes = {
         .model = text_equal(request->model_sent, body->model) ? TEXT_NONE : request->model_sent,
         .max_output = must_send_max(request) ? request->held.max_output : BODY_ABSENT,
-        .max_field = facts->max_field.size > 0 ? facts->max_field : upstream->max_tokens_field,
-        .max_tool_calls = max_tool_calls(request),
+        .max_field = chat ? upstream->max_tokens_field : TEXT("max_tokens"),
         .include_usage =
             body->stream && !body->usage_asked && upstream->stream_usage && facts->usage_asked,
         .input = parts_missing(request),
@@ -199,10 +213,9 @@ void call_open(struct request *request)
     call->began_us = request->began_us;
     call->upstream = request->upstream;
     call->model = request->model;
-    call->usage_asked = request->body.usage_asked;
+    call->usage_asked =
+        request->body.usage_asked || !endpoint_facts(request->endpoint)->usage_asked;
     call->endpoint = request->endpoint;
-    call->searches = request->searches;
-    call->stored = endpoint_facts(request->endpoint)->stored && !request->body.not_stored;
     call->choices =
         request->endpoint == ENDPOINT_EMBEDDINGS ? request->body.prompts : request->body.choices;
     call->flight = request->recall.flight; /* it is the call's to end from now on */

@@ -7,7 +7,6 @@
  */
 #include "base/json.h"
 #include "base/log.h"
-#include "pipeline/objects.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/refusal.h"
 
@@ -45,6 +44,7 @@ static bool header_passes(struct text name)
         "set-cookie",
         "openai-organization",
         "openai-project",
+        "anthropic-organization-id",
         "alt-svc",
         "strict-transport-security",
     };
@@ -130,22 +130,14 @@ static void take_head(struct call *call)
 
 /* ---- events ---- */
 
-/* At the top level, or in the whole response that ends a Responses stream. */
-static bool find_usage(struct json_value data, struct json_value *usage)
-{
-    struct json_value response;
-    if (json_member(data, TEXT("response"), &response))
-        data = response;
-    return json_member(data, TEXT("usage"), usage) && usage->kind == JSON_OBJECT;
-}
-
-/* The exact cost goes into the usage that ends a stream: `usage.cost`. */
+/* The exact cost goes into the usage chunk that the client asked for: `usage.cost`. */
 bool forward_put_with_cost(struct reply *reply, const struct sse_event *event, struct money cost)
 {
     struct json_value data, usage;
     bool one_line = event->data.at >= event->raw.at &&
                     event->data.at + event->data.size <= event->raw.at + event->raw.size;
-    if (!one_line || json_parse(event->data, &data, NULL) != JSON_OK || !find_usage(data, &usage))
+    if (!one_line || json_parse(event->data, &data, NULL) != JSON_OK ||
+        !json_member(data, TEXT("usage"), &usage) || usage.kind != JSON_OBJECT)
         return false;
     struct json_value its_own;
     if (json_member(usage, TEXT("cost"), &its_own))
@@ -176,14 +168,26 @@ static void take_service(struct call *call, struct text name)
         call->entry.service_tier = arena_copy(&call->arena, text_slice(name, 0, CALL_SERVICE_MOST));
 }
 
-/* What was made belongs to who asked, as soon as its id is known. */
-static void take_id(struct call *call, struct text id)
+/* What begins without its input has none to go on with. */
+static void merge_usage(struct call *call, const struct chunk *chunk)
 {
-    if (!call->stored || id.size == 0)
-        return;
-    call->stored = false;
-    objects_claim(call->worker, &(struct object){OBJECT_RESPONSE, call->upstream->name, id},
-                  call->entry.key);
+    if (chunk->usage_result != USAGE_FOUND || call->usage_result != USAGE_FOUND)
+        call->usage_result = USAGE_INVALID;
+    else
+        usage_merge(&call->usage, &chunk->usage);
+}
+
+/* True if it is the last one, for all that has come. */
+static bool take_usage(struct call *call, const struct chunk *chunk)
+{
+    if (chunk->usage_later) {
+        merge_usage(call, chunk);
+    } else {
+        call->usage_result = chunk->usage_result;
+        call->usage = chunk->usage;
+    }
+    call->usage_final = chunk->choices_empty || chunk->usage_later;
+    return call->usage_final && call->usage_result == USAGE_FOUND;
 }
 
 static void take_event(struct call *call, const struct sse_event *event)
@@ -191,24 +195,17 @@ static void take_event(struct call *call, const struct sse_event *event)
     struct chunk chunk;
     chunk_read(call->endpoint, event->data, !call->visible, &chunk);
     take_service(call, chunk.service_tier);
-    take_id(call, chunk.id);
     call->visible = call->visible || chunk.visible;
     call->done = call->done || chunk.done;
-    bool usage_chunk = false; /* that only comes to who asked */
-    bool last_usage = false;
-    if (chunk.usage_result != USAGE_ABSENT) {
-        call->usage_result = chunk.usage_result;
-        call->usage = chunk.usage;
-        call->usage_final = chunk.choices_empty;
-        usage_chunk = chunk.choices_empty && chunk.usage_result == USAGE_FOUND;
-        last_usage = usage_chunk || (chunk.done && chunk.usage_result == USAGE_FOUND);
-    } else if (event->data.size > 0 && !chunk.done) {
+    bool usage_chunk = false;
+    if (chunk.usage_result != USAGE_ABSENT)
+        usage_chunk = take_usage(call, &chunk);
+    else if (event->data.size > 0 && !chunk.done)
         call->usage_final = false; /* it was a running count: output follows it */
-    }
     share_put(call, event->raw, usage_chunk);
     if (call->request == NULL || (usage_chunk && !call->usage_asked))
         return;
-    if (!last_usage || !put_with_cost(call, event))
+    if (!usage_chunk || !put_with_cost(call, event))
         reply_put(&call->request->reply, event->raw);
 }
 
@@ -293,6 +290,8 @@ bool forward_is_whole(const struct call *call)
         return true;
     if (call->cancelled || call->transfer == NULL ||
         transfer_ended(call->transfer) != TRANSFER_COMPLETE)
+        return false;
+    if (call->mode == CALL_EVENTS && endpoint_facts(call->endpoint)->ends_told)
         return false;
     return call->mode != CALL_EVENTS || !transfer_until_close(call->transfer);
 }
@@ -455,12 +454,8 @@ static void judge_usage(struct call *call)
         answer_scan_read(&call->scan, &answer);
     call->usage_result = answer.usage_result;
     call->usage = answer.usage;
-    if (call->mode == CALL_RELAY && call->usage.searches < call->searches)
-        call->usage.searches = call->searches; /* nobody counted what passed */
     call->is_error = answer.is_error;
     take_service(call, answer.service_tier);
-    if (answer.id.size > 0 && transfer_status(call->transfer) < 300)
-        take_id(call, answer.id);
     call->usage_final = forward_is_whole(call);
 }
 

@@ -24,6 +24,7 @@ static const struct refusal_row table[REFUSAL_COUNT] = {
     [REFUSAL_UNBOUNDED] = {400, "invalid_request_error", "unbounded_tool", RETRY_NO},
     [REFUSAL_ACCOUNTS_FULL] = {503, "server_error", "budget_accounts_full", RETRY_NO},
     [REFUSAL_MODEL_NOT_FOUND] = {404, "invalid_request_error", "model_not_found", RETRY_NO},
+    [REFUSAL_DIALECT] = {404, "invalid_request_error", "wrong_dialect", RETRY_NO},
     [REFUSAL_UNKNOWN_PATH] = {404, "invalid_request_error", "unknown_path", RETRY_NO},
     [REFUSAL_METHOD] = {405, "invalid_request_error", "method_not_allowed", RETRY_NO},
     [REFUSAL_INVALID_KEY] = {401, "authentication_error", "invalid_api_key", RETRY_NO},
@@ -64,25 +65,51 @@ static void put_retry_headers(struct reply *reply, enum retry retry)
         reply_header(reply, "Retry-After", after[retry]);
 }
 
+/* The types of Anthropic's errors hang on the status alone ("Errors" in its documentation). */
+static const char *anthropic_type(int status)
+{
+    static const struct {
+        int status;
+        const char *type;
+    } types[] = {
+        {400, "invalid_request_error"}, {401, "authentication_error"},
+        {402, "billing_error"},         {403, "permission_error"},
+        {404, "not_found_error"},       {405, "invalid_request_error"},
+        {413, "request_too_large"},     {429, "rate_limit_error"},
+        {503, "overloaded_error"},      {504, "timeout_error"},
+    };
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        if (types[i].status == status)
+            return types[i].type;
+    }
+    return "api_error";
+}
+
 /* `extra` is further members of the error object, each with a comma before it. */
 static void decide(struct request *request, const struct refusal_row *row, const char *param,
                    const char *message, struct text extra)
 {
+    bool anthropic = request_dialect(request) == DIALECT_ANTHROPIC;
     struct buffer body = {0};
-    buffer_put(&body, TEXT("{\"error\":{"));
+    buffer_put(&body, anthropic ? TEXT("{\"type\":\"error\",\"error\":{") : TEXT("{\"error\":{"));
     json_put_text_member(&body, TEXT("message"), text_of(message));
-    json_put_text_member(&body, TEXT("type"), text_of(row->type));
+    json_put_text_member(&body, TEXT("type"),
+                         text_of(anthropic ? anthropic_type(row->status) : row->type));
     if (param == NULL)
         json_put_raw_member(&body, TEXT("param"), TEXT("null"));
     else
         json_put_text_member(&body, TEXT("param"), text_of(param));
     json_put_text_member(&body, TEXT("code"), text_of(row->code));
     buffer_put(&body, extra);
-    buffer_put(&body, TEXT("}}\n"));
+    buffer_put_byte(&body, '}');
+    if (anthropic)
+        json_put_text_member(&body, TEXT("request_id"), text_of(request->name));
+    buffer_put(&body, TEXT("}\n"));
     struct reply *reply = &request->reply;
     reply_header(reply, "Content-Type", "application/json");
     reply_header_text(reply, &request->arena, "x-purser-error", text_of(row->code));
-    reply_header(reply, "x-request-id", request->name); /* where SDKs look for one */
+    /* where SDKs look for one */
+    reply_header(reply, anthropic ? "request-id" : "x-request-id", request->name);
     put_retry_headers(reply, row->retry);
     request->outcome.error = arena_copy(&request->arena, text_of(row->code)).at;
     reply_whole_take(reply, row->status, &body);

@@ -71,3 +71,25 @@ struct text request_header(const struct request *request, const char *name)
     }
     return TEXT_NONE;
 }
+
+/* Without /s/<session> and /v1, which may stand before it. */
+static struct text short_path(const struct request *request)
+{
+    struct text rest = request->target;
+    struct text path = text_split(&rest, '?');
+    if (text_starts(path, TEXT("/s/"))) {
+        size_t end = text_find(path, TEXT("/"), 3);
+        path = end == SIZE_MAX ? path : text_from(path, end);
+    }
+    return text_starts(path, TEXT("/v1/")) ? text_from(path, 3) : path;
+}
+
+enum dialect request_dialect(const struct request *request)
+{
+    const struct text messages = TEXT("/messages");
+    struct text path = short_path(request);
+    bool theirs = text_starts(path, messages) &&
+                  (path.size == messages.size || path.at[messages.size] == '/');
+    return theirs || request_header(request, "anthropic-version").at != NULL ? DIALECT_ANTHROPIC
+                                                                             : DIALECT_OPENAI;
+}

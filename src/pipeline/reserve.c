@@ -5,8 +5,6 @@
 #include "pipeline/pipeline.h"
 #include "pipeline/refusal.h"
 
-#define INPUT_MOST 1000000000000000 /* tokens; what money/price.h counts at the most */
-
 /* Bytes bound tokens (wire/body.h); what the model can take bounds both. */
 static int64_t input_bound(const struct request *request)
 {
@@ -16,9 +14,9 @@ static int64_t input_bound(const struct request *request)
     int64_t most = request->model != NULL ? request->model->max_input_tokens : 0;
     if (most == 0)
         return bytes;
-    /* Each prompt of a list is taken up to the model's limit, and after each search anew. */
-    int64_t times = request->body.prompts + request->searches;
-    int64_t all = times > INPUT_MOST / most ? INPUT_MOST : most * times;
+    /* Each prompt of a list is taken up to the model's limit. */
+    int64_t all =
+        request->body.prompts > BODY_MOST / most ? BODY_MOST : most * request->body.prompts;
     return bytes < all ? bytes : all;
 }
 
@@ -39,7 +37,6 @@ void reserve_fill_ask(struct request *request, struct ask *ask)
         .bound = {.input_tokens = input_bound(request),
                   .choices = body->choices,
                   .extra_output = body->extra_output,
-                  .searches = request->searches,
                   .audio = body->audio,
                   .output_free = endpoint_facts(body->endpoint)->output_free,
                   .services = request->services},
@@ -51,7 +48,7 @@ void reserve_fill_ask(struct request *request, struct ask *ask)
     };
 }
 
-/* An answer that is known costs nothing, but is a request. */
+/* An answer that is known costs nothing, nor does what no provider bills, but it is a request. */
 static void fill_ask_for_nothing(struct request *request, struct ask *ask)
 {
     static const struct price free = {.tier_count = 1, .tiers = {{.above_input_tokens = -1}}};
@@ -130,7 +127,7 @@ enum next reserve_request(struct request *request)
 {
     struct worker *worker = request->worker;
     struct grant grant;
-    if (recall_serves(request))
+    if (recall_serves(request) || endpoint_facts(request->endpoint)->free)
         fill_ask_for_nothing(request, &request->ask);
     else
         reserve_fill_ask(request, &request->ask);

@@ -83,29 +83,6 @@ static void choose_services(struct request *request)
     body->unbounded_why = "This service tier has no known price for this model.";
 }
 
-/* Each search is a call of a tool that the provider runs: `max_tool_calls` of the Responses API
- * bounds them. Who else speaks it may not know that member, or pay it no heed. */
-static void choose_searches(struct request *request)
-{
-    struct body *body = &request->body;
-    const struct upstream *upstream = request->upstream;
-    request->searches = 0;
-    if (!body->searches || body->unbounded_param.size > 0)
-        return;
-    bool obeyed = text_equal(upstream->provider, TEXT("openai")) ||
-                  text_equal(upstream->provider, TEXT("azure"));
-    bool priced = request->model == NULL || request->model->price.search_pico > 0;
-    if (obeyed && priced) {
-        request->searches = body->max_tool_calls != BODY_ABSENT ? body->max_tool_calls
-                                                                : request->terms->max_tool_calls;
-        return;
-    }
-    body->unbounded_param = TEXT("tools");
-    body->unbounded_why = obeyed ? "Searching the web has no known price for this model."
-                                 : "It is not known that this upstream limits how often the web is "
-                                   "searched: leave web_search out.";
-}
-
 static void price_request(struct request *request, struct text asked)
 {
     const struct terms *terms = request->terms;
@@ -116,7 +93,12 @@ static void price_request(struct request *request, struct text asked)
         request->model =
             catalog_find(terms->catalog, CATALOG_STAND_IN_PROVIDER, CATALOG_STAND_IN_NAME, now_s);
     choose_services(request);
-    choose_searches(request);
+}
+
+static bool speaks(const struct request *request, const struct upstream *upstream)
+{
+    enum dialect dialect = endpoint_facts(request->endpoint)->dialect;
+    return (upstream->dialects & DIALECT_BIT(dialect)) != 0;
 }
 
 bool route_find(struct request *request)
@@ -127,7 +109,7 @@ bool route_find(struct request *request)
         return false;
     for (size_t i = 0; i < terms->upstream_count; i++) {
         const struct upstream *upstream = &terms->upstreams[i];
-        if (!upstream_serves(upstream, asked, &request->model_sent))
+        if (!upstream_serves(upstream, asked, &request->model_sent) || !speaks(request, upstream))
             continue;
         request->upstream = upstream;
         price_request(request, asked);
@@ -156,6 +138,34 @@ enum next route_awake(struct request *request)
     return owns ? GO_ON : GO_BOOKS;
 }
 
+/* Those who serve the model, but in another dialect. True if there are any. */
+static bool refuse_dialect(struct request *request)
+{
+    static const char *const dialects[] = {
+        [DIALECT_OPENAI] = "OpenAI's API: use Anthropic's, POST /v1/messages",
+        [DIALECT_ANTHROPIC] = "Anthropic's API: use OpenAI's, POST /v1/chat/completions",
+    };
+    const struct terms *terms = request->terms;
+    struct text asked = request->body.model, sent;
+    struct buffer names = {0};
+    for (size_t i = 0; i < terms->upstream_count; i++) {
+        if (upstream_serves(&terms->upstreams[i], asked, &sent))
+            buffer_printf(&names, "%s'%.*s'", names.size > 0 ? ", " : "",
+                          TEXT_ARG(terms->upstreams[i].name));
+    }
+    bool any = names.size > 0;
+    if (any)
+        refuse(request, REFUSAL_DIALECT, "model",
+               "The model '%.*s' is served by %.*s alone, and there it cannot be had through %s. "
+               "purser does not translate; an operator says what an upstream speaks in its "
+               "`dialect`.",
+               TEXT_ARG(text_slice(asked, 0, 200)),
+               TEXT_ARG(text_slice(buffer_text(&names), 0, 300)),
+               dialects[endpoint_facts(request->endpoint)->dialect]);
+    buffer_close(&names);
+    return any;
+}
+
 enum next route_request(struct request *request)
 {
     struct text asked = request->body.model;
@@ -164,7 +174,7 @@ enum next route_request(struct request *request)
     if (asked.size > SUBJECT_MAX_ID)
         refuse(request, REFUSAL_MODEL_NOT_FOUND, "model", "No model has a name of over %d bytes.",
                SUBJECT_MAX_ID);
-    else
+    else if (!refuse_dialect(request))
         refuse(request, REFUSAL_MODEL_NOT_FOUND, "model",
                "The model '%.*s' is not served by any upstream. GET /v1/models lists what is; an "
                "operator adds a pattern for it to an upstream's `models`.",

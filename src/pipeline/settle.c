@@ -22,7 +22,7 @@ static enum ending ending_of(const struct call *call)
 {
     if (call->usage_result == USAGE_FOUND && call->usage_final)
         return ENDING_REPORTED;
-    if (!call->started)
+    if (!call->started || endpoint_facts(call->endpoint)->free)
         return ENDING_FREE;
     if (call->cancelled)
         return transfer_all_sent(call->transfer) ? ENDING_HOLD : ENDING_FREE;

@@ -70,15 +70,14 @@ struct text upstream_url(const struct upstream *upstream, struct text path, stru
     return url;
 }
 
-struct text upstream_credential(const struct upstream *upstream, struct text key,
-                                struct arena *arena)
+struct text upstream_credential(enum credential credential, struct text key, struct arena *arena)
 {
     static const struct text prefix[] = {
         [CREDENTIAL_BEARER] = TEXT("Authorization: Bearer "),
         [CREDENTIAL_API_KEY] = TEXT("api-key: "),
         [CREDENTIAL_X_API_KEY] = TEXT("x-api-key: "),
     };
-    return arena_join(arena, (struct text[]){prefix[upstream->credential], key}, 2);
+    return arena_join(arena, (struct text[]){prefix[credential], key}, 2);
 }
 
 static struct text host_of(struct text url)

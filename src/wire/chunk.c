@@ -2,8 +2,8 @@
  * Reading the chunks of a stream: see wire/usage.h. This runs for every streamed event, so most
  * chunks are only searched for two names and never parsed.
  */
+#include "wire/chunk.h"
 #include "wire/find.h"
-#include "wire/usage.h"
 
 #define NAME_SIZE 7 /* "usage" and "error" with their quotes */
 
@@ -59,6 +59,11 @@ static int names_in(struct text data)
         found |= name_at(data, at);
     }
     return found;
+}
+
+bool chunk_has_names(struct text data)
+{
+    return names_in(data) != 0;
 }
 
 /* ---- visible output ---- */
@@ -162,14 +167,12 @@ void chunk_read(enum endpoint endpoint, struct text data, bool look_for_visible,
 
     ASSERT((unsigned)endpoint < ENDPOINT_COUNT);
     *chunk = (struct chunk){.usage_result = USAGE_ABSENT};
-    if (data.size < 16 && text_equal(text_trim(data), TEXT("[DONE]"))) {
-        chunk->done = true;
+    if (endpoint_facts(endpoint)->dialect == DIALECT_ANTHROPIC) {
+        chunk_read_messages(data, look_for_visible, chunk);
         return;
     }
-    if (endpoint == ENDPOINT_RESPONSES) {
-        if (json_parse(data, &whole, NULL) == JSON_OK) {
-            chunk_read_responses(whole, look_for_visible, chunk);
-        }
+    if (data.size < 16 && text_equal(text_trim(data), TEXT("[DONE]"))) {
+        chunk->done = true;
         return;
     }
     int names = names_in(data);

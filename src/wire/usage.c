@@ -56,6 +56,7 @@ static const struct count of_prompt[] = {
 
 static const struct count of_completion[] = {
     {TEXT("reasoning_tokens"), AT(reasoning)},
+    {TEXT("thinking_tokens"), AT(reasoning)}, /* Messages */
     {TEXT("audio_tokens"), AT(audio_output)},
     {TEXT("image_tokens"), AT(image_output)},
 };
@@ -82,7 +83,7 @@ static const struct group groups_of_usage[] = {
     GROUP("prompt_tokens_details", of_prompt),
     GROUP("input_tokens_details", of_prompt), /* Responses */
     GROUP("completion_tokens_details", of_completion),
-    GROUP("output_tokens_details", of_completion), /* Responses */
+    GROUP("output_tokens_details", of_completion), /* Responses, Messages */
     GROUP("cache_creation", of_creation),          /* Messages */
     GROUP("server_tool_use", of_tools),            /* Messages, OpenRouter */
 };
@@ -272,7 +273,8 @@ static void take_cost(const struct reported *reported, struct usage *usage)
     }
 }
 
-enum usage_result usage_read(struct json_value value, struct usage *usage)
+static enum usage_result read_with_input(struct json_value value, int64_t known_input,
+                                         struct usage *usage)
 {
     struct reported reported;
 
@@ -285,7 +287,7 @@ enum usage_result usage_read(struct json_value value, struct usage *usage)
     if (value.kind != JSON_OBJECT || !read_reported(value, &reported)) {
         return USAGE_INVALID;
     }
-    int64_t prompt = whole_prompt(&reported);
+    int64_t prompt = larger(whole_prompt(&reported), known_input);
     if (prompt == NOT_REPORTED || prompt > USAGE_MOST) {
         return USAGE_INVALID;
     }
@@ -300,36 +302,59 @@ enum usage_result usage_read(struct json_value value, struct usage *usage)
     return USAGE_FOUND;
 }
 
-/* ---- searches ---- */
-
-static bool is_text(struct json_value object, struct text name, struct text plain)
+enum usage_result usage_read(struct json_value value, struct usage *usage)
 {
-    struct json_value value;
-
-    return json_member(object, name, &value) && value.kind == JSON_STRING &&
-           json_name_equal(text_slice(value.raw, 1, value.raw.size - 1), plain);
+    return read_with_input(value, NOT_REPORTED, usage);
 }
 
-static bool is_search(struct json_value item)
+enum usage_result usage_read_later(struct json_value value, struct usage *usage)
 {
-    struct json_value action;
-
-    if (!is_text(item, TEXT("type"), TEXT("web_search_call"))) {
-        return false;
-    }
-    return !json_member(item, TEXT("action"), &action) ||
-           !(is_text(action, TEXT("type"), TEXT("open_page")) ||
-             is_text(action, TEXT("type"), TEXT("find_in_page")));
+    return read_with_input(value, 0, usage);
 }
 
-void usage_count_searches(struct usage *usage, struct json_value output)
-{
-    struct json_walk walk = json_walk(output);
-    struct json_value item;
-    int64_t searches = 0;
+/* ---- what is told in two parts ---- */
 
-    while (json_next(&walk, NULL, &item)) {
-        searches += is_search(item) ? 1 : 0;
+static int64_t plain_input(const struct usage *usage)
+{
+    return usage->prompt - usage->cached - usage->cache_write - usage->audio_input -
+           usage->image_input;
+}
+
+static void merge_input(struct usage *usage, const struct usage *later)
+{
+    int64_t plain = larger(plain_input(usage), plain_input(later));
+
+    usage->cached = larger(usage->cached, later->cached);
+    usage->cached_audio = larger(usage->cached_audio, later->cached_audio);
+    usage->cache_write = larger(usage->cache_write, later->cache_write);
+    usage->cache_write_5m = larger(usage->cache_write_5m, later->cache_write_5m);
+    usage->audio_input = larger(usage->audio_input, later->audio_input);
+    usage->image_input = larger(usage->image_input, later->image_input);
+    usage->image_input_told = usage->image_input_told || later->image_input_told;
+    usage->prompt =
+        plain + usage->cached + usage->cache_write + usage->audio_input + usage->image_input;
+}
+
+static void merge_output(struct usage *usage, const struct usage *later)
+{
+    if (later->completion < usage->completion) {
+        return;
     }
-    usage->searches = larger(usage->searches, searches);
+    usage->completion = later->completion;
+    usage->reasoning = later->reasoning;
+    usage->reasoning_told = later->reasoning_told;
+    usage->audio_output = later->audio_output;
+    usage->image_output = later->image_output;
+    usage->image_output_told = later->image_output_told;
+}
+
+void usage_merge(struct usage *usage, const struct usage *later)
+{
+    merge_input(usage, later);
+    merge_output(usage, later);
+    usage->searches = larger(usage->searches, later->searches);
+    if (later->cost[0] != '\0') {
+        memcpy(usage->cost, later->cost, sizeof(usage->cost));
+        memcpy(usage->key_cost, later->key_cost, sizeof(usage->key_cost));
+    }
 }

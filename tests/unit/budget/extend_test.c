@@ -86,8 +86,9 @@ START_TEST(an_extension_is_refused_whole_and_says_which_account_is_short)
     fixture_budget(&f, "org", SCOPE_GLOBAL, UNIT_USD, 10000);
     fixture_budget(&f, "tokens", SCOPE_KEY, UNIT_TOKENS, 300);
     fixture_start(&f);
-    uint64_t hold = hold_slice(&f, 250, 50);
+    uint64_t hold = hold_slice(&f, 300, 50);
     uint64_t other = hold_slice(&f, 250, 100);
+    ck_assert_int_eq(extend(&f, hold, 300), VERDICT_CONTENTION); /* alone it would just fit */
     ck_assert_int_eq(extend(&f, hold, 201), VERDICT_CONTENTION);
     UNIT_TEXT(f.grant.blocking.budget, "tokens");
     ck_assert_int_eq(f.grant.blocking.held, 150);

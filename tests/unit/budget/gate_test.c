@@ -19,9 +19,10 @@ struct worker {
     uint64_t holds[SLOTS];   /* 0: none */
     uint64_t waiters[SLOTS]; /* 0: not waiting */
     int64_t outputs[SLOTS];  /* what was asked */
+    int64_t slice;           /* of what it asks; 0: held in full */
     bool charged[SLOTS];     /* the hold is on budget "org" */
     int64_t spent;           /* of it */
-    int granted, woken, refused, again;
+    int granted, woken, refused, again, extended, not_extended;
     uint64_t random;
 };
 
@@ -96,6 +97,7 @@ static enum verdict reserve(struct worker *worker, size_t slot, int64_t output)
                       .bound = {.choices = 1},
                       .wanted_output = output,
                       .named = true,
+                      .slice_tokens = worker->slice,
                       .now_s = NOON_S};
     worker->outputs[slot] = output;
     gate_reserve(worker->gate, &ask, worker->mailbox, slot + 1, &grant);
@@ -247,10 +249,20 @@ END_TEST
 
 /* ---- two workers at once ---- */
 
+static void extend(struct worker *worker, size_t slot)
+{
+    struct grant grant;
+    gate_extend(worker->gate, worker->holds[slot], 1 + below(worker, 20), &grant);
+    worker->extended += grant.verdict == VERDICT_GRANTED ? 1 : 0;
+    worker->not_extended += grant.verdict == VERDICT_CONTENTION ? 1 : 0;
+}
+
 static void touch(struct worker *worker, size_t slot)
 {
     struct grant grant;
-    if (worker->holds[slot] != 0) {
+    if (worker->holds[slot] != 0 && worker->slice > 0 && below(worker, 3) > 0) {
+        extend(worker, slot);
+    } else if (worker->holds[slot] != 0) {
         settle(worker, slot, below(worker, 200) == 0 ? 1 : 0);
     } else if (worker->waiters[slot] == 0) {
         reserve(worker, slot, 1 + below(worker, 20));
@@ -315,6 +327,36 @@ START_TEST(two_workers_lose_no_wake_and_no_amount)
 }
 END_TEST
 
+START_TEST(two_workers_extend_their_holds_beside_each_other)
+{
+    struct fixture f = fixture_new();
+    fixture_budget(&f, "org", SCOPE_GLOBAL, UNIT_USD, 300);
+    fixture_budget(&f, "calls", SCOPE_KEY, UNIT_REQUESTS, 10 * CALLS);
+    f.options.budgets = f.budgets;
+    f.options.min_output_tokens = 1;
+    f.options.max_waiting = 100;
+    struct gate *gate = gate_open(&f.options);
+    struct worker workers[WORKERS];
+    pthread_t threads[WORKERS];
+    for (size_t i = 0; i < WORKERS; i++) {
+        worker_open(&workers[i], gate, &f);
+        workers[i].slice = 4;
+    }
+    for (size_t i = 0; i < WORKERS; i++)
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, work, &workers[i]), 0);
+    for (size_t i = 0; i < WORKERS; i++)
+        pthread_join(threads[i], NULL);
+    ck_assert_uint_eq(gate_open_holds(gate), 0);
+    ck_assert_int_eq(gate_spent(gate), workers[0].spent + workers[1].spent);
+    ck_assert_int_gt(workers[0].extended + workers[1].extended, 0);
+    ck_assert_int_gt(workers[0].not_extended + workers[1].not_extended, 0);
+    for (size_t i = 0; i < WORKERS; i++)
+        worker_close(&workers[i]);
+    gate_close(gate);
+    zone_close(f.zone);
+}
+END_TEST
+
 /* "org" is raised, lowered and gone by turns, and back in the end. */
 static void redefine_often(struct gate *gate, struct fixture *f)
 {
@@ -358,4 +400,5 @@ END_TEST
 
 UNIT_MAIN(other_budgets_send_a_letter_to_ask_again, budgets_change_while_two_workers_call,
           a_letter_brings_the_grant_to_who_waited, who_left_or_ran_out_of_time_gets_no_letter,
-          many_are_woken_at_once, two_workers_lose_no_wake_and_no_amount)
+          many_are_woken_at_once, two_workers_lose_no_wake_and_no_amount,
+          two_workers_extend_their_holds_beside_each_other)

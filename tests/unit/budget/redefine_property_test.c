@@ -1,11 +1,12 @@
 /*
- * Random redefinitions in the middle of random traffic, against plain books kept here: on every
- * account that a budget counts,
+ * Random redefinitions in the middle of random traffic (rolling holds and their extensions
+ * included), against plain books kept here: on every account that a budget counts,
  *
  *     spent = the sum of what was settled on it      held = the sum of the open holds' charges
  *
  * however often its budget changed, went and came back; whoever waits asks anew in its order; and
- * nothing is granted above the limit of the moment. SEEDS=n runs n seeds, SEED=n only that one.
+ * nothing is granted or extended above the limit of the moment, and an extension is refused only
+ * where one of its accounts has a budget that is short. SEEDS=n runs n seeds, SEED=n only that one.
  */
 #include "../unit.h"
 #include "budget/core.h"
@@ -27,6 +28,8 @@ struct page {
 
 struct held {
     uint64_t hold;
+    struct bound bound;
+    int64_t held_output, max_output;
     size_t count;
     size_t pages[CHARGE_MOST];
     int64_t amounts[CHARGE_MOST];
@@ -243,13 +246,17 @@ static void check_books(struct world *world)
 
 /* ---- traffic ---- */
 
-static void take_grant(struct world *world)
+static void take_grant(struct world *world, const struct ask *ask)
 {
     const struct grant *grant = &world->grant;
     if (grant->verdict != VERDICT_GRANTED || grant->hold == 0)
         return;
     struct held *held = &world->holds[world->hold_count++];
-    *held = (struct held){.hold = grant->hold, .count = grant->charge_count};
+    *held = (struct held){.hold = grant->hold,
+                          .bound = ask->bound,
+                          .held_output = grant->held_output,
+                          .max_output = grant->max_output,
+                          .count = grant->charge_count};
     for (size_t at = 0; at < grant->charge_count; at++) {
         const struct charge *charge = &grant->charges[at];
         const struct budget *budget =
@@ -274,7 +281,7 @@ static void ask(struct world *world, const struct asker *asker)
     given.ask.now_s = world->now_s;
     core_reserve(world->core, &given.ask, &world->grant);
     ck_assert_int_ne(world->grant.verdict, VERDICT_AGAIN);
-    take_grant(world);
+    take_grant(world, &given.ask);
     if (world->grant.verdict != VERDICT_WAIT)
         return;
     given.waiter = world->grant.waiter;
@@ -302,8 +309,9 @@ static size_t take_wakes(struct world *world, struct asker again[MOST_ASKS])
             ck_assert_uint_eq(at, 0);
             again[count++] = world->waiters[at];
         }
+        struct ask asked = world->waiters[at].ask;
         remove_waiter(world, at);
-        take_grant(world);
+        take_grant(world, &asked);
     }
     return count;
 }
@@ -329,6 +337,7 @@ static void step_ask(struct world *world)
                              .bound = {.input_tokens = below(world, 40), .choices = 1},
                              .wanted_output = below(world, 300),
                              .named = chance(world, 60),
+                             .slice_tokens = chance(world, 60) ? 1 + below(world, 60) : 0,
                              .cookie = {.owner = world, .number = asker.number}};
     ask(world, &asker);
 }
@@ -357,6 +366,7 @@ static void step_end_wait(struct world *world)
     if (world->waiter_count == 0)
         return;
     size_t at = (size_t)below(world, (int64_t)world->waiter_count);
+    struct ask asked = world->waiters[at].ask;
     uint64_t waiter = world->waiters[at].waiter;
     remove_waiter(world, at);
     if (chance(world, 50)) {
@@ -364,7 +374,74 @@ static void step_end_wait(struct world *world)
         return;
     }
     ck_assert(core_time_is_up(world->core, waiter, world->now_s, &world->grant));
-    take_grant(world);
+    take_grant(world, &asked);
+}
+
+static int64_t need_of(const struct world *world, const struct held *held, enum unit unit,
+                       int64_t output)
+{
+    if (unit == UNIT_REQUESTS)
+        return 1;
+    if (unit == UNIT_TOKENS)
+        return bound_tokens(&held->bound, output);
+    return price_bound(&world->price, &held->bound, output).nano;
+}
+
+/* By the limits of now: those of the admission do not count, and what has none does not either. */
+static enum verdict expected_extension(const struct world *world, const struct held *held,
+                                       int64_t output)
+{
+    enum verdict verdict = VERDICT_GRANTED;
+    for (size_t i = 0; i < held->count; i++) {
+        const struct page *page = &world->pages[held->pages[i]];
+        const struct budget *budget = budget_of(world, page->kind, page->unit, text_of(page->id));
+        int64_t need = need_of(world, held, page->unit, output);
+        int64_t more = need - held->amounts[i];
+        if (budget == NULL || more == 0)
+            continue;
+        int64_t left = budget_limit_enforced(budget, page->unit, text_of(page->id)) - page->spent;
+        if (more <= left - page->held)
+            continue;
+        if (need > left)
+            return VERDICT_EXHAUSTED;
+        verdict = VERDICT_CONTENTION;
+    }
+    return verdict;
+}
+
+static void take_extension(struct world *world, struct held *held, int64_t output)
+{
+    const struct grant *grant = &world->grant;
+    ck_assert_uint_eq(grant->hold, held->hold);
+    ck_assert_int_eq(grant->held_output, output);
+    ck_assert_int_eq(grant->max_output, held->max_output);
+    ck_assert_uint_eq(grant->charge_count, held->count);
+    held->held_output = output;
+    for (size_t i = 0; i < held->count; i++) {
+        const struct charge *charge = &grant->charges[i];
+        struct page *page = &world->pages[held->pages[i]];
+        ck_assert_uint_eq(charge->account, page->number);
+        ck_assert_int_eq(charge->budget.at[0], page->kind);
+        ck_assert_int_eq(charge->amount, need_of(world, held, page->unit, output));
+        page->held += charge->amount - held->amounts[i];
+        held->amounts[i] = charge->amount;
+    }
+}
+
+static void step_extend(struct world *world)
+{
+    if (world->hold_count == 0)
+        return;
+    struct held *held = &world->holds[below(world, (int64_t)world->hold_count)];
+    int64_t output = below(world, held->max_output * 5 / 4 + 2);
+    int64_t goal = output < held->max_output ? output : held->max_output;
+    goal = goal > held->held_output ? goal : held->held_output;
+    core_extend(world->core, held->hold, output, &world->grant);
+    ck_assert_int_eq(world->grant.verdict, expected_extension(world, held, goal));
+    if (world->grant.verdict == VERDICT_GRANTED)
+        take_extension(world, held, goal);
+    else
+        ck_assert_uint_eq(world->grant.charge_count, 0);
 }
 
 static void step_redefine(struct world *world)
@@ -380,8 +457,10 @@ static void step(struct world *world)
     struct asker again[MOST_ASKS];
     int64_t what = below(world, 100);
     world->now_s += below(world, 60);
-    if (what < 50)
+    if (what < 42)
         step_ask(world);
+    else if (what < 60)
+        step_extend(world);
     else if (what < 82)
         step_settle(world);
     else if (what < 90)

@@ -62,11 +62,35 @@ START_TEST(warns_loudly_without_a_budget)
 }
 END_TEST
 
+static const char *both_keys(const char *name)
+{
+    const char *anthropic = anthropic_alone(name);
+    return anthropic != NULL && anthropic[0] != '\0' ? anthropic : everything(name);
+}
+
+START_TEST(a_key_of_anthropics_makes_an_upstream_for_its_models)
+{
+    struct findings findings = {0};
+    struct config *config = config_load(NULL, anthropic_alone, &findings);
+    ck_assert_ptr_nonnull(config);
+    ck_assert_uint_eq(config->upstream_count, 1);
+    UNIT_TEXT(config->upstreams[0].provider, "anthropic");
+    UNIT_TEXT(config->upstreams[0].api_key, "sk-ant");
+    config_close(config);
+    findings_close(&findings);
+    config = config_load(NULL, both_keys, &findings);
+    ck_assert_msg(findings.count == 0, "%s", fixture_told(&findings));
+    ck_assert_uint_eq(config->upstream_count, 2);
+    UNIT_TEXT(config->upstreams[0].models.at[0], "claude*");
+    UNIT_TEXT(config->upstreams[1].provider, "openai");
+    ck_assert_uint_eq(config->upstreams[1].models.count, 0);
+    config_close(config);
+}
+END_TEST
+
 START_TEST(says_what_to_set)
 {
     struct findings findings = {0};
-    ck_assert_ptr_null(config_load(NULL, anthropic_alone, &findings));
-    ck_assert(fixture_has(&findings, 0, "ANTHROPIC_API_KEY alone is not supported yet"));
     ck_assert_ptr_null(config_load(NULL, nonsense, &findings));
     ck_assert(fixture_has(&findings, 0, "there is no upstream: set OPENAI_API_KEY"));
     ck_assert(fixture_has(&findings, 0, "PURSER_BUDGET_USD must be dollars a day"));
@@ -75,4 +99,4 @@ START_TEST(says_what_to_set)
 END_TEST
 
 UNIT_MAIN(opens_the_door_on_loopback_with_a_daily_budget, warns_loudly_without_a_budget,
-          says_what_to_set)
+          a_key_of_anthropics_makes_an_upstream_for_its_models, says_what_to_set)

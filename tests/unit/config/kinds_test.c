@@ -60,7 +60,7 @@ static const struct {
     {"upstreams: [{name: a, headers: {host: c}}]\n" KEYS BUDGETS, "purser sets this header itself"},
     {"upstreams: [{name: a, headers: [x]}]\n" KEYS BUDGETS, "must be a mapping (write {name: v"},
     {"upstreams: [{name: a, query: {[x]: c}}]\n" KEYS BUDGETS, "a name must be a single value"},
-    {"upstreams: [{name: a, dialect: anthropic}]\n" KEYS BUDGETS, "must be openai"},
+    {"upstreams: [{name: a, dialect: gemini}]\n" KEYS BUDGETS, "must be auto, openai, an"},
     {"upstreams: [{name: a, max_tokens_field: max}]\n" KEYS BUDGETS, "must be auto, max_completio"},
     {"upstreams: [{name: a, timeouts: {connect_ms: 0}}]\n" KEYS BUDGETS,
      "upstreams[0].timeouts.connect_ms: must be a whole number"},

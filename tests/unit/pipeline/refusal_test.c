@@ -48,6 +48,46 @@ START_TEST(every_refusal_has_its_status_code_and_word_about_trying_again)
 }
 END_TEST
 
+START_TEST(clients_of_anthropic_get_its_shape)
+{
+    static const struct {
+        const char *target;
+        enum refusal refusal;
+        const char *type; /* NULL: OpenAI's shape */
+    } cases[] = {
+        {"/v1/messages", REFUSAL_NOT_PRICED, "invalid_request_error"},
+        {"/messages?beta=true", REFUSAL_INVALID_KEY, "authentication_error"},
+        {"/s/a%20b/v1/messages", REFUSAL_ORIGIN, "permission_error"},
+        {"/s/x/messages/count_tokens", REFUSAL_MODEL_NOT_FOUND, "not_found_error"},
+        {"/v1/messages", REFUSAL_TOO_LARGE, "request_too_large"},
+        {"/v1/messages", REFUSAL_OVERLOADED, "overloaded_error"},
+        {"/v1/messages", REFUSAL_UPSTREAM_TIMEOUT, "timeout_error"},
+        {"/v1/messages", REFUSAL_UPSTREAM_AUTH, "api_error"},
+        {"/v1/messages/batches", REFUSAL_UNKNOWN_PATH, "not_found_error"},
+        {"/v1/messagesx", REFUSAL_UNKNOWN_PATH, NULL},
+        {"/s/messages", REFUSAL_UNKNOWN_PATH, NULL},
+        {"/v1/chat/completions", REFUSAL_UNKNOWN_PATH, NULL},
+    };
+    struct desk desk;
+    desk_open(&desk);
+    for (size_t i = 0; i < UNIT_COUNT(cases); i++) {
+        char type[64];
+        desk_next(&desk);
+        desk.request->target = text_of(cases[i].target);
+        refuse(desk.request, cases[i].refusal, NULL, "It is so.");
+        struct text body = reply_backlog(&desk.request->reply);
+        bool theirs = text_starts(body, TEXT("{\"type\":\"error\",\"error\":{\"message\":"));
+        ck_assert_msg(theirs == (cases[i].type != NULL), "%.*s", TEXT_ARG(body));
+        UNIT_TEXT(desk_header(&desk, theirs ? "request-id" : "x-request-id"), desk.request->name);
+        if (!theirs)
+            continue;
+        (void)snprintf(type, sizeof(type), "\"%s\"", cases[i].type);
+        UNIT_TEXT(desk_error(&desk, "type"), type);
+    }
+    desk_close(&desk);
+}
+END_TEST
+
 START_TEST(what_a_client_sent_is_escaped_in_the_message)
 {
     struct desk desk;
@@ -328,8 +368,8 @@ END_TEST
 
 UNIT_MAIN(what_is_wrong_with_a_configuration_is_told_whole,
           every_refusal_has_its_status_code_and_word_about_trying_again,
-          what_a_client_sent_is_escaped_in_the_message, an_overlong_message_is_cut_and_still_json,
-          a_body_is_refused_with_the_code_of_its_error,
+          clients_of_anthropic_get_its_shape, what_a_client_sent_is_escaped_in_the_message,
+          an_overlong_message_is_cut_and_still_json, a_body_is_refused_with_the_code_of_its_error,
           an_exhausted_budget_says_which_and_until_when,
           the_status_of_an_exhausted_budget_can_be_chosen, amounts_can_be_hidden,
           contention_asks_to_try_again, what_never_fits_is_told_what_would,

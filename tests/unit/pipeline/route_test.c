@@ -8,6 +8,7 @@ static const struct text local_patterns[] = {TEXT("llama-*"), TEXT("gpt-4o"), TE
 
 static const struct upstream upstreams[] = {
     {.name = TEXT("azure"),
+     .dialects = DIALECT_BIT(DIALECT_OPENAI),
      .provider = TEXT("openai"),
      .own_prices = TEXT("operator:azure"),
      .patterns = azure_patterns,
@@ -16,6 +17,7 @@ static const struct upstream upstreams[] = {
      .alias_to = azure_to,
      .alias_count = 2},
     {.name = TEXT("local"),
+     .dialects = DIALECT_BIT(DIALECT_OPENAI) | DIALECT_BIT(DIALECT_ANTHROPIC),
      .provider = TEXT("meta"),
      .own_prices = TEXT("operator:local"),
      .patterns = local_patterns,
@@ -113,6 +115,26 @@ START_TEST(a_model_that_nobody_serves_is_refused)
 }
 END_TEST
 
+START_TEST(upstreams_of_another_dialect_are_passed_over_and_named)
+{
+    struct office office;
+    office_open(&office);
+    office.desk.request->endpoint = ENDPOINT_MESSAGES;
+    office.desk.request->body.model = TEXT("gpt-4o");
+    ck_assert_int_eq(route_request(office.desk.request), GO_ON);
+    UNIT_TEXT(office.desk.request->upstream->name, "local");
+    desk_next(&office.desk);
+    office.desk.request->endpoint = ENDPOINT_MESSAGES;
+    office.desk.request->body.model = TEXT("house");
+    ck_assert_int_eq(route_request(office.desk.request), GO_BOOKS);
+    desk_expect(&office.desk, 404, "wrong_dialect");
+    struct text message = desk_error(&office.desk, "message");
+    ck_assert_uint_ne(text_find(message, TEXT("'azure'"), 0), SIZE_MAX);
+    ck_assert_uint_ne(text_find(message, TEXT("/v1/chat/completions"), 0), SIZE_MAX);
+    office_close(&office);
+}
+END_TEST
+
 START_TEST(a_model_whose_name_the_books_cannot_hold_is_refused)
 {
     struct office office;
@@ -157,5 +179,6 @@ START_TEST(a_key_sees_what_is_served_and_what_it_may_use)
 END_TEST
 
 UNIT_MAIN(the_first_upstream_that_serves_it_is_taken, a_model_that_nobody_serves_is_refused,
+          upstreams_of_another_dialect_are_passed_over_and_named,
           a_model_whose_name_the_books_cannot_hold_is_refused,
           a_key_sees_what_is_served_and_what_it_may_use)

@@ -75,8 +75,7 @@ START_TEST(each_kind_of_credential_has_its_line)
     };
     for (size_t i = 0; i < UNIT_COUNT(lines); i++) {
         struct arena arena = {0};
-        const struct upstream upstream = {.credential = (enum credential)i};
-        struct text line = upstream_credential(&upstream, TEXT("k-1"), &arena);
+        struct text line = upstream_credential((enum credential)i, TEXT("k-1"), &arena);
         UNIT_TEXT(line, lines[i]);
         ck_assert_int_eq(line.at[line.size], '\0');
         arena_close(&arena);

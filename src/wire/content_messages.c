@@ -1,0 +1,178 @@
+/*
+ * Looking into the content of a request in Anthropic's dialect, only as far as its cost depends on
+ * it. See wire/body_reader.h.
+ */
+#include "wire/body_reader.h"
+
+/* wire/body.h */
+#define TOOLS_TOKENS      1024
+#define FUNCTION_TOKENS   16
+#define PROPERTY_TOKENS   8
+#define DEFINITION_TOKENS 1280
+
+static struct text inside_quotes(struct json_value string)
+{
+    return text_slice(string.raw, 1, string.raw.size - 1);
+}
+
+/* ---- blocks ---- */
+
+/* The kinds of blocks that have at most a token for each byte. */
+static bool is_bounded(struct json_value type)
+{
+    static const struct text bounded[] = {
+        TEXT("text"),     TEXT("tool_use"),          TEXT("tool_result"),     TEXT("search_result"),
+        TEXT("thinking"), TEXT("redacted_thinking"), TEXT("server_tool_use"),
+    };
+
+    for (size_t i = 0; type.kind == JSON_STRING && i < sizeof(bounded) / sizeof(bounded[0]); i++) {
+        if (json_name_equal(inside_quotes(type), bounded[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void read_blocks(struct body_reader *reader);
+
+/* What a tool or a search gave has blocks of its own. */
+static void read_block(struct body_reader *reader)
+{
+    struct skim *skim = &reader->skim;
+    struct text name;
+    bool bounded = false, other = false;
+
+    if (skim_peek(skim) != JSON_OBJECT) {
+        (void)skim_value(skim);
+        return;
+    }
+    skim_enter(skim);
+    while (skim_member(skim, &name)) {
+        if (body_name_is(reader, name, TEXT("type"))) {
+            bool fine = is_bounded(skim_value(skim));
+            bounded = bounded || fine;
+            other = other || !fine;
+        } else if (body_name_is(reader, name, TEXT("content"))) {
+            read_blocks(reader);
+        } else {
+            (void)skim_value(skim);
+        }
+    }
+    reader->input_unbounded |= !bounded || other;
+}
+
+static void read_blocks(struct body_reader *reader)
+{
+    enum json_kind kind = skim_peek(&reader->skim);
+
+    if (kind == JSON_OBJECT) {
+        read_block(reader);
+        return;
+    }
+    if (kind != JSON_ARRAY) {
+        (void)skim_value(&reader->skim);
+        return;
+    }
+    skim_enter(&reader->skim);
+    while (skim_element(&reader->skim)) {
+        read_block(reader);
+    }
+}
+
+static void read_turn(struct body_reader *reader)
+{
+    struct text name;
+
+    skim_enter(&reader->skim);
+    while (skim_member(&reader->skim, &name)) {
+        if (body_name_is(reader, name, TEXT("content"))) {
+            read_blocks(reader);
+        } else {
+            (void)skim_value(&reader->skim);
+        }
+    }
+}
+
+bool content_read_turns(struct body_reader *reader, const struct member *member)
+{
+    skim_enter(&reader->skim);
+    while (skim_element(&reader->skim)) {
+        if (skim_peek(&reader->skim) != JSON_OBJECT) {
+            return body_refuse(reader, "invalid_type", member->name,
+                               "'messages' must be an array of objects.");
+        }
+        read_turn(reader);
+    }
+    return true;
+}
+
+bool content_read_system(struct body_reader *reader, const struct member *member)
+{
+    (void)member;
+    read_blocks(reader);
+    return true;
+}
+
+/* ---- tools ---- */
+
+enum tool { TOOL_FUNCTION, TOOL_DEFINED, TOOL_HOSTED };
+
+/* By its type: one of the client's own, one that Anthropic defines and the client runs, or one that
+ * Anthropic runs, or that nobody knows. */
+static enum tool tool_typed(struct body_reader *reader, struct json_value type)
+{
+    static const struct text defined[] = {TEXT("bash_"), TEXT("text_editor_"), TEXT("computer_"),
+                                          TEXT("memory_")};
+    struct text name = json_string(reader->arena, type);
+
+    if (type.kind == JSON_NULL || text_equal(name, TEXT("custom"))) {
+        return TOOL_FUNCTION;
+    }
+    for (size_t i = 0; i < sizeof(defined) / sizeof(defined[0]); i++) {
+        if (text_starts(name, defined[i])) {
+            return TOOL_DEFINED;
+        }
+    }
+    return TOOL_HOSTED;
+}
+
+static enum tool read_tool(struct body_reader *reader)
+{
+    struct skim *skim = &reader->skim;
+    struct text name;
+    enum tool tool = TOOL_FUNCTION;
+
+    if (skim_peek(skim) != JSON_OBJECT) {
+        (void)skim_value(skim);
+        return TOOL_FUNCTION;
+    }
+    skim_enter(skim);
+    while (skim_member(skim, &name)) {
+        struct json_value value = skim_value(skim);
+        if (body_name_is(reader, name, TEXT("type"))) {
+            enum tool typed = tool_typed(reader, value);
+            tool = typed > tool ? typed : tool; /* of two types the dearer one */
+        }
+    }
+    return tool;
+}
+
+bool content_read_message_tools(struct body_reader *reader, const struct member *member)
+{
+    const char *start = reader->skim.at;
+    int64_t tools = 0, hidden = 0;
+
+    skim_enter(&reader->skim);
+    for (; skim_element(&reader->skim); tools++) {
+        enum tool tool = read_tool(reader);
+        hidden += tool == TOOL_DEFINED ? DEFINITION_TOKENS : FUNCTION_TOKENS;
+        if (tool == TOOL_HOSTED) {
+            body_note_unbounded(reader, member);
+        }
+    }
+    struct text raw = text_make(start, (size_t)(reader->skim.at - start));
+    hidden += PROPERTY_TOKENS *
+              skim_count_members_of((struct json_value){JSON_ARRAY, raw}, TEXT("properties"));
+    reader->hidden_tokens += tools > 0 ? TOOLS_TOKENS + hidden : 0;
+    return true;
+}
