@@ -11,6 +11,8 @@
  *
  *     chat, completions  for each choice still open a chunk with finish_reason "length"; the chunk
  *                        with the usage if asked for; [DONE]
+ *     Messages           the open block's content_block_stop; message_delta with stop_reason
+ *                        "max_tokens" and the output tokens; message_stop
  */
 #ifndef PURSER_WIRE_ENDING_H
 #define PURSER_WIRE_ENDING_H
@@ -26,6 +28,9 @@ struct ending {
     struct buffer id, created, model;
     int64_t choices;                    /* asked for, at most ENDING_MOST_CHOICES */
     bool finished[ENDING_MOST_CHOICES]; /* have their finish_reason */
+    /* Messages: message_start has passed; the block that has begun and not ended */
+    bool begun, block_open;
+    int64_t block;
 };
 
 enum ending_manner {
@@ -61,5 +66,8 @@ void ending_put(const struct ending *ending, const struct ending_facts *facts, s
 void ending_note_chat(struct ending *ending, struct json_value whole);
 void ending_put_chat(const struct ending *ending, const struct ending_facts *facts,
                      struct buffer *out);
+void ending_note_messages(struct ending *ending, struct json_value whole);
+void ending_put_messages(const struct ending *ending, const struct ending_facts *facts,
+                         struct buffer *out);
 
 #endif

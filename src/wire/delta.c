@@ -8,6 +8,7 @@ typedef void delta_dialect(struct delta_reader *reader);
 static delta_dialect *const dialects[ENDPOINT_COUNT] = {
     [ENDPOINT_CHAT] = delta_chat,
     [ENDPOINT_COMPLETIONS] = delta_chat,
+    [ENDPOINT_MESSAGES] = delta_messages,
 };
 
 static struct delta *append(struct delta_reader *reader)

@@ -7,6 +7,7 @@ static const struct {
 } dialects[ENDPOINT_COUNT] = {
     [ENDPOINT_CHAT] = {ending_note_chat, ending_put_chat},
     [ENDPOINT_COMPLETIONS] = {ending_note_chat, ending_put_chat},
+    [ENDPOINT_MESSAGES] = {ending_note_messages, ending_put_messages},
 };
 
 void ending_open(struct ending *ending, enum endpoint endpoint, int64_t choices)

@@ -68,7 +68,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint8_t first[FINGERPRINT_SIZE], second[FINGERPRINT_SIZE];
     struct buffer other = {0};
 
-    if (size == 0)
+    if (size == 0 || !endpoint_facts((enum endpoint)((data[0] & 3) % ENDPOINT_COUNT))->kept)
         return 0;
     struct scene scene = {.hasher = keyed_hasher_open(secret),
                           .endpoint = (enum endpoint)((data[0] & 3) % ENDPOINT_COUNT),

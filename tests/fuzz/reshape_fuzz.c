@@ -75,6 +75,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size == 0)
         return 0;
     enum endpoint endpoint = (enum endpoint)((data[0] & 3) % ENDPOINT_COUNT);
+    if (!endpoint_facts(endpoint)->kept)
+        return 0;
     bool usage = (data[0] & 4) != 0;
     /* a copy that ends where its memory ends */
     char *copy = malloc(size);

@@ -143,7 +143,47 @@ START_TEST(many_deltas_of_an_event_are_all_told)
 }
 END_TEST
 
-UNIT_MAIN(tells_the_text_of_a_chunk, resolves_escapes, tells_kinds_apart,
-          tells_members_it_does_not_know_by_their_json, counts_what_stands_twice_twice,
-          says_when_text_does_not_tell_the_tokens, finds_nothing_where_nothing_is,
-          many_deltas_of_an_event_are_all_told)
+START_TEST(messages_tell_blocks_and_what_is_added_to_them)
+{
+    static const char *const cases[][2] = {
+        {"{\"type\":\"message_start\",\"message\":{\"content\":[]}}", ""},
+        {"{\"type\":\"ping\"}", ""},
+        {"{\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"text\","
+         "\"text\":\"\"}}",
+         ""},
+        {"{\"type\":\"content_block_delta\",\"index\":2,\"delta\":{\"type\":\"text_delta\","
+         "\"text\":\"H\\u0069\"}}",
+         "0.2t Hi;"},
+        {"{\"type\":\"content_block_start\",\"index\":1,\"content_block\":{\"type\":\"tool_use\","
+         "\"id\":\"t1\",\"name\":\"look\",\"input\":{}}}",
+         "0.1c look;"},
+        {"{\"type\":\"content_block_delta\",\"index\":1,\"delta\":{\"type\":"
+         "\"input_json_delta\",\"partial_json\":\"{\\\"a\"}}",
+         "0.1c {\"a;"},
+        {"{\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":"
+         "\"thinking_delta\",\"thinking\":\"Hm\"}}",
+         "0.0r Hm;?"},
+        {"{\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":"
+         "\"signature_delta\",\"signature\":\"xyz\"}}",
+         "?"},
+        {"{\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":"
+         "\"redacted_thinking\",\"data\":\"xyz\"}}",
+         "?"},
+        {"{\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"},\"usage\":{}}", ""},
+        {"{\"type\":\"message_stop\"}", ""},
+        {"{\"type\":\"message\",\"content\":[{\"type\":\"text\",\"text\":\"Hi\"},{\"type\":"
+         "\"tool_use\",\"name\":\"f\",\"input\":{\"a\":1}}]}",
+         "0.0t Hi;0.1c f;0.1c {\"a\":1};"},
+        {"nonsense", "?"},
+    };
+    struct delta_reader reader = {.endpoint = ENDPOINT_MESSAGES};
+    for (size_t i = 0; i < UNIT_COUNT(cases); i++)
+        ck_assert_str_eq(read_all(&reader, cases[i][0]), cases[i][1]);
+    delta_reader_close(&reader);
+}
+END_TEST
+
+UNIT_MAIN(messages_tell_blocks_and_what_is_added_to_them, tells_the_text_of_a_chunk,
+          resolves_escapes, tells_kinds_apart, tells_members_it_does_not_know_by_their_json,
+          counts_what_stands_twice_twice, says_when_text_does_not_tell_the_tokens,
+          finds_nothing_where_nothing_is, many_deltas_of_an_event_are_all_told)

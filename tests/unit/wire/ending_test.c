@@ -115,6 +115,64 @@ START_TEST(strange_indices_are_passed_over)
 }
 END_TEST
 
-UNIT_MAIN(a_chat_ends_with_length, completions_have_another_shape, only_open_choices_are_ended,
-          the_usage_comes_if_asked_for, an_error_says_why, nothing_follows_a_stream_that_is_over,
-          strange_indices_are_passed_over)
+#define MESSAGE "{\"type\":\"message_start\",\"message\":{}}"
+#define BLOCK(index)                                                                               \
+    "{\"type\":\"content_block_start\",\"index\":" #index                                          \
+    ",\"content_block\":{\"type\":\"text\",\"text\":\"\"}}"
+#define STOP "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"
+#define DELTA                                                                                      \
+    "event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":"          \
+    "\"max_tokens\",\"stop_sequence\":null},\"usage\":{\"output_tokens\":4}}\n\n"
+
+START_TEST(messages_close_their_block_and_say_why)
+{
+    const char *in_a_block[] = {MESSAGE, BLOCK(0), "{\"type\":\"content_block_stop\",\"index\":0}",
+                                BLOCK(1), NULL};
+    ck_assert_str_eq(end_of(ENDPOINT_MESSAGES, 1, in_a_block, &length),
+                     "event: content_block_stop\ndata: {\"type\":\"content_block_stop\","
+                     "\"index\":1}\n\n" DELTA STOP);
+    const char *between[] = {MESSAGE, BLOCK(0), "{\"type\":\"content_block_stop\",\"index\":0}",
+                             NULL};
+    ck_assert_str_eq(end_of(ENDPOINT_MESSAGES, 1, between, &length), DELTA STOP);
+    const char *finished[] = {MESSAGE, "{\"type\":\"message_delta\",\"delta\":{}}", NULL};
+    ck_assert_str_eq(end_of(ENDPOINT_MESSAGES, 1, finished, &length), STOP);
+    const char *over[] = {MESSAGE, "{\"type\":\"message_stop\"}", NULL};
+    ck_assert_str_eq(end_of(ENDPOINT_MESSAGES, 1, over, &length), "");
+}
+END_TEST
+
+START_TEST(a_message_that_has_not_begun_begins_and_ends)
+{
+    const char *none[] = {NULL};
+    struct ending_facts with_cost = length;
+    with_cost.cost = TEXT("0.5");
+    ck_assert_str_eq(
+        end_of(ENDPOINT_MESSAGES, 1, none, &with_cost),
+        "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"req_1\","
+        "\"type\":\"message\",\"role\":\"assistant\",\"model\":\"m\",\"content\":[],"
+        "\"stop_reason\":null,\"stop_sequence\":null,\"usage\":{\"input_tokens\":3,"
+        "\"output_tokens\":0}}}\n\n"
+        "event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":"
+        "\"max_tokens\",\"stop_sequence\":null},\"usage\":{\"output_tokens\":4,\"cost\":0.5}}"
+        "\n\n" STOP);
+}
+END_TEST
+
+START_TEST(messages_may_end_with_an_error)
+{
+    const char *events[] = {MESSAGE, BLOCK(0), NULL};
+    const struct ending_facts error = {.manner = ENDING_ERROR,
+                                       .message = TEXT("Too \"much\"."),
+                                       .code = TEXT("budget_exceeded"),
+                                       .type = TEXT("insufficient_quota")};
+    ck_assert_str_eq(end_of(ENDPOINT_MESSAGES, 1, events, &error),
+                     "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":"
+                     "\"rate_limit_error\",\"message\":\"Too \\\"much\\\".\",\"code\":"
+                     "\"budget_exceeded\"}}\n\n");
+}
+END_TEST
+
+UNIT_MAIN(messages_close_their_block_and_say_why, a_message_that_has_not_begun_begins_and_ends,
+          messages_may_end_with_an_error, a_chat_ends_with_length, completions_have_another_shape,
+          only_open_choices_are_ended, the_usage_comes_if_asked_for, an_error_says_why,
+          nothing_follows_a_stream_that_is_over, strange_indices_are_passed_over)
