@@ -68,12 +68,12 @@ enum owner { OWNER_KNOWN, OWNER_NOBODY, OWNER_FAILED };
 
 /* All that is known of an object. */
 struct owned {
-    struct text key;
+    struct text upstream, key;
     int64_t made_s;
     struct object_notes notes; /* empty: nothing is noted */
 };
 
-/* The texts live in the arena. */
+/* Without an upstream: at any, the oldest of that id. The texts live in the arena. */
 enum owner ceilings_look(struct ceilings *ceilings, const struct object *object,
                          struct arena *arena, struct owned *owned, struct fault *fault);
 
@@ -90,8 +90,9 @@ struct owned_object {
 struct objects_query {
     enum object_kind kind;
     struct text key;
-    size_t most;    /* 1 to CEILINGS_PAGE_MOST */
-    bool has_after; /* only what stands behind `after`: the last row of the page before */
+    size_t most;         /* 1 to CEILINGS_PAGE_MOST */
+    struct text purpose; /* only those whose `about` has it as `purpose`; empty: all */
+    bool has_after;      /* only what stands behind `after`: the last row of the page before */
     struct owned_object after;
 };
 

@@ -18,7 +18,7 @@ struct registrar *registrar_open(struct ceilings *ceilings);
 void registrar_close(struct registrar *registrar); /* NULL-safe */
 
 enum deed_kind {
-    DEED_CLAIM,  /* the key owns the object from now on; with the notes */
+    DEED_CLAIM,  /* the key owns the object from now on; with the notes if it is new */
     DEED_NOTE,   /* replaces notes; see ceilings_note */
     DEED_FORGET, /* the object belongs to nobody */
     DEED_LOOK,   /* who owns it, and what is noted */
@@ -29,7 +29,7 @@ struct deed {
     enum deed_kind kind;
     struct mailbox *mailbox;    /* NULL: no answer is wanted; a failure is logged */
     uint64_t to;                /* whom the answer is for */
-    struct object object;       /* but for LIST */
+    struct object object;       /* but for LIST; of LOOK: see ceilings_look */
     struct text key;            /* CLAIM */
     int64_t made_s;             /* CLAIM */
     struct object_notes notes;  /* CLAIM, NOTE */

@@ -18,6 +18,16 @@ void endpoint_clear(struct request *request, struct text rest);   /* DELETE /adm
 void endpoint_healthz(struct request *request, struct text rest); /* GET /healthz: alive */
 void endpoint_readyz(struct request *request, struct text rest);  /* GET /readyz: can admit */
 
+void endpoint_response(struct request *request, struct text rest); /* /v1/responses/{id}... */
+void endpoint_files(struct request *request, struct text rest);    /* GET /v1/files */
+void endpoint_upload(struct request *request, struct text rest);   /* POST /v1/files */
+void endpoint_file(struct request *request, struct text rest);     /* /v1/files/{id}... */
+void endpoint_batches(struct request *request, struct text rest);  /* GET /v1/batches */
+void endpoint_batch(struct request *request, struct text rest);    /* /v1/batches/{id}... */
+
+/* The registrar's answer to one of these. */
+void endpoint_object_answer(struct request *request, const struct deed_answer *answer);
+
 /* The clerk's answer to one of them; to a booking also if its request is gone (NULL). */
 void endpoint_books_answer(struct request *request, struct books_answer *answer);
 void endpoint_booking_answer(struct house *house, struct request *request,

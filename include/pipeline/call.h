@@ -75,6 +75,11 @@ struct call {
  * and lines it up to start after the turn's ledger commit. */
 void call_open(struct request *request);
 
+/* The headers that go to an upstream for a request: the client's, as far as they are the upstream's
+ * business, with the credential and what the operator adds. In the arena. */
+void call_dress(const struct request *request, const struct upstream *upstream, struct arena *arena,
+                struct transfer_ask *ask);
+
 /* Starts the calls whose lines are on disk's way; with `committed` false their holds are settled
  * at zero and their requests refused. */
 void calls_start(struct worker *worker, bool committed);

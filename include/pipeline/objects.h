@@ -13,6 +13,22 @@
  * so. Overlong ids are nobody's. A failure is logged: then the object stays nobody's. */
 void objects_claim(struct worker *worker, const struct object *object, struct text key);
 
+/* The same with what is to be noted of it. */
+void objects_claim_with(struct worker *worker, const struct object *object, struct text key,
+                        const struct object_notes *notes);
+void objects_forget(struct worker *worker, const struct object *object);
+
+/* An upstream showed the object that the key owns: notes that, for lists. The files that a batch
+ * names as its results become the key's, too. */
+void objects_show(struct worker *worker, const struct object *object, struct text key,
+                  struct text answer);
+
+/* The `id` of an answer that is an object, in the arena; false if it is none, or no id that could
+ * stand in a path (letters, digits, "-", "_", "."; at most OBJECTS_ID_MOST). */
+#define OBJECTS_ID_MOST 256
+bool objects_id_of(struct text answer, struct arena *arena, struct text *id);
+bool objects_is_id(struct text id);
+
 /* For a step: whether the request's key owns the object. GO_WAIT: the request will be woken, and
  * objects_judge tells; GO_BOOKS: it is refused. */
 enum next objects_ask(struct request *request, const struct object *object);
@@ -21,6 +37,11 @@ enum next objects_ask(struct request *request, const struct object *object);
  * an id that it does not know; `param` is the member of the body that names it, or NULL. In
  * passthrough mode what nobody owns is for the upstream to judge, which knows the caller's key. */
 bool objects_judge(struct request *request, struct text id, const char *param);
+
+/* Whether request->found says that the key owns it; and the two refusals. */
+bool objects_is_own(const struct request *request);
+void objects_refuse(struct request *request, struct text id, const char *param);
+void objects_refuse_failed(struct request *request);
 
 /* The registrar's answer for a request in the chain; see pipeline_letter. */
 bool objects_letter(struct worker *worker, struct letter *letter);

@@ -61,6 +61,8 @@ enum next record_request(struct request *request);
 
 /* News of a call's transfer (struct call), from the loop. */
 void forward_progress(void *call);
+/* The upstream's headers of an answer that are the client's business go into its reply. */
+void forward_headers(struct request *request, const struct transfer *transfer);
 /* Passes an event on with `usage.cost` in it; false, and nothing is passed on, if it has no usage
  * or names a cost already. */
 MUST_USE bool forward_put_with_cost(struct reply *reply, const struct sse_event *event,

@@ -24,6 +24,7 @@ enum transfer_end {
 
 struct transfer_ask {
     const struct upstream *upstream;
+    struct text method;         /* empty: POST. GET and DELETE have no body */
     struct text url;            /* zero-terminated */
     const struct text *headers; /* "Name: value" lines, each zero-terminated */
     size_t header_count;

@@ -27,6 +27,7 @@ struct endpoint_facts {
     bool output_free; /* its answers have no output tokens */
     bool free; /* nothing is billed for it: it is a request, and costs no USD and no tokens */
     bool usage_asked; /* its streams tell usage only if stream_options.include_usage asks for it */
+    bool batched;     /* it may be the url of a batch's lines */
     bool stored;      /* its answers stay at the provider, by their ids: they belong to the key that
                          asked (pipeline/objects.h), which alone may name them later */
     bool ends_told;   /* its streams have a last event that says so: without it they were cut */

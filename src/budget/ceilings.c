@@ -30,7 +30,9 @@ struct ceilings {
 
 static const char *const statements[STATEMENT_COUNT] = {
     [OWNER] = "SELECT key FROM objects WHERE " IS_OBJECT,
-    [LOOK] = "SELECT key, made_s, about, facts, call FROM objects WHERE " IS_OBJECT,
+    [LOOK] = "SELECT upstream, key, made_s, about, facts, call FROM objects"
+             " WHERE kind = ?1 AND id = ?3 AND (?2 = x'' OR upstream = ?2)"
+             " ORDER BY made_s, upstream LIMIT 1",
     [CLAIM] = "INSERT INTO objects (kind, upstream, id, key, made_s) VALUES (?1, ?2, ?3, ?4, ?5)",
     [NOTE] = "UPDATE objects SET about = ifnull(?4, about), facts = ifnull(?5, facts),"
              " call = ifnull(?6, call) WHERE " IS_OBJECT,
@@ -38,6 +40,8 @@ static const char *const statements[STATEMENT_COUNT] = {
              " WHERE call > x'' ORDER BY made_s",
     [LIST] = "SELECT upstream, id, made_s, about FROM objects WHERE kind = ?1 AND key = ?2"
              " AND (made_s, upstream, id) < (?3, ?4, ?5)"
+             " AND (?7 = '' OR CASE WHEN about > x''"
+             "  THEN json_extract(CAST(about AS TEXT), '$.purpose') = ?7 END)"
              " ORDER BY made_s DESC, upstream DESC, id DESC LIMIT ?6",
     [FORGET] = "DELETE FROM objects WHERE " IS_OBJECT,
     [DROP] = "DELETE FROM objects WHERE rowid IN"
@@ -60,6 +64,7 @@ static const char objects[] =
 static const char objects_2[] = "ALTER TABLE objects ADD COLUMN about BLOB NOT NULL DEFAULT x'';"
                                 "ALTER TABLE objects ADD COLUMN facts BLOB NOT NULL DEFAULT x'';"
                                 "ALTER TABLE objects ADD COLUMN call BLOB NOT NULL DEFAULT x'';"
+                                "CREATE INDEX objects_by_id ON objects (kind, id, upstream);"
                                 "CREATE INDEX objects_open ON objects (made_s) WHERE call > x'';"
                                 "UPDATE component SET version = 2 WHERE name = 'objects';";
 
@@ -347,14 +352,15 @@ static struct object_notes notes_at(sqlite3_stmt *row, int at, struct arena *are
 enum owner ceilings_look(struct ceilings *ceilings, const struct object *object,
                          struct arena *arena, struct owned *owned, struct fault *fault)
 {
-    if (!may_be_owned(object))
+    if (!is_storable(object->id) || object->upstream.size > CEILINGS_TEXT_MOST)
         return OWNER_NOBODY;
     sqlite3_stmt *look = about(ceilings, LOOK, object);
     int result = sqlite3_step(look);
     if (result == SQLITE_ROW)
-        *owned = (struct owned){.key = arena_copy(arena, column(look, 0)),
-                                .made_s = sqlite3_column_int64(look, 1),
-                                .notes = notes_at(look, 2, arena)};
+        *owned = (struct owned){.upstream = arena_copy(arena, column(look, 0)),
+                                .key = arena_copy(arena, column(look, 1)),
+                                .made_s = sqlite3_column_int64(look, 2),
+                                .notes = notes_at(look, 3, arena)};
     else if (result != SQLITE_DONE)
         say(ceilings, fault);
     (void)sqlite3_reset(look);
@@ -412,7 +418,8 @@ bool ceilings_list_open(struct ceilings *ceilings, struct arena *arena,
             .object = {.kind = kind_of(column(list, 2)),
                        .upstream = arena_copy(arena, column(list, 0)),
                        .id = arena_copy(arena, column(list, 1))},
-            .owned = {.key = arena_copy(arena, column(list, 3)),
+            .owned = {.upstream = arena_copy(arena, column(list, 0)),
+                      .key = arena_copy(arena, column(list, 3)),
                       .made_s = sqlite3_column_int64(list, 4),
                       .notes = notes_at(list, 5, arena)},
         };
@@ -435,6 +442,8 @@ static void bind_list(struct ceilings *ceilings, const struct objects_query *que
     bind(list, 4, after->upstream);
     bind(list, 5, after->id);
     (void)sqlite3_bind_int64(list, 6, (int64_t)query->most + 1); /* shows whether more follow */
+    (void)sqlite3_bind_text64(list, 7, query->purpose.size == 0 ? "" : query->purpose.at,
+                              query->purpose.size, SQLITE_STATIC, SQLITE_UTF8);
 }
 
 bool ceilings_list(struct ceilings *ceilings, const struct objects_query *query,

@@ -9,8 +9,8 @@
 
 #include "base/log.h"
 
-struct errand {
-    struct errand *next;
+struct order {
+    struct order *next;
     struct arena arena;
     struct deed deed; /* its texts are in the arena */
     struct deed_answer *answer;
@@ -21,7 +21,7 @@ struct registrar {
     pthread_t thread;
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t wake;
-    struct errand *first, **last;
+    struct order *first, **last;
     size_t waiting;
     bool stopping;
 };
@@ -34,11 +34,11 @@ static struct text keep(struct arena *arena, struct text text)
     return text.at == NULL ? text : arena_copy(arena, text);
 }
 
-static struct errand *errand_new(const struct deed *deed)
+static struct order *order_new(const struct deed *deed)
 {
-    struct errand *errand = memory_new(sizeof(*errand));
-    struct arena *arena = &errand->arena;
-    struct deed *own = &errand->deed;
+    struct order *order = memory_new(sizeof(*order));
+    struct arena *arena = &order->arena;
+    struct deed *own = &order->deed;
     *own = *deed;
     own->object.upstream = keep(arena, deed->object.upstream);
     own->object.id = keep(arena, deed->object.id);
@@ -46,10 +46,11 @@ static struct errand *errand_new(const struct deed *deed)
     own->notes.about = keep(arena, deed->notes.about);
     own->notes.facts = keep(arena, deed->notes.facts);
     own->notes.call = keep(arena, deed->notes.call);
+    own->query.purpose = keep(arena, deed->query.purpose);
     own->query.key = keep(arena, deed->query.key);
     own->query.after.upstream = keep(arena, deed->query.after.upstream);
     own->query.after.id = keep(arena, deed->query.after.id);
-    return errand;
+    return order;
 }
 
 bool registrar_ask(struct registrar *registrar, const struct deed *deed)
@@ -57,9 +58,9 @@ bool registrar_ask(struct registrar *registrar, const struct deed *deed)
     pthread_mutex_lock(&registrar->lock);
     bool room = registrar->waiting < REGISTRAR_WAITING_MOST && !registrar->stopping;
     if (room) {
-        struct errand *errand = errand_new(deed);
-        *registrar->last = errand;
-        registrar->last = &errand->next;
+        struct order *order = order_new(deed);
+        *registrar->last = order;
+        registrar->last = &order->next;
         registrar->waiting++;
         pthread_cond_signal(&registrar->wake);
     }
@@ -71,12 +72,12 @@ bool registrar_ask(struct registrar *registrar, const struct deed *deed)
 }
 
 /* All that waits; NULL at the end. */
-static struct errand *take_all(struct registrar *registrar)
+static struct order *take_all(struct registrar *registrar)
 {
     pthread_mutex_lock(&registrar->lock);
     while (registrar->first == NULL && !registrar->stopping)
         pthread_cond_wait(&registrar->wake, &registrar->lock);
-    struct errand *all = registrar->first;
+    struct order *all = registrar->first;
     registrar->first = NULL;
     registrar->last = &registrar->first;
     registrar->waiting = 0;
@@ -89,7 +90,11 @@ static struct errand *take_all(struct registrar *registrar)
 static bool do_claim(struct ceilings *ceilings, const struct deed *deed, struct deed_answer *answer,
                      struct fault *fault)
 {
+    struct text owner;
+    bool fresh = ceilings_owner(ceilings, &deed->object, &owner, fault) == OWNER_NOBODY;
     answer->claim = ceilings_claim(ceilings, &deed->object, deed->key, deed->made_s, fault);
+    if (!fresh)
+        return answer->claim != CLAIM_FAILED;
     return answer->claim == CLAIM_FOREIGN ||
            (answer->claim == CLAIM_NOTED &&
             ceilings_note(ceilings, &deed->object, &deed->notes, fault));
@@ -122,7 +127,7 @@ static bool do_list(struct ceilings *ceilings, const struct deed *deed, struct d
     return ceilings_list(ceilings, &deed->query, &answer->arena, &answer->page, fault);
 }
 
-static void do_one(struct ceilings *ceilings, struct errand *errand)
+static void do_one(struct ceilings *ceilings, struct order *order)
 {
     static bool (*const deeds[])(struct ceilings *, const struct deed *, struct deed_answer *,
                                  struct fault *) = {
@@ -130,11 +135,11 @@ static void do_one(struct ceilings *ceilings, struct errand *errand)
         [DEED_LOOK] = do_look,   [DEED_LIST] = do_list,
     };
     struct fault fault;
-    const struct deed *deed = &errand->deed;
-    errand->answer = memory_new(sizeof(*errand->answer));
-    errand->answer->kind = deed->kind;
-    errand->answer->failed = !deeds[deed->kind](ceilings, deed, errand->answer, &fault);
-    if (errand->answer->failed)
+    const struct deed *deed = &order->deed;
+    order->answer = memory_new(sizeof(*order->answer));
+    order->answer->kind = deed->kind;
+    order->answer->failed = !deeds[deed->kind](ceilings, deed, order->answer, &fault);
+    if (order->answer->failed)
         log_error("%.*s: %s", TEXT_ARG(deed->object.id), fault.message);
 }
 
@@ -147,44 +152,44 @@ static void answer_free(void *body)
     free(answer);
 }
 
-static void answer_one(struct errand *errand, bool committed)
+static void answer_one(struct order *order, bool committed)
 {
-    const struct deed *deed = &errand->deed;
+    const struct deed *deed = &order->deed;
     bool changes = deed->kind <= DEED_FORGET;
-    errand->answer->failed = errand->answer->failed || (changes && !committed);
+    order->answer->failed = order->answer->failed || (changes && !committed);
     if (deed->mailbox == NULL) {
-        answer_free(errand->answer);
+        answer_free(order->answer);
     } else {
         struct letter *letter = letter_new(deed->to, REGISTRAR_LETTER_ANSWER);
-        letter->body = errand->answer;
+        letter->body = order->answer;
         letter->body_free = answer_free;
         mailbox_post(deed->mailbox, letter);
     }
-    arena_close(&errand->arena);
-    free(errand);
+    arena_close(&order->arena);
+    free(order);
 }
 
-static bool only_questions(const struct errand *errand)
+static bool only_questions(const struct order *order)
 {
-    while (errand != NULL && errand->deed.kind > DEED_FORGET)
-        errand = errand->next;
-    return errand == NULL;
+    while (order != NULL && order->deed.kind > DEED_FORGET)
+        order = order->next;
+    return order == NULL;
 }
 
-static void carry_out(struct ceilings *ceilings, struct errand *all)
+static void carry_out(struct ceilings *ceilings, struct order *all)
 {
     struct fault fault;
     bool alone = only_questions(all);
     bool committed = alone || ceilings_begin(ceilings, &fault);
     bool begun = committed && !alone;
-    for (struct errand *errand = all; errand != NULL; errand = errand->next)
-        do_one(ceilings, errand);
+    for (struct order *order = all; order != NULL; order = order->next)
+        do_one(ceilings, order);
     if (begun)
         committed = ceilings_commit(ceilings, &fault);
     if (!committed)
         log_error("what was to be noted is lost: %s", fault.message);
     while (all != NULL) {
-        struct errand *next = all->next;
+        struct order *next = all->next;
         answer_one(all, committed);
         all = next;
     }
@@ -193,7 +198,7 @@ static void carry_out(struct ceilings *ceilings, struct errand *all)
 static void *registrar_run(void *context)
 {
     struct registrar *registrar = context;
-    struct errand *all;
+    struct order *all;
     while ((all = take_all(registrar)) != NULL)
         carry_out(registrar->ceilings, all);
     return NULL;

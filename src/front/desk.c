@@ -26,6 +26,16 @@ static const struct route routes[] = {
     {"POST", "/messages/count_tokens", ACCESS_MODEL, ENDPOINT_MESSAGES_TOKENS, NULL},
     {"GET", "/models", ACCESS_CALLER, 0, endpoint_models},
     {"GET", "/models/*", ACCESS_CALLER, 0, endpoint_models},
+    {"GET", "/responses/*", ACCESS_CALLER, 0, endpoint_response},
+    {"POST", "/responses/*", ACCESS_CALLER, 0, endpoint_response},
+    {"DELETE", "/responses/*", ACCESS_CALLER, 0, endpoint_response},
+    {"GET", "/files", ACCESS_CALLER, 0, endpoint_files},
+    {"POST", "/files", ACCESS_CALLER, 0, endpoint_upload},
+    {"GET", "/files/*", ACCESS_CALLER, 0, endpoint_file},
+    {"DELETE", "/files/*", ACCESS_CALLER, 0, endpoint_file},
+    {"GET", "/batches", ACCESS_CALLER, 0, endpoint_batches},
+    {"GET", "/batches/*", ACCESS_CALLER, 0, endpoint_batch},
+    {"POST", "/batches/*", ACCESS_CALLER, 0, endpoint_batch},
     {"GET", "/budget", ACCESS_CALLER, 0, endpoint_budget},
     {"GET", "/costs", ACCESS_CALLER, 0, endpoint_costs},
     {"POST", "/costs", ACCESS_CALLER, 0, endpoint_book},
@@ -76,7 +86,7 @@ static bool answer_preflight(struct request *request)
         !pipeline_check_origin(request))
         return request->reply.status != 0;
     struct reply *reply = &request->reply;
-    reply_header(reply, "Access-Control-Allow-Methods", "GET, POST");
+    reply_header(reply, "Access-Control-Allow-Methods", "GET, POST, DELETE");
     reply_header(reply, "Access-Control-Max-Age", "600");
     struct text headers = request_header(request, "Access-Control-Request-Headers");
     if (headers.size > 0)
@@ -132,12 +142,14 @@ static void refuse_path(struct request *request, struct text path)
     const char *hint = text_ends(path, TEXT("/responses"))
                            ? "The Responses API is not served: use /v1/chat/completions."
                            : "Check the base URL: it usually ends in /v1.";
-    refuse(request, REFUSAL_UNKNOWN_PATH, NULL,
-           "purser does not serve '%.*s'. It serves POST /v1/chat/completions, /v1/completions, "
-           "/v1/embeddings, /v1/messages, /v1/messages/count_tokens, /costs, and GET /v1/models, "
-           "/budget, /costs, /costs/{request_id}, /requests, /healthz, /readyz; to the operator "
-           "POST /admin/reload, GET and DELETE /admin/cache; all also under /s/<session>/. %s",
-           TEXT_ARG(text_slice(path, 0, 200)), hint);
+    refuse(
+        request, REFUSAL_UNKNOWN_PATH, NULL,
+        "purser does not serve '%.*s'. It serves POST /v1/chat/completions, /v1/completions, "
+        "/v1/embeddings, /v1/messages, /v1/messages/count_tokens, /v1/files, /costs, and GET "
+        "/v1/models, /v1/files, /v1/batches, /budget, /costs, /costs/{request_id}, /requests, "
+        "/healthz, /readyz; to the operator POST /admin/reload, GET and DELETE /admin/cache; all "
+        "also under /s/<session>/. %s",
+        TEXT_ARG(text_slice(path, 0, 200)), hint);
 }
 
 void desk_take(struct request *request)
@@ -182,6 +194,8 @@ void desk_letter(void *context, struct letter *letter)
         endpoint_booking_answer(worker->house, request, books);
     else if (books != NULL && request != NULL)
         endpoint_books_answer(request, books);
+    else if (letter->kind == REGISTRAR_LETTER_ANSWER && request != NULL)
+        endpoint_object_answer(request, letter->body);
     else if (letter->kind == BELL_LETTER_ANSWER && request != NULL)
         endpoint_reload_answer(request, letter);
     letter_free(letter);

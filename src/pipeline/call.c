@@ -88,56 +88,56 @@ static bool named_in_connection(const struct request *request, struct text name)
     return false;
 }
 
-static enum credential credential_of(const struct request *request, bool passthrough)
+static enum credential credential_of(const struct request *request, const struct upstream *upstream,
+                                     bool passthrough)
 {
     enum dialect dialect = endpoint_facts(request->endpoint)->dialect;
     bool bearer = text_starts_nocase(request_header(request, "Authorization"), TEXT("Bearer "));
     /* Anthropic takes keys in the one header and the tokens of a login in the other. */
     if (passthrough && dialect == DIALECT_ANTHROPIC)
         return bearer ? CREDENTIAL_BEARER : CREDENTIAL_X_API_KEY;
-    return request->upstream->credential[dialect];
+    return upstream->credential[dialect];
 }
 
 /* Without it Anthropic refuses a request. */
-static bool lacks_version(const struct request *request)
+static bool lacks_version(const struct request *request, const struct upstream *upstream)
 {
     return endpoint_facts(request->endpoint)->dialect == DIALECT_ANTHROPIC &&
            request_header(request, "anthropic-version").size == 0 &&
-           !is_the_operators(request->upstream, TEXT("anthropic-version"));
+           !is_the_operators(upstream, TEXT("anthropic-version"));
 }
 
-static void dress(struct call *call, const struct request *request)
+void call_dress(const struct request *request, const struct upstream *upstream, struct arena *arena,
+                struct transfer_ask *ask)
 {
-    const struct upstream *upstream = request->upstream;
     bool passthrough = request->terms->admission.mode == ADMISSION_PASSTHROUGH;
     size_t most = request->header_count + upstream->header_count + 5;
-    struct text *lines = arena_new(&call->arena, most * sizeof *lines);
+    struct text *lines = arena_new(arena, most * sizeof *lines);
     size_t count = 0;
     /* Plain answers: they are metered, and often changed. */
     lines[count++] = TEXT("Accept-Encoding: identity");
     struct text key = passthrough ? request->credential : upstream->key;
     if (key.size > 0)
         lines[count++] =
-            upstream_credential(credential_of(request, passthrough), key, &call->arena);
-    if (lacks_version(request))
+            upstream_credential(credential_of(request, upstream, passthrough), key, arena);
+    if (lacks_version(request, upstream))
         lines[count++] = TEXT("anthropic-version: 2023-06-01");
     if (request_header(request, "X-Client-Request-Id").size == 0)
-        lines[count++] =
-            arena_join(&call->arena,
-                       (struct text[]){TEXT("X-Client-Request-Id: "), text_of(request->name)}, 2);
+        lines[count++] = arena_join(
+            arena, (struct text[]){TEXT("X-Client-Request-Id: "), text_of(request->name)}, 2);
     for (size_t i = 0; i < request->header_count; i++) {
         const struct request_header *header = &request->headers[i];
         if (is_token(header->name) && header_forwarded(header->name, passthrough) &&
             !is_the_operators(upstream, header->name) &&
             !named_in_connection(request, header->name))
-            lines[count++] = arena_printf(&call->arena, "%.*s: %.*s", TEXT_ARG(header->name),
-                                          TEXT_ARG(header->value));
+            lines[count++] =
+                arena_printf(arena, "%.*s: %.*s", TEXT_ARG(header->name), TEXT_ARG(header->value));
     }
     for (size_t i = 0; i < upstream->header_count; i++)
         lines[count++] = upstream->headers[i];
     ASSERT(count <= most);
-    call->ask.headers = lines;
-    call->ask.header_count = count;
+    ask->headers = lines;
+    ask->header_count = count;
 }
 
 static bool must_send_max(const struct request *request)
@@ -225,7 +225,7 @@ void call_open(struct request *request)
     call->timer.due = time_is_up;
     call->timer.context = call;
     shape_body(call, request);
-    dress(call, request);
+    call_dress(request, request->upstream, &call->arena, &call->ask);
     describe(call, request);
     if (call->terms->admission.mode == ADMISSION_PASSTHROUGH)
         call->guest = call->entry.key;

@@ -70,17 +70,16 @@ static size_t room_for_headers(const struct request *request)
     return used < REPLY_HEADS_MOST ? REPLY_HEADS_MOST - used : 0;
 }
 
-static void pass_headers(struct call *call)
+void forward_headers(struct request *request, const struct transfer *transfer)
 {
-    struct request *request = call->request;
     struct reply *reply = &request->reply;
     size_t room = room_for_headers(request);
     size_t at = 0;
     struct text name, value;
-    while (transfer_next_header(call->transfer, &at, &name, &value)) {
+    while (transfer_next_header(transfer, &at, &name, &value)) {
         size_t size = name.size + value.size + REPLY_HEAD_LINE;
         bool undone =
-            transfer_decoded(call->transfer) && text_equal_nocase(name, TEXT("content-encoding"));
+            transfer_decoded(transfer) && text_equal_nocase(name, TEXT("content-encoding"));
         if (!header_passes(name) || undone || size > room ||
             reply->header_count >= REPLY_MAX_HEADERS - REPLY_OWN_HEADERS)
             continue;
@@ -103,7 +102,7 @@ static void begin_stream(struct call *call)
     share_begin(call, call->mode == CALL_EVENTS ? RECORDING_EVENTS : RECORDING_WHOLE);
     if (request == NULL)
         return;
-    pass_headers(call);
+    forward_headers(request, call->transfer);
     settle_headers(call);
     request->reply.on_drained = client_drained;
     request->reply.drained_context = request;
@@ -432,7 +431,7 @@ static void finish_answer(struct call *call)
     if (request == NULL)
         return;
     if (answer == ANSWER_PASSES) {
-        pass_headers(call);
+        forward_headers(request, call->transfer);
         reply_whole_take(&request->reply, transfer_status(call->transfer), &call->answer);
     } else {
         refuse_answer(call, answer);

@@ -1,19 +1,117 @@
 /* Objects: who owns what, asked and noted without ever waiting for the disk. */
 #include "pipeline/objects.h"
 
-#include "pipeline/pipeline.h"
+#include "base/json.h"
 #include "pipeline/refusal.h"
 
-void objects_claim(struct worker *worker, const struct object *object, struct text key)
+#define ABOUT_MOST (32 * 1024) /* bytes kept of how an upstream shows an object */
+
+/* Nobody waits for it: the registrar logs what it cannot do. */
+static void order(struct worker *worker, const struct deed *deed)
+{
+    bool taken = registrar_ask(worker->house->registrar, deed);
+    (void)taken;
+}
+
+void objects_claim_with(struct worker *worker, const struct object *object, struct text key,
+                        const struct object_notes *notes)
 {
     struct deed deed = {
         .kind = DEED_CLAIM,
         .object = *object,
         .key = key,
         .made_s = loop_wall_us(worker->loop) / 1000000,
+        .notes = *notes,
     };
-    (void)!registrar_ask(worker->house->registrar, &deed); /* it logs what it cannot do */
+    if (deed.notes.about.size > ABOUT_MOST)
+        deed.notes.about = TEXT_NONE;
+    order(worker, &deed);
 }
+
+void objects_claim(struct worker *worker, const struct object *object, struct text key)
+{
+    objects_claim_with(worker, object, key, &(struct object_notes){.about = TEXT_NONE});
+}
+
+void objects_forget(struct worker *worker, const struct object *object)
+{
+    order(worker, &(struct deed){.kind = DEED_FORGET, .object = *object});
+}
+
+/* ---- what upstreams say of them ---- */
+
+bool objects_is_id(struct text id)
+{
+    bool good = id.size > 0 && id.size <= OBJECTS_ID_MOST && id.at[0] != '.';
+    for (size_t i = 0; good && i < id.size; i++) {
+        char c = id.at[i];
+        good = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               c == '-' || c == '_' || c == '.';
+    }
+    return good;
+}
+
+static bool id_at(struct json_value object, const char *member, struct arena *arena,
+                  struct text *id)
+{
+    struct json_value value;
+    if (!json_member(object, text_of(member), &value) || value.kind != JSON_STRING)
+        return false;
+    struct text found = json_string(arena, value);
+    if (!objects_is_id(found))
+        return false;
+    *id = arena_copy(arena, found);
+    return true;
+}
+
+bool objects_id_of(struct text answer, struct arena *arena, struct text *id)
+{
+    struct json_value object;
+    return json_parse(answer, &object, NULL) == JSON_OK && id_at(object, "id", arena, id);
+}
+
+/* What is known of a file before anybody asked its upstream. */
+static void claim_result(struct worker *worker, const struct object *batch, struct text key,
+                         struct text id)
+{
+    struct buffer about = {0};
+    buffer_put_byte(&about, '{');
+    json_put_text_member(&about, TEXT("id"), id);
+    json_put_text_member(&about, TEXT("object"), TEXT("file"));
+    json_put_text_member(&about, TEXT("purpose"), TEXT("batch_output"));
+    json_put_int_member(&about, TEXT("created_at"), loop_wall_us(worker->loop) / 1000000);
+    buffer_put_byte(&about, '}');
+    const struct object file = {OBJECT_FILE, batch->upstream, id};
+    objects_claim_with(worker, &file, key, &(struct object_notes){.about = buffer_text(&about)});
+    buffer_close(&about);
+}
+
+static void claim_results(struct worker *worker, const struct object *batch, struct text key,
+                          struct json_value answer)
+{
+    static const char *const members[] = {"output_file_id", "error_file_id"};
+    struct arena arena = {0};
+    struct text id;
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
+        if (id_at(answer, members[i], &arena, &id))
+            claim_result(worker, batch, key, id);
+    }
+    arena_close(&arena);
+}
+
+void objects_show(struct worker *worker, const struct object *object, struct text key,
+                  struct text answer)
+{
+    struct json_value shown;
+    if (object->kind == OBJECT_RESPONSE || answer.size > ABOUT_MOST ||
+        json_parse(answer, &shown, NULL) != JSON_OK || shown.kind != JSON_OBJECT)
+        return;
+    order(worker, &(struct deed){.kind = DEED_NOTE, .object = *object, .notes.about = shown.raw});
+    if (object->kind == OBJECT_BATCH)
+        claim_results(worker, object, key, shown);
+}
+
+/* ---- who owns them ---- */
 
 enum next objects_ask(struct request *request, const struct object *object)
 {
@@ -31,19 +129,35 @@ bool objects_judge(struct request *request, struct text id, const char *param)
 {
     const struct deed_answer *answer = request->found;
     bool passthrough = request->terms->admission.mode == ADMISSION_PASSTHROUGH;
-    if (answer->failed) {
-        refuse(request, REFUSAL_STORE, NULL,
-               "purser cannot read its ceilings.db, which tells who owns what. The operator finds "
-               "the reason in the log.");
-        return false;
-    }
-    if (answer->owner == OWNER_KNOWN ? text_equal(answer->owned.key, request->key->id)
-                                     : passthrough)
+    if (objects_is_own(request) ||
+        (passthrough && !answer->failed && answer->owner == OWNER_NOBODY))
         return true;
+    if (answer->failed)
+        objects_refuse_failed(request);
+    else
+        objects_refuse(request, id, param);
+    return false;
+}
+
+bool objects_is_own(const struct request *request)
+{
+    const struct deed_answer *answer = request->found;
+    return !answer->failed && answer->owner == OWNER_KNOWN &&
+           text_equal(answer->owned.key, request->key->id);
+}
+
+void objects_refuse_failed(struct request *request)
+{
+    refuse(request, REFUSAL_STORE, NULL,
+           "purser cannot read its ceilings.db, which tells who owns what. The operator finds the "
+           "reason in the log.");
+}
+
+void objects_refuse(struct request *request, struct text id, const char *param)
+{
     refuse(request, REFUSAL_NO_SUCH_OBJECT, param,
            "'%.*s' was not found: nothing of that id was made through purser with this key.",
            TEXT_ARG(text_slice(id, 0, 200)));
-    return false;
 }
 
 bool objects_letter(struct worker *worker, struct letter *letter)

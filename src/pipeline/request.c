@@ -3,7 +3,9 @@
 
 #include <stdlib.h>
 
+#include "pipeline/intake.h"
 #include "pipeline/pipeline.h"
+#include "pipeline/visit.h"
 
 static void timer_due(void *context)
 {
@@ -57,6 +59,8 @@ void request_close(struct request *request)
     ASSERT(request->call == NULL);
     record_other(request);
     recall_close(request);
+    visit_leave(request);
+    intake_leave(request);
     loop_timer_cancel(request->worker->loop, &request->timer);
     roster_remove(&request->worker->requests, request->id);
     loop_defer(request->worker->loop, release, request);

@@ -4,6 +4,7 @@
 #include <sys/random.h>
 
 #include "base/log.h"
+#include "pipeline/errand.h"
 #include "pipeline/pipeline.h"
 
 #define COMPLAINT_US (1000000ll) /* a full disk is told, and tried again, once a second */
@@ -91,6 +92,8 @@ void worker_close(struct worker *worker)
 {
     ASSERT(worker->requests.count == 0);
     ASSERT(worker->calls.count == 0);
+    while (worker->errands != NULL)
+        errand_close(worker->errands);
     loop_turn(worker->loop, 0); /* frees what was deferred, commits the last lines */
     transport_close(worker->transport);
     struct fault fault;
@@ -136,6 +139,7 @@ void worker_end_all(struct worker *worker)
     size_t at = 0;
     while ((call = roster_next(&worker->calls, &at)) != NULL)
         call_cut(call, "shutdown");
+    errands_cut(worker);
     struct request *request;
     at = 0;
     while ((request = roster_next(&worker->requests, &at)) != NULL)

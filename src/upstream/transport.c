@@ -341,12 +341,15 @@ static void put_head(struct transfer *transfer, const struct transfer_ask *ask, 
     size_t slash = text_find(rest, TEXT("/"), 0);
     ASSERT(slash != SIZE_MAX);
     buffer_reserve(head, 1024);
-    buffer_put(head, TEXT("POST "));
+    buffer_put(head, ask->method.size > 0 ? ask->method : TEXT("POST"));
+    buffer_put_byte(head, ' ');
     buffer_put(head, text_from(rest, slash));
     buffer_put(head, TEXT(" HTTP/1.1\r\nHost: "));
     buffer_put(head, text_slice(rest, 0, slash));
-    buffer_put(head, TEXT("\r\nContent-Length: "));
-    buffer_put_int(head, (int64_t)body_size);
+    if (ask->method.size == 0 || text_equal(ask->method, TEXT("POST"))) {
+        buffer_put(head, TEXT("\r\nContent-Length: "));
+        buffer_put_int(head, (int64_t)body_size);
+    }
     buffer_put(head, TEXT("\r\n"));
     for (size_t i = 0; i < ask->header_count; i++) {
         buffer_put(head, ask->headers[i]);

@@ -22,6 +22,7 @@
 #include "archive.h"
 #include "call.h"
 #include "dialect.h"
+#include "objects.h"
 #include "timers.h"
 
 enum { EVENTS_MAX = 256, READ_STEP = 16 * 1024, READ_STEP_BIG = 1024 * 1024, LISTENERS_MAX = 2 };
@@ -51,6 +52,7 @@ struct server {
     const char *unix_path;
     uint16_t port;
     struct call_place place;
+    struct objects *objects;
     struct archive *archive;
     struct timers timers;
     struct connection *connections;
@@ -266,14 +268,21 @@ static int show_stats(struct server *server, const struct http_request *request,
     return 200;
 }
 
+/* An endpoint of the API asks for the key. */
+static bool admits(struct server *server, const struct http_request *request, struct bytes *body)
+{
+    archive_add(server->archive, request);
+    if (http_carries_key(request->headers, server->place.api_key))
+        return true;
+    dialect_error(body, 401, "Incorrect API key provided.", NULL);
+    return false;
+}
+
 static int show_models(struct server *server, const struct http_request *request,
                        struct bytes *body)
 {
-    archive_add(server->archive, request);
-    if (!http_carries_key(request->headers, server->place.api_key)) {
-        dialect_error(body, 401, "Incorrect API key provided.", NULL);
+    if (!admits(server, request, body))
         return 401;
-    }
     bill_print_models(body);
     return 200;
 }
@@ -281,12 +290,14 @@ static int show_models(struct server *server, const struct http_request *request
 static int serve_response(struct server *server, const struct http_request *request,
                           struct bytes *body)
 {
-    archive_add(server->archive, request);
-    if (!http_carries_key(request->headers, server->place.api_key)) {
-        dialect_error(body, 401, "Incorrect API key provided.", NULL);
-        return 401;
-    }
-    return shelf_serve(server->place.shelf, request, body);
+    return admits(server, request, body) ? shelf_serve(server->place.shelf, request, body) : 401;
+}
+
+static int serve_object(struct server *server, const struct http_request *request,
+                        struct bytes *body)
+{
+    bool good = admits(server, request, body);
+    return good ? objects_serve(server->objects, request, now_ns(), body) : 401;
 }
 
 static int reset(struct server *server, const struct http_request *request, struct bytes *body)
@@ -294,6 +305,7 @@ static int reset(struct server *server, const struct http_request *request, stru
     (void)request;
     bill_reset(server->place.bill);
     shelf_reset(server->place.shelf);
+    objects_reset(server->objects);
     archive_reset(server->archive);
     bytes_print(body, "{}");
     return 200;
@@ -303,8 +315,8 @@ static void answer_own(struct server *server, struct connection *connection,
                        const struct http_request *request)
 {
     static const struct {
-        const char *method;
-        const char *path; /* a prefix */
+        const char *method; /* NULL: any */
+        const char *path;   /* a prefix */
         int (*answer)(struct server *, const struct http_request *, struct bytes *);
     } endpoints[] = {
         {"GET", "/v1/models", show_models},
@@ -315,11 +327,14 @@ static void answer_own(struct server *server, struct connection *connection,
         {"GET", "/v1/responses/", serve_response},
         {"POST", "/v1/responses/", serve_response},
         {"DELETE", "/v1/responses/", serve_response},
+        {NULL, "/v1/files", serve_object},
+        {NULL, "/v1/batches", serve_object},
     };
     struct bytes body = {0};
     int status = 404;
     for (size_t i = 0; i < sizeof endpoints / sizeof endpoints[0] && body.size == 0; i++)
-        if (text_equal(request->method, text_of(endpoints[i].method)) &&
+        if ((endpoints[i].method == NULL ||
+             text_equal(request->method, text_of(endpoints[i].method))) &&
             text_starts(request->path, text_of(endpoints[i].path)))
             status = endpoints[i].answer(server, request, &body);
     if (body.size == 0)
@@ -347,6 +362,7 @@ static void serve(struct server *server, struct connection *connection,
         start_call(server, connection, request, &ask);
         return;
     }
+    objects_advance(server->objects, now_ns());
     answer_own(server, connection, request);
     connection->ending = request->last ? ENDING_CLOSE : ENDING_KEEP;
 }
@@ -537,6 +553,7 @@ struct server *server_open(const struct server_options *options)
     server->unix_path = options->unix_path;
     server->place.bill = bill_open();
     server->place.shelf = shelf_open();
+    server->objects = objects_open(&server->place);
     server->archive = archive_open();
     server->listeners[0] = listen_tcp(options->port, &server->port);
     server->listeners[1] = options->unix_path == NULL ? -1 : listen_unix(options->unix_path);
@@ -577,6 +594,7 @@ void server_close(struct server *server)
     bytes_free(&server->nowhere);
     archive_close(server->archive);
     bill_close(server->place.bill);
+    objects_close(server->objects);
     shelf_close(server->place.shelf);
     free(server);
 }

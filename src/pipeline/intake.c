@@ -1,0 +1,120 @@
+/* Intake: reading what is uploaded, and sending it on. */
+#include "pipeline/intake.h"
+
+#include "pipeline/refusal.h"
+#include "pipeline/visit.h"
+#include "wire/jobs.h"
+#include "wire/multipart.h"
+
+#define BYTES_AT_ONCE (128 * 1024) /* read in a turn of the loop: about a millisecond */
+
+struct intake {
+    struct request *request;
+    struct loop_timer timer;
+    struct text file; /* within the request's body */
+    size_t at;
+    struct jobs jobs;
+};
+
+static bool bad_form(struct request *request, const char *param, const char *why)
+{
+    refuse(request, REFUSAL_BAD_REQUEST, param, "%s", why);
+    return false;
+}
+
+/* One purpose and one file: of two, nobody knows which one the provider takes. */
+static bool read_form(struct request *request, struct text *purpose, struct text *file)
+{
+    struct text boundary = multipart_boundary(request_header(request, "Content-Type"));
+    struct multipart form = multipart_begin(buffer_text(&request->bytes), boundary);
+    struct multipart_part part;
+    enum multipart_result result = MULTIPART_BROKEN;
+    if (boundary.size == 0)
+        return bad_form(request, NULL, "Send the file as multipart/form-data with one boundary.");
+    while ((result = multipart_next(&form, &part)) == MULTIPART_PART) {
+        struct text *place = text_equal_nocase(part.name, TEXT("purpose")) ? purpose
+                             : text_equal_nocase(part.name, TEXT("file"))  ? file
+                                                                           : NULL;
+        if (place != NULL && place->at != NULL)
+            return bad_form(request, place == file ? "file" : "purpose", "It stands twice.");
+        if (place != NULL)
+            *place = part.content;
+    }
+    if (result == MULTIPART_BROKEN)
+        return bad_form(request, NULL,
+                        "The body is not multipart/form-data that every reader understands alike.");
+    if (purpose->at == NULL || file->at == NULL)
+        return bad_form(request, purpose->at == NULL ? "purpose" : "file", "It is missing.");
+    return true;
+}
+
+/* Files are of no model, but for those whose lines name one. */
+static const struct upstream *choose_upstream(struct request *request, struct text model)
+{
+    const struct terms *terms = request->terms;
+    struct text sent;
+    for (size_t i = 0; i < terms->upstream_count; i++) {
+        const struct upstream *upstream = &terms->upstreams[i];
+        if ((upstream->dialects & DIALECT_BIT(DIALECT_OPENAI)) != 0 &&
+            (model.size == 0 || upstream_serves(upstream, model, &sent)))
+            return upstream;
+    }
+    refuse(request, REFUSAL_MODEL_NOT_FOUND, "model",
+           "No upstream takes the file: none speaks OpenAI's dialect and serves its lines' model "
+           "'%.*s'.",
+           TEXT_ARG(text_slice(model, 0, 200)));
+    return NULL;
+}
+
+static void send_file(struct request *request, const struct jobs *jobs)
+{
+    struct buffer facts = {0};
+    struct text model = jobs != NULL ? text_of(jobs->model) : TEXT_NONE;
+    const struct upstream *upstream = choose_upstream(request, model);
+    if (upstream == NULL)
+        return;
+    if (jobs != NULL)
+        jobs_put(&facts, jobs);
+    const struct errand_target target = {
+        .method = TEXT("POST"), .upstream = upstream, .path = TEXT("/files")};
+    const struct object object = {OBJECT_FILE, upstream->name, TEXT_NONE};
+    visit_start(request, VISIT_UPLOAD, &object, &target, buffer_text(&facts));
+    buffer_close(&facts);
+}
+
+static void read_on(void *context)
+{
+    struct intake *intake = context;
+    struct request *request = intake->request;
+    if (jobs_read(&intake->jobs, intake->file, &intake->at, BYTES_AT_ONCE)) {
+        loop_timer_set(request->worker->loop, &intake->timer, 0);
+        return;
+    }
+    request->intake = NULL;
+    send_file(request, &intake->jobs);
+}
+
+void intake_begin(struct request *request)
+{
+    struct text purpose = TEXT_NONE;
+    struct text file = TEXT_NONE;
+    if (!read_form(request, &purpose, &file))
+        return;
+    if (!text_equal(purpose, TEXT("batch"))) {
+        send_file(request, NULL);
+        return;
+    }
+    struct intake *intake = arena_new(&request->arena, sizeof *intake);
+    *intake = (struct intake){.request = request, .file = file};
+    intake->timer.due = read_on;
+    intake->timer.context = intake;
+    request->intake = intake;
+    read_on(intake);
+}
+
+void intake_leave(struct request *request)
+{
+    if (request->intake != NULL)
+        loop_timer_cancel(request->worker->loop, &request->intake->timer);
+    request->intake = NULL;
+}
