@@ -119,6 +119,7 @@ struct config {
     size_t budget_count;
     enum clamp_rule clamp;
     int64_t min_output_tokens, default_max_output, wait_ms, max_waiting;
+    int64_t max_tool_calls;
     int64_t budget_status; /* 429, 402, 403 or 400 */
     bool hide_amounts;
     bool show_shared; /* an ordinary key sees the amounts of shared budgets */

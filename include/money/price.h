@@ -81,8 +81,7 @@ const struct price *price_of_service(const struct price *price, enum service ser
 struct money price_cost(const struct price *price, const struct usage_buckets *usage);
 
 /* What a request may cost at the most, before it is sent. Sources of the figures: the byte bound
- * (wire/body.h) for the input, the request's own members for the output. Searches have no bound:
- * a request that may search is refused where one is needed. */
+ * (wire/body.h) for the input, the request's own members for the output and the searches. */
 struct bound {
     int64_t input_tokens; /* at most so many, over all prompts */
     int64_t choices;      /* prompts × max(n, best_of): output counts so many times */
@@ -90,12 +89,13 @@ struct bound {
     bool audio;           /* audio tokens are possible in and out: use their rates too */
     bool output_free;     /* an endpoint without output tokens (embeddings): choices is ignored */
     unsigned services;    /* bits: the service tiers that may be billed beside the standard one */
+    int64_t searches;     /* of the web, by the provider */
 };
 
 /* The cost of the bound with `max_output` tokens per choice, at the dearest rate that may apply
  * (cache write included only where its rate is above plain input), in the dearest tier the input
- * may reach, at the dearest service, with the fee for the call. Rounded up once. Saturates at
- * MONEY_MOST. */
+ * may reach, at the dearest service, with the fees for the call and its searches. Rounded up once.
+ * Saturates at MONEY_MOST. */
 struct money price_bound(const struct price *price, const struct bound *bound, int64_t max_output);
 
 /* input_tokens + choices × max_output + extra_output, saturating at 10^15. */

@@ -42,6 +42,8 @@ struct call {
     struct held held;
     struct flight *flight; /* that it leads; NULL: it is not shared */
     enum endpoint endpoint;
+    int64_t searches;         /* of the web, at most; 0: none */
+    bool stored;              /* what it answers will stay at the upstream, and is nobody's yet */
     int64_t choices;          /* asked for; embeddings: inputs */
     bool in_parts;            /* some inputs only: the rest was known */
     bool taken_over;          /* a follower pays: the request that began it is booked already */

@@ -81,6 +81,7 @@ struct request {
     const struct model *model; /* NULL: unpriced */
     struct text model_sent, model_booked;
     unsigned services; /* bits: the service tiers that it may be billed at */
+    int64_t searches;  /* of the web by the provider: at most so many under a budget; 0: none */
 
     /* reserve */
     struct ask ask;

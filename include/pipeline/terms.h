@@ -54,6 +54,7 @@ struct terms {
     struct catalog *catalog; /* sealed */
     size_t body_most;        /* bytes of a request body */
     int64_t request_ms, wait_ms, drain_ms;
+    int64_t max_tool_calls; /* of the provider's own tools, where a request names none */
     struct recall_rules recall;
     struct text
         routes;        /* a digest of where calls go: with other ones cached answers do not count */

@@ -9,6 +9,7 @@
  *                    + 3                      the answer's priming
  *                    + 32 + 16 × functions + 8 × properties      if there are tools
  *                    + 64                     if there is a response_format
+ *                    + bytes of what the provider encrypted, once more     (Responses)
  *
  * (each message's own 4 tokens are less than the 20 bytes its JSON costs; token-id arrays have at
  * least two bytes per token). `properties` are the members of all objects of that name within the
@@ -59,9 +60,15 @@ struct body {
     struct text service_tier;    /* unescaped; TEXT_NONE if absent */
     struct text temperature_raw; /* a number as it stands; TEXT_NONE if absent or null */
     /* `store` or `background` true, a `previous_response_id`, a `conversation`: the answer is not
-     * all that the call leaves behind, or hangs on what was before. */
+     * all that the call leaves behind, or hangs on what was before. At Responses also where `store`
+     * is not false. */
     bool kept_by_provider;
     struct text previous_response; /* `previous_response_id`; TEXT_NONE if absent */
+    bool not_stored;               /* Responses: `store` is false */
+    /* Tools with which the provider searches the web while it answers: each search has a fee, and
+     * makes the model read its input once more. */
+    bool searches;
+    int64_t max_tool_calls; /* BODY_ABSENT if absent */
     /* `user`, `metadata.session_id`, `metadata.label`; TEXT_NONE if absent */
     struct text user, session, label;
     struct text prompt_cache_key;
@@ -76,6 +83,7 @@ struct body {
     /* For body_forward. */
     struct text model_raw, stream_options_raw, max_tokens_raw, max_completion_tokens_raw;
     struct text thinking_raw; /* the number in thinking.budget_tokens; TEXT_NONE: none */
+    struct text max_output_tokens_raw, max_tool_calls_raw;
 };
 
 /* Why a body is refused: OpenAI's `code`, `param` and sentence. */
@@ -97,13 +105,14 @@ MUST_USE bool body_read(enum endpoint endpoint, struct text raw, struct arena *a
 
 /* What must change on the way to the upstream. */
 struct body_changes {
-    struct text model;     /* the name to send; TEXT_NONE: as it is */
-    int64_t max_output;    /* every maximum field is lowered to this, and thinking.budget_tokens
-                              below it; BODY_ABSENT: as it is */
-    struct text max_field; /* the field to add when the client named none; if it is max_tokens, a
-                              max_completion_tokens that stands alone is renamed to it */
-    bool include_usage;    /* ask for the usage chunk (a stream whose client did not) */
-    struct text input;     /* raw JSON in place of the value of `input`; TEXT_NONE: as it is */
+    struct text model;      /* the name to send; TEXT_NONE: as it is */
+    int64_t max_output;     /* every maximum field is lowered to this, and thinking.budget_tokens
+                               below it; BODY_ABSENT: as it is */
+    struct text max_field;  /* the field to add when the client named none; if it is max_tokens, a
+                               max_completion_tokens that stands alone is renamed to it */
+    int64_t max_tool_calls; /* to be added where the client named none; 0: as it is */
+    bool include_usage;     /* ask for the usage chunk (a stream whose client did not) */
+    struct text input;      /* raw JSON in place of the value of `input`; TEXT_NONE: as it is */
 };
 
 #define BODY_MAX_PIECES 20

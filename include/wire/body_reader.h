@@ -2,7 +2,7 @@
  * How a request body is read: the state that the parts of body_read share. For src/wire only; what
  * the others need is in wire/body.h.
  *
- * A table (wire/member.c) names the top-level members that matter. body_read walks the top level
+ * A table (wire/member.h) names the top-level members that matter. body_read walks the top level
  * once, looks each member up and lets its row read the value; whatever has no row passes
  * untouched.
  */
@@ -22,6 +22,8 @@ struct body_reader {
     uint64_t seen;      /* bit per row of the table */
     int64_t n, best_of; /* 1 if absent */
     int64_t max_tokens, max_completion_tokens; /* BODY_ABSENT if absent */
+    int64_t max_output_tokens;                 /* the same, of Responses */
+    int64_t functions;                         /* of the tools being read */
     int64_t hidden_tokens; /* input that the providers add for tools and schemas */
     bool input_unbounded;  /* input that no byte of the body bounds */
     char folded[BODY_MOST_NAME];
@@ -61,11 +63,21 @@ bool content_read_prompts(struct body_reader *reader, const struct member *membe
 bool content_read_functions(struct body_reader *reader, const struct member *member,
                             struct json_value value);
 
+/* Of what messages and items hold, the value that comes next: a text, or parts that may be more. */
+void content_read_parts(struct body_reader *reader);
+/* Notes the hidden tokens of tools. */
+void content_add_tools(struct body_reader *reader, int64_t functions, struct json_value tools);
+
 /* ---- the same of Messages (wire/content_messages.c) ---- */
 
 bool content_read_turns(struct body_reader *reader, const struct member *member);
 bool content_read_system(struct body_reader *reader, const struct member *member);
 bool content_read_message_tools(struct body_reader *reader, const struct member *member);
+
+/* ---- the same for Responses (wire/items.c) ---- */
+
+bool items_read_input(struct body_reader *reader, const struct member *member);
+bool items_read_tools(struct body_reader *reader, const struct member *member);
 
 /* ---- common ---- */
 

@@ -12,6 +12,8 @@ enum endpoint {
     ENDPOINT_EMBEDDINGS,
     ENDPOINT_MESSAGES,        /* Anthropic's */
     ENDPOINT_MESSAGES_TOKENS, /* counts what a request to it would have as input */
+    ENDPOINT_RESPONSES,
+    ENDPOINT_RESPONSES_TOKENS, /* counts what a request to it would have as input */
     ENDPOINT_COUNT
 };
 
@@ -24,7 +26,8 @@ struct endpoint_facts {
     const char *name; /* in the books: "chat.completions" */
     struct text path; /* at the upstream, behind its base URL: "/chat/completions" */
     enum dialect dialect;
-    bool output_free; /* its answers have no output tokens */
+    struct text max_field; /* its maximum of output; TEXT_NONE: as the upstream is configured */
+    bool output_free;      /* its answers have no output tokens */
     bool free; /* nothing is billed for it: it is a request, and costs no USD and no tokens */
     bool usage_asked; /* its streams tell usage only if stream_options.include_usage asks for it */
     bool batched;     /* it may be the url of a batch's lines */

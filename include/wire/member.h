@@ -16,8 +16,9 @@ struct member_table {
 
 #define MEMBER_MOST 64 /* reader.seen has a bit per row */
 
-const struct member_table *member_openai(void);   /* src/wire/member.c */
-const struct member_table *member_messages(void); /* src/wire/member_messages.c */
+const struct member_table *member_openai(void);    /* src/wire/member.c */
+const struct member_table *member_messages(void);  /* src/wire/member_messages.c */
+const struct member_table *member_responses(void); /* src/wire/member_responses.c */
 
 /* ---- readers that tables share ---- */
 
@@ -32,6 +33,9 @@ bool member_read_number(struct body_reader *reader, const struct member *member,
                         struct json_value value); /* its raw text */
 bool member_read_count(struct body_reader *reader, const struct member *member,
                        struct json_value value); /* from the row's least to its most */
+/* Session, label and tags. */
+bool member_read_metadata(struct body_reader *reader, const struct member *member,
+                          struct json_value value);
 /* Anything but false adds cost without a bound, as the row says. */
 bool member_read_unbounded(struct body_reader *reader, const struct member *member,
                            struct json_value value);

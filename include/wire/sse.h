@@ -19,7 +19,8 @@
 
 #include "base/text.h"
 
-#define SSE_MAX_EVENT (4 * 1024 * 1024) /* bytes of one event */
+/* Bytes of one event. The last one of a Responses stream repeats all that was asked and said. */
+#define SSE_MAX_EVENT (16 * 1024 * 1024)
 
 struct sse {
     struct buffer kept;   /* an unfinished event, and what follows it */

@@ -65,6 +65,10 @@ enum usage_result usage_read_later(struct json_value value, struct usage *usage)
  * larger one counts, of the output the larger one with its parts. */
 void usage_merge(struct usage *usage, const struct usage *later);
 
+/* Adds the searches of the web among the items of a Responses answer's `output`: its usage does
+ * not tell them. Opening a page that was found is none (OpenAI's guide "Web search"). */
+void usage_count_searches(struct usage *usage, struct json_value output);
+
 /* ---- whole answers ---- */
 
 /* What a whole JSON answer says of its cost. */
@@ -73,14 +77,15 @@ struct answer_report {
     struct usage usage;       /* on USAGE_FOUND */
     struct text service_tier; /* the inside of the string, at the top level or in the usage,
                                  pointing into the answer; TEXT_NONE if there is none */
+    struct text id;           /* the inside of the top-level string, as service_tier */
     bool is_error;            /* a top-level `error` that is not null */
 };
 
 void answer_read(struct text whole, struct answer_report *answer);
 
 /* The same for an answer of any length that passes by in pieces: finds the top-level `usage`,
- * `model` and `service_tier` in constant memory. Of members standing twice the first counts. Values
- * over 64 KiB are cut (such a usage is invalid). What is not a JSON object holds nothing.
+ * `model`, `id` and `service_tier` in constant memory. Of members standing twice the first counts.
+ * Values over 64 KiB are cut (such a usage is invalid). What is not a JSON object holds nothing.
  * Zero-initialised is ready. */
 #define ANSWER_MOST_KEPT (64 * 1024)
 
@@ -88,6 +93,7 @@ struct answer_scan {
     struct buffer usage_raw; /* the member's value as it stands; empty if absent */
     struct buffer model_raw; /* with its quotes */
     struct buffer tier_raw;  /* the same */
+    struct buffer id_raw;    /* the same */
     struct buffer name;      /* the top-level member being read, escapes not resolved */
     int depth;               /* open containers within the member's value */
     int state;
@@ -104,9 +110,10 @@ void answer_scan_close(struct answer_scan *scan);
 /* ---- stream chunks ---- */
 
 struct chunk {
-    bool done;                /* the data is [DONE] */
-    bool error;               /* carries a top-level `error` */
+    bool done;                /* the stream has come to its end: [DONE], response.completed */
+    bool error;               /* carries a top-level `error`; says that it failed */
     bool visible;             /* brings text, a refusal, or a tool call a person could see */
+    struct text id;           /* Responses: of the response, as in an answer */
     struct text service_tier; /* as in an answer; only looked for in chunks that are parsed */
     bool choices_empty;       /* has `choices: []`; always told in a chunk with usage or error */
     bool usage_later;         /* its usage goes on with an earlier one (usage_merge) to the end */
@@ -121,5 +128,10 @@ struct chunk {
  * usage, message_delta a later one, message_stop is the end. */
 void chunk_read(enum endpoint endpoint, struct text data, bool look_for_visible,
                 struct chunk *chunk);
+
+/* ---- for the dialects: src/wire/chunk_<dialect>.c ---- */
+
+/* Fills an empty chunk from an event's JSON. */
+void chunk_read_responses(struct json_value event, bool look_for_visible, struct chunk *chunk);
 
 #endif

@@ -330,6 +330,7 @@ struct terms *draft_terms(const struct config *config, struct catalog *catalog)
     terms->request_ms = config->request_seconds * 1000;
     terms->drain_ms = config->drain_seconds * 1000;
     terms->wait_ms = config->wait_ms;
+    terms->max_tool_calls = config->max_tool_calls;
     terms->budget_status = (int)config->budget_status;
     terms->hide_amounts = config->hide_amounts;
     terms->show_shared = config->show_shared;

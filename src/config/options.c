@@ -275,6 +275,8 @@ static const struct option ADMISSION_OPTIONS[] = {
      .help = "for other requests to give back what they hold"},
     {"max_waiting", &kind_whole, ROOT(max_waiting), .fallback = "1000", .least = 0, .most = 1000000,
      .help = "requests that wait at a time"},
+    {"max_tool_calls", &kind_whole, ROOT(max_tool_calls), .fallback = "4", .least = 1, .most = 1000,
+     .help = "web searches by the provider, under a budget, where a request names no maximum"},
     {0},
 };
 static const char *const ADMISSION_LATER[] = {"slice_tokens", "early_stop", NULL};

@@ -24,6 +24,8 @@ static const struct route routes[] = {
     {"POST", "/embeddings", ACCESS_MODEL, ENDPOINT_EMBEDDINGS, NULL},
     {"POST", "/messages", ACCESS_MODEL, ENDPOINT_MESSAGES, NULL},
     {"POST", "/messages/count_tokens", ACCESS_MODEL, ENDPOINT_MESSAGES_TOKENS, NULL},
+    {"POST", "/responses", ACCESS_MODEL, ENDPOINT_RESPONSES, NULL},
+    {"POST", "/responses/input_tokens", ACCESS_MODEL, ENDPOINT_RESPONSES_TOKENS, NULL},
     {"GET", "/models", ACCESS_CALLER, 0, endpoint_models},
     {"GET", "/models/*", ACCESS_CALLER, 0, endpoint_models},
     {"GET", "/responses/*", ACCESS_CALLER, 0, endpoint_response},
@@ -139,17 +141,15 @@ static void refuse_method(struct request *request, struct text path, struct text
 
 static void refuse_path(struct request *request, struct text path)
 {
-    const char *hint = text_ends(path, TEXT("/responses"))
-                           ? "The Responses API is not served: use /v1/chat/completions."
-                           : "Check the base URL: it usually ends in /v1.";
     refuse(
         request, REFUSAL_UNKNOWN_PATH, NULL,
         "purser does not serve '%.*s'. It serves POST /v1/chat/completions, /v1/completions, "
-        "/v1/embeddings, /v1/messages, /v1/messages/count_tokens, /v1/files, /costs, and GET "
-        "/v1/models, /v1/files, /v1/batches, /budget, /costs, /costs/{request_id}, /requests, "
-        "/healthz, /readyz; to the operator POST /admin/reload, GET and DELETE /admin/cache; all "
-        "also under /s/<session>/. %s",
-        TEXT_ARG(text_slice(path, 0, 200)), hint);
+        "/v1/responses, /v1/responses/input_tokens, /v1/embeddings, /v1/messages, "
+        "/v1/messages/count_tokens, /v1/files, /costs, and GET /v1/models, /v1/files, "
+        "/v1/batches, /budget, /costs, /costs/{request_id}, /requests, /healthz, /readyz; to the "
+        "operator POST /admin/reload, GET and DELETE /admin/cache; all also under "
+        "/s/<session>/. Check the base URL: it usually ends in /v1.",
+        TEXT_ARG(text_slice(path, 0, 200)));
 }
 
 void desk_take(struct request *request)

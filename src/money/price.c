@@ -162,6 +162,13 @@ static void check_bound(const struct bound *bound)
     ASSERT(bound->input_tokens >= 0);
     ASSERT(bound->choices >= 0);
     ASSERT(bound->extra_output >= 0);
+    ASSERT(bound->searches >= 0);
+}
+
+static __int128 fees_of(const struct price *price, const struct bound *bound)
+{
+    int64_t searches = least(bound->searches, USAGE_TOKENS_MOST);
+    return price->request_pico + (__int128)searches * price->search_pico;
 }
 
 static int64_t choices_of(const struct bound *bound)
@@ -187,7 +194,7 @@ static __int128 bound_pico(const struct price *price, const struct bound *bound,
                         output * dearest_rate(rates, true, bound->audio);
         dearest = pico > dearest ? pico : dearest;
     }
-    return dearest + price->request_pico;
+    return dearest + fees_of(price, bound);
 }
 
 struct money price_bound(const struct price *price, const struct bound *bound, int64_t max_output)
@@ -254,7 +261,7 @@ static int64_t tier_affordable(const struct rates *rates, const struct bound *bo
 static int64_t service_affordable(const struct price *price, const struct bound *bound,
                                   struct money available, int64_t most)
 {
-    __int128 pico = (__int128)available.nano * PICO_PER_NANO - price->request_pico;
+    __int128 pico = (__int128)available.nano * PICO_PER_NANO - fees_of(price, bound);
     int reached = tiers_reached(price, bound->input_tokens);
     for (int tier = 0; tier < reached && most >= 0; tier++) {
         most = least(most, tier_affordable(&price->tiers[tier].rates, bound, pico, most));

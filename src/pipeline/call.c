@@ -149,16 +149,23 @@ static bool must_send_max(const struct request *request)
     return request->held.send_max || (thinks && !named && request->held.max_output != INT64_MAX);
 }
 
+/* Who has no budget may search as often as the model likes. */
+static int64_t max_tool_calls(const struct request *request)
+{
+    bool named = request->body.max_tool_calls != BODY_ABSENT;
+    return request->held.hold == 0 || named ? 0 : request->searches;
+}
+
 static void shape_body(struct call *call, struct request *request)
 {
     const struct endpoint_facts *facts = endpoint_facts(request->endpoint);
     const struct upstream *upstream = request->upstream;
     const struct body *body = &request->body;
-    bool chat = body->endpoint == ENDPOINT_CHAT;
     const struct body_changes changes = {
         .model = text_equal(request->model_sent, body->model) ? TEXT_NONE : request->model_sent,
         .max_output = must_send_max(request) ? request->held.max_output : BODY_ABSENT,
-        .max_field = chat ? upstream->max_tokens_field : TEXT("max_tokens"),
+        .max_field = facts->max_field.size > 0 ? facts->max_field : upstream->max_tokens_field,
+        .max_tool_calls = max_tool_calls(request),
         .include_usage =
             body->stream && !body->usage_asked && upstream->stream_usage && facts->usage_asked,
         .input = parts_missing(request),
@@ -216,6 +223,8 @@ void call_open(struct request *request)
     call->usage_asked =
         request->body.usage_asked || !endpoint_facts(request->endpoint)->usage_asked;
     call->endpoint = request->endpoint;
+    call->searches = request->searches;
+    call->stored = endpoint_facts(request->endpoint)->stored && !request->body.not_stored;
     call->choices =
         request->endpoint == ENDPOINT_EMBEDDINGS ? request->body.prompts : request->body.choices;
     call->flight = request->recall.flight; /* it is the call's to end from now on */

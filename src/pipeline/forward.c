@@ -7,6 +7,7 @@
  */
 #include "base/json.h"
 #include "base/log.h"
+#include "pipeline/objects.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/refusal.h"
 
@@ -129,14 +130,22 @@ static void take_head(struct call *call)
 
 /* ---- events ---- */
 
-/* The exact cost goes into the usage chunk that the client asked for: `usage.cost`. */
+/* At the top level, or in the whole response that ends a Responses stream. */
+static bool find_usage(struct json_value data, struct json_value *usage)
+{
+    struct json_value response;
+    if (json_member(data, TEXT("response"), &response))
+        data = response;
+    return json_member(data, TEXT("usage"), usage) && usage->kind == JSON_OBJECT;
+}
+
+/* The exact cost goes into the usage that ends a stream: `usage.cost`. */
 bool forward_put_with_cost(struct reply *reply, const struct sse_event *event, struct money cost)
 {
     struct json_value data, usage;
     bool one_line = event->data.at >= event->raw.at &&
                     event->data.at + event->data.size <= event->raw.at + event->raw.size;
-    if (!one_line || json_parse(event->data, &data, NULL) != JSON_OK ||
-        !json_member(data, TEXT("usage"), &usage) || usage.kind != JSON_OBJECT)
+    if (!one_line || json_parse(event->data, &data, NULL) != JSON_OK || !find_usage(data, &usage))
         return false;
     struct json_value its_own;
     if (json_member(usage, TEXT("cost"), &its_own))
@@ -185,8 +194,18 @@ static bool take_usage(struct call *call, const struct chunk *chunk)
         call->usage_result = chunk->usage_result;
         call->usage = chunk->usage;
     }
-    call->usage_final = chunk->choices_empty || chunk->usage_later;
+    call->usage_final = chunk->choices_empty || chunk->usage_later || chunk->done;
     return call->usage_final && call->usage_result == USAGE_FOUND;
+}
+
+/* What was made belongs to who asked, as soon as its id is known. */
+static void take_id(struct call *call, struct text id)
+{
+    if (!call->stored || id.size == 0)
+        return;
+    call->stored = false;
+    objects_claim(call->worker, &(struct object){OBJECT_RESPONSE, call->upstream->name, id},
+                  call->entry.key);
 }
 
 static void take_event(struct call *call, const struct sse_event *event)
@@ -194,6 +213,7 @@ static void take_event(struct call *call, const struct sse_event *event)
     struct chunk chunk;
     chunk_read(call->endpoint, event->data, !call->visible, &chunk);
     take_service(call, chunk.service_tier);
+    take_id(call, chunk.id);
     call->visible = call->visible || chunk.visible;
     call->done = call->done || chunk.done;
     bool usage_chunk = false;
@@ -453,8 +473,12 @@ static void judge_usage(struct call *call)
         answer_scan_read(&call->scan, &answer);
     call->usage_result = answer.usage_result;
     call->usage = answer.usage;
+    if (call->mode == CALL_RELAY && call->usage.searches < call->searches)
+        call->usage.searches = call->searches; /* nobody counted what passed */
     call->is_error = answer.is_error;
     take_service(call, answer.service_tier);
+    if (answer.id.size > 0 && transfer_status(call->transfer) < 300)
+        take_id(call, answer.id);
     call->usage_final = forward_is_whole(call);
 }
 

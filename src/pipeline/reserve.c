@@ -5,6 +5,8 @@
 #include "pipeline/pipeline.h"
 #include "pipeline/refusal.h"
 
+#define INPUT_MOST 1000000000000000 /* tokens; what money/price.h counts at the most */
+
 /* Bytes bound tokens (wire/body.h); what the model can take bounds both. */
 static int64_t input_bound(const struct request *request)
 {
@@ -14,9 +16,9 @@ static int64_t input_bound(const struct request *request)
     int64_t most = request->model != NULL ? request->model->max_input_tokens : 0;
     if (most == 0)
         return bytes;
-    /* Each prompt of a list is taken up to the model's limit. */
-    int64_t all =
-        request->body.prompts > BODY_MOST / most ? BODY_MOST : most * request->body.prompts;
+    /* Each prompt of a list is taken up to the model's limit, and after each search anew. */
+    int64_t times = request->body.prompts + request->searches;
+    int64_t all = times > INPUT_MOST / most ? INPUT_MOST : most * times;
     return bytes < all ? bytes : all;
 }
 
@@ -37,6 +39,7 @@ void reserve_fill_ask(struct request *request, struct ask *ask)
         .bound = {.input_tokens = input_bound(request),
                   .choices = body->choices,
                   .extra_output = body->extra_output,
+                  .searches = request->searches,
                   .audio = body->audio,
                   .output_free = endpoint_facts(body->endpoint)->output_free,
                   .services = request->services},

@@ -83,6 +83,29 @@ static void choose_services(struct request *request)
     body->unbounded_why = "This service tier has no known price for this model.";
 }
 
+/* Each search is a call of a tool that the provider runs: `max_tool_calls` of the Responses API
+ * bounds them. Who else speaks it may not know that member, or pay it no heed. */
+static void choose_searches(struct request *request)
+{
+    struct body *body = &request->body;
+    const struct upstream *upstream = request->upstream;
+    request->searches = 0;
+    if (!body->searches || body->unbounded_param.size > 0)
+        return;
+    bool obeyed = text_equal(upstream->provider, TEXT("openai")) ||
+                  text_equal(upstream->provider, TEXT("azure"));
+    bool priced = request->model == NULL || request->model->price.search_pico > 0;
+    if (obeyed && priced) {
+        request->searches = body->max_tool_calls != BODY_ABSENT ? body->max_tool_calls
+                                                                : request->terms->max_tool_calls;
+        return;
+    }
+    body->unbounded_param = TEXT("tools");
+    body->unbounded_why = obeyed ? "Searching the web has no known price for this model."
+                                 : "It is not known that this upstream limits how often the web is "
+                                   "searched: leave web_search out.";
+}
+
 static void price_request(struct request *request, struct text asked)
 {
     const struct terms *terms = request->terms;
@@ -93,6 +116,7 @@ static void price_request(struct request *request, struct text asked)
         request->model =
             catalog_find(terms->catalog, CATALOG_STAND_IN_PROVIDER, CATALOG_STAND_IN_NAME, now_s);
     choose_services(request);
+    choose_searches(request);
 }
 
 static bool speaks(const struct request *request, const struct upstream *upstream)

@@ -15,7 +15,7 @@ enum state {
     STATE_END,    /* behind the outermost object, or there is none */
 };
 
-enum member { MEMBER_OTHER, MEMBER_USAGE, MEMBER_MODEL, MEMBER_TIER, MEMBER_ERROR };
+enum member { MEMBER_OTHER, MEMBER_USAGE, MEMBER_MODEL, MEMBER_TIER, MEMBER_ID, MEMBER_ERROR };
 
 static bool is_white(char byte)
 {
@@ -32,6 +32,8 @@ static struct buffer *place_of(struct answer_scan *scan, enum member member)
         return &scan->model_raw;
     case MEMBER_TIER:
         return &scan->tier_raw;
+    case MEMBER_ID:
+        return &scan->id_raw;
     default:
         return NULL;
     }
@@ -60,9 +62,8 @@ static enum member member_called(struct answer_scan *scan)
         struct text name;
         enum member member;
     } names[] = {
-        {TEXT("usage"), MEMBER_USAGE},
-        {TEXT("model"), MEMBER_MODEL},
-        {TEXT("service_tier"), MEMBER_TIER},
+        {TEXT("usage"), MEMBER_USAGE},       {TEXT("model"), MEMBER_MODEL},
+        {TEXT("service_tier"), MEMBER_TIER}, {TEXT("id"), MEMBER_ID},
         {TEXT("error"), MEMBER_ERROR},
     };
 
@@ -187,6 +188,7 @@ static size_t in_value(struct answer_scan *scan, struct text rest)
         trim(&scan->usage_raw);
         trim(&scan->model_raw);
         trim(&scan->tier_raw);
+        trim(&scan->id_raw);
     }
     return at;
 }
@@ -228,6 +230,14 @@ static struct text inside(struct json_value value)
     return value.kind == JSON_STRING ? text_slice(value.raw, 1, value.raw.size - 1) : TEXT_NONE;
 }
 
+static struct text inside_of_kept(const struct buffer *kept)
+{
+    struct json_value value;
+    bool good = kept->size > 0 && json_parse(buffer_text(kept), &value, NULL) == JSON_OK;
+
+    return good ? inside(value) : TEXT_NONE;
+}
+
 static void take_usage(struct json_value usage, struct answer_report *answer)
 {
     struct json_value tier;
@@ -243,10 +253,8 @@ void answer_scan_read(const struct answer_scan *scan, struct answer_report *answ
     struct json_value value;
 
     *answer = (struct answer_report){.usage_result = USAGE_ABSENT, .is_error = scan->is_error};
-    if (scan->tier_raw.size > 0 &&
-        json_parse(buffer_text(&scan->tier_raw), &value, NULL) == JSON_OK) {
-        answer->service_tier = inside(value);
-    }
+    answer->service_tier = inside_of_kept(&scan->tier_raw);
+    answer->id = inside_of_kept(&scan->id_raw);
     if (scan->usage_raw.size == 0) {
         return;
     }
@@ -261,13 +269,14 @@ void answer_scan_close(struct answer_scan *scan)
     buffer_close(&scan->usage_raw);
     buffer_close(&scan->model_raw);
     buffer_close(&scan->tier_raw);
+    buffer_close(&scan->id_raw);
     buffer_close(&scan->name);
     *scan = (struct answer_scan){0};
 }
 
 void answer_read(struct text whole, struct answer_report *answer)
 {
-    struct json_value parsed, value, usage = {0}, tier = {0};
+    struct json_value parsed, value, usage = {0}, tier = {0}, output = {0}, id = {0};
     struct text name;
 
     *answer = (struct answer_report){.usage_result = USAGE_ABSENT};
@@ -280,12 +289,20 @@ void answer_read(struct text whole, struct answer_report *answer)
             answer->is_error = answer->is_error || value.kind != JSON_NULL;
         } else if (usage.raw.at == NULL && json_name_equal(name, TEXT("usage"))) {
             usage = value;
+        } else if (id.raw.at == NULL && json_name_equal(name, TEXT("id"))) {
+            id = value;
+        } else if (output.raw.at == NULL && json_name_equal(name, TEXT("output"))) {
+            output = value;
         } else if (tier.raw.at == NULL && json_name_equal(name, TEXT("service_tier"))) {
             tier = value;
         }
     }
-    answer->service_tier = tier.raw.at != NULL ? inside(tier) : TEXT_NONE;
+    answer->service_tier = inside(tier);
+    answer->id = inside(id);
     if (usage.raw.at != NULL) {
         take_usage(usage, answer);
+    }
+    if (answer->usage_result == USAGE_FOUND && output.raw.at != NULL) {
+        usage_count_searches(&answer->usage, output);
     }
 }

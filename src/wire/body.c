@@ -229,7 +229,11 @@ static void add_up(struct body_reader *reader)
 {
     struct body *body = &reader->body;
 
-    body->max_output = larger(reader->max_tokens, reader->max_completion_tokens);
+    body->max_output = larger(larger(reader->max_tokens, reader->max_completion_tokens),
+                              reader->max_output_tokens);
+    if (body->endpoint == ENDPOINT_RESPONSES) {
+        body->kept_by_provider = body->kept_by_provider || !body->not_stored;
+    }
     body->choices = body->prompts * larger(reader->n, reader->best_of);
     body->extra_output *= body->choices;
     body->input_bound = reader->input_unbounded
@@ -241,13 +245,14 @@ bool body_read(enum endpoint endpoint, struct text raw, struct arena *arena, str
                struct body_error *error)
 {
     struct body_reader reader = {
-        .body = {.endpoint = endpoint, .raw = raw, .prompts = 1},
+        .body = {.endpoint = endpoint, .raw = raw, .prompts = 1, .max_tool_calls = BODY_ABSENT},
         .error = error,
         .arena = arena,
         .n = 1,
         .best_of = 1,
         .max_tokens = BODY_ABSENT,
         .max_completion_tokens = BODY_ABSENT,
+        .max_output_tokens = BODY_ABSENT,
     };
     struct json_value whole;
 

@@ -175,6 +175,12 @@ void chunk_read(enum endpoint endpoint, struct text data, bool look_for_visible,
         chunk->done = true;
         return;
     }
+    if (endpoint == ENDPOINT_RESPONSES) {
+        if (json_parse(data, &whole, NULL) == JSON_OK) {
+            chunk_read_responses(whole, look_for_visible, chunk);
+        }
+        return;
+    }
     int names = names_in(data);
     if (names == 0 && !look_for_visible) {
         return;

@@ -59,9 +59,9 @@ static bool has_type(struct body_reader *reader, const struct text *wanted)
 static void read_part(struct body_reader *reader)
 {
     static const struct text plain[] = {TEXT("text"), TEXT("refusal"), TEXT("output_text"),
-                                        TEXT_NONE};
+                                        TEXT("input_text"), TEXT_NONE};
     static const struct text silent[] = {TEXT("image_url"), TEXT("input_image"), TEXT("file"),
-                                         TEXT_NONE};
+                                         TEXT("input_file"), TEXT_NONE};
     struct skim part = reader->skim;
 
     if (skim_peek(&part) == JSON_STRING) {
@@ -76,7 +76,7 @@ static void read_part(struct body_reader *reader)
     reader->input_unbounded = true;
 }
 
-static void read_content(struct body_reader *reader)
+void content_read_parts(struct body_reader *reader)
 {
     enum json_kind kind = skim_peek(&reader->skim);
 
@@ -110,7 +110,7 @@ static void read_message(struct body_reader *reader)
     skim_enter(&reader->skim);
     while (skim_member(&reader->skim, &name)) {
         if (body_name_is(reader, name, TEXT("content"))) {
-            read_content(reader);
+            content_read_parts(reader);
         } else if (body_name_is(reader, name, TEXT("audio"))) {
             read_earlier_audio(reader);
         } else {
@@ -201,7 +201,7 @@ bool content_read_prompts(struct body_reader *reader, const struct member *membe
 
 /* ---- tools ---- */
 
-static void add_tools(struct body_reader *reader, int64_t functions, struct json_value tools)
+void content_add_tools(struct body_reader *reader, int64_t functions, struct json_value tools)
 {
     reader->hidden_tokens += TOOLS_TOKENS + FUNCTION_TOKENS * functions;
     reader->hidden_tokens += PROPERTY_TOKENS * skim_count_members_of(tools, TEXT("properties"));
@@ -220,7 +220,7 @@ bool content_read_tools(struct body_reader *reader, const struct member *member)
         }
     }
     struct text raw = text_make(start, (size_t)(reader->skim.at - start));
-    add_tools(reader, functions, (struct json_value){JSON_ARRAY, raw});
+    content_add_tools(reader, functions, (struct json_value){JSON_ARRAY, raw});
     return true;
 }
 
@@ -235,6 +235,6 @@ bool content_read_functions(struct body_reader *reader, const struct member *mem
     while (json_next(&walk, NULL, &function)) {
         functions++;
     }
-    add_tools(reader, functions, value);
+    content_add_tools(reader, functions, value);
     return true;
 }

@@ -11,6 +11,7 @@ static const struct endpoint_facts table[ENDPOINT_COUNT] = {
                        .kept = true},
     [ENDPOINT_COMPLETIONS] = {.name = "completions",
                               .path = TEXT("/completions"),
+                              .max_field = TEXT("max_tokens"),
                               .usage_asked = true,
                               .batched = true,
                               .kept = true},
@@ -22,12 +23,23 @@ static const struct endpoint_facts table[ENDPOINT_COUNT] = {
     [ENDPOINT_MESSAGES] = {.name = "messages",
                            .path = TEXT("/messages"),
                            .dialect = DIALECT_ANTHROPIC,
+                           .max_field = TEXT("max_tokens"),
                            .ends_told = true},
     [ENDPOINT_MESSAGES_TOKENS] = {.name = "messages.count_tokens",
                                   .path = TEXT("/messages/count_tokens"),
                                   .dialect = DIALECT_ANTHROPIC,
                                   .output_free = true,
                                   .free = true},
+    [ENDPOINT_RESPONSES] = {.name = "responses",
+                            .path = TEXT("/responses"),
+                            .max_field = TEXT("max_output_tokens"),
+                            .ends_told = true,
+                            .stored = true},
+    [ENDPOINT_RESPONSES_TOKENS] = {.name = "responses.input_tokens",
+                                   .path = TEXT("/responses/input_tokens"),
+                                   .output_free = true,
+                                   .free = true,
+                                   .stored = true}, /* it may name one that is */
 };
 
 const struct endpoint_facts *endpoint_facts(enum endpoint endpoint)

@@ -16,6 +16,7 @@ struct splice {
 };
 
 struct splices {
+    struct arena *arena;
     struct splice list[MOST_SPLICES];
     size_t count;
 };
@@ -111,9 +112,25 @@ static struct text null_field(const struct body *body, struct text field)
         raw = body->max_tokens_raw;
     } else if (text_equal(field, TEXT("max_completion_tokens"))) {
         raw = body->max_completion_tokens_raw;
+    } else if (text_equal(field, TEXT("max_output_tokens"))) {
+        raw = body->max_output_tokens_raw;
     }
     ASSERT(raw.size == 0 || is_null(raw));
     return raw;
+}
+
+/* Adds a member, or sets the one that stands there as `null` (empty: none does). */
+static void put_count(const struct body *body, struct text field, struct text null, int64_t count,
+                      struct splices *splices)
+{
+    struct text number = arena_printf(splices->arena, "%" PRId64, count);
+    const struct text member[] = {TEXT("\""), field, TEXT("\":"), number, TEXT(",")};
+
+    if (null.size > 0) {
+        add_splice(splices, null, number);
+    } else {
+        add_splice(splices, behind_brace(body->raw), arena_join(splices->arena, member, 5));
+    }
 }
 
 static void change_max(const struct body *body, const struct body_changes *changes,
@@ -127,18 +144,24 @@ static void change_max(const struct body *body, const struct body_changes *chang
     if (body->max_output != BODY_ABSENT) {
         lower(body->max_tokens_raw, most, arena, splices);
         lower(body->max_completion_tokens_raw, most, arena, splices);
+        lower(body->max_output_tokens_raw, most, arena, splices);
         return;
     }
     if (changes->max_field.size == 0) {
         return;
     }
-    struct text null = null_field(body, changes->max_field);
-    if (null.size > 0) {
-        add_splice(splices, null, arena_printf(arena, "%" PRId64, most));
+    put_count(body, changes->max_field, null_field(body, changes->max_field), most, splices);
+}
+
+static void change_calls(const struct body *body, const struct body_changes *changes,
+                         struct splices *splices)
+{
+    if (changes->max_tool_calls == 0) {
         return;
     }
-    add_splice(splices, behind_brace(body->raw),
-               arena_printf(arena, "\"%.*s\":%" PRId64 ",", TEXT_ARG(changes->max_field), most));
+    ASSERT(body->max_tool_calls == BODY_ABSENT);
+    put_count(body, TEXT("max_tool_calls"), body->max_tool_calls_raw, changes->max_tool_calls,
+              splices);
 }
 
 /* It must stay below the maximum. */
@@ -231,12 +254,13 @@ static void change_input(const struct body *body, const struct body_changes *cha
 size_t body_forward(const struct body *body, const struct body_changes *changes,
                     struct arena *arena, struct text pieces[BODY_MAX_PIECES])
 {
-    struct splices splices = {.count = 0};
+    struct splices splices = {.arena = arena};
 
     change_model(body, changes, arena, &splices);
     change_input(body, changes, arena, &splices);
     change_max(body, changes, arena, &splices);
     change_thinking(body, changes, arena, &splices);
+    change_calls(body, changes, &splices);
     change_usage(body, changes, &splices);
     rename_max(body, changes, &splices); /* last: what is inserted at its place comes before it */
     sort(&splices);

@@ -187,7 +187,7 @@ static bool read_metadata_member(struct body_reader *reader, int which, struct j
     }
 }
 
-static bool read_metadata(struct body_reader *reader, const struct member *member,
+bool member_read_metadata(struct body_reader *reader, const struct member *member,
                           struct json_value value)
 {
     struct json_walk walk = json_walk(value);
@@ -325,7 +325,7 @@ static const struct member members[] = {
 
     {ROW("user", ALL, STRING, member_read_text), .field = AT(body.user)},
     {ROW("prompt_cache_key", ALL, STRING, member_read_text), .field = AT(body.prompt_cache_key)},
-    {ROW("metadata", ALL, OBJECT, read_metadata)},
+    {ROW("metadata", ALL, OBJECT, member_read_metadata)},
 
     {ROW("tools", GENERATING, ARRAY, NULL), .go_through = content_read_tools,
      .why = "Tools that the provider runs itself (searches, code, remote servers) add fees and "
@@ -392,6 +392,9 @@ const struct member_table *member_openai(void)
 
 static const struct member_table *table_of(enum endpoint endpoint)
 {
+    if (endpoint == ENDPOINT_RESPONSES || endpoint == ENDPOINT_RESPONSES_TOKENS) {
+        return member_responses();
+    }
     bool anthropic = endpoint_facts(endpoint)->dialect == DIALECT_ANTHROPIC;
 
     return anthropic ? member_messages() : member_openai();

@@ -90,12 +90,17 @@ static bool read_events(struct tree_reader *reader, struct text stream, struct t
     return next == EVENTS_DONE;
 }
 
+static bool has_choices(enum endpoint endpoint)
+{
+    return endpoint == ENDPOINT_CHAT || endpoint == ENDPOINT_COMPLETIONS;
+}
+
 bool reshape_to_whole(enum endpoint endpoint, struct text events, struct buffer *out)
 {
     struct arena arena = {0};
     struct tree_reader reader = {.endpoint = endpoint, .events = true, .arena = &arena};
     struct tree answer = {0};
-    bool good = endpoint != ENDPOINT_EMBEDDINGS && read_events(&reader, events, &answer) &&
+    bool good = has_choices(endpoint) && read_events(&reader, events, &answer) &&
                 is_answer(endpoint, &answer);
 
     if (good) {
@@ -411,7 +416,7 @@ bool reshape_to_events(enum endpoint endpoint, struct text whole, bool usage, st
     struct json_value value;
     struct writer writer = {.out = out, .endpoint = endpoint, .answer = &answer};
 
-    writer.good = endpoint != ENDPOINT_EMBEDDINGS && parse_object(whole, &value) &&
+    writer.good = has_choices(endpoint) && parse_object(whole, &value) &&
                   tree_read(&reader, &answer, value) && is_answer(endpoint, &answer);
     if (writer.good) {
         const struct tree *member = tree_member(&answer, TEXT("usage"));

@@ -358,3 +358,37 @@ void usage_merge(struct usage *usage, const struct usage *later)
         memcpy(usage->key_cost, later->key_cost, sizeof(usage->key_cost));
     }
 }
+
+/* ---- searches ---- */
+
+static bool is_text(struct json_value object, struct text name, struct text plain)
+{
+    struct json_value value;
+
+    return json_member(object, name, &value) && value.kind == JSON_STRING &&
+           json_name_equal(text_slice(value.raw, 1, value.raw.size - 1), plain);
+}
+
+static bool is_search(struct json_value item)
+{
+    struct json_value action;
+
+    if (!is_text(item, TEXT("type"), TEXT("web_search_call"))) {
+        return false;
+    }
+    return !json_member(item, TEXT("action"), &action) ||
+           !(is_text(action, TEXT("type"), TEXT("open_page")) ||
+             is_text(action, TEXT("type"), TEXT("find_in_page")));
+}
+
+void usage_count_searches(struct usage *usage, struct json_value output)
+{
+    struct json_walk walk = json_walk(output);
+    struct json_value item;
+    int64_t searches = 0;
+
+    while (json_next(&walk, NULL, &item)) {
+        searches += is_search(item) ? 1 : 0;
+    }
+    usage->searches = larger(usage->searches, searches);
+}

@@ -16,16 +16,20 @@ static void demand(bool holds)
         abort();
 }
 
-static struct body_changes changes_of(enum endpoint endpoint, uint8_t choice)
+static struct body_changes changes_of(const struct body *body, uint8_t choice)
 {
-    bool input = endpoint == ENDPOINT_EMBEDDINGS && (choice & 64) != 0;
-
+    struct text field = endpoint_facts(body->endpoint)->max_field;
+    if (field.size == 0)
+        field = (choice & 16) != 0 ? TEXT("max_tokens") : TEXT("max_completion_tokens");
     return (struct body_changes){
         .model = (choice & 4) != 0 ? TEXT("a \"new\" model") : TEXT_NONE,
         .max_output = (choice & 8) != 0 ? 7 : BODY_ABSENT,
-        .max_field = (choice & 16) != 0 ? TEXT("max_tokens") : TEXT("max_completion_tokens"),
-        .include_usage = (choice & 32) != 0,
-        .input = input ? TEXT("[\"a\"]") : TEXT_NONE,
+        .max_field = field,
+        .max_tool_calls =
+            (choice & 64) != 0 && body->searches && body->max_tool_calls == BODY_ABSENT ? 3 : 0,
+        .include_usage = (choice & 32) != 0 && endpoint_facts(body->endpoint)->usage_asked,
+        .input = (choice & 64) != 0 && body->endpoint == ENDPOINT_EMBEDDINGS ? TEXT("[\"a\"]")
+                                                                             : TEXT_NONE,
     };
 }
 
@@ -45,6 +49,8 @@ static void check_sent(const struct body *before, const struct body_changes *cha
         demand(after.max_output >= 0 && after.max_output <= changes->max_output);
     else
         demand(after.max_output == before->max_output);
+    demand(after.max_tool_calls ==
+           (changes->max_tool_calls > 0 ? changes->max_tool_calls : before->max_tool_calls));
     bool asks = endpoint_facts(before->endpoint)->usage_asked && changes->include_usage;
     demand(after.usage_asked == (before->usage_asked || asks));
 }
@@ -62,8 +68,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     enum endpoint endpoint = (enum endpoint)(data[0] % ENDPOINT_COUNT);
     struct text raw = text_make((const char *)data + 2, size - 2);
     if (body_read(endpoint, raw, &arena, &body, &error)) {
-        struct body_changes changes = changes_of(endpoint, data[1]);
-        changes.include_usage &= endpoint_facts(endpoint)->usage_asked;
+        struct body_changes changes = changes_of(&body, data[1]);
         size_t count = body_forward(&body, &changes, &arena, pieces);
         demand(count >= 1 && count <= BODY_MAX_PIECES);
         for (size_t i = 0; i < count; i++)

@@ -173,7 +173,7 @@ def test_odd_model_names_do_no_harm(purser, shared_provider, start, model):
 @pytest.mark.parametrize("path", ["/", "/v1", "/v1/", "/v1/unknown", "/v1/chat", "/v2/models",
                                   "/v1/chat/completions/", "//v1/chat/completions", "/s/", "/s/x",
                                   "/s//v1/models", "/s/%zz/v1/models", "/v1/../healthz",
-                                  "/v1/responses", "/%00", "/" + "a" * 4000])
+                                  "/v1/threads", "/%00", "/" + "a" * 4000])
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_an_unknown_path_is_refused_with_help(purser, method, path):
     received = purser.request(f"{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n"

@@ -40,13 +40,14 @@ def dearest(rates, output, audio):
 
 
 def bound(prices, b, max_output):
-    tokens_in, choices, extra, audio, free, services = b
+    tokens_in, choices, extra, audio, free, services, searches = b
     out = min(10**15, (0 if free else choices) * max_output + extra)
     worst = 0
-    for tiers, request, _ in chosen(prices, services | 1):
+    for tiers, request, search in chosen(prices, services | 1):
+        fees = request + min(searches, 10**12) * search
         for above, rates in tiers:
             if above < tokens_in or above == -1:
-                worst = max(worst, request + min(tokens_in, 10**15) * dearest(rates, False, audio)
+                worst = max(worst, fees + min(tokens_in, 10**15) * dearest(rates, False, audio)
                             + out * dearest(rates, True, audio))
     return up(worst)
 
@@ -91,7 +92,8 @@ def vector(r):
     usage = ([size(r, 10**12) for _ in range(BUCKETS)], r.choice([0, 0, 1, 10**12]),
              r.choice([0, 1, r.randrange(16)]))
     b = (r.choice([size(r, 10**7), 2**63 - 1]), size(r, 10**9), size(r, 10**7),
-         r.random() < 0.5, r.random() < 0.2, r.choice([0, r.randrange(16)]))
+         r.random() < 0.5, r.random() < 0.2, r.choice([0, r.randrange(16)]),
+         r.choice([0, 0, 1, 7, 10**12, 2**62]))
     max_output, most = size(r, 10**9), size(r, 10**9)
     worst = bound(prices, b, max_output)
     available = r.choice([worst, worst - 1, worst + 1, worst // 2, MOST, MOST - 1, 0, -1])
@@ -119,9 +121,10 @@ def price_text(price):
 def row(v):
     prices, usage, b, max_output, costs, worst, tokens, available, most, can = v
     numbers = ", ".join(map(c, [max_output, costs, worst, tokens, available, most, can]))
-    return "    {{%s},\n     {{%s}, %d, %d},\n     {%s, %s, %d},\n     %s}," % (
+    return "    {{%s},\n     {{%s}, %d, %d},\n     {%s, %s, %d, %d},\n     %s}," % (
         ", ".join(map(price_text, prices)), ", ".join(map(c, usage[0])), usage[1], usage[2],
-        ", ".join(map(c, b[:3])), ", ".join(str(flag).lower() for flag in b[3:5]), b[5], numbers)
+        ", ".join(map(c, b[:3])), ", ".join(str(flag).lower() for flag in b[3:5]), b[5], b[6],
+        numbers)
 
 
 def main():

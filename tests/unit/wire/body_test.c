@@ -55,6 +55,7 @@ START_TEST(names_the_endpoints)
     ck_assert_str_eq(endpoint_facts(ENDPOINT_CHAT)->name, "chat.completions");
     ck_assert_str_eq(endpoint_facts(ENDPOINT_COMPLETIONS)->name, "completions");
     ck_assert_str_eq(endpoint_facts(ENDPOINT_EMBEDDINGS)->name, "embeddings");
+    ck_assert_str_eq(endpoint_facts(ENDPOINT_RESPONSES)->name, "responses");
 }
 END_TEST
 

@@ -4,6 +4,7 @@
 #include "../cache/sample_body.h"
 #include "../unit.h"
 #include "wire/reshape.h"
+#include "wire/sse.h"
 
 static struct buffer out;
 static struct arena trees;
@@ -247,7 +248,7 @@ START_TEST(objects_with_very_many_members_and_huge_events_are_refused)
 
     buffer_clear(&many);
     buffer_put(&many, TEXT("{\"choices\":[{\"message\":{\"content\":\""));
-    for (int i = 0; i < 5 * 1024 * 1024; i++)
+    for (int i = 0; i <= SSE_MAX_EVENT; i++)
         buffer_put_byte(&many, 'x');
     buffer_put(&many, TEXT("\"}}]}"));
     ck_assert_ptr_null(events_of(ENDPOINT_CHAT, buffer_string(&many), false));

@@ -1,0 +1,355 @@
+"""The Responses API through purser: what is held, what is booked beside the provider's bill, and what
+is refused."""
+
+import base64
+import json
+
+import pytest
+
+from harness import (KEY, Purser, Upstream, error_of, plain_answer, upstream_of, usd, wait_until)
+
+BUDGET = [{"name": "daily", "scope": "global", "window": "day", "usd": 10}]
+BOB = "sk-test-bob-0123456789abcdef"
+KEYS = [{"id": "alice", "key": KEY}, {"id": "bob", "key": BOB}]
+SEARCH = [{"type": "web_search"}]
+
+
+def post(purser, fake=None, key=KEY, path="/v1/responses", **body):
+    headers = {"Authorization": f"Bearer {key}", **({"x-fake": fake} if fake else {})}
+    return purser.client.post(path, headers=headers,
+                              json={"model": "gpt-4o-mini", "input": "hello", **body})
+
+
+def stream(purser, fake=None, **body):
+    headers = {"Authorization": f"Bearer {KEY}", **({"x-fake": fake} if fake else {})}
+    return purser.client.stream("POST", "/v1/responses", headers=headers, json={
+        "model": "gpt-4o-mini", "input": "hello", "stream": True, **body})
+
+
+def events_in(text):
+    return [json.loads(line[6:]) for line in text.splitlines() if line.startswith("data: ")]
+
+
+def sent(provider):
+    """The body of the newest request, as the provider got it."""
+    return json.loads(base64.b64decode(provider.requests()["requests"][-1]["body"]))
+
+
+def hold_of(purser, answer):
+    return purser.lines_of(answer)[0]["hold_nano_usd"]
+
+
+@pytest.fixture(scope="module")
+def purser(shared_provider):
+    with Purser(shared_provider, budgets=BUDGET, keys=KEYS) as running:
+        yield running
+
+
+@pytest.fixture
+def books(purser, shared_provider):
+    """After each test the books are the provider's bill, and nothing is held."""
+    before = shared_provider.settled_bill(False)["cost_nano_usd"]
+    booked = sum(purser.settled().values())
+    yield
+    purser.idle()
+    bill = shared_provider.settled_bill(False)["cost_nano_usd"] - before
+    assert sum(purser.settled().values()) - booked == bill
+    assert all(row["reserved"] == 0 for row in purser.budgets().values())
+
+
+# ---- what is booked ----
+
+USES = ["prompt=9,output=5", "prompt=100,cached=60,output=1", "prompt=1,output=30,reasoning=20",
+        "output=3,gzip=1", "tool=f,output=4", "prompt=5,output=7,tier=priority"]
+
+
+@pytest.mark.parametrize("path", ["/v1/responses", "/responses", "/s/run-7/v1/responses"])
+def test_an_answer_is_booked_exactly(purser, books, path):
+    answer = post(purser, "prompt=9,output=5", path=path)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["object"] == "response"
+    assert usd(answer.headers["x-purser-cost-usd"]) == 9 * 150 + 5 * 600
+    line = purser.booked(answer)
+    assert line["endpoint"] == "responses" and line["usage_source"] == "reported"
+    assert line["session"] == ("run-7" if path.startswith("/s/") else "alice")
+
+
+@pytest.mark.parametrize("fake", USES)
+def test_whole_answers_of_all_kinds_are_booked_exactly(purser, books, fake):
+    tier = {"service_tier": "priority"} if "tier" in fake else {}
+    answer = post(purser, fake, max_output_tokens=40, **tier)
+    assert answer.status_code == 200, answer.text
+    line = purser.booked(answer)
+    assert line["usage_source"] == "reported"
+    assert line["cost_nano_usd"] == usd(answer.headers["x-purser-cost-usd"])
+    usage = answer.json()["usage"]
+    assert line["cached_tokens" if "cached" in fake else "prompt_tokens"] == \
+        (usage["input_tokens_details"]["cached_tokens"] if "cached" in fake
+         else usage["input_tokens"])
+    assert line.get("reasoning_tokens", 0) == usage["output_tokens_details"]["reasoning_tokens"]
+
+
+@pytest.mark.parametrize("fake", [*USES, "events_crlf=1", "output=200,gap_ms=1"])
+def test_streams_of_all_kinds_are_booked_exactly(purser, books, fake):
+    tier = {"service_tier": "priority"} if "tier" in fake else {}
+    with stream(purser, fake, max_output_tokens=300, **tier) as answer:
+        text = answer.read().decode()
+    events = events_in(text)
+    assert events[0]["type"] == "response.created"
+    assert [event["sequence_number"] for event in events] == list(range(len(events)))
+    line = purser.booked(answer)
+    assert line["usage_source"] == "reported" and line["stop_reason"] == "stop"
+    last = events[-1]
+    assert last["type"] == "response.completed"
+    assert usd(last["response"]["usage"]["cost"]) == line["cost_nano_usd"]
+    assert usd(answer.headers["x-purser-hold-usd"]) >= line["cost_nano_usd"]
+
+
+def test_all_but_the_cost_arrives_byte_for_byte(shared_provider, purser):
+    import httpx
+    body = {"model": "gpt-4o-mini", "input": "hello", "stream": True, "max_output_tokens": 30}
+    straight = httpx.post(shared_provider.url + "/responses", json=body,
+                          headers={"Authorization": "Bearer sk-upstream"}).text
+    through = purser.client.post("/v1/responses", json=body).text
+    there, here = events_in(straight), events_in(through)
+    here[-1]["response"]["usage"].pop("cost")
+    for event in there + here:
+        event.get("response", {}).pop("created_at", None)
+    blank = [json.dumps(events).replace(events[0]["response"]["id"], "ID")
+             for events in (there, here)]
+    assert blank[0] == blank[1]
+
+
+def test_an_answer_cut_at_its_maximum_is_incomplete_and_booked(purser, books):
+    answer = post(purser, "output=50", max_output_tokens=16)
+    assert answer.json()["status"] == "incomplete"
+    with stream(purser, "output=50", max_output_tokens=16) as streamed:
+        last = events_in(streamed.read().decode())[-1]
+    assert last["type"] == "response.incomplete"
+    assert last["response"]["incomplete_details"] == {"reason": "max_output_tokens"}
+    for line in (purser.booked(answer), purser.booked(streamed)):
+        assert line["completion_tokens"] == 16 and line["usage_source"] == "reported"
+
+
+def test_a_stream_that_fails_books_its_hold(purser):
+    with stream(purser, "output=20,fail_after=5", max_output_tokens=30) as answer:
+        events = events_in(answer.read().decode())
+    assert events[-1]["type"] in ("response.failed", "error")
+    line = purser.booked(answer)
+    assert line["cost_nano_usd"] == hold_of(purser, answer) or line["usage_source"] == "reported"
+
+
+@pytest.mark.parametrize("fake", ["die_after=3", "half_chunk=1,die_after=3"])
+def test_a_stream_that_breaks_off_ends_broken(purser, shared_provider, fake):
+    before = shared_provider.settled_bill(False)["cost_nano_usd"]
+    with pytest.raises(Exception, match="peer closed|incomplete|disconnected|reset"):
+        with stream(purser, fake + ",output=20", max_output_tokens=30) as answer:
+            answer.read()
+    line = purser.booked(answer)
+    assert line["stop_reason"] == "upstream"
+    purser.idle()
+    assert line["cost_nano_usd"] >= shared_provider.settled_bill(False)["cost_nano_usd"] - before
+
+
+def test_an_upstream_that_refuses_costs_nothing(purser, books):
+    answer = post(purser, "status=400")
+    assert answer.status_code == 400 and "x-purser-error" not in answer.headers
+    assert purser.booked(answer)["cost_nano_usd"] == 0
+
+
+def test_who_hangs_up_after_the_end_pays_what_was_reported(purser, books):
+    with stream(purser, "output=9", max_output_tokens=16) as answer:
+        for line in answer.iter_lines():
+            if line.startswith("event: response.completed"):
+                break
+    assert purser.booked(answer)["usage_source"] == "reported"
+
+
+def test_who_hangs_up_in_the_middle_pays_no_less_than_the_bill(purser, shared_provider):
+    before = shared_provider.settled_bill(False)["cost_nano_usd"]
+    with stream(purser, "output=200,gap_ms=20", max_output_tokens=300) as answer:
+        for line in answer.iter_lines():
+            if "delta" in line:
+                break
+    line = purser.booked(answer)
+    assert line["stop_reason"] == "client"
+    assert hold_of(purser, answer) >= line["cost_nano_usd"] >= \
+        shared_provider.settled_bill(False)["cost_nano_usd"] - before > 0
+
+
+def test_a_long_answer_is_relayed_and_booked(purser, books):
+    answer = post(purser, "big_mb=2,output=5")
+    assert len(answer.content) > 2_000_000
+    assert purser.booked(answer)["usage_source"] == "reported"
+
+
+def test_a_last_event_of_many_megabytes_passes(start):
+    """It repeats the instructions and all that was said."""
+    last = {"type": "response.completed", "response": {
+        "id": "resp_1", "instructions": "x" * 10_000_000,
+        "usage": {"input_tokens": 7, "output_tokens": 3, "total_tokens": 10}}}
+    whole = f"event: response.completed\ndata: {json.dumps(last)}\n\n"
+
+    def answer(connection, head, asked):
+        connection.sendall(plain_answer(whole, content_type="text/event-stream"))
+
+    with Upstream(answer) as upstream:
+        purser = start(upstream, budgets=BUDGET)
+        with stream(purser) as got:
+            assert len(got.read()) > 10_000_000
+        assert purser.booked(got)["cost_nano_usd"] == 7 * 150 + 3 * 600
+
+
+# ---- what is held and sent ----
+
+def test_the_maximum_is_lowered_to_what_is_left(start, shared_provider):
+    purser = start(shared_provider, budgets=[
+        {"name": "small", "scope": "key", "window": "total", "usd": 0.0001}])
+    answer = post(purser, "prompt=5,output=1000", max_output_tokens=5000)
+    clamped = int(answer.headers["x-purser-clamped-max-tokens"])
+    assert sent(shared_provider)["max_output_tokens"] == clamped < 200
+    assert answer.json()["status"] == "incomplete"
+    assert purser.booked(answer)["completion_tokens"] == clamped
+
+
+def test_a_reasoning_model_always_gets_a_maximum(purser, shared_provider, books):
+    post(purser, model="o4-mini")
+    assert sent(shared_provider)["max_output_tokens"] > 0
+    post(purser, model="gpt-4o-mini")
+    assert "max_output_tokens" not in sent(shared_provider)
+
+
+def test_a_spent_budget_refuses(start, shared_provider):
+    purser = start(shared_provider, budgets=[
+        {"name": "none", "scope": "key", "window": "total", "usd": 0.000001}])
+    answer = post(purser, max_output_tokens=20)
+    error_of(answer, 400, "request_cost_exceeds_limit")
+    answer = post(purser, stream=True)
+    assert error_of(answer, 400, "request_cost_exceeds_limit")["type"] == "invalid_request_error"
+
+
+def test_input_that_purser_cannot_see_holds_the_models_whole_context(purser, books):
+    image = [{"role": "user", "content": [{"type": "input_file", "file_id": "file-1"}]}]
+    answer = post(purser, "prompt=20,output=16", input=image, max_output_tokens=16)
+    assert hold_of(purser, answer) >= 128000 * 150
+    first = post(purser, max_output_tokens=16)
+    answer = post(purser, previous_response_id=first.json()["id"], max_output_tokens=16)
+    assert answer.status_code == 200, answer.text
+    assert hold_of(purser, answer) >= 128000 * 150
+
+
+# ---- counting tokens ----
+
+@pytest.mark.parametrize("path", ["/v1/responses/input_tokens", "/s/run-7/responses/input_tokens"])
+def test_counting_input_tokens_is_free(purser, books, path):
+    answer = post(purser, "prompt=12", path=path, tools=[{"type": "mcp"}])
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["input_tokens"] == 12
+    line = purser.booked(answer)
+    assert line["endpoint"] == "responses.input_tokens"
+    assert line["cost_nano_usd"] == 0 and line["total_tokens"] == 0
+    assert purser.lines_of(answer)[0].get("hold_nano_usd", 0) == 0
+
+
+# ---- searches of the web ----
+
+def test_searches_are_held_and_booked_with_their_fee(purser, shared_provider, books):
+    answer = post(purser, "searches=3,prompt=10,output=20", tools=SEARCH, max_output_tokens=20)
+    assert sent(shared_provider)["max_tool_calls"] == 4
+    assert hold_of(purser, answer) >= 5 * 128000 * 150 + 4 * 10_000_000
+    assert purser.booked(answer)["cost_nano_usd"] == 10 * 150 + 20 * 600 + 3 * 10_000_000
+    with stream(purser, "searches=2,prompt=10,output=20", tools=SEARCH,
+                max_tool_calls=2) as answer:
+        answer.read()
+    assert sent(shared_provider)["max_tool_calls"] == 2
+    assert purser.booked(answer)["cost_nano_usd"] == 10 * 150 + 20 * 600 + 2 * 10_000_000
+
+
+def test_searches_that_cannot_be_bounded_are_refused_under_a_budget(start, shared_provider):
+    strict = start(shared_provider, budgets=BUDGET,
+                   upstreams=[{**upstream_of(shared_provider), "provider": "openrouter"}],
+                   models=[{"name": "gpt-4o-mini", "input": 1, "output": 1, "context": 1000}])
+    assert error_of(post(strict, tools=SEARCH), 400, "unbounded_tool")["param"] == "tools"
+    free = start(shared_provider)
+    assert post(free, tools=SEARCH).status_code == 200
+    assert "max_tool_calls" not in sent(shared_provider)
+
+
+# ---- who owns what ----
+
+def test_a_stored_response_is_its_keys_alone(purser, books):
+    first = post(purser).json()["id"]
+    with stream(purser) as answer:
+        second = events_in(answer.read().decode())[-1]["response"]["id"]
+    for made in (first, second):
+        assert post(purser, previous_response_id=made).status_code == 200
+        refused = post(purser, key=BOB, previous_response_id=made)
+        assert refused.status_code == 404
+        assert refused.json()["error"]["param"] == "previous_response_id"
+    assert post(purser, previous_response_id="resp_of_nobody").status_code == 404
+
+
+# ---- what is refused ----
+
+@pytest.mark.parametrize("more,param", [
+    ({"tools": [{"type": "code_interpreter", "container": {"type": "auto"}}]}, "tools"),
+    ({"tools": [{"type": "mcp", "server_label": "x", "server_url": "https://x"}]}, "tools"),
+    ({"tools": [{"type": "function", "name": "f"}, {"type": "file_search"}]}, "tools"),
+    ({"prompt": {"id": "pmpt_1"}}, "prompt"),
+    ({"input": [{"type": "compaction_trigger"}]}, "input"),
+    ({"max_tokens": 5}, "max_tokens"),
+    ({"service_tier": "scale"}, "service_tier"),
+])
+def test_what_has_no_bound_is_refused_under_a_budget(purser, books, more, param):
+    assert error_of(post(purser, **more), 400, "unbounded_tool")["param"] == param
+
+
+@pytest.mark.parametrize("body,code", [
+    (b"", "invalid_json"), (b"[]", "invalid_json"), (b"{\"model\":", "invalid_json"),
+    (b"{\"model\":\"m\",\"input\":" + b"[" * 500 + b"]" * 500 + b"}", "invalid_json"),
+    (b"{\"input\":\"x\"}", "missing_member"),
+    (b"{\"model\":\"gpt-4o-mini\",\"input\":7}", "invalid_type"),
+    (b"{\"model\":\"gpt-4o-mini\",\"input\":[7]}", "invalid_type"),
+    (b"{\"model\":\"gpt-4o-mini\",\"max_output_tokens\":1,\"max_output_tokens\":9}",
+     "duplicate_member"),
+    (b"{\"model\":\"gpt-4o-mini\",\"MAX_OUTPUT_TOKENS\":1}", "misspelt_member"),
+    (b"{\"model\":\"gpt-4o-mini\",\"input\":\"\xff\"}", "invalid_json"),
+])
+def test_bad_bodies_are_refused(purser, books, body, code):
+    answer = purser.client.post("/v1/responses", content=body,
+                                headers={"Content-Type": "application/json"})
+    error_of(answer, 400, code)
+
+
+@pytest.mark.parametrize("body", [
+    "<html>", '{"usage":{"input_tokens":5', '{"usage":{"input_tokens":-5,"output_tokens":1}}', "{}"])
+def test_an_upstream_that_talks_nonsense_is_booked_at_its_hold(start, body):
+    def answer(connection, head, asked):
+        connection.sendall(plain_answer(body))
+
+    with Upstream(answer) as upstream:
+        purser = start(upstream, budgets=BUDGET)
+        got = post(purser, max_output_tokens=16)
+        assert got.status_code in (200, 502)
+        line = purser.booked(got)
+        assert line["cost_nano_usd"] == hold_of(purser, got) > 0
+
+
+def test_nothing_is_kept_in_the_cache(purser, books):
+    for _ in range(2):
+        answer = post(purser, temperature=0, store=False)
+        assert answer.headers["x-purser-cache"] == "bypass"
+
+
+def test_many_at_once_never_pass_the_cap(start, provider):
+    purser = start(provider, budgets=[
+        {"name": "cap", "scope": "global", "window": "total", "usd": 0.001}],
+        admission={"wait_ms": 200})
+    from concurrent.futures import ThreadPoolExecutor
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(lambda n: post(purser, "prompt=10,output=60", stream=n % 2 == 0,
+                                     max_output_tokens=100).status_code, range(64)))
+    purser.idle()
+    bill = wait_until(lambda: provider.settled_bill(False))["cost_nano_usd"]
+    assert 0 < bill <= 1_000_000
+    assert bill == sum(purser.settled().values())
