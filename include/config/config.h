@@ -25,6 +25,7 @@ enum auth_header {
     AUTH_HEADER_X_API_KEY
 };
 enum session_rule { SESSION_OPTIONAL, SESSION_REQUIRED, SESSION_BOUND };
+enum early_stop { EARLY_STOP_LENGTH, EARLY_STOP_ERROR };
 enum clamp_rule { CLAMP_RULE_ALWAYS, CLAMP_RULE_ABSENT, CLAMP_RULE_NEVER };
 enum cache_mode { CACHE_MODE_OFF, CACHE_MODE_EXACT, CACHE_MODE_NORMALIZED };
 enum cache_space { CACHE_SPACE_KEY, CACHE_SPACE_TEAM, CACHE_SPACE_GLOBAL };
@@ -120,6 +121,9 @@ struct config {
     enum clamp_rule clamp;
     int64_t min_output_tokens, default_max_output, wait_ms, max_waiting;
     int64_t max_tool_calls;
+    int64_t slice_tokens; /* 0: no rolling holds */
+    enum early_stop early_stop;
+    bool stream_cost_comment;
     int64_t budget_status; /* 429, 402, 403 or 400 */
     bool hide_amounts;
     bool show_shared; /* an ordinary key sees the amounts of shared budgets */

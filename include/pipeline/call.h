@@ -5,7 +5,9 @@
 #ifndef PURSER_PIPELINE_CALL_H
 #define PURSER_PIPELINE_CALL_H
 
+#include "pipeline/gauge.h"
 #include "pipeline/request.h"
+#include "wire/ending.h"
 #include "wire/sse.h"
 #include "wire/usage.h"
 
@@ -52,8 +54,15 @@ struct call {
         guest; /* passthrough: the key id that an accepting answer makes known; else empty */
     struct entry entry; /* what its ledger lines have in common; texts in the arena */
 
+    bool rolling;         /* its hold grows with the stream: rolling.c */
+    uint64_t extended;    /* ledger_batch_written when its last EXTEND line was noted */
+    int64_t refused_at;   /* tokens when an extension was refused last; 0: none was */
+    struct ending ending; /* of a rolling one */
+    const struct account_view *stopped_by; /* in the arena: what ended it early; NULL: it was not */
+
     enum call_mode mode;
     struct sse sse;
+    struct gauge gauge;
     struct answer_scan scan;
     struct buffer answer; /* CALL_WHOLE */
     size_t answer_most;   /* of it; a larger one is relayed */
@@ -64,11 +73,12 @@ struct call {
     bool cancelled;       /* by us: the client is gone or time is up */
     bool too_large;       /* an event was: the splitter must not be asked again; or an answer was,
                              that must be put together of parts */
-    bool is_error;        /* the answer has an `error`, as providers shape it */
+    bool is_error;        /* the answer, or an event, has an `error`, as providers shape it */
     bool usage_final;     /* the usage seen is the whole call's, not a running count */
     enum usage_result usage_result;
     struct usage usage;
     const char *stop_reason;
+    bool settled; /* the entry says what it costs */
 
     int status; /* what the client got, for the books */
 };
@@ -81,6 +91,9 @@ void call_open(struct request *request);
  * business, with the credential and what the operator adds. In the arena. */
 void call_dress(const struct request *request, const struct upstream *upstream, struct arena *arena,
                 struct transfer_ask *ask);
+
+/* For the text of its answer. */
+void call_open_gauge(struct call *call);
 
 /* Starts the calls whose lines are on disk's way; with `committed` false their holds are settled
  * at zero and their requests refused. */

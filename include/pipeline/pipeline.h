@@ -74,6 +74,8 @@ void forward_over(struct call *call);
 
 /* Settle and record of a call, with or without its request. */
 void settle_call(struct call *call);
+/* What it costs, into its entry, before settle_call books it; nothing the second time. */
+void settle_decide(struct call *call);
 void record_call(struct call *call);
 /* Books a call that somebody else pays from now on: it was a request, and used nothing. */
 void settle_without_use(struct call *call);
@@ -91,6 +93,24 @@ void settle_headers_of_replay(struct request *request);
  * be believed (upstream.names_cost) and makes sense, rounded up; else by the model's price, zero if
  * it has none. */
 struct money meter_cost(const struct call *call);
+/* What such a usage costs by the model's price. */
+struct money meter_price(const struct call *call, const struct usage *usage);
+
+/* Rolling holds (rolling.c). How many tokens of each choice a request's hold begins with; 0: it is
+ * held in full. */
+int64_t rolling_slice(const struct request *request);
+/* A call's hold is granted. */
+void rolling_begin(struct call *call, const struct request *request);
+/* An event passes; the gauge has read it. */
+void rolling_note(struct call *call, struct text data);
+/* After what came was read: extends the hold if little is left of it, and stops the call if it is
+ * used up (then it is cancelled, and `stopped_by` says by what). */
+void rolling_check(struct call *call);
+/* Its client reads slowly, and the upstream is to wait: only under a full hold, since who does not
+ * read does not slow down a provider's bill. False: there is none, and the call is stopped. */
+MUST_USE bool rolling_may_pause(struct call *call);
+/* Ends the client's stream of a call that was stopped; it is settled. */
+void rolling_put_end(struct call *call);
 
 /* Finds upstream, model and scopes of a request; false: no upstream serves the model. */
 bool route_find(struct request *request);

@@ -6,6 +6,7 @@
 #define PURSER_PIPELINE_REFUSAL_H
 
 #include "pipeline/request.h"
+#include "wire/ending.h"
 
 enum refusal {
     REFUSAL_BUDGET_EXCEEDED,
@@ -48,6 +49,11 @@ enum refusal {
 /* Decides the request's reply: status, headers and body. `param` may be NULL. */
 void refuse(struct request *request, enum refusal refusal, const char *param, const char *format,
             ...) __attribute__((format(printf, 4, 5)));
+
+/* What a client is told whose stream a budget ended early: a sentence, appended; and the error's
+ * code and type. */
+void refusal_of_stream(const struct account_view *view, bool hide_amounts, struct buffer *message,
+                       struct ending_facts *facts);
 
 /* REFUSAL_LEDGER, with its one sentence. */
 void refuse_without_ledger(struct request *request);

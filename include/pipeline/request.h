@@ -34,10 +34,11 @@ struct outcome {
 struct held {
     uint64_t hold; /* 0: no budget applies */
     int64_t max_output;
+    int64_t held_output; /* per choice, what it covers: less than max_output if it is rolling */
     bool send_max, clamped;
     struct money amount;                 /* what is booked if the call's use stays unknown */
     int64_t input_tokens, output_tokens; /* the same in tokens */
-    unsigned services;                   /* bits: the service tiers it was held for */
+    struct bound bound;                  /* what it was held for */
     const struct charge *charges;
     size_t charge_count;
 };

@@ -55,6 +55,9 @@ struct terms {
     size_t body_most;        /* bytes of a request body */
     int64_t request_ms, wait_ms, drain_ms;
     int64_t max_tool_calls; /* of the provider's own tools, where a request names none */
+    int64_t slice_tokens;   /* of rolling holds; 0: there are none */
+    bool early_error;       /* a stream that is stopped early ends with an error event */
+    bool cost_comment;      /* streams end with their cost in a comment */
     struct recall_rules recall;
     struct text
         routes;        /* a digest of where calls go: with other ones cached answers do not count */

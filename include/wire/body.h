@@ -52,6 +52,7 @@ struct body {
     int64_t max_output;   /* the larger of the maximum fields; BODY_ABSENT if none (or all null) */
     int64_t prompts;      /* 1, or the length of a prompt or input array of texts or token lists */
     int64_t choices;      /* prompts × max(n, best_of, 1) */
+    bool unseen;          /* some of them are generated and not shown (best_of above n) */
     int64_t input_bound;  /* tokens: see above */
     int64_t extra_output; /* the bytes of `prediction` × choices: its rejected tokens are billed
                              as output */

@@ -50,6 +50,10 @@ struct delta_reader {
     struct buffer unescaped;
 };
 
+/* Whether the streams of an endpoint can be read here; only of these is delta_read called. */
+bool delta_knows(enum endpoint endpoint);
+
+/* Also of a whole answer: it has the members of a stream's events. */
 void delta_read(struct delta_reader *reader, struct text data);
 void delta_reader_close(struct delta_reader *reader);
 

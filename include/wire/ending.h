@@ -50,6 +50,9 @@ struct ending_facts {
     struct text message, code, type;
 };
 
+/* Whether the streams of an endpoint can be ended here; only for these is it opened. */
+bool ending_knows(enum endpoint endpoint);
+
 /* More choices than ENDING_MOST_CHOICES are asserted. */
 void ending_open(struct ending *ending, enum endpoint endpoint, int64_t choices);
 void ending_close(struct ending *ending); /* also of zeroes */

@@ -331,6 +331,9 @@ struct terms *draft_terms(const struct config *config, struct catalog *catalog)
     terms->drain_ms = config->drain_seconds * 1000;
     terms->wait_ms = config->wait_ms;
     terms->max_tool_calls = config->max_tool_calls;
+    terms->slice_tokens = config->slice_tokens;
+    terms->early_error = config->early_stop == EARLY_STOP_ERROR;
+    terms->cost_comment = config->stream_cost_comment;
     terms->budget_status = (int)config->budget_status;
     terms->hide_amounts = config->hide_amounts;
     terms->show_shared = config->show_shared;

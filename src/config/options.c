@@ -61,6 +61,8 @@ static const struct option_choice SCOPES[] = {{"global", SCOPE_GLOBAL},
 static const struct option_choice WINDOWS[] = {{"hour", WINDOW_HOUR},   {"day", WINDOW_DAY},
                                                {"week", WINDOW_WEEK},   {"month", WINDOW_MONTH},
                                                {"total", WINDOW_TOTAL}, {0}};
+static const struct option_choice EARLY_STOPS[] = {
+    {"length", EARLY_STOP_LENGTH}, {"error", EARLY_STOP_ERROR}, {0}};
 static const struct option_choice CLAMPS[] = {
     {"always", CLAMP_RULE_ALWAYS}, {"absent", CLAMP_RULE_ABSENT}, {"never", CLAMP_RULE_NEVER}, {0}};
 static const struct option_choice STATUSES[] = {
@@ -277,11 +279,16 @@ static const struct option ADMISSION_OPTIONS[] = {
      .help = "requests that wait at a time"},
     {"max_tool_calls", &kind_whole, ROOT(max_tool_calls), .fallback = "4", .least = 1, .most = 1000,
      .help = "web searches by the provider, under a budget, where a request names no maximum"},
+    {"slice_tokens", &kind_whole, ROOT(slice_tokens), .fallback = "1024", .least = 0,
+     .most = 1000000,
+     .help = "of output are held at a time for a stream that can be stopped early; 0: all it may "
+             "give"},
+    {"early_stop", &kind_choice, ROOT(early_stop), .choices = EARLY_STOPS, .fallback = "length",
+     .help = "how a stream ends for which nothing more can be held: as if its maximum were "
+             "reached, or with an error event"},
     {0},
 };
-static const char *const ADMISSION_LATER[] = {"slice_tokens", "early_stop", NULL};
-static const struct option_table ADMISSION_TABLE = {.options = ADMISSION_OPTIONS,
-                                                    .later = ADMISSION_LATER};
+static const struct option_table ADMISSION_TABLE = {.options = ADMISSION_OPTIONS};
 
 static const struct option CACHE_OPTIONS[] = {
     {"mode", &kind_choice, ROOT(cache_mode), .choices = CACHE_MODES, .fallback = "exact",
@@ -351,6 +358,8 @@ static const struct option ROOT_OPTIONS[] = {
      .help = "the answer to a call over a budget"},
     {"hide_amounts", &kind_flag, ROOT(hide_amounts), .fallback = "false",
      .help = "keep figures out of messages to callers"},
+    {"stream_cost_comment", &kind_flag, ROOT(stream_cost_comment), .fallback = "false",
+     .help = "end streams with a comment that tells what they cost"},
     {"show_shared", &kind_flag, ROOT(show_shared), .fallback = "false",
      .help = "show callers the amounts of budgets they share with others"},
     {"cache", &kind_section, .table = &CACHE_TABLE,
@@ -358,9 +367,9 @@ static const struct option ROOT_OPTIONS[] = {
     {"ledger", &kind_section, .table = &LEDGER_TABLE, .help = "the books"},
     {0},
 };
-static const char *const ROOT_LATER[] = {
-    "admin_listen",    "rate_limits",         "router",          "optimizer", "store", "alerts",
-    "unmetered_paths", "stream_cost_comment", "retry_ambiguous", NULL};
+static const char *const ROOT_LATER[] = {"admin_listen",    "rate_limits",     "router",
+                                         "optimizer",       "store",           "alerts",
+                                         "unmetered_paths", "retry_ambiguous", NULL};
 
 const struct option_table options_root = {.options = ROOT_OPTIONS, .later = ROOT_LATER};
 

@@ -206,6 +206,18 @@ static void time_is_up(void *context)
     call_cut(context, "timeout");
 }
 
+void call_open_gauge(struct call *call)
+{
+    struct gauge_options options = {
+        .endpoint = call->endpoint,
+        .model = call->entry.model,
+        .choices = call->choices,
+    };
+    if (__builtin_mul_overflow(call->held.max_output, call->choices, &options.most))
+        options.most = INT64_MAX;
+    gauge_open(&call->gauge, &options);
+}
+
 void call_open(struct request *request)
 {
     struct worker *worker = request->worker;
@@ -236,6 +248,9 @@ void call_open(struct request *request)
     shape_body(call, request);
     call_dress(request, request->upstream, &call->arena, &call->ask);
     describe(call, request);
+    rolling_begin(call, request);
+    if (request->body.stream && delta_knows(call->endpoint))
+        call_open_gauge(call);
     if (call->terms->admission.mode == ADMISSION_PASSTHROUGH)
         call->guest = call->entry.key;
     call->ask.upstream = call->upstream;
@@ -342,6 +357,8 @@ static void release(void *thing)
     buffer_close(&call->answer);
     sse_close(&call->sse);
     answer_scan_close(&call->scan);
+    gauge_close(&call->gauge);
+    ending_close(&call->ending);
     arena_close(&call->payer_arena);
     arena_close(&call->arena);
     terms_drop(call->terms);

@@ -208,14 +208,15 @@ static void take_id(struct call *call, struct text id)
                   call->entry.key);
 }
 
-static void take_event(struct call *call, const struct sse_event *event)
+static void pass_event(struct call *call, const struct sse_event *event)
 {
     struct chunk chunk;
     chunk_read(call->endpoint, event->data, !call->visible, &chunk);
     take_service(call, chunk.service_tier);
     take_id(call, chunk.id);
-    call->visible = call->visible || chunk.visible;
+    call->visible = call->visible || chunk.visible || call->gauge.visible;
     call->done = call->done || chunk.done;
+    call->is_error = call->is_error || chunk.error;
     bool usage_chunk = false;
     if (chunk.usage_result != USAGE_ABSENT)
         usage_chunk = take_usage(call, &chunk);
@@ -226,6 +227,13 @@ static void take_event(struct call *call, const struct sse_event *event)
         return;
     if (!usage_chunk || !put_with_cost(call, event))
         reply_put(&call->request->reply, event->raw);
+}
+
+static void take_event(struct call *call, const struct sse_event *event)
+{
+    gauge_read(&call->gauge, event->data, loop_steady_us(call->worker->loop));
+    rolling_note(call, event->data);
+    pass_event(call, event);
 }
 
 static void take_events(struct call *call, struct text bytes)
@@ -284,9 +292,11 @@ static void take_body(struct call *call)
         take_events(call, bytes);
     else
         take_answer(call, bytes);
+    rolling_check(call);
     struct request *request = call->request;
     /* Who follows must not wait for a slow client; it has what comes meanwhile kept for it. */
-    if (request != NULL && request->reply.full && share_lets_pause(call))
+    if (request != NULL && request->reply.full && share_lets_pause(call) && !call->cancelled &&
+        rolling_may_pause(call))
         transfer_hold(call->transfer, true);
     transfer_taken(call->transfer);
     share_flush(call);
@@ -299,8 +309,14 @@ static void take_body(struct call *call)
 static void take_last_event(struct call *call)
 {
     struct sse_event event;
-    if (!call->too_large && sse_last(&call->sse, &event))
+    if (call->too_large || call->stopped_by != NULL || !sse_last(&call->sse, &event))
+        return;
+    if (transfer_ended(call->transfer) == TRANSFER_COMPLETE) {
         take_event(call, &event);
+        return;
+    }
+    gauge_read_rest(&call->gauge, event.data);
+    pass_event(call, &event);
 }
 
 bool forward_is_whole(const struct call *call)
@@ -315,9 +331,30 @@ bool forward_is_whole(const struct call *call)
     return call->mode != CALL_EVENTS || !transfer_until_close(call->transfer);
 }
 
+/* The exact cost, now that it is known, for who reads comments. */
+static void put_comment(struct call *call)
+{
+    const struct entry *entry = &call->entry;
+    if (!call->terms->cost_comment || call->mode != CALL_EVENTS)
+        return;
+    struct buffer line = {0};
+    buffer_put(&line, TEXT(": purser cost_usd="));
+    money_put(&line, entry->cost);
+    if (call->stopped_by != NULL)
+        buffer_printf(&line, " stopped_by=%.*s", TEXT_ARG(call->stopped_by->budget));
+    buffer_put(&line, TEXT("\n\n"));
+    reply_put(&call->request->reply, buffer_text(&line));
+    buffer_close(&line);
+}
+
 static void finish_stream(struct call *call)
 {
-    if (forward_is_whole(call)) {
+    bool whole = forward_is_whole(call);
+    settle_decide(call);
+    if (whole || call->stopped_by != NULL) {
+        if (!whole)
+            rolling_put_end(call);
+        put_comment(call);
         reply_end(&call->request->reply);
         return;
     }
@@ -458,6 +495,16 @@ static void finish_answer(struct call *call)
     }
 }
 
+/* Its text tells what its usage does not. */
+static void count_answer(struct call *call)
+{
+    if (!delta_knows(call->endpoint) || !forward_is_whole(call))
+        return;
+    gauge_close(&call->gauge);
+    call_open_gauge(call);
+    gauge_read(&call->gauge, buffer_text(&call->answer), loop_steady_us(call->worker->loop));
+}
+
 /* Reads the usage of a plain answer; a running count in events is the whole call's once the stream
  * has come to its own end. */
 static void judge_usage(struct call *call)
@@ -480,6 +527,8 @@ static void judge_usage(struct call *call)
     if (answer.id.size > 0 && transfer_status(call->transfer) < 300)
         take_id(call, answer.id);
     call->usage_final = forward_is_whole(call);
+    if (call->mode == CALL_WHOLE && answer.usage_result == USAGE_ABSENT)
+        count_answer(call);
 }
 
 void forward_over(struct call *call)

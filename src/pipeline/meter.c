@@ -41,7 +41,7 @@ static unsigned services_of(const struct call *call)
     enum service service;
     bool told = service_named(call->entry.service_tier, &service) &&
                 price_of_service(&call->model->price, service) != NULL;
-    return told ? SERVICE_BIT(service) : call->held.services | SERVICE_BIT(SERVICE_STANDARD);
+    return told ? SERVICE_BIT(service) : call->held.bound.services | SERVICE_BIT(SERVICE_STANDARD);
 }
 
 static bool read_dollars(const char *written, struct money *amount)
@@ -66,9 +66,14 @@ struct money meter_cost(const struct call *call)
     struct money cost;
     if (call->upstream->names_cost && named_cost(&call->usage, &cost))
         return cost;
+    return meter_price(call, &call->usage);
+}
+
+struct money meter_price(const struct call *call, const struct usage *usage)
+{
     if (call->model == NULL)
         return MONEY_ZERO;
-    struct usage_buckets buckets = buckets_of(&call->usage, &call->model->price);
+    struct usage_buckets buckets = buckets_of(usage, &call->model->price);
     buckets.services = services_of(call);
     return price_cost(&call->model->price, &buckets);
 }

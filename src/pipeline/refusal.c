@@ -324,6 +324,19 @@ static void refuse_by_budget(struct request *request, enum refusal refusal,
     buffer_close(&members);
 }
 
+void refusal_of_stream(const struct account_view *view, bool hide_amounts, struct buffer *message,
+                       struct ending_facts *facts)
+{
+    const struct refusal_row *row = &table[REFUSAL_BUDGET_EXCEEDED];
+    buffer_put(message, TEXT("Budget has been exceeded! The answer ends early: nothing more can be "
+                             "held in budget "));
+    put_budget_name(message, view);
+    put_figures(message, view, hide_amounts);
+    buffer_put_byte(message, '.');
+    facts->code = text_of(row->code);
+    facts->type = text_of(row->type);
+}
+
 static void refuse_unbounded(struct request *request, const struct grant *grant)
 {
     const struct body *body = &request->body;

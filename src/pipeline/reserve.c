@@ -47,6 +47,7 @@ void reserve_fill_ask(struct request *request, struct ask *ask)
         .named = body->max_output != BODY_ABSENT,
         .own = request->own,
         .unbounded = body->unbounded_param.size > 0,
+        .slice_tokens = rolling_slice(request),
         .now_s = loop_wall_us(request->worker->loop) / 1000000,
     };
 }
@@ -70,7 +71,7 @@ static void worst_case(const struct ask *ask, struct held *held)
     const struct bound *bound = &ask->bound;
     if (bound->input_tokens == INT64_MAX)
         return;
-    int64_t output = held->max_output == INT64_MAX ? 0 : held->max_output;
+    int64_t output = held->held_output == INT64_MAX ? 0 : held->held_output;
     held->input_tokens = bound->input_tokens;
     held->output_tokens = bound_tokens(bound, output) - bound->input_tokens;
     if (ask->price != NULL)
@@ -94,11 +95,12 @@ void reserve_fill_held(const struct ask *ask, const struct grant *grant, struct 
     *held = (struct held){
         .hold = grant->hold,
         .max_output = grant->max_output,
+        .held_output = grant->held_output,
         .send_max = grant->send_max,
         .clamped = grant->clamped,
         .charges = reserve_copy_charges(grant->charges, grant->charge_count, arena),
         .charge_count = grant->charge_count,
-        .services = ask->bound.services,
+        .bound = ask->bound,
     };
     worst_case(ask, held);
 }

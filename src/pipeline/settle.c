@@ -5,10 +5,12 @@
 #include "base/log.h"
 #include "pipeline/pipeline.h"
 
-enum ending {
-    ENDING_REPORTED, /* the upstream said what it used */
-    ENDING_FREE,     /* it cannot have cost anything */
-    ENDING_HOLD,     /* unknown: the hold is booked, so that nothing is missed */
+enum basis {
+    BASIS_REPORTED, /* the upstream said what it used */
+    BASIS_COUNTED,  /* it did not, but its text was counted to its end */
+    BASIS_STOPPED,  /* the same, but it was cut: more may have been generated (slack) */
+    BASIS_FREE,     /* it cannot have cost anything */
+    BASIS_HOLD,     /* unknown: the hold is booked, so that nothing is missed */
 };
 
 /* Statuses of gateways and of requests that may have been worked on all the same. */
@@ -18,21 +20,44 @@ static bool status_is_ambiguous(int status)
            (status >= 520 && status <= 527);
 }
 
-static enum ending ending_of(const struct call *call)
+/* Text was seen, and it tells all that was generated. */
+static bool is_counted(const struct call *call)
+{
+    return call->gauge.visible && !call->gauge.opaque && call->model != NULL &&
+           !call->model->reasoning && call->searches == 0;
+}
+
+/* Where leaving does not save, a stream that broke off runs on at the provider. */
+static enum basis basis_of_cut(const struct call *call)
+{
+    return is_counted(call) && call->upstream->cancel_saves ? BASIS_STOPPED : BASIS_HOLD;
+}
+
+static enum basis basis_without_usage(const struct call *call)
+{
+    if (call->usage_result != USAGE_ABSENT || !is_counted(call))
+        return BASIS_HOLD;
+    return BASIS_COUNTED;
+}
+
+static enum basis basis_of(const struct call *call)
 {
     if (call->usage_result == USAGE_FOUND && call->usage_final)
-        return ENDING_REPORTED;
+        return BASIS_REPORTED;
     if (!call->started || endpoint_facts(call->endpoint)->free)
-        return ENDING_FREE;
+        return BASIS_FREE;
     if (call->cancelled)
-        return transfer_all_sent(call->transfer) ? ENDING_HOLD : ENDING_FREE;
+        return transfer_all_sent(call->transfer) ? basis_of_cut(call) : BASIS_FREE;
     enum transfer_end end = transfer_ended(call->transfer);
     int status = transfer_status(call->transfer);
     if (end == TRANSFER_NOT_SENT)
-        return ENDING_FREE;
-    if (end != TRANSFER_COMPLETE || status < 300 || status_is_ambiguous(status))
-        return ENDING_HOLD;
-    return status < 500 || call->is_error ? ENDING_FREE : ENDING_HOLD;
+        return BASIS_FREE;
+    if (status < 300)
+        return forward_is_whole(call) && !call->is_error ? basis_without_usage(call)
+                                                         : basis_of_cut(call);
+    if (end != TRANSFER_COMPLETE || status_is_ambiguous(status))
+        return BASIS_HOLD;
+    return status < 500 || call->is_error ? BASIS_FREE : BASIS_HOLD;
 }
 
 static void take_usage(struct entry *entry, const struct usage *usage)
@@ -51,6 +76,42 @@ static void take_hold(struct entry *entry, const struct held *held)
     entry->completion_tokens = held->output_tokens;
     entry->cost = held->amount;
     entry->usage_source = USAGE_BOUND;
+}
+
+/* Of what was generated, as far as one knows: what came, and if it was cut the slack, which the
+ * hold has room for, and no more than that. What came is a fact, whatever was held. */
+static int64_t output_of(struct call *call, bool cut)
+{
+    const struct held *held = &call->held;
+    int64_t counted = gauge_tokens(&call->gauge) + held->bound.extra_output;
+    int64_t output = counted + (cut ? gauge_slack(&call->gauge) : 0);
+    if (held->hold != 0 && output > held->output_tokens)
+        output = counted > held->output_tokens ? counted : held->output_tokens;
+    return output;
+}
+
+/* The input is what a running usage says of it, else what was held. */
+static void take_count(struct call *call, bool cut)
+{
+    struct entry *entry = &call->entry;
+    struct usage usage = call->usage;
+    struct bound bound = call->held.bound;
+    int64_t output = output_of(call, cut);
+    entry->usage_source = USAGE_COUNTED;
+    if (call->usage_result == USAGE_FOUND) {
+        usage.completion = output > usage.completion ? output : usage.completion;
+        take_usage(entry, &usage);
+        entry->usage_source = USAGE_COUNTED;
+        entry->cost = meter_price(call, &usage);
+        return;
+    }
+    bound.input_tokens = call->held.input_tokens;
+    bound.choices = 1;
+    bound.extra_output = 0;
+    entry->prompt_tokens = bound.input_tokens;
+    entry->completion_tokens = output;
+    if (call->model != NULL)
+        entry->cost = price_bound(&call->model->price, &bound, output);
 }
 
 static void book(struct call *call)
@@ -78,20 +139,35 @@ static void book(struct call *call)
     }
 }
 
-void settle_call(struct call *call)
+void settle_decide(struct call *call)
 {
     struct entry *entry = &call->entry;
-    switch (ending_of(call)) {
-    case ENDING_REPORTED:
+    if (call->settled)
+        return;
+    call->settled = true;
+    switch (basis_of(call)) {
+    case BASIS_REPORTED:
         take_usage(entry, &call->usage);
         entry->cost = meter_cost(call);
         break;
-    case ENDING_HOLD:
+    case BASIS_COUNTED:
+        take_count(call, false);
+        break;
+    case BASIS_STOPPED:
+        take_count(call, true);
+        break;
+    case BASIS_HOLD:
         take_hold(entry, &call->held);
         break;
-    case ENDING_FREE:
+    case BASIS_FREE:
         break;
     }
+}
+
+void settle_call(struct call *call)
+{
+    struct entry *entry = &call->entry;
+    settle_decide(call);
     if (call->request != NULL)
         entry->saved[SAVING_CACHE] = parts_saved(call->request);
     book(call);

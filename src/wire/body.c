@@ -235,6 +235,7 @@ static void add_up(struct body_reader *reader)
         body->kept_by_provider = body->kept_by_provider || !body->not_stored;
     }
     body->choices = body->prompts * larger(reader->n, reader->best_of);
+    body->unseen = reader->best_of > reader->n;
     body->extra_output *= body->choices;
     body->input_bound = reader->input_unbounded
                             ? BODY_UNBOUNDED

@@ -11,6 +11,12 @@ static delta_dialect *const dialects[ENDPOINT_COUNT] = {
     [ENDPOINT_MESSAGES] = delta_messages,
 };
 
+bool delta_knows(enum endpoint endpoint)
+{
+    ASSERT((unsigned)endpoint < ENDPOINT_COUNT);
+    return dialects[endpoint] != NULL;
+}
+
 static struct delta *append(struct delta_reader *reader)
 {
     if (reader->count == reader->room) {
@@ -59,8 +65,7 @@ void delta_add(struct delta_reader *reader, const struct delta *where, struct js
 
 void delta_read(struct delta_reader *reader, struct text data)
 {
-    ASSERT((unsigned)reader->endpoint < ENDPOINT_COUNT);
-    ASSERT(dialects[reader->endpoint] != NULL);
+    ASSERT(delta_knows(reader->endpoint));
     reader->count = 0;
     reader->opaque = false;
     reader->usual = false;

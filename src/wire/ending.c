@@ -10,10 +10,15 @@ static const struct {
     [ENDPOINT_MESSAGES] = {ending_note_messages, ending_put_messages},
 };
 
-void ending_open(struct ending *ending, enum endpoint endpoint, int64_t choices)
+bool ending_knows(enum endpoint endpoint)
 {
     ASSERT((unsigned)endpoint < ENDPOINT_COUNT);
-    ASSERT(dialects[endpoint].put != NULL);
+    return dialects[endpoint].put != NULL;
+}
+
+void ending_open(struct ending *ending, enum endpoint endpoint, int64_t choices)
+{
+    ASSERT(ending_knows(endpoint));
     ASSERT(choices >= 0);
     ASSERT(choices <= ENDING_MOST_CHOICES);
     *ending = (struct ending){.endpoint = endpoint, .choices = choices};

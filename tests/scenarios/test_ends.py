@@ -1,7 +1,7 @@
 """Every way a call can end: what the client sees and what is booked, beside the provider's bill.
 
-Where usage was reported books and bill agree to the nano-dollar; else the hold is booked, which is
-never less than the bill."""
+Where usage was reported books and bill agree to the nano-dollar; else what was seen is counted, or
+the hold is booked: never less than the bill."""
 
 import json
 import time
@@ -49,6 +49,14 @@ def assert_hold_booked(purser, answer):
     line = purser.booked(answer)
     assert line["usage_source"] == "bound", line
     assert line["cost_nano_usd"] == hold_of(purser, answer) > 0
+    return line
+
+
+def assert_counted(purser, answer):
+    """By the text that came, never above the hold."""
+    line = purser.booked(answer)
+    assert line["usage_source"] == "counted", line
+    assert 0 < line["cost_nano_usd"] <= hold_of(purser, answer)
     return line
 
 
@@ -208,28 +216,33 @@ def broken_stream(purser, fake, **body):
     return answer, seen
 
 
-def test_silence_in_mid_stream_breaks_it_and_books_the_hold(quick):
-    answer, seen = broken_stream(quick, "output=10,gap_ms=3000", max_tokens=10)
+def test_silence_in_mid_stream_breaks_it_and_books_what_was_seen(quick):
+    answer, seen = broken_stream(quick, "output=10,gap_ms=3000", max_tokens=100)
     assert seen
-    assert_hold_booked(quick, answer)
+    assert assert_counted(quick, answer)["completion_tokens"] < 30
 
 
 @pytest.mark.parametrize("fake", ["die_after=3", "half_chunk=1,die_after=3",
                                   "half_chunk=2,die_after=3"])
-def test_a_stream_that_dies_is_broken_at_the_client_and_books_the_hold(purser, fake):
+def test_a_stream_that_dies_is_broken_at_the_client_and_books_what_was_seen(purser, fake):
     answer, seen = broken_stream(purser, fake, max_tokens=16)
     assert len(seen) >= 3
-    line = assert_hold_booked(purser, answer)
+    line = assert_counted(purser, answer)
     assert line["stop_reason"] == "upstream"
 
 
-def test_a_call_over_request_seconds_is_ended_and_books_the_hold(start, shared_provider):
+def test_a_stream_that_dies_where_leaving_saves_nothing_books_the_hold(drainer):
+    answer, _ = broken_stream(drainer, "die_after=3", max_tokens=16)
+    assert assert_hold_booked(drainer, answer)["stop_reason"] == "upstream"
+
+
+def test_a_call_over_request_seconds_is_ended_and_booked(start, shared_provider):
     purser = start(shared_provider, limits={"request_seconds": 1}, budgets=BUDGET)
     answer = purser.chat(fake="delay_ms=10000", max_tokens=10)
     error_of(answer, 504, "upstream_timeout")
     assert assert_hold_booked(purser, answer)["stop_reason"] == "timeout"
     answer, _ = broken_stream(purser, "output=100,gap_ms=100", max_tokens=100)
-    assert assert_hold_booked(purser, answer)["stop_reason"] == "timeout"
+    assert assert_counted(purser, answer)["stop_reason"] == "timeout"
     assert_nothing_held(purser)
 
 
@@ -272,7 +285,7 @@ def test_a_client_that_leaves_a_stream_ends_it_where_that_saves(purser, shared_p
     left = time.monotonic()
     wait_until(lambda: shared_provider.bill(False)["open"] == 0, what="the upstream to be closed")
     assert time.monotonic() - left < 1
-    line = assert_hold_booked(purser, name)
+    line = assert_counted(purser, name)
     assert (line["stop_reason"], line["status"]) == ("client", 499)
     bill = shared_provider.bill(False)["cost_nano_usd"] - before
     assert 0 < bill <= line["cost_nano_usd"]
@@ -323,12 +336,17 @@ def test_a_drain_that_fails_books_the_hold(drainer):
 
 # ---- usage that is absent or a lie ----
 
-def test_absent_usage_books_the_hold(purser):
+def test_absent_usage_is_counted(purser):
     answer = purser.chat(fake="usage=missing", max_tokens=20)
     assert answer.status_code == 200 and "usage" not in answer.json()
-    assert_hold_booked(purser, answer)
+    assert assert_counted(purser, answer)["completion_tokens"] == 17
     with purser.stream(fake="usage=missing", max_tokens=20) as answer:
         assert list(events_of(answer.iter_lines()))[-1] == "[DONE]"
+    assert assert_counted(purser, answer)["completion_tokens"] == 17
+
+
+def test_absent_usage_of_a_model_that_thinks_books_the_hold(purser):
+    answer = purser.chat(model="o4-mini", fake="usage=missing", max_completion_tokens=20)
     assert_hold_booked(purser, answer)
 
 

@@ -348,7 +348,7 @@ START_TEST(the_service_tier_that_the_answer_names_is_billed)
     };
     for (size_t i = 0; i < UNIT_COUNT(cases); i++) {
         till.call.entry.service_tier = text_of(cases[i].named);
-        till.call.held.services = cases[i].held;
+        till.call.held.bound.services = cases[i].held;
         ck_assert_msg(meter_cost(&till.call).nano == cases[i].nano, "case %zu", i);
     }
     till_close(&till);

@@ -1,0 +1,213 @@
+/*
+ * Rolling holds: a stream that can be stopped holds its input and a slice of its output, and more
+ * as it goes on (metering.md, "Holds"). At any time
+ *
+ *     generated + slack ≤ held        slack: gauge_slack, what is on its way to us or is generated
+ *                                     before a cancellation takes effect
+ *
+ * or the call is stopped. So many streams share what is left of a budget without locking out each
+ * other, and each ends where the budget does.
+ *
+ * Only streams can be stopped whose upstream's bill ends with them, and whose tokens are all seen:
+ * no reasoning, no audio, no searches of the web, no choices that are not shown. What is shared
+ * with others holds in full.
+ */
+#include "pipeline/pipeline.h"
+#include "pipeline/refusal.h"
+
+#define TRIES 4 /* of an extension, each for less than the one before */
+
+int64_t rolling_slice(const struct request *request)
+{
+    const struct body *body = &request->body;
+    const struct model *model = request->model;
+    bool seen = body->stream && !body->audio && !body->unseen && request->searches == 0;
+    bool known = delta_knows(request->endpoint) && ending_knows(request->endpoint);
+    if (!seen || !known || model == NULL || model->reasoning || !request->upstream->cancel_saves ||
+        request->terms->slice_tokens == 0 || request->recall.flight != NULL ||
+        body->choices > ENDING_MOST_CHOICES)
+        return 0;
+    return request->terms->slice_tokens + GAUGE_FIRST_SLACK;
+}
+
+void rolling_begin(struct call *call, const struct request *request)
+{
+    const struct held *held = &call->held;
+    call->rolling = held->hold != 0 && held->held_output < held->max_output;
+    if (!call->rolling)
+        return;
+    ending_open(&call->ending, call->endpoint, request->body.choices);
+}
+
+void rolling_note(struct call *call, struct text data)
+{
+    if (call->rolling)
+        ending_note(&call->ending, data, &call->gauge.reader);
+}
+
+/* ---- how much is left ---- */
+
+static int64_t all_choices(const struct call *call, int64_t per_choice)
+{
+    int64_t product;
+    return __builtin_mul_overflow(per_choice, call->choices, &product) ? INT64_MAX : product;
+}
+
+/* What the hold must cover of output, if so much is generated: no more than the upstream was told.
+ */
+static int64_t need_of(const struct call *call, int64_t generated)
+{
+    int64_t need = generated + gauge_slack(&call->gauge);
+    int64_t most = all_choices(call, call->held.max_output);
+    return need < most ? need : most;
+}
+
+static bool is_covered(const struct call *call, int64_t need)
+{
+    return need <= all_choices(call, call->held.held_output);
+}
+
+/* Half of a slice is left, or there is nothing more to hold. */
+static bool is_ample(const struct call *call, int64_t need)
+{
+    int64_t half = all_choices(call, call->terms->slice_tokens) / 2;
+    return call->held.held_output >= call->held.max_output || is_covered(call, need + half);
+}
+
+/* ---- more ---- */
+
+static void take_grant(struct call *call, const struct grant *grant)
+{
+    struct held *held = &call->held;
+    struct charge *charges = (struct charge *)(uintptr_t)held->charges;
+    ASSERT(grant->charge_count == held->charge_count);
+    for (size_t i = 0; i < held->charge_count; i++)
+        charges[i].amount = grant->charges[i].amount;
+    held->held_output = grant->held_output;
+    held->amount = grant->amount;
+    held->output_tokens = bound_tokens(&held->bound, held->held_output) - held->input_tokens;
+}
+
+static void note_extension(struct call *call)
+{
+    struct ledger_batch *batch = call->worker->batch;
+    struct entry line = call->entry;
+    line.kind = ENTRY_EXTEND;
+    line.wall_us = loop_wall_us(call->worker->loop);
+    line.hold = call->held.amount;
+    line.charges = call->held.charges;
+    line.charge_count = call->held.charge_count;
+    ledger_note(batch, &line);
+    call->extended = ledger_batch_written(batch);
+}
+
+static bool extend_to(struct call *call, int64_t output, struct grant *grant)
+{
+    gate_extend(call->worker->house->gate, call->held.hold, output, grant);
+    if (grant->verdict != VERDICT_GRANTED)
+        return false;
+    call->refused_at = 0;
+    take_grant(call, grant);
+    note_extension(call);
+    return true;
+}
+
+/* A slice, or as much of it as there is. */
+static bool extend(struct call *call, int64_t need, struct grant *grant)
+{
+    int64_t choices = call->choices;
+    int64_t least = need / choices + (need % choices != 0);
+    if (least <= call->held.held_output)
+        least = call->held.held_output + 1;
+    int64_t more = call->terms->slice_tokens;
+    for (int i = 0; i < TRIES; i++, more /= 4) {
+        if (extend_to(call, least + more, grant))
+            return true;
+    }
+    call->refused_at = need;
+    return false;
+}
+
+/* What was refused is asked for again when an eighth of a slice was used since. */
+static bool is_time_to_ask(const struct call *call, int64_t need)
+{
+    int64_t eighth = all_choices(call, call->terms->slice_tokens) / 8;
+    return call->refused_at == 0 || need >= call->refused_at + eighth || !is_covered(call, need);
+}
+
+static void stop(struct call *call, const struct account_view *by)
+{
+    struct account_view *kept = arena_new(&call->arena, sizeof *kept);
+    *kept = *by;
+    call->stopped_by = kept;
+    call->cancelled = true;
+    call->stop_reason = "budget";
+}
+
+/* An extension counts once its line is in the ledger. The lines of a turn are written at its end:
+ * what has come in this turn was generated before; but nothing more may be, if they cannot be
+ * written. */
+static bool is_unwritten(const struct call *call)
+{
+    return ledger_batch_written(call->worker->batch) <= call->extended &&
+           ledger_failing(call->worker->house->ledger);
+}
+
+void rolling_check(struct call *call)
+{
+    struct grant grant;
+    if (!call->rolling || call->cancelled)
+        return;
+    if (is_unwritten(call)) {
+        call->cancelled = true;
+        call->stop_reason = "ledger";
+        return;
+    }
+    if (is_ample(call, need_of(call, gauge_at_most(&call->gauge))))
+        return;
+    int64_t need = need_of(call, gauge_tokens(&call->gauge));
+    if (is_ample(call, need) || !is_time_to_ask(call, need))
+        return;
+    if (!extend(call, need, &grant) && !is_covered(call, need))
+        stop(call, &grant.blocking);
+}
+
+bool rolling_may_pause(struct call *call)
+{
+    struct grant grant;
+    if (!call->rolling || call->held.held_output >= call->held.max_output)
+        return true;
+    if (extend_to(call, call->held.max_output, &grant))
+        return true;
+    stop(call, &grant.blocking);
+    return false;
+}
+
+/* ---- the end of a call that was stopped ---- */
+
+void rolling_put_end(struct call *call)
+{
+    const struct terms *terms = call->terms;
+    const struct entry *entry = &call->entry;
+    struct buffer message = {0}, cost = {0}, out = {0};
+    money_put(&cost, entry->cost);
+    struct ending_facts facts = {
+        .manner = terms->early_error ? ENDING_ERROR : ENDING_LENGTH,
+        .id = entry->request_id,
+        .model = entry->model,
+        .created_s = loop_wall_us(call->worker->loop) / 1000000,
+        .usage = call->usage_asked && !call->usage_final,
+        .input_tokens = entry->prompt_tokens,
+        .output_tokens = entry->completion_tokens,
+        .cost = call->model != NULL ? buffer_text(&cost) : TEXT_NONE,
+    };
+    if (terms->early_error) {
+        refusal_of_stream(call->stopped_by, terms->hide_amounts, &message, &facts);
+        facts.message = buffer_text(&message);
+    }
+    ending_put(&call->ending, &facts, &out);
+    reply_put(&call->request->reply, buffer_text(&out));
+    buffer_close(&message);
+    buffer_close(&cost);
+    buffer_close(&out);
+}
