@@ -97,6 +97,7 @@ struct ask {
     struct bound bound;           /* input_tokens INT64_MAX: unbounded */
     int64_t wanted_output;        /* the client's maximum, else the model's own; INT64_MAX: unknown;
                                      ignored if bound.output_free */
+    int64_t least_output;         /* with fewer it is of no use: above min_output that counts */
     bool named;                   /* the client named it */
     const struct own_limits *own; /* NULL: none */
     bool unbounded;               /* something in the request adds cost without a bound */

@@ -101,7 +101,8 @@ static void set_terms(const struct core_options *rules, const struct ask *ask,
     demand->ceiling = ask->bound.output_free ? 0 : ask->wanted_output;
     if (capped)
         demand->ceiling = least_of(demand->ceiling, rules->default_max_output);
-    demand->least = least_of(rules->min_output_tokens, demand->ceiling);
+    bool more = ask->least_output > rules->min_output_tokens;
+    demand->least = least_of(more ? ask->least_output : rules->min_output_tokens, demand->ceiling);
     demand->may_clamp = !ask->bound.output_free && (rules->clamp == CLAMP_ALWAYS ||
                                                     (rules->clamp == CLAMP_ABSENT && !ask->named));
 }

@@ -6,6 +6,26 @@
 #include "pipeline/refusal.h"
 
 #define INPUT_MOST 1000000000000000 /* tokens; what money/price.h counts at the most */
+#define LONG_CONTEXT 1000000 /* tokens: Anthropic's beta "context-1m" */
+
+/* Who names this beta may send models more than the catalog says of them. */
+static bool asks_for_long_context(const struct request *request)
+{
+    for (size_t i = 0; i < request->header_count; i++) {
+        const struct request_header *header = &request->headers[i];
+        if (text_equal_nocase(header->name, TEXT("anthropic-beta")) &&
+            text_find(header->value, TEXT("context-1m"), 0) != SIZE_MAX)
+            return true;
+    }
+    return false;
+}
+
+/* What the model can take; 0: not known. */
+static int64_t context_of(const struct request *request)
+{
+    int64_t most = request->model != NULL ? request->model->max_input_tokens : 0;
+    return most > 0 && most < LONG_CONTEXT && asks_for_long_context(request) ? LONG_CONTEXT : most;
+}
 
 /* Bytes bound tokens (wire/body.h); what the model can take bounds both. */
 static int64_t input_bound(const struct request *request)
@@ -13,7 +33,7 @@ static int64_t input_bound(const struct request *request)
     int64_t bytes = request->body.input_bound;
     if (bytes != BODY_UNBOUNDED)
         bytes -= (int64_t)parts_known_bytes(request);
-    int64_t most = request->model != NULL ? request->model->max_input_tokens : 0;
+    int64_t most = context_of(request);
     if (most == 0)
         return bytes;
     /* Each prompt of a list is taken up to the model's limit, and after each search anew. */
@@ -44,6 +64,7 @@ void reserve_fill_ask(struct request *request, struct ask *ask)
                   .output_free = endpoint_facts(body->endpoint)->output_free,
                   .services = request->services},
         .wanted_output = wanted_output(request),
+        .least_output = body->least_output,
         .named = body->max_output != BODY_ABSENT,
         .own = request->own,
         .unbounded = body->unbounded_param.size > 0,

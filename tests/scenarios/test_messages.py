@@ -144,9 +144,12 @@ def test_a_budget_for_thinking_stays_below_a_lowered_maximum(purser, shared_prov
         body = json.loads(sent(shared_provider)[1])
         assert answer.status_code == 200, answer.text
         assert 1024 <= body["thinking"]["budget_tokens"] == body["max_tokens"] - 1 < 4000
-        # Room for an answer, but for none with thinking.
-        answer = ask(own, "output=9,prompt=10", max_tokens=1400)
-        assert answer.status_code == 200, answer.text
+        # Now there is room for an answer, but for none with thinking, which takes 1025 tokens.
+        assert ask(own, "output=950,prompt=10", max_tokens=950).status_code == 200
+        answer = ask(own, "output=9,prompt=10", max_tokens=5000, thinking=thinking)
+        refused(answer, 429, "rate_limit_error", "budget_exceeded")
+        answer = ask(own, "output=9,prompt=10", max_tokens=5000)
+        assert int(answer.headers["x-purser-clamped-max-tokens"]) < 1025
 
 
 def test_a_spent_session_is_told_in_anthropics_shape(purser):
@@ -161,6 +164,15 @@ def test_a_spent_session_is_told_in_anthropics_shape(purser):
     assert answer.headers["x-should-retry"] == "false" and "retry-after" not in answer.headers
     counted = ask(purser, path=path + "/count_tokens")  # is free
     assert counted.status_code == 200, counted.text
+
+
+def test_the_beta_of_long_contexts_is_held_for_them(shared_provider):
+    turns = [{"role": "user", "content": [{"type": "document", "source": {}}]}]
+    with Purser(shared_provider, upstreams=[speaking(shared_provider)], budgets=[
+            {"name": "all", "scope": "global", "window": "day", "usd": 100}]) as own:
+        holds = [own.lines_of(ask(own, messages=turns, headers=more))[0]["hold_nano_usd"]
+                 for more in ({}, {"anthropic-beta": "x-1,context-1m-2025-08-07"})]
+        assert holds == [200_000 * 6000 + 100 * 15000, 1_000_000 * 12000 + 100 * 22500]
 
 
 # ---- counting ----
@@ -280,12 +292,11 @@ def test_what_is_no_good_json_is_refused_in_anthropics_shape(purser, body):
     assert answer.json()["error"]["type"] == "invalid_request_error"
 
 
-def test_images_hold_the_models_whole_context(purser):
-    image = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AA"}}
+def test_documents_hold_the_models_whole_context(purser):
+    document = {"type": "document", "source": {"type": "url", "url": "https://x/y.pdf"}}
     turns = [{"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t",
-                                           "content": [image]}]}]
-    with_image = ask(purser, "prompt=9", messages=turns)
-    refused(with_image, 400, "invalid_request_error", "request_cost_exceeds_limit")
+                                           "content": [document]}]}]
+    refused(ask(purser, "prompt=9", messages=turns), 400, "invalid_request_error", "request_cost_exceeds_limit")
 
 
 def test_other_paths_tell_clients_of_anthropic_in_their_shape(purser):
