@@ -33,7 +33,7 @@ FAKES   := $(patsubst %.c,$(OUT)/%.o,$(sort $(wildcard tests/fakes/*.c)))
 
 .DEFAULT_GOAL := all
 .SECONDARY:
-.PHONY: all help run test unit units tidy tokens-oracle tokens-bench bench fuzz fuzzers scenarios sdk promptfoo chaos clean packages tools format
+.PHONY: all help run test unit units tidy tokens-oracle tokens-bench bench fuzz fuzzers scenarios sdk promptfoo agents chaos clean packages tools format
 
 all: $(OUT)/purser ## build build/release/purser (installs the packages it needs)
 
@@ -50,11 +50,12 @@ test: ## install what tests need and run all of them
 tidy: ## format, layers, headers, options, function length
 unit: ## unit tests under ASan and UBSan
 scenarios: ## purser as a process in front of the fake provider
-sdk: ## OpenAI's own SDKs and other clients through purser
+sdk: ## OpenAI's and Anthropic's own SDKs and other clients through purser
 promptfoo: ## promptfoo through purser (not in `make test`: 300 MB of packages)
+agents: ## coding agents through purser (not in `make test`: 400 MB of packages)
 chaos: ## kill -9 loop, sleeping disk, drain
 fuzz: ## every parser of outside bytes (SECONDS_EACH=60)
-tidy unit scenarios sdk promptfoo chaos fuzz:
+tidy unit scenarios sdk promptfoo agents chaos fuzz:
 	@tests/run $@
 
 tokens-oracle: ## token ids against those of tiktoken: all that is compared, some minutes

@@ -1,0 +1,80 @@
+"""Runs anthropic.test.mjs, the @anthropic-ai/sdk package through purser; each of its tests is one
+here."""
+
+import json
+import os
+import pathlib
+import re
+import subprocess
+
+import pytest
+
+import installed
+from harness import KEY, Purser, upstream_of
+
+HERE = pathlib.Path(__file__).resolve().parent
+TESTS = HERE / "anthropic.test.mjs"
+NAMES = re.findall(r'(?m)^test\("([^"]*)"', TESTS.read_text())
+KEYS = {"alice": KEY, "spent": "sk-test-spent-0123456789abcdef",
+        "tiny": "sk-test-tiny-0123456789abcdef"}
+
+
+@pytest.fixture(scope="module")
+def purser(provider):
+    options = {
+        "upstreams": [
+            {**upstream_of(provider), "name": "claude", "models": ["claude-*"],
+             "dialect": "anthropic", "provider": "anthropic"},
+            {**upstream_of(provider), "models": ["gpt-*"]},
+        ],
+        "keys": [{"id": name, "key": key, "models": ["gpt-*", "claude-*"], "may_book": True}
+                 for name, key in KEYS.items()],
+        "budgets": [
+            {"name": "all", "scope": "global", "window": "day", "usd": 50},
+            {"name": "spent", "scope": "key", "match": {"key": "spent"}, "window": "total",
+             "usd": 1},
+            {"name": "tiny", "scope": "key", "match": {"key": "tiny"}, "window": "total",
+             "usd": 0.000001},
+        ],
+    }
+    with Purser(provider, **options) as running:
+        answer = running.client.post("/costs", json={"service": "elsewhere", "cost_usd": 1},
+                                     headers={"Authorization": f"Bearer {KEYS['spent']}"})
+        assert answer.status_code == 200, answer.text
+        yield running
+
+
+@pytest.fixture(scope="module")
+def outcomes(node, purser, provider):
+    """{name: None or what went wrong}, read from the report of all tests, run once."""
+    packages = installed.node_packages(HERE, "anthropic")
+    env = {**os.environ, "PURSER_URL": purser.base, "PROVIDER_URL": provider.base,
+           "KEYS": json.dumps(KEYS), "PACKAGES": f"{packages}/node_modules/"}
+    run = subprocess.run([node, "--test", "--test-reporter=tap", TESTS], env=env,
+                         capture_output=True, text=True, timeout=300)
+    report = {}
+    for part in re.split(r"(?m)^(?= *(?:not )?ok \d+ - )", run.stdout)[1:]:
+        fine, name = re.match(r" *(not )?ok \d+ - (.*)", part).groups()
+        report[name.replace("\\#", "#")] = part + run.stderr if fine else None
+    return report, run.stdout + run.stderr
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_in_node(outcomes, name):
+    report, everything = outcomes
+    assert name in report, everything
+    assert report[name] is None, report[name]
+
+
+def test_the_books_are_the_providers_bill_or_above_it(outcomes, purser, provider):
+    """Above: the calls that were left or broke off."""
+    bill = {call["purser_request_id"]: call["cost_nano_usd"]
+            for call in provider.settled_bill()["calls"]}
+    purser.idle()
+    settled = [line for line in purser.ledger()
+               if line["kind"] == "settle" and line["service"] != "elsewhere"]
+    assert len(settled) >= 12
+    for line in settled:
+        known = line.get("usage_source", "reported") == "reported"  # none: it cost nothing
+        assert line["cost_nano_usd"] >= bill[line["request_id"]], line
+        assert not known or line["cost_nano_usd"] == bill[line["request_id"]], line
