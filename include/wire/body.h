@@ -69,7 +69,7 @@ struct body {
     /* Tools with which the provider searches the web while it answers: each search has a fee, and
      * makes the model read its input once more. */
     bool searches;
-    int64_t max_tool_calls; /* BODY_ABSENT if absent */
+    int64_t max_tool_calls; /* BODY_ABSENT if absent; Messages: the sum of `max_uses` */
     /* `user`, `metadata.session_id`, `metadata.label`; TEXT_NONE if absent */
     struct text user, session, label;
     struct text prompt_cache_key;

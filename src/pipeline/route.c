@@ -84,7 +84,8 @@ static void choose_services(struct request *request)
 }
 
 /* Each search is a call of a tool that the provider runs: `max_tool_calls` of the Responses API
- * bounds them. Who else speaks it may not know that member, or pay it no heed. */
+ * bounds them, in Messages the tool's own `max_uses`. Who else speaks it may not know that member,
+ * or pay it no heed. */
 static void choose_searches(struct request *request)
 {
     struct body *body = &request->body;
@@ -93,7 +94,8 @@ static void choose_searches(struct request *request)
     if (!body->searches || body->unbounded_param.size > 0)
         return;
     bool obeyed = text_equal(upstream->provider, TEXT("openai")) ||
-                  text_equal(upstream->provider, TEXT("azure"));
+                  text_equal(upstream->provider, TEXT("azure")) ||
+                  text_equal(upstream->provider, TEXT("anthropic"));
     bool priced = request->model == NULL || request->model->price.search_pico > 0;
     if (obeyed && priced) {
         request->searches = body->max_tool_calls != BODY_ABSENT ? body->max_tool_calls

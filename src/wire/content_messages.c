@@ -115,10 +115,10 @@ bool content_read_system(struct body_reader *reader, const struct member *member
 
 /* ---- tools ---- */
 
-enum tool { TOOL_FUNCTION, TOOL_DEFINED, TOOL_HOSTED };
+/* One of the client's own; one that Anthropic defines and the client runs; a search of the web; or
+ * one that Anthropic runs, or that nobody knows. */
+enum tool { TOOL_FUNCTION, TOOL_DEFINED, TOOL_SEARCH, TOOL_HOSTED };
 
-/* By its type: one of the client's own, one that Anthropic defines and the client runs, or one that
- * Anthropic runs, or that nobody knows. */
 static enum tool tool_typed(struct body_reader *reader, struct json_value type)
 {
     static const struct text defined[] = {TEXT("bash_"), TEXT("text_editor_"), TEXT("computer_"),
@@ -128,6 +128,9 @@ static enum tool tool_typed(struct body_reader *reader, struct json_value type)
     if (type.kind == JSON_NULL || text_equal(name, TEXT("custom"))) {
         return TOOL_FUNCTION;
     }
+    if (text_equal(name, TEXT("web_search_20250305"))) { /* later ones run code, too */
+        return TOOL_SEARCH;
+    }
     for (size_t i = 0; i < sizeof(defined) / sizeof(defined[0]); i++) {
         if (text_starts(name, defined[i])) {
             return TOOL_DEFINED;
@@ -136,11 +139,28 @@ static enum tool tool_typed(struct body_reader *reader, struct json_value type)
     return TOOL_HOSTED;
 }
 
+/* Each search has a fee and makes the model read its input once more; `max_uses` bounds how many
+ * there are. */
+static enum tool note_search(struct body_reader *reader, int64_t uses)
+{
+    struct body *body = &reader->body;
+    int64_t before = body->max_tool_calls == BODY_ABSENT ? 0 : body->max_tool_calls;
+
+    if (uses == BODY_ABSENT || uses > BODY_MOST - before) {
+        return TOOL_HOSTED;
+    }
+    body->max_tool_calls = before + uses;
+    body->searches = true;
+    reader->input_unbounded = true;
+    return TOOL_SEARCH;
+}
+
 static enum tool read_tool(struct body_reader *reader)
 {
     struct skim *skim = &reader->skim;
     struct text name;
     enum tool tool = TOOL_FUNCTION;
+    int64_t uses = BODY_ABSENT, count;
 
     if (skim_peek(skim) != JSON_OBJECT) {
         (void)skim_value(skim);
@@ -152,9 +172,12 @@ static enum tool read_tool(struct body_reader *reader)
         if (body_name_is(reader, name, TEXT("type"))) {
             enum tool typed = tool_typed(reader, value);
             tool = typed > tool ? typed : tool; /* of two types the dearer one */
+        } else if (body_name_is(reader, name, TEXT("max_uses"))) {
+            bool told = value.kind == JSON_NUMBER && json_int(value, &count);
+            uses = told && count > uses ? count : uses;
         }
     }
-    return tool;
+    return tool == TOOL_SEARCH ? note_search(reader, uses) : tool;
 }
 
 bool content_read_message_tools(struct body_reader *reader, const struct member *member)

@@ -175,6 +175,19 @@ def test_the_beta_of_long_contexts_is_held_for_them(shared_provider):
         assert holds == [200_000 * 6000 + 100 * 15000, 1_000_000 * 12000 + 100 * 22500]
 
 
+def test_searches_of_the_web_are_held_by_their_max_uses_and_billed(shared_provider):
+    tools = [{"type": "web_search_20250305", "name": "web_search", "max_uses": 2}]
+    with Purser(shared_provider, upstreams=[speaking(shared_provider)], budgets=[
+            {"name": "all", "scope": "global", "window": "day", "usd": 100}]) as own:
+        for call in (ask, stream):
+            before = shared_provider.settled_bill(False)["cost_nano_usd"]
+            answer = call(own, "searches=2,prompt=90,output=9", tools=tools)
+            reserve, settle = own.lines_of(answer if call is ask else answer[0])
+            bill = shared_provider.settled_bill(False)["cost_nano_usd"] - before
+            assert settle["cost_nano_usd"] == bill > 2 * 10**7
+            assert reserve["hold_nano_usd"] == 3 * 200_000 * 12000 + 100 * 22500 + 2 * 10**7
+
+
 # ---- counting ----
 
 def test_counting_tokens_is_free_and_a_request_in_the_books(purser, shared_provider):
@@ -302,7 +315,7 @@ def test_documents_hold_the_models_whole_context(purser):
 def test_other_paths_tell_clients_of_anthropic_in_their_shape(purser):
     answer = purser.client.post("/v1/messages/batches", headers=headers_of(), json={})
     refused(answer, 404, "not_found_error", "unknown_path")
-    answer = purser.client.post("/v1/files", headers=headers_of(), json={})
+    answer = purser.client.post("/v1/skills", headers=headers_of(), json={})
     refused(answer, 404, "not_found_error", "unknown_path")
     answer = purser.client.get("/v1/messages", headers={"x-api-key": KEY})
     refused(answer, 405, "invalid_request_error", "method_not_allowed")

@@ -80,7 +80,9 @@ END_TEST
 START_TEST(what_adds_cost_without_a_bound_is_noted)
 {
     static const char *const cases[][2] = {
-        {"\"tools\":[{\"type\":\"web_search_20250305\",\"max_uses\":1}]", "tools"},
+        {"\"tools\":[{\"type\":\"web_search_20250305\"}]", "tools"},
+        {"\"tools\":[{\"type\":\"web_search_20250305\",\"max_uses\":0.5}]", "tools"},
+        {"\"tools\":[{\"type\":\"web_search_20260209\",\"max_uses\":1}]", "tools"},
         {"\"tools\":[{\"type\":\"custom\",\"type\":\"web_fetch_20250910\"}]", "tools"},
         {"\"tools\":[{\"type\":3}]", "tools"},
         {"\"mcp_servers\":[{}]", "mcp_servers"},
@@ -103,6 +105,20 @@ START_TEST(what_adds_cost_without_a_bound_is_noted)
         "\"mcp_servers\":[],\"container\":null,\"speed\":\"standard\",\"inference_geo\":\"global\","
         "\"context_management\":{\"edits\":[{\"type\":\"clear_tool_uses_20250919\"}]}");
     ck_assert_ptr_null(body.unbounded_param.at);
+}
+END_TEST
+
+START_TEST(searches_are_bounded_by_their_max_uses)
+{
+    take("\"tools\":[{\"type\":\"web_search_20250305\",\"max_uses\":3},{\"name\":\"f\"},"
+         "{\"max_uses\":2,\"type\":\"web_search_20250305\",\"max_uses\":4}]");
+    ck_assert(body.searches);
+    ck_assert_int_eq(body.max_tool_calls, 7);
+    ck_assert_int_eq(body.input_bound, BODY_UNBOUNDED);
+    ck_assert_ptr_null(body.unbounded_param.at);
+    take("\"tools\":[{\"type\":\"web_search_20250305\",\"max_uses\":600000000},"
+         "{\"type\":\"web_search_20250305\",\"max_uses\":600000000}]");
+    UNIT_TEXT(body.unbounded_param, "tools");
 }
 END_TEST
 
@@ -291,6 +307,7 @@ END_TEST
 UNIT_MAIN(takes_what_matters_for_cost_and_scopes,
           a_maximum_is_required_but_where_nothing_is_generated,
           tools_add_what_the_provider_says_of_them, what_adds_cost_without_a_bound_is_noted,
-          only_text_is_bounded_by_its_bytes, thinking_stays_below_a_lowered_maximum,
-          sees_what_a_person_could_see, knows_the_end_and_errors, usage_comes_in_two_parts,
-          the_tier_is_named_in_the_usage, parts_of_a_merged_usage_stay_within_their_wholes)
+          searches_are_bounded_by_their_max_uses, only_text_is_bounded_by_its_bytes,
+          thinking_stays_below_a_lowered_maximum, sees_what_a_person_could_see,
+          knows_the_end_and_errors, usage_comes_in_two_parts, the_tier_is_named_in_the_usage,
+          parts_of_a_merged_usage_stay_within_their_wholes)
