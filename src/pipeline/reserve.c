@@ -5,8 +5,8 @@
 #include "pipeline/pipeline.h"
 #include "pipeline/refusal.h"
 
-#define INPUT_MOST 1000000000000000 /* tokens; what money/price.h counts at the most */
-#define LONG_CONTEXT 1000000 /* tokens: Anthropic's beta "context-1m" */
+#define INPUT_MOST   1000000000000000 /* tokens; what money/price.h counts at the most */
+#define LONG_CONTEXT 1000000          /* tokens: Anthropic's beta "context-1m" */
 
 /* Who names this beta may send models more than the catalog says of them. */
 static bool asks_for_long_context(const struct request *request)
