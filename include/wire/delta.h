@@ -66,5 +66,6 @@ void delta_add(struct delta_reader *reader, const struct delta *where, struct js
 /* Adds what an event has, whose `whole` is a JSON object. */
 void delta_chat(struct delta_reader *reader); /* completions, too */
 void delta_messages(struct delta_reader *reader);
+void delta_responses(struct delta_reader *reader);
 
 #endif

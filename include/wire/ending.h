@@ -13,6 +13,8 @@
  *                        with the usage if asked for; [DONE]
  *     Messages           the open block's content_block_stop; message_delta with stop_reason
  *                        "max_tokens" and the output tokens; message_stop
+ *     Responses          the ends of the open message and its part; response.incomplete with the
+ *                        whole response, because of "max_output_tokens"
  */
 #ifndef PURSER_WIRE_ENDING_H
 #define PURSER_WIRE_ENDING_H
@@ -20,6 +22,10 @@
 #include "wire/delta.h"
 
 #define ENDING_MOST_CHOICES 128 /* of a stream that is to be ended here */
+/* Responses: bytes of a response as it begins, and of its output, that are remembered. Of more the
+ * last event tells only the least of members, or no output. */
+#define ENDING_MOST_RESPONSE (256 * 1024)
+#define ENDING_MOST_OUTPUT   (2 * 1024 * 1024)
 
 struct ending {
     enum endpoint endpoint;
@@ -31,6 +37,13 @@ struct ending {
     /* Messages: message_start has passed; the block that has begun and not ended */
     bool begun, block_open;
     int64_t block;
+    /* Responses: also whether response.created has passed, and its id and model (insides of
+     * strings); the number of the last event; the response as it began; items that ended; of the
+     * open message its id, its parts that ended, and the text of the one that did not */
+    int64_t sequence, item, part;
+    bool item_open, part_open, refusal;
+    bool forgotten; /* it said more than is remembered */
+    struct buffer response, items, item_id, parts, text;
 };
 
 enum ending_manner {
@@ -72,5 +85,8 @@ void ending_put_chat(const struct ending *ending, const struct ending_facts *fac
 void ending_note_messages(struct ending *ending, struct json_value whole);
 void ending_put_messages(const struct ending *ending, const struct ending_facts *facts,
                          struct buffer *out);
+void ending_note_responses(struct ending *ending, struct json_value whole);
+void ending_put_responses(const struct ending *ending, const struct ending_facts *facts,
+                          struct buffer *out);
 
 #endif

@@ -9,6 +9,7 @@ static delta_dialect *const dialects[ENDPOINT_COUNT] = {
     [ENDPOINT_CHAT] = delta_chat,
     [ENDPOINT_COMPLETIONS] = delta_chat,
     [ENDPOINT_MESSAGES] = delta_messages,
+    [ENDPOINT_RESPONSES] = delta_responses,
 };
 
 bool delta_knows(enum endpoint endpoint)

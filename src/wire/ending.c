@@ -8,6 +8,7 @@ static const struct {
     [ENDPOINT_CHAT] = {ending_note_chat, ending_put_chat},
     [ENDPOINT_COMPLETIONS] = {ending_note_chat, ending_put_chat},
     [ENDPOINT_MESSAGES] = {ending_note_messages, ending_put_messages},
+    [ENDPOINT_RESPONSES] = {ending_note_responses, ending_put_responses},
 };
 
 bool ending_knows(enum endpoint endpoint)
@@ -29,6 +30,11 @@ void ending_close(struct ending *ending)
     buffer_close(&ending->id);
     buffer_close(&ending->created);
     buffer_close(&ending->model);
+    buffer_close(&ending->response);
+    buffer_close(&ending->items);
+    buffer_close(&ending->item_id);
+    buffer_close(&ending->parts);
+    buffer_close(&ending->text);
 }
 
 void ending_note(struct ending *ending, struct text data, const struct delta_reader *reader)

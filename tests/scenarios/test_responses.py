@@ -3,7 +3,9 @@ is refused."""
 
 import base64
 import json
+from concurrent.futures import ThreadPoolExecutor
 
+import httpx
 import pytest
 
 from harness import (KEY, Purser, Upstream, error_of, plain_answer, upstream_of, usd, wait_until)
@@ -106,7 +108,6 @@ def test_streams_of_all_kinds_are_booked_exactly(purser, books, fake):
 
 
 def test_all_but_the_cost_arrives_byte_for_byte(shared_provider, purser):
-    import httpx
     body = {"model": "gpt-4o-mini", "input": "hello", "stream": True, "max_output_tokens": 30}
     straight = httpx.post(shared_provider.url + "/responses", json=body,
                           headers={"Authorization": "Bearer sk-upstream"}).text
@@ -131,12 +132,13 @@ def test_an_answer_cut_at_its_maximum_is_incomplete_and_booked(purser, books):
         assert line["completion_tokens"] == 16 and line["usage_source"] == "reported"
 
 
-def test_a_stream_that_fails_books_its_hold(purser):
+def test_a_stream_that_fails_books_no_less_than_the_bill(purser, shared_provider):
+    before = shared_provider.settled_bill(False)["cost_nano_usd"]
     with stream(purser, "output=20,fail_after=5", max_output_tokens=30) as answer:
         events = events_in(answer.read().decode())
     assert events[-1]["type"] in ("response.failed", "error")
-    line = purser.booked(answer)
-    assert line["cost_nano_usd"] == hold_of(purser, answer) or line["usage_source"] == "reported"
+    bill = shared_provider.settled_bill(False)["cost_nano_usd"] - before
+    assert hold_of(purser, answer) >= purser.booked(answer)["cost_nano_usd"] >= bill > 0
 
 
 @pytest.mark.parametrize("fake", ["die_after=3", "half_chunk=1,die_after=3"])
@@ -341,11 +343,74 @@ def test_nothing_is_kept_in_the_cache(purser, books):
         assert answer.headers["x-purser-cache"] == "bypass"
 
 
+# ---- the budget ends a stream ----
+
+def rivals(purser, fake="", **more):
+    """The events of two streams that together want more than there is, each with its booked line;
+    those that the budget ended."""
+    def run(_):
+        with stream(purser, "output=3000,gap_ms=2" + fake, max_output_tokens=3000, **more) as answer:
+            return answer, events_in(answer.read().decode())
+    with ThreadPoolExecutor(2) as pool:
+        ran = list(pool.map(run, range(2)))
+    return [(events, line) for answer, events in ran
+            if (line := purser.booked(answer))["stop_reason"] == "budget"]
+
+
+def limited(start, provider, **admission):
+    return start(provider, admission={"slice_tokens": 100, **admission}, budgets=[
+        {"name": "purse", "scope": "global", "window": "day", "usd": 0.0006}])
+
+
+def test_a_stream_ends_where_its_budget_does(start, provider):
+    purser = limited(start, provider)
+    ended = rivals(purser)
+    assert ended
+    for events, line in ended:
+        assert [event["sequence_number"] for event in events] == list(range(len(events)))
+        said = "".join(event["delta"] for event in events if event["type"].endswith(".delta"))
+        assert [event["type"] for event in events[-4:]] == [
+            "response.output_text.done", "response.content_part.done",
+            "response.output_item.done", "response.incomplete"]
+        assert events[-4]["text"] == said
+        response = events[-1]["response"]
+        assert response["incomplete_details"] == {"reason": "max_output_tokens"}
+        assert response["output"] == [events[-2]["item"]]
+        assert response["id"] == events[0]["response"]["id"]
+        assert line["usage_source"] == "counted"
+        assert response["usage"]["output_tokens"] == line["completion_tokens"]
+        assert usd(response["usage"]["cost"]) == line["cost_nano_usd"]
+    bill = provider.settled_bill(False)["cost_nano_usd"]
+    assert bill <= sum(purser.settled().values()) <= 600_000
+
+
+def test_half_a_call_is_not_told_as_one(start, provider):
+    ended = rivals(limited(start, provider), ",tool=f", tools=[
+        {"type": "function", "name": "f", "parameters": {"type": "object"}}])
+    assert ended
+    for events, _ in ended:
+        assert events[-1]["type"] == "response.incomplete"
+        assert events[-1]["response"]["output"] == []
+        types = {event["type"] for event in events}
+        assert "response.function_call_arguments.delta" in types
+        assert "response.function_call_arguments.done" not in types
+
+
+def test_an_error_event_says_why(start, provider):
+    ended = rivals(limited(start, provider, early_stop="error"))
+    assert ended
+    for events, _ in ended:
+        assert [event["type"] for event in events[-2:]] == ["error", "response.failed"]
+        assert events[-2]["code"] == "budget_exceeded"
+        assert "\"purse\"" in events[-2]["message"]
+        assert events[-1]["response"]["status"] == "failed"
+        assert events[-1]["response"]["error"]["code"] == "insufficient_quota"
+
+
 def test_many_at_once_never_pass_the_cap(start, provider):
     purser = start(provider, budgets=[
         {"name": "cap", "scope": "global", "window": "total", "usd": 0.001}],
         admission={"wait_ms": 200})
-    from concurrent.futures import ThreadPoolExecutor
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(lambda n: post(purser, "prompt=10,output=60", stream=n % 2 == 0,
                                      max_output_tokens=100).status_code, range(64)))
