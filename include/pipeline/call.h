@@ -67,6 +67,7 @@ struct call {
     struct buffer answer; /* CALL_WHOLE */
     size_t answer_most;   /* of it; a larger one is relayed */
     bool usage_asked;     /* the client wants the usage chunk */
+    bool hides;           /* request_hides_output */
     bool visible;         /* text a person could have seen has passed */
     bool done;            /* [DONE] was seen */
     bool started;         /* its transfer was handed to the transport */

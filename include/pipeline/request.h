@@ -114,6 +114,10 @@ void request_complete(struct request *request);
 /* The listener is done with it (sent, or the client is gone): freed once the pipeline is, too. */
 void request_close(struct request *request);
 
+/* Tokens may be generated for it that nobody sees: its model reasons. In Anthropic's dialect the
+ * request says so, and the answer shows where there was some. Once it is routed. */
+bool request_hides_output(const struct request *request);
+
 /* The dialect that its client understands, told from the path, or else from the header
  * `anthropic-version`. Once its head is there. */
 enum dialect request_dialect(const struct request *request);

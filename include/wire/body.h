@@ -56,6 +56,7 @@ struct body {
     int64_t input_bound;  /* tokens: see above */
     int64_t extra_output; /* the bytes of `prediction` × choices: its rejected tokens are billed
                              as output */
+    bool thinks;          /* Messages: it asks for thinking, which is hidden or told in summary */
     int64_t least_output; /* with a smaller maximum the provider would refuse it; 0: any will do */
     bool audio;           /* audio in or out */
     struct text service_tier;    /* unescaped; TEXT_NONE if absent */

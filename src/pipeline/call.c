@@ -142,7 +142,7 @@ void call_dress(const struct request *request, const struct upstream *upstream, 
 
 static bool must_send_max(const struct request *request)
 {
-    bool thinks = request->model != NULL && request->model->reasoning;
+    bool thinks = request_hides_output(request);
     bool named = request->body.max_output != BODY_ABSENT;
     if (endpoint_facts(request->endpoint)->output_free)
         return false;
@@ -236,6 +236,7 @@ void call_open(struct request *request)
         request->body.usage_asked || !endpoint_facts(request->endpoint)->usage_asked;
     call->endpoint = request->endpoint;
     call->searches = request->searches;
+    call->hides = request_hides_output(request);
     call->stored = endpoint_facts(request->endpoint)->stored && !request->body.not_stored;
     call->choices =
         request->endpoint == ENDPOINT_EMBEDDINGS ? request->body.prompts : request->body.choices;
@@ -309,7 +310,7 @@ void calls_start(struct worker *worker, bool committed)
 
 static bool draining_is_better(const struct call *call)
 {
-    bool hidden = call->model != NULL && call->model->reasoning && !call->visible;
+    bool hidden = (call->hides && !call->visible) || call->gauge.opaque;
     return !call->upstream->cancel_saves || hidden;
 }
 

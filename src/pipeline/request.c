@@ -97,3 +97,10 @@ enum dialect request_dialect(const struct request *request)
     return theirs || request_header(request, "anthropic-version").at != NULL ? DIALECT_ANTHROPIC
                                                                              : DIALECT_OPENAI;
 }
+
+bool request_hides_output(const struct request *request)
+{
+    if (endpoint_facts(request->endpoint)->dialect == DIALECT_ANTHROPIC)
+        return request->body.thinks;
+    return request->model != NULL && request->model->reasoning;
+}

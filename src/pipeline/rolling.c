@@ -23,9 +23,9 @@ int64_t rolling_slice(const struct request *request)
     const struct model *model = request->model;
     bool seen = body->stream && !body->audio && !body->unseen && request->searches == 0;
     bool known = delta_knows(request->endpoint) && ending_knows(request->endpoint);
-    if (!seen || !known || model == NULL || model->reasoning || !request->upstream->cancel_saves ||
-        request->terms->slice_tokens == 0 || request->recall.flight != NULL ||
-        body->choices > ENDING_MOST_CHOICES)
+    if (!seen || !known || model == NULL || request_hides_output(request) ||
+        !request->upstream->cancel_saves || request->terms->slice_tokens == 0 ||
+        request->recall.flight != NULL || body->choices > ENDING_MOST_CHOICES)
         return 0;
     return request->terms->slice_tokens + GAUGE_FIRST_SLACK;
 }
@@ -163,6 +163,8 @@ void rolling_check(struct call *call)
         call->stop_reason = "ledger";
         return;
     }
+    if (call->gauge.opaque && !rolling_may_pause(call)) /* nobody sees how much of it there is */
+        return;
     if (is_ample(call, need_of(call, gauge_at_most(&call->gauge))))
         return;
     int64_t need = need_of(call, gauge_tokens(&call->gauge));

@@ -23,8 +23,8 @@ static bool status_is_ambiguous(int status)
 /* Text was seen, and it tells all that was generated. */
 static bool is_counted(const struct call *call)
 {
-    return call->gauge.visible && !call->gauge.opaque && call->model != NULL &&
-           !call->model->reasoning && call->searches == 0;
+    return call->gauge.visible && !call->gauge.opaque && call->model != NULL && !call->hides &&
+           call->searches == 0;
 }
 
 /* Where leaving does not save, a stream that broke off runs on at the provider. */

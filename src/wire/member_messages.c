@@ -82,6 +82,10 @@ static bool read_thinking(struct body_reader *reader, const struct member *membe
 
     (void)member;
     while (json_next(&walk, &name, &entry)) {
+        if (json_name_equal(name, TEXT("type"))) {
+            struct text type = json_string(reader->arena, entry);
+            reader->body.thinks |= !text_equal(type, TEXT("disabled"));
+        }
         if (json_name_equal(name, TEXT("budget_tokens")) && !read_budget(reader, entry)) {
             return false;
         }

@@ -163,6 +163,20 @@ test("an aborted call that is not streamed leaves nothing held", async () => {
     await until(async () => !(await held("alice")), "the hold to be settled");
 });
 
+test("streams whose budget is used up end as at their maximum", async () => {
+    const { client: other } = clientOf("narrow", { maxRetries: 0 });
+    const run = () => other.messages.stream({ ...ask, model: "claude-haiku-4-5", max_tokens: 3000 },
+        fake({ output: 3000, gap_ms: 3 })).finalMessage();
+    const messages = await Promise.all([run(), run()]);
+    const ended = messages.filter((message) => message.stop_reason === "max_tokens");
+    assert.ok(ended.length > 0);
+    for (const { content, usage } of ended) {
+        assert.ok(content[0].text.length > 0);
+        assert.ok(usage.output_tokens > 0 && usage.output_tokens < 3000);
+        assert.ok(usage.input_tokens > 0);
+    }
+});
+
 // ---- refusals, by the class of the error ----
 
 test("a spent budget is a rate limit error that is asked once", async () => {

@@ -16,7 +16,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 TESTS = HERE / "anthropic.test.mjs"
 NAMES = re.findall(r'(?m)^test\("([^"]*)"', TESTS.read_text())
 KEYS = {"alice": KEY, "spent": "sk-test-spent-0123456789abcdef",
-        "tiny": "sk-test-tiny-0123456789abcdef"}
+        "tiny": "sk-test-tiny-0123456789abcdef", "narrow": "sk-test-narrow-0123456789abcdef"}
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,10 @@ def purser(provider):
              "usd": 1},
             {"name": "tiny", "scope": "key", "match": {"key": "tiny"}, "window": "total",
              "usd": 0.000001},
+            {"name": "narrow", "scope": "key", "match": {"key": "narrow"}, "window": "total",
+             "usd": 0.02},
         ],
+        "admission": {"slice_tokens": 100, "wait_ms": 0},
     }
     with Purser(provider, **options) as running:
         answer = running.client.post("/costs", json={"service": "elsewhere", "cost_usd": 1},

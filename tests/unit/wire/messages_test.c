@@ -182,6 +182,9 @@ START_TEST(thinking_stays_below_a_lowered_maximum)
                "\"thinking\":{\"type\":\"enabled\",\"budget_tokens\": 60}}");
     take("\"thinking\":{\"type\":\"adaptive\"}");
     ck_assert_int_eq(body.least_output, 0);
+    ck_assert(body.thinks);
+    take("\"thinking\":{\"type\":\"disabled\"}");
+    ck_assert(!body.thinks);
 }
 END_TEST
 
