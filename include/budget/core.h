@@ -38,6 +38,11 @@
  * nothing yet. Waiters are not starved by it: nobody new overtakes them, a stream is never extended
  * above the maximum it was granted with, and so each ends and gives back what it holds.
  *
+ * An input bound that is free is coarse, and a close one costs time. So who could bound its input
+ * closer asks with the coarse bound first (may_recount), and is granted that only at once and
+ * without clamping; else it is told to ask again with the close one, and has neither held nor
+ * waited. It loses no place: nobody who did not wait before it can be granted what is not there.
+ *
  * What needs nothing of a unit (a cached answer, a free model) is refused by none of its accounts
  * and waits for none, even after an overrun.
  *
@@ -75,6 +80,8 @@ enum verdict {
     VERDICT_UNPRICED,  /* a USD budget applies and the model has no price */
     VERDICT_UNBOUNDED, /* a USD or token budget applies and the input has no bound, or the output
                           has none and may not be clamped */
+    VERDICT_RECOUNT,   /* only if ask.may_recount: it would wait, be clamped or be refused; ask anew
+                          with the closer bound */
     VERDICT_CROWDED,   /* max_accounts reached by a new id */
     VERDICT_AGAIN,     /* only to who waited: the rules have changed (core_redefine); ask anew */
 };
@@ -100,6 +107,7 @@ struct ask {
     int64_t least_output;         /* with fewer it is of no use: above min_output that counts */
     bool named;                   /* the client named it */
     const struct own_limits *own; /* NULL: none */
+    bool may_recount;             /* the asker can lower bound.input_tokens */
     bool unbounded;               /* something in the request adds cost without a bound */
     int64_t slice_tokens; /* above 0: a rolling hold of so many output tokens per choice, what
                              may come between a cancellation and its effect included (slack);

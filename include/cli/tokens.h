@@ -9,7 +9,7 @@
  * standard input (no file, or "-") the count alone. The encoding is the one that is named, or that
  * the named model uses (money/tokens.h); else o200k_base, or with --chat that of the request's own
  * model. Returns the exit status: 0; 1 if a file cannot be read or is larger than 1 GiB, or is no
- * chat request that can be counted (money/tokens_chat.h), after the others; 2 for a command line
+ * chat request that can be counted (pipeline/estimate.h), after the others; 2 for a command line
  * that it does not understand, an unknown encoding and a model without a public tokeniser among
  * them. */
 int cli_tokens(int argc, char **argv);

@@ -116,6 +116,9 @@ void rolling_put_end(struct call *call);
 bool route_find(struct request *request);
 /* What a call for it wants to hold; and what it holds once that is granted, in the arena. */
 void reserve_fill_ask(struct request *request, struct ask *ask);
+/* Asks the gate: with the bound that is free, and only if that is not granted at once and in full,
+ * with the input counted. On VERDICT_WAIT a letter will come to the worker's `to`. */
+void reserve_ask(const struct request *request, struct ask *ask, uint64_t to, struct grant *grant);
 void reserve_fill_held(const struct ask *ask, const struct grant *grant, struct arena *arena,
                        struct held *held);
 /* With the ids of the accounts: the ledger line is written after the hold's end, when the accounts

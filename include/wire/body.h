@@ -13,9 +13,10 @@
  *
  * (each message's own 4 tokens are less than the 20 bytes its JSON costs; token-id arrays have at
  * least two bytes per token). `properties` are the members of all objects of that name within the
- * tools. Images, audio and files are not bounded by their bytes, nor is what the provider adds
- * from elsewhere (cached content, a chat template): with one of them input_bound is BODY_UNBOUNDED
- * and the model's max_input_tokens has to do.
+ * tools. Images are counted apart: what one costs hangs on the model (money/images.h), and their
+ * data URLs are no text, so those bytes are left out of the bound. Audio and files are not bounded
+ * by their bytes, nor is what the provider adds from elsewhere (cached content, a chat template):
+ * with one of them input_bound is BODY_UNBOUNDED and the model's max_input_tokens has to do.
  *
  * Messages. Claude's tokeniser is not public, but no token of it stands for less than a byte. The
  * framing of a message is less than what its JSON costs. With tools a system prompt is added:
@@ -26,8 +27,9 @@
  *                      computer, memory)
  *
  * (Anthropic's "Tool use: pricing" names up to 804 tokens for the prompt, depending on the model,
- * and up to 735 for a definition, beside 499 of a prompt of its own.) Images and documents are not
- * bounded by their bytes. Thinking of earlier turns is: its signature holds the whole of it.
+ * and up to 735 for a definition, beside 499 of a prompt of its own.) Images are counted
+ * apart, as above; documents are not bounded by their bytes. Thinking of earlier turns is: its
+ * signature holds the whole of it.
  */
 #ifndef PURSER_WIRE_BODY_H
 #define PURSER_WIRE_BODY_H
@@ -53,7 +55,9 @@ struct body {
     int64_t prompts;      /* 1, or the length of a prompt or input array of texts or token lists */
     int64_t choices;      /* prompts × max(n, best_of, 1) */
     bool unseen;          /* some of them are generated and not shown (best_of above n) */
-    int64_t input_bound;  /* tokens: see above */
+    int64_t input_bound;  /* tokens, but those of images: see above */
+    int64_t images;       /* parts of the messages that are images */
+    int64_t image_bytes;  /* of the body: their data URLs */
     int64_t extra_output; /* the bytes of `prediction` × choices: its rejected tokens are billed
                              as output */
     bool thinks;          /* Messages: it asks for thinking, which is hidden or told in summary */

@@ -355,6 +355,16 @@ static void reserve_among_others(struct core *core, const struct ask *ask, struc
     grant->waiter = waiting_add(core, ask, places, demand);
 }
 
+/* A smaller input bound might change the answer for the better. */
+static bool is_tight(const struct places *places, const struct demand *demand)
+{
+    if (demand->verdict == VERDICT_EXHAUSTED || demand->verdict == VERDICT_NEVER_FITS)
+        return true;
+    return demand->verdict == VERDICT_GRANTED &&
+           (demand->max_output < demand->ceiling || !places_have_room(places, demand->need) ||
+            waiting_has_claim(places, demand->need));
+}
+
 void core_reserve(struct core *core, const struct ask *ask, struct grant *grant)
 {
     struct places places;
@@ -369,6 +379,11 @@ void core_reserve(struct core *core, const struct ask *ask, struct grant *grant)
     gather_own_limits(ask->own, &places);
     struct demand demand;
     demand_assess(&core->options, ask, &places, &demand);
+    if (ask->may_recount && is_tight(&places, &demand)) {
+        grant_clear(grant, VERDICT_RECOUNT);
+        places_unpin(&places);
+        return;
+    }
     if (demand.verdict == VERDICT_GRANTED) {
         reserve_among_others(core, ask, &places, &demand, grant);
         return;

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "cli/usage.h"
-#include "money/tokens_chat.h"
+#include "pipeline/estimate.h"
 
 #define READ_BYTES ((size_t)1 << 20)
 
@@ -89,22 +89,56 @@ static bool read_all(int fd, struct buffer *content, struct fault *fault)
     return got == 0 || fault_set(fault, "%s", strerror(errno));
 }
 
+/* Whose tokens: as --encoding or --model says, else the request. */
+static bool find_model(const struct asking *asking, enum tokens_encoding encoding,
+                       struct text named, struct estimate_model *model, struct fault *fault)
+{
+    if (asking->encoding != NULL) {
+        *model = estimate_model_named(named);
+    } else {
+        struct text name = asking->model != NULL ? text_of(asking->model) : named;
+        if (name.size == 0)
+            return fault_set(fault, "it names no model; --model or --encoding does");
+        if (!encoding_of_model(name, &encoding, fault))
+            return false;
+        *model = estimate_model_named(name);
+    }
+    model->encoding = encoding;
+    model->exact = true;
+    return true;
+}
+
+static bool count_request(const struct asking *asking, enum tokens_encoding encoding,
+                          struct json_value request, size_t *tokens, struct fault *fault)
+{
+    struct json_value model, messages;
+    struct arena arena = {0};
+    struct text named = TEXT_NONE;
+    if (json_member(request, TEXT("model"), &model))
+        named = json_string(&arena, model);
+    struct estimate_ask ask = {.endpoint = ENDPOINT_CHAT, .body = request.raw};
+    bool found = find_model(asking, encoding, named, &ask.model, fault);
+    arena_close(&arena);
+    if (!found)
+        return false;
+    if (!json_member(request, TEXT("messages"), &messages) || messages.kind != JSON_ARRAY)
+        return fault_set(fault, "it is no chat request: it has no list of messages");
+    struct estimate estimate;
+    estimate_input(&ask, &estimate);
+    if (estimate.uncounted.at != NULL)
+        return fault_set(fault, "it has what is not counted: %.*s", TEXT_ARG(estimate.uncounted));
+    *tokens = (size_t)estimate.tokens;
+    return true;
+}
+
 static bool count_chat(const struct asking *asking, enum tokens_encoding encoding, struct text body,
                        size_t *tokens, struct fault *fault)
 {
-    struct json_value request, model;
+    struct json_value request;
     size_t where;
     if (json_parse(body, &request, &where) != JSON_OK)
         return fault_set(fault, "it is not JSON at byte %zu", where);
-    if (asking->encoding != NULL || asking->model != NULL)
-        return tokens_chat(encoding, request, tokens, fault);
-    if (!json_member(request, TEXT("model"), &model) || model.kind != JSON_STRING)
-        return fault_set(fault, "it names no model; --model or --encoding does");
-    struct arena arena = {0};
-    bool counted = encoding_of_model(json_string(&arena, model), &encoding, fault) &&
-                   tokens_chat(encoding, request, tokens, fault);
-    arena_close(&arena);
-    return counted;
+    return count_request(asking, encoding, request, tokens, fault);
 }
 
 static bool count_content(const struct asking *asking, enum tokens_encoding encoding, int fd,
@@ -124,7 +158,7 @@ static bool count_content(const struct asking *asking, enum tokens_encoding enco
 static bool count_file(const struct asking *asking, enum tokens_encoding encoding, const char *path)
 {
     struct fault fault;
-    size_t tokens;
+    size_t tokens = 0;
     int fd = path == NULL ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
     bool counted = fd >= 0 ? count_content(asking, encoding, fd, &tokens, &fault)
                            : fault_set(&fault, "%s", strerror(errno));

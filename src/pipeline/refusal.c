@@ -382,9 +382,11 @@ void refuse_verdict(struct request *request, const struct grant *grant)
     case VERDICT_GRANTED:
     case VERDICT_WAIT:
     case VERDICT_AGAIN:
+    case VERDICT_RECOUNT:
         break;
     }
     ASSERT(grant->verdict != VERDICT_GRANTED);
     ASSERT(grant->verdict != VERDICT_WAIT);
     ASSERT(grant->verdict != VERDICT_AGAIN);
+    ASSERT(grant->verdict != VERDICT_RECOUNT);
 }

@@ -2,6 +2,7 @@
  * reserve: hold the worst the call can cost in every scope, or in none; wait or clamp as
  * budget/core.h says.
  */
+#include "pipeline/estimate.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/refusal.h"
 
@@ -27,19 +28,50 @@ static int64_t context_of(const struct request *request)
     return most > 0 && most < LONG_CONTEXT && asks_for_long_context(request) ? LONG_CONTEXT : most;
 }
 
-/* Bytes bound tokens (wire/body.h); what the model can take bounds both. */
-static int64_t input_bound(const struct request *request)
+static int64_t least_of(int64_t a, int64_t b)
 {
-    int64_t bytes = request->body.input_bound;
-    if (bytes != BODY_UNBOUNDED)
-        bytes -= (int64_t)parts_known_bytes(request);
+    return a < b ? a : b;
+}
+
+/* What the model can take bounds the input, whatever it is. */
+static int64_t model_bound(const struct request *request)
+{
     int64_t most = context_of(request);
     if (most == 0)
-        return bytes;
+        return INT64_MAX;
     /* Each prompt of a list is taken up to the model's limit, and after each search anew. */
     int64_t times = request->body.prompts + request->searches;
-    int64_t all = times > INPUT_MOST / most ? INPUT_MOST : most * times;
-    return bytes < all ? bytes : all;
+    return times > INPUT_MOST / most ? INPUT_MOST : most * times;
+}
+
+static struct estimate_model tokeniser_of(const struct request *request)
+{
+    return estimate_model_of(request->upstream, request->model_sent, request->model);
+}
+
+/* Bytes bound tokens (wire/body.h), and images cost what their family's may at the most. */
+static int64_t free_bound(const struct request *request)
+{
+    const struct body *body = &request->body;
+    struct estimate_model model = {.exact = false};
+    if (body->images > 0)
+        model = tokeniser_of(request);
+    int64_t bound = estimate_free_bound(body, &model);
+    return bound == BODY_UNBOUNDED ? bound : bound - (int64_t)parts_known_bytes(request);
+}
+
+/* The input is counted: that takes as long as its texts are long (pipeline/estimate.h). */
+static int64_t counted_bound(const struct request *request)
+{
+    const struct estimate_ask ask = {
+        .endpoint = request->endpoint,
+        .body = request->body.raw,
+        .input = parts_missing(request),
+        .model = tokeniser_of(request),
+    };
+    struct estimate estimate;
+    estimate_input(&ask, &estimate);
+    return estimate.uncounted.at != NULL ? INT64_MAX : estimate.bound;
 }
 
 static int64_t wanted_output(const struct request *request)
@@ -53,10 +85,11 @@ static int64_t wanted_output(const struct request *request)
 void reserve_fill_ask(struct request *request, struct ask *ask)
 {
     const struct body *body = &request->body;
+    int64_t input = free_bound(request);
     *ask = (struct ask){
         .subject = &request->subject,
         .price = request->model != NULL ? &request->model->price : NULL,
-        .bound = {.input_tokens = input_bound(request),
+        .bound = {.input_tokens = least_of(input, model_bound(request)),
                   .choices = body->choices,
                   .extra_output = body->extra_output,
                   .searches = request->searches,
@@ -67,6 +100,7 @@ void reserve_fill_ask(struct request *request, struct ask *ask)
         .least_output = body->least_output,
         .named = body->max_output != BODY_ABSENT,
         .own = request->own,
+        .may_recount = input != BODY_UNBOUNDED && estimate_knows(request->endpoint),
         .unbounded = body->unbounded_param.size > 0,
         .slice_tokens = rolling_slice(request),
         .now_s = loop_wall_us(request->worker->loop) / 1000000,
@@ -140,11 +174,22 @@ static enum next decide(struct request *request, const struct grant *grant)
     return GO_ON;
 }
 
+void reserve_ask(const struct request *request, struct ask *ask, uint64_t to, struct grant *grant)
+{
+    struct gate *gate = request->worker->house->gate;
+    struct mailbox *mailbox = request->worker->mailbox;
+    gate_reserve(gate, ask, mailbox, to, grant);
+    if (grant->verdict != VERDICT_RECOUNT)
+        return;
+    ask->may_recount = false;
+    ask->bound.input_tokens = least_of(ask->bound.input_tokens, counted_bound(request));
+    gate_reserve(gate, ask, mailbox, to, grant);
+}
+
 /* True: the answer is in `grant`. False: it comes by letter. */
 static bool ask_gate(struct request *request, struct grant *grant)
 {
-    struct worker *worker = request->worker;
-    gate_reserve(worker->house->gate, &request->ask, worker->mailbox, request->id, grant);
+    reserve_ask(request, &request->ask, request->id, grant);
     request->waiter = grant->verdict == VERDICT_WAIT ? grant->waiter : 0;
     return grant->verdict != VERDICT_WAIT;
 }

@@ -183,7 +183,7 @@ static struct payer *offer(struct request *request)
     reserve_fill_ask(request, &ask);
     ask.counted = true; /* when its answer is booked */
     ask.slice_tokens = 0;
-    gate_reserve(gate, &ask, request->worker->mailbox, 0, grant);
+    reserve_ask(request, &ask, 0, grant);
     if (grant->verdict == VERDICT_WAIT)
         gate_leave(gate, grant->waiter); /* a grant on its way finds nobody, and is given back */
     if (grant->verdict != VERDICT_GRANTED)

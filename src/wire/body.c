@@ -237,9 +237,9 @@ static void add_up(struct body_reader *reader)
     body->choices = body->prompts * larger(reader->n, reader->best_of);
     body->unseen = reader->best_of > reader->n;
     body->extra_output *= body->choices;
-    body->input_bound = reader->input_unbounded
-                            ? BODY_UNBOUNDED
-                            : (int64_t)body->raw.size + PRIMING + reader->hidden_tokens;
+    body->input_bound = reader->input_unbounded ? BODY_UNBOUNDED
+                                                : (int64_t)body->raw.size - body->image_bytes +
+                                                      PRIMING + reader->hidden_tokens;
 }
 
 bool body_read(enum endpoint endpoint, struct text raw, struct arena *arena, struct body *body,

@@ -55,13 +55,60 @@ static bool has_type(struct body_reader *reader, const struct text *wanted)
 
 /* ---- messages ---- */
 
+/* The address of an image: what it is made of stands in it, and is no text. */
+static void read_address(struct body_reader *reader)
+{
+    struct json_value value = skim_value(&reader->skim);
+
+    if (value.kind == JSON_STRING && text_starts_nocase(inside_quotes(value), TEXT("data:"))) {
+        reader->body.image_bytes += (int64_t)value.raw.size;
+    }
+}
+
+static void read_image(struct body_reader *reader)
+{
+    struct text name;
+
+    if (skim_peek(&reader->skim) != JSON_OBJECT) {
+        read_address(reader);
+        return;
+    }
+    skim_enter(&reader->skim);
+    while (skim_member(&reader->skim, &name)) {
+        if (json_name_equal(name, TEXT("url"))) {
+            read_address(reader);
+        } else {
+            (void)skim_value(&reader->skim);
+        }
+    }
+}
+
+/* Passes a part that is an image. If it names several, each of them counts: who knows which one a
+ * provider takes. */
+static void read_image_part(struct body_reader *reader)
+{
+    int64_t images = 0;
+    struct text name;
+
+    skim_enter(&reader->skim);
+    while (skim_member(&reader->skim, &name)) {
+        if (body_name_is(reader, name, TEXT("image_url"))) {
+            read_image(reader);
+            images++;
+        } else {
+            (void)skim_value(&reader->skim);
+        }
+    }
+    reader->body.images += images > 0 ? images : 1;
+}
+
 /* What is not text: its tokens are not bounded by its bytes. Any of it may be audio. */
 static void read_part(struct body_reader *reader)
 {
     static const struct text plain[] = {TEXT("text"), TEXT("refusal"), TEXT("output_text"),
                                         TEXT("input_text"), TEXT_NONE};
-    static const struct text silent[] = {TEXT("image_url"), TEXT("input_image"), TEXT("file"),
-                                         TEXT("input_file"), TEXT_NONE};
+    static const struct text image[] = {TEXT("image_url"), TEXT("input_image"), TEXT_NONE};
+    static const struct text silent[] = {TEXT("file"), TEXT("input_file"), TEXT_NONE};
     struct skim part = reader->skim;
 
     if (skim_peek(&part) == JSON_STRING) {
@@ -69,6 +116,12 @@ static void read_part(struct body_reader *reader)
         return;
     }
     if (has_type(reader, plain)) {
+        return;
+    }
+    reader->skim = part;
+    if (has_type(reader, image)) {
+        reader->skim = part;
+        read_image_part(reader);
         return;
     }
     reader->skim = part;

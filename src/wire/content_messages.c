@@ -35,12 +35,55 @@ static bool is_bounded(struct json_value type)
 
 static void read_blocks(struct body_reader *reader);
 
+static bool is_image(struct json_value type)
+{
+    return type.kind == JSON_STRING && json_name_equal(inside_quotes(type), TEXT("image"));
+}
+
+/* The data of a picture is no text: {"type":"base64","media_type":...,"data":...}. */
+static void read_source(struct body_reader *reader)
+{
+    struct skim *skim = &reader->skim;
+    struct text name;
+
+    if (skim_peek(skim) != JSON_OBJECT) {
+        (void)skim_value(skim);
+        return;
+    }
+    skim_enter(skim);
+    while (skim_member(skim, &name)) {
+        struct json_value value = skim_value(skim);
+        if (json_name_equal(name, TEXT("data")) && value.kind == JSON_STRING) {
+            reader->body.image_bytes += (int64_t)value.raw.size;
+        }
+    }
+}
+
+/* Passes a block that is an image. If it names several, each of them counts. */
+static void read_image(struct body_reader *reader)
+{
+    struct text name;
+    int64_t sources = 0;
+
+    skim_enter(&reader->skim);
+    while (skim_member(&reader->skim, &name)) {
+        if (body_name_is(reader, name, TEXT("source"))) {
+            read_source(reader);
+            sources++;
+        } else {
+            (void)skim_value(&reader->skim);
+        }
+    }
+    reader->body.images += sources > 0 ? sources : 1;
+}
+
 /* What a tool or a search gave has blocks of its own. */
 static void read_block(struct body_reader *reader)
 {
     struct skim *skim = &reader->skim;
+    struct skim start = *skim;
     struct text name;
-    bool bounded = false, other = false;
+    bool bounded = false, image = false, other = false;
 
     if (skim_peek(skim) != JSON_OBJECT) {
         (void)skim_value(skim);
@@ -49,16 +92,22 @@ static void read_block(struct body_reader *reader)
     skim_enter(skim);
     while (skim_member(skim, &name)) {
         if (body_name_is(reader, name, TEXT("type"))) {
-            bool fine = is_bounded(skim_value(skim));
-            bounded = bounded || fine;
-            other = other || !fine;
+            struct json_value type = skim_value(skim);
+            image = image || is_image(type);
+            bounded = bounded || is_bounded(type);
+            other = other || (!is_bounded(type) && !is_image(type));
         } else if (body_name_is(reader, name, TEXT("content"))) {
             read_blocks(reader);
         } else {
             (void)skim_value(skim);
         }
     }
-    reader->input_unbounded |= !bounded || other;
+    if (image && !bounded && !other) {
+        reader->skim = start;
+        read_image(reader);
+        return;
+    }
+    reader->input_unbounded |= !bounded || image || other;
 }
 
 static void read_blocks(struct body_reader *reader)

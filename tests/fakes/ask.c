@@ -237,8 +237,8 @@ static bool read_prompt(struct ask *ask, const struct body *body, const char **p
     if (ask->api == ASK_COMPLETIONS || ask->api == ASK_EMBEDDINGS)
         prompt_texts(value, &texts, &tokens);
     else
-        tokens = prompt_messages(value, sources[ask->api].more);
-    ask->prompt_tokens = tokens + 3;
+        tokens = prompt_messages(value, sources[ask->api].more) + 3;
+    ask->prompt_tokens = tokens;
     ask->input = value;
     ask->inputs = texts;
     ask->choices *= texts;

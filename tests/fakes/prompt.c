@@ -5,39 +5,47 @@
 
 #include "json.h"
 
-static int64_t string_bytes(struct text value)
+static int64_t string_words(struct text value)
 {
     struct text raw;
-    return json_raw_string(value, &raw) ? (int64_t)raw.size : 0;
+    int64_t words = 0;
+    bool within = false;
+    if (!json_raw_string(value, &raw))
+        return 0;
+    for (size_t i = 0; i < raw.size; i++) {
+        words += raw.at[i] != ' ' && !within ? 1 : 0;
+        within = raw.at[i] != ' ';
+    }
+    return words;
 }
 
-/* The bytes of a message's content: a string, or parts of which the texts count. */
-static int64_t content_bytes(struct text content)
+/* The words of a message's content: a string, or parts of which the texts count. */
+static int64_t content_words(struct text content)
 {
     struct json_walk parts;
     struct json_walk part;
     struct text name;
     struct text value;
-    int64_t bytes = string_bytes(content);
-    if (bytes > 0 || !json_enter(&parts, content))
-        return bytes;
+    int64_t words = string_words(content);
+    if (words > 0 || !json_enter(&parts, content))
+        return words;
     while (json_next(&parts, &name, &value) == JSON_ITEM) {
         if (!json_enter(&part, value))
             continue;
         while (json_next(&part, &name, &value) == JSON_ITEM)
             if (text_equal(name, TEXT("text")))
-                bytes += string_bytes(value);
+                words += string_words(value);
     }
-    return bytes;
+    return words;
 }
 
-static int64_t messages_bytes(struct text messages)
+static int64_t messages_words(struct text messages)
 {
     struct json_walk list;
     struct json_walk message;
     struct text name;
     struct text value;
-    int64_t bytes = 0;
+    int64_t words = 0;
     if (!json_enter(&list, messages))
         return 0;
     while (json_next(&list, &name, &value) == JSON_ITEM) {
@@ -45,14 +53,9 @@ static int64_t messages_bytes(struct text messages)
             continue;
         while (json_next(&message, &name, &value) == JSON_ITEM)
             if (text_equal(name, TEXT("content")) || text_equal(name, TEXT("output")))
-                bytes += content_bytes(value);
+                words += content_words(value);
     }
-    return bytes;
-}
-
-static int64_t tokens_of_bytes(int64_t bytes)
-{
-    return (bytes + 3) / 4;
+    return words;
 }
 
 static int64_t count_items(struct text array)
@@ -74,13 +77,13 @@ void prompt_texts(struct text value, int64_t *texts, int64_t *tokens)
     struct text item;
     int64_t ids = 0;
     *texts = 0;
-    *tokens = tokens_of_bytes(string_bytes(value));
+    *tokens = string_words(value);
     if (json_enter(&walk, value)) {
         while (json_next(&walk, &name, &item) == JSON_ITEM) {
             bool is_id = item.at[0] != '"' && item.at[0] != '[';
             ids += is_id ? 1 : 0;
             *texts += is_id ? 0 : 1;
-            *tokens += tokens_of_bytes(string_bytes(item)) + count_items(item);
+            *tokens += string_words(item) + count_items(item);
         }
     }
     *tokens += ids;
@@ -89,5 +92,5 @@ void prompt_texts(struct text value, int64_t *texts, int64_t *tokens)
 
 int64_t prompt_messages(struct text messages, struct text more)
 {
-    return tokens_of_bytes(string_bytes(messages) + messages_bytes(messages) + content_bytes(more));
+    return string_words(messages) + messages_words(messages) + content_words(more);
 }

@@ -132,7 +132,7 @@ class Answers(Fake):
         self.assertEqual(len(body["choices"][0]["message"]["content"].split()), 16)
         self.assertEqual(body["choices"][0]["finish_reason"], "stop")
         self.assertEqual(body["usage"]["completion_tokens"], 16)
-        self.assertEqual(body["usage"]["prompt_tokens"], 3 + 3)
+        self.assertEqual(body["usage"]["prompt_tokens"], 2 + 3)
 
     def test_is_cut_by_either_maximum_and_obeys_the_larger(self):
         for members, tokens in (({"max_tokens": 5}, 5), ({"max_completion_tokens": 6}, 6),
@@ -163,7 +163,7 @@ class Answers(Fake):
         self.assertEqual(self.answer(parts)["usage"]["prompt_tokens"], 2 + 3)
         ask = {"model": "text-embedding-3-small", "input": [1, 2, 3]}
         body = json.loads(self.fake.call("POST", "/v1/embeddings", json.dumps(ask)).text)
-        self.assertEqual((len(body["data"]), body["usage"]["prompt_tokens"]), (1, 6))
+        self.assertEqual((len(body["data"]), body["usage"]["prompt_tokens"]), (1, 3))
 
     def test_embeds_as_floats_and_base64(self):
         ask = {"model": "text-embedding-3-small", "input": ["one", "two"]}

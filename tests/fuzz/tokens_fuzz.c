@@ -2,7 +2,6 @@
  * Tokens of any bytes: what is counted is what is encoded, malformed text counts as what it is
  * repaired to, both ways of merging agree, and a piece that is said to be closed is.
  *
- * If the bytes are JSON, a chat request is counted or refused with a reason.
  * A text that arrives in parts has the count of the whole, after each part if it is short.
  *
  * The first byte chooses the encoding and the size of the parts, the rest is the text.
@@ -10,7 +9,6 @@
 #include <stdlib.h>
 
 #include "base/utf8.h"
-#include "money/tokens_chat.h"
 #include "money/tokens_parts.h"
 #include "money/tokens_stream.h"
 
@@ -74,17 +72,6 @@ static void check_stream(enum tokens_encoding encoding, struct text text, size_t
     tokens_stream_close(&stream);
 }
 
-static void check_chat(enum tokens_encoding encoding, struct text body)
-{
-    struct json_value request;
-    struct fault fault = {""};
-    size_t tokens = 0;
-    if (json_parse(body, &request, NULL) != JSON_OK)
-        return;
-    bool counted = tokens_chat(encoding, request, &tokens, &fault);
-    demand(counted ? tokens >= 3 : fault.message[0] != '\0');
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size == 0)
@@ -100,7 +87,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     demand(utf8_valid(buffer_text(&repaired)));
     check_pieces(encoding, buffer_text(&repaired), &parts);
     check_same(&whole, &parts);
-    check_chat(encoding, text);
     check_stream(encoding, text, data[0] / TOKENS_ENCODING_COUNT % 16 + 1);
     buffer_close(&repaired);
     token_ids_close(&whole);

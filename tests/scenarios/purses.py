@@ -35,8 +35,12 @@ def sent(provider):
     return json.loads(base64.b64decode(last["body"]))
 
 
+HELLO = 8  # input tokens of a chat that says "hello", counted: 3 + role + content + 3
+
+
 def size_of(content, **body):
-    """Bytes of the request body that purser.chat sends, and so the bound of its input tokens."""
+    """Bytes of the request body that purser.chat sends, and so the bound of its input tokens
+    where a budget has room for it; where it has not, the tokens are counted."""
     request = httpx.Request("POST", "http://x", json={
         "model": "gpt-4o-mini", "messages": [{"role": "user", "content": content}], **body})
     return len(request.content) + 3

@@ -39,12 +39,23 @@ static void redefine(struct queue *queue, int64_t limit)
     gate_redefine(queue->desk.house.gate, &queue->budgets.options);
 }
 
+/* An input whose count is 100, too: without a public tokeniser it is bytes. */
+#define HUNDRED_BYTES                                                                              \
+    "{\"input\":\"0123456789012345678901234567890123456789012345678901234567890123456789012345678" \
+    "901234567890123456789\"}"
+
+static const struct upstream nobodys = {.provider = {NULL, 0}};
+
 static void fill_request(struct queue *queue)
 {
     struct request *request = queue->desk.request;
     queue->model = (struct model){.name = TEXT("m"), .price = fixture_price(1, 2)};
     request->subject = queue->budgets.subject;
     request->model = &queue->model;
+    request->upstream = &nobodys;
+    request->endpoint = ENDPOINT_EMBEDDINGS;
+    request->body.endpoint = ENDPOINT_CHAT;
+    request->body.raw = TEXT(HUNDRED_BYTES);
     request->body.input_bound = 100;
     request->body.prompts = 1;
     request->body.choices = 1;
@@ -175,6 +186,77 @@ START_TEST(does_not_wait_anew_if_its_time_ran_out_before_it_could_ask_again)
 }
 END_TEST
 
+static struct grant ask_for(struct queue *queue, const char *input, const struct upstream *upstream)
+{
+    struct request *request = queue->desk.request;
+    struct grant grant;
+    struct ask ask;
+    request->upstream = upstream;
+    request->model_sent = TEXT("text-embedding-3-small");
+    request->body.raw = text_of(input);
+    reserve_fill_ask(request, &ask);
+    reserve_ask(request, &ask, 0, &grant);
+    return grant;
+}
+
+START_TEST(is_counted_where_its_bytes_do_not_fit)
+{
+    static const struct upstream openai = {.provider = TEXT("openai")};
+    struct queue queue;
+    queue_open(&queue);
+    ck_assert(gate_leave(queue.desk.house.gate, queue.desk.request->waiter));
+    struct grant grant = ask_for(&queue, "{\"input\":\"hello world\"}", &openai);
+    ck_assert_int_eq(grant.verdict, VERDICT_WAIT); /* 2 + 50 x 2 do not fit beside 900 */
+    ck_assert(gate_leave(queue.desk.house.gate, grant.waiter));
+    queue.desk.request->body.max_output = 49;
+    grant = ask_for(&queue, "{\"input\":\"hello world\"}", &openai);
+    ck_assert_int_eq(grant.verdict, VERDICT_GRANTED);
+    ck_assert_int_eq(grant.amount.nano, 2 + 49 * 2);
+    settle(&queue, grant.hold);
+    queue_close(&queue);
+}
+END_TEST
+
+START_TEST(is_not_counted_where_its_bytes_fit)
+{
+    static const struct upstream openai = {.provider = TEXT("openai")};
+    struct queue queue;
+    queue_open(&queue);
+    ck_assert(gate_leave(queue.desk.house.gate, queue.desk.request->waiter));
+    redefine(&queue, 2000);
+    struct grant grant = ask_for(&queue, "{\"input\":\"hello world\"}", &openai);
+    ck_assert_int_eq(grant.amount.nano, 100 + 50 * 2);
+    settle(&queue, grant.hold);
+    queue_close(&queue);
+}
+END_TEST
+
+START_TEST(images_of_an_unknown_family_have_the_models_bound)
+{
+    struct queue queue;
+    queue_open(&queue);
+    struct request *request = queue.desk.request;
+    struct ask ask;
+    request->body.images = 1;
+    reserve_fill_ask(request, &ask);
+    ck_assert_int_eq(ask.bound.input_tokens, INT64_MAX);
+    ck_assert(!ask.may_recount);
+    queue.model.max_input_tokens = 5000;
+    reserve_fill_ask(request, &ask);
+    ck_assert_int_eq(ask.bound.input_tokens, 5000);
+    static const struct upstream openai = {.provider = TEXT("openai")};
+    request->upstream = &openai;
+    request->model_sent = TEXT("gpt-4o");
+    reserve_fill_ask(request, &ask);
+    ck_assert_int_eq(ask.bound.input_tokens, 100 + 85 + 8 * 170);
+    ck_assert(ask.may_recount);
+    ck_assert(gate_leave(queue.desk.house.gate, request->waiter));
+    queue_close(&queue);
+}
+END_TEST
+
 UNIT_MAIN(goes_on_when_other_budgets_have_room, is_refused_when_other_budgets_are_too_small,
           waits_on_for_what_is_left_of_its_time, is_granted_by_letter_after_having_asked_again,
-          does_not_wait_anew_if_its_time_ran_out_before_it_could_ask_again)
+          does_not_wait_anew_if_its_time_ran_out_before_it_could_ask_again,
+          is_counted_where_its_bytes_do_not_fit, is_not_counted_where_its_bytes_fit,
+          images_of_an_unknown_family_have_the_models_bound)

@@ -327,14 +327,39 @@ START_TEST(content_that_is_not_text_has_no_byte_bound)
     check_content("[]", true, false);
     check_content("[{\"type\":\"text\",\"text\":\"[{}]\"},{\"type\":\"refusal\"},\"plain\"]", true,
                   false);
-    check_content("[{\"type\":\"text\"},{\"type\":\"image_url\",\"image_url\":{\"url\":\"\"}}]",
-                  false, false);
     check_content("[{\"type\":\"file\"}]", false, false);
     check_content("[{\"type\":\"input_audio\"}]", false, true);
     check_content("[{\"type\":\"video_url\"}]", false, true);
     check_content("{\"type\":\"text\"}", true, false);
-    check_content("{\"type\":\"image_url\"}", false, false);
     check_content("[[\"deeper\"]]", false, true);
+}
+END_TEST
+
+static void check_images(const char *content, int64_t images, const char *not_text)
+{
+    char raw[512];
+    (void)snprintf(raw, sizeof(raw),
+                   "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":%s}]}", content);
+    ck_assert_msg(reads(ENDPOINT_CHAT, raw), "%s: %s", raw, error.message);
+    ck_assert_msg(body.images == images, "%s: %ld images", content, (long)body.images);
+    ck_assert_int_eq(body.image_bytes, (int64_t)strlen(not_text));
+    ck_assert_int_eq(body.input_bound, (int64_t)(strlen(raw) - strlen(not_text)) + 3);
+    ck_assert(!body.audio);
+}
+
+START_TEST(images_are_counted_apart_and_their_data_is_no_text)
+{
+#define DATA "\"data:image/png;base64,AAAA\""
+    check_images("[{\"type\":\"image_url\",\"image_url\":{\"url\":" DATA "}}]", 1, DATA);
+    check_images("{\"type\":\"image_url\",\"image_url\":{\"url\":" DATA "}}", 1, DATA);
+    check_images("[{\"image_url\":" DATA ",\"type\":\"input_image\"}]", 1, DATA);
+    check_images("[{\"type\":\"image_url\",\"image_url\":{\"url\":\"https://a\"}}]", 1, "");
+    check_images("[{\"type\":\"image_url\",\"text\":" DATA "}]", 1, "");
+    check_images("[{\"type\":\"image_url\",\"image_url\":{\"text\":" DATA "}}]", 1, "");
+    check_images("[{\"type\":\"image_url\"},{\"type\":\"input_image\"}]", 2, "");
+    check_images("[{\"type\":\"image_url\",\"image_url\":" DATA ",\"Image_Url\":" DATA "}]", 2,
+                 DATA DATA);
+    check_images("[{\"type\":\"text\",\"image_url\":" DATA "}]", 0, "");
 }
 END_TEST
 
@@ -347,9 +372,9 @@ START_TEST(a_part_cannot_hide_what_it_is)
     check_content("[{\"type\":\"text\",\"t\\u0079pe\":\"image_url\"}]", false, true);
     check_content("[{\"type\":\"te\\u0078t\"}]", true, false);
     check_content("[{\"type\":7}]", false, true);
-    check_content("\"x\",\"content\":[{\"type\":\"image_url\"}]", false, false);
-    check_content("\"x\",\"c\\u006fntent\":[{\"type\":\"image_url\"}]", false, false);
-    check_content("\"x\",\"Content\":[{\"type\":\"image_url\"}]", false, false);
+    check_content("\"x\",\"content\":[{\"type\":\"file\"}]", false, false);
+    check_content("\"x\",\"c\\u006fntent\":[{\"type\":\"file\"}]", false, false);
+    check_content("\"x\",\"Content\":[{\"type\":\"file\"}]", false, false);
     check_content("null,\"audio\":{\"id\":\"audio_1\"}", false, true);
     check_content("\"x\",\"audio\":null", true, false);
 }
@@ -496,6 +521,7 @@ UNIT_MAIN(reads_the_temperature_as_it_stands, tells_what_the_provider_keeps, nam
           refuses_what_is_not_a_json_object, leaves_the_body_alone_when_it_refuses,
           refuses_a_missing_member, refuses_wrong_types, refuses_members_that_stand_twice,
           refuses_names_that_some_parser_would_take_for_ours,
-          content_that_is_not_text_has_no_byte_bound, a_part_cannot_hide_what_it_is,
+          content_that_is_not_text_has_no_byte_bound,
+          images_are_counted_apart_and_their_data_is_no_text, a_part_cannot_hide_what_it_is,
           input_from_elsewhere_has_no_byte_bound, counts_functions_and_properties,
           names_what_adds_cost_without_a_bound, a_prediction_and_audio_add_output)

@@ -1,0 +1,84 @@
+/*
+ * The input tokens of a request, counted. The bound by the bytes of the body (wire/body.h) is free,
+ * always holds and nearly always suffices; so requests are counted only where it does not (reserve)
+ * or where nobody reported what a call used. `purser tokens --chat` counts with the same code.
+ *
+ * Chat, as OpenAI bills it, which is exact for text:
+ *
+ *     3, and for each message 3 + role + content (text parts added up), + name + 1 if it has one
+ *
+ * and, since it is not public how these are written for the model, estimated:
+ *
+ *     a message with tool calls: its JSON + 16
+ *     tools, functions: their JSON + 16 for each + 8 for each property of their schemas + 32
+ *     a JSON schema for the answer: its JSON + 64
+ *     images: money/images.h
+ *
+ * JSON is counted without blanks between its members. Completions and embeddings: their texts, and
+ * a token for each token id. `n` and `best_of` do not multiply input.
+ *
+ * The bound has half as much again of what is estimated, and whatever else may reach the model
+ * (members nobody knows, ids of tool calls) as text. Of a model without a public tokeniser it is
+ * bytes: those of the texts in UTF-8, unescaped, and 16 for each message.
+ *
+ * 4 KB of English take 40 us, 100 KB 1 ms. Of a request's texts ESTIMATE_MOST_BYTES are counted,
+ * the rest of them is bounded by its bytes: counting runs on the loop of a worker, which is held up
+ * no longer than 20 ms by English and 0.3 s by whatever it is.
+ */
+#ifndef PURSER_PIPELINE_ESTIMATE_H
+#define PURSER_PIPELINE_ESTIMATE_H
+
+#include "money/images.h"
+#include "money/tokens.h"
+#include "pipeline/call.h"
+
+#define ESTIMATE_MOST_BYTES ((size_t)1 << 20)
+
+/* Whose tokens are counted. */
+struct estimate_model {
+    bool exact; /* its tokeniser is public: `encoding`. Else counts of o200k_base stand in for it */
+    enum tokens_encoding encoding;
+    const struct image_family *images; /* NULL: what an image costs is not known */
+};
+
+struct estimate_ask {
+    enum endpoint endpoint;
+    struct text body;  /* JSON that json_parse accepted */
+    struct text input; /* raw JSON in place of the member `input`; TEXT_NONE: as it is */
+    struct estimate_model model;
+    bool likely; /* count also where only bytes are a bound; else `tokens` is 0 there */
+};
+
+struct estimate {
+    int64_t tokens; /* as they will probably be billed; without a public tokeniser, in o200k_base */
+    int64_t bound;  /* never fewer are billed */
+    bool exact;     /* `tokens` is what will be billed */
+    /* What stands in the request and is not counted ("audio", a file, an image of an unknown
+     * family): there is no bound then. TEXT_NONE: nothing. Points into the body or is static. */
+    struct text uncounted;
+};
+
+/* Whether the requests to an endpoint can be counted. */
+bool estimate_knows(enum endpoint endpoint);
+
+/* Of an endpoint that is known. */
+void estimate_input(const struct estimate_ask *ask, struct estimate *estimate);
+
+/* By the model's name alone, whoever serves it. */
+struct estimate_model estimate_model_named(struct text name);
+
+/* By what an upstream is sent; where that is a deployment's own name, by the record it is priced
+ * as (NULL: none). Exact only at those that are known to be OpenAI's: anybody may call another
+ * model "gpt-4o". gpt-oss is not: who serves it adds text of its own. */
+struct estimate_model estimate_model_of(const struct upstream *upstream, struct text sent,
+                                        const struct model *priced);
+
+/* The free bound, of body_read's figures: BODY_UNBOUNDED with images of an unknown family. */
+int64_t estimate_free_bound(const struct body *body, const struct estimate_model *model);
+
+/* What a call's own body had as input, whatever came of it: for a call that ended without having
+ * been told its usage. False if it cannot be counted; then its hold's input bound is all there is.
+ * `tokens` is exact or, else, the bound. Never above the hold. */
+MUST_USE bool estimate_call(const struct call *call, int64_t *tokens);
+
+#endif
