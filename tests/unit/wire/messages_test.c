@@ -134,9 +134,8 @@ START_TEST(only_text_is_bounded_by_its_bytes)
         {"[{\"type\":\"tool_result\",\"content\":\"done\"}]", true},
         {"[{\"type\":\"tool_result\",\"content\":[{\"type\":\"text\"}]}]", true},
         {"[{\"type\":\"thinking\",\"thinking\":\"\",\"signature\":\"abc\"}]", true},
-        {"[{\"type\":\"image\",\"source\":{}}]", false},
         {"[{\"type\":\"document\",\"source\":{}}]", false},
-        {"[{\"content\":[{\"type\":\"image\"}],\"type\":\"tool_result\"}]", false},
+        {"[{\"content\":[{\"type\":\"document\"}],\"type\":\"tool_result\"}]", false},
         {"[{\"type\":\"text\",\"type\":\"image\"}]", false},
         {"[{\"text\":\"hello\"}]", false},
         {"[{\"type\":\"container_upload\",\"file_id\":\"f\"}]", false},
@@ -149,6 +148,34 @@ START_TEST(only_text_is_bounded_by_its_bytes)
                        cases[i].content);
         ck_assert_msg(reads(ENDPOINT_MESSAGES, text), "%s: %s", text, error.message);
         ck_assert_msg((body.input_bound != BODY_UNBOUNDED) == cases[i].bounded, "%s", text);
+    }
+}
+END_TEST
+
+START_TEST(images_are_counted_apart_and_their_data_is_no_text)
+{
+#define IMAGE(data) "{\"type\":\"image\",\"source\":{\"type\":\"base64\",\"data\":" data "}}"
+    static const struct {
+        const char *content;
+        int64_t images, bytes;
+    } cases[] = {
+        {"[" IMAGE("\"AAAA\"") "]", 1, 6},
+        {"[" IMAGE("\"AAAA\"") "," IMAGE("7") "]", 2, 6},
+        {"[{\"type\":\"image\",\"source\":{\"type\":\"url\",\"url\":\"https://a\"}}]", 1, 0},
+        {"[{\"source\":{\"data\":\"AA\"},\"source\":{\"data\":\"A\"},\"type\":\"image\"}]", 2, 7},
+        {"[{\"content\":[" IMAGE("\"AAAA\"") "],\"type\":\"tool_result\"}]", 1, 6},
+        {"[{\"type\":\"text\",\"source\":{\"data\":\"AA\"}}]", 0, 0},
+    };
+    for (size_t i = 0; i < UNIT_COUNT(cases); i++) {
+        char text[512];
+        (void)snprintf(text, sizeof(text),
+                       "{\"model\":\"m\",\"max_tokens\":1,\"messages\":[{\"role\":\"user\","
+                       "\"content\":%s}]}",
+                       cases[i].content);
+        ck_assert_msg(reads(ENDPOINT_MESSAGES, text), "%s: %s", text, error.message);
+        ck_assert_msg(body.images == cases[i].images, "%s", text);
+        ck_assert_msg(body.image_bytes == cases[i].bytes, "%s", text);
+        ck_assert_int_eq(body.input_bound, (int64_t)strlen(text) + 3 - cases[i].bytes);
     }
 }
 END_TEST
@@ -311,6 +338,7 @@ UNIT_MAIN(takes_what_matters_for_cost_and_scopes,
           a_maximum_is_required_but_where_nothing_is_generated,
           tools_add_what_the_provider_says_of_them, what_adds_cost_without_a_bound_is_noted,
           searches_are_bounded_by_their_max_uses, only_text_is_bounded_by_its_bytes,
+          images_are_counted_apart_and_their_data_is_no_text,
           thinking_stays_below_a_lowered_maximum, sees_what_a_person_could_see,
           knows_the_end_and_errors, usage_comes_in_two_parts, the_tier_is_named_in_the_usage,
           parts_of_a_merged_usage_stay_within_their_wholes)
