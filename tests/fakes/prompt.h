@@ -1,6 +1,6 @@
 /*
- * How many tokens a prompt is to the fake: the words of its texts. No real tokeniser finds fewer: so
- * the bill is never above a bound by counted tokens, unless a directive makes it so.
+ * How many tokens a prompt is to the fake: the words of its texts. No real tokeniser finds fewer:
+ * so the bill is never above a bound by counted tokens, unless a directive makes it so.
  */
 #ifndef FAKES_PROMPT_H
 #define FAKES_PROMPT_H
