@@ -7,8 +7,9 @@
 
 #include "base/text.h"
 
-#define IMAGE_SIZE_LOOKED_AT ((size_t)512 * 1024) /* bytes of a file; a JPEG's size may come late  \
-                                                   */
+#define IMAGE_SIZE_LOOKED_AT                                                                       \
+    ((size_t)512 * 1024) /* bytes of a file; a JPEG's size may come late                           \
+                          */
 
 /* True for what image_size can read at all: "data:...;base64,...". A remote address is none. */
 bool image_is_inline(struct text url);
