@@ -11,7 +11,7 @@ from harness import ADMIN, KEY
 
 BOB = "sk-test-bob-0123456789abcdef"
 OUTPUT = 100
-PROMPT = 5  # "hello" at the fake provider
+PROMPT = 4  # "hello" at the fake provider
 COST = PROMPT * 150 + OUTPUT * 600
 TOKENS = PROMPT + OUTPUT
 AFFORDABLE = 37

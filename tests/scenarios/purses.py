@@ -46,8 +46,13 @@ def size_of(content, **body):
     return len(request.content) + 3
 
 
+def counted_of(**body):
+    """The hold of a chat that says "hello", in nano-dollars, where its input is counted."""
+    return HELLO * INPUT + body["max_tokens"] * OUTPUT
+
+
 def bound_of(content="hello", **body):
-    """The hold of such a call in nano-dollars."""
+    """The hold of such a call in nano-dollars, where there is room for the bytes of its input."""
     return size_of(content, **body) * INPUT + body["max_tokens"] * OUTPUT
 
 

@@ -309,7 +309,15 @@ def test_documents_hold_the_models_whole_context(purser):
     document = {"type": "document", "source": {"type": "url", "url": "https://x/y.pdf"}}
     turns = [{"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t",
                                            "content": [document]}]}]
-    refused(ask(purser, "prompt=9", messages=turns), 400, "invalid_request_error", "request_cost_exceeds_limit")
+    refused(ask(purser, "prompt=9", messages=turns), 400, "invalid_request_error",
+            "request_cost_exceeds_limit")
+
+
+def test_images_are_held_at_what_their_family_takes_at_the_most(purser):
+    image = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AA"}}
+    turns = [{"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t",
+                                           "content": [image]}]}]
+    assert ask(purser, "prompt=9", messages=turns).status_code == 200
 
 
 def test_other_paths_tell_clients_of_anthropic_in_their_shape(purser):

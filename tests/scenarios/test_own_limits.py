@@ -7,7 +7,7 @@ import random
 import pytest
 
 from harness import KEY, NANO, error_of, usd, wait_until
-from purses import INPUT, OUTPUT, budget, dollars, sent, size_of
+from purses import HELLO, INPUT, OUTPUT, budget, dollars, sent
 from test_flights import KEYS, Asker
 
 COST, TOKENS = "x-purser-max-cost-usd", "x-purser-max-tokens"
@@ -34,7 +34,7 @@ def billed(provider, answer):
 @pytest.mark.parametrize("unit", ["usd", "tokens"])
 def test_the_maximum_is_lowered_to_fit(shared_provider, start, unit, budgets):
     purser = start(shared_provider, budgets=budgets)
-    size = size_of("hello", max_tokens=5000)
+    size = HELLO
     limit = {"nano": size * INPUT + 100 * OUTPUT + 599} if unit == "usd" else {"tokens": size + 100}
     answer = purser.chat(max_tokens=5000, headers=at_most(**limit), fake="output=9999")
     assert answer.status_code == 200, answer.text
@@ -48,7 +48,7 @@ def test_the_maximum_is_lowered_to_fit(shared_provider, start, unit, budgets):
 
 def test_both_limits_bind_at_once(shared_provider, start):
     purser = start(shared_provider)
-    size = size_of("hello", max_tokens=5000)
+    size = HELLO
     for output, limits in ((80, at_most(size * INPUT + 80 * OUTPUT, size + 90)),
                            (70, at_most(size * INPUT + 80 * OUTPUT, size + 70))):
         answer = purser.chat(max_tokens=5000, headers=limits)
@@ -57,7 +57,7 @@ def test_both_limits_bind_at_once(shared_provider, start):
 
 def test_without_a_maximum_it_gets_one(shared_provider, start):
     purser = start(shared_provider)
-    answer = purser.chat(headers=at_most(size_of("hello") * INPUT + 200 * OUTPUT))
+    answer = purser.chat(headers=at_most(HELLO * INPUT + 200 * OUTPUT))
     got = sent(shared_provider)
     assert got.get("max_completion_tokens", got.get("max_tokens")) == 200
     assert answer.headers["x-purser-clamped-max-tokens"] == "200"
@@ -75,7 +75,7 @@ def test_a_limit_that_suffices_changes_nothing(shared_provider, start):
 def test_a_stream_is_bounded_too(shared_provider, start):
     purser = start(shared_provider, budgets=[budget(usd=1)])
     body = {"stream": True, "max_tokens": 5000}
-    limit = size_of("hello", **body) * INPUT + 90 * OUTPUT
+    limit = HELLO * INPUT + 90 * OUTPUT
     with purser.stream(max_tokens=5000, headers=at_most(limit), fake="output=9999") as answer:
         assert usd(answer.headers["x-purser-hold-usd"]) <= limit
         answer.read()
@@ -97,7 +97,7 @@ def test_embeddings_are_refused_when_they_do_not_fit(shared_provider, start):
 
 # ---- refusals ----
 
-@pytest.mark.parametrize("unit,name,limit", [("usd", COST, 9 * INPUT), ("tokens", TOKENS, 9)])
+@pytest.mark.parametrize("unit,name,limit", [("usd", COST, 7 * INPUT), ("tokens", TOKENS, 7)])
 def test_what_can_never_fit_is_refused_and_names_the_header(provider, start, unit, name, limit):
     purser = start(provider, budgets=[budget(usd=1)], hide_amounts=True)
     refused = purser.chat(max_tokens=5000, headers=at_most(
@@ -115,7 +115,7 @@ def test_what_can_never_fit_is_refused_and_names_the_header(provider, start, uni
 
 def test_where_nothing_may_be_lowered_it_says_what_would_fit(shared_provider, start):
     purser = start(shared_provider, admission={"clamp": "never"})
-    limit = at_most(tokens=size_of("hello", max_tokens=5000) + 100)
+    limit = at_most(tokens=HELLO + 100)
     error = error_of(purser.chat(max_tokens=5000, headers=limit), 400,
                      "request_cost_exceeds_limit")
     assert error["affordable_max_tokens"] == 100 and error["param"] == "max_tokens"
@@ -188,8 +188,7 @@ def test_a_cached_answer_fits_always(provider, start):
 def test_an_answer_that_was_made_shorter_is_not_kept(provider, start):
     purser = start(provider)
     ask = {"temperature": 0, "max_tokens": 900, "fake": "output=500"}
-    short = purser.chat(**ask, headers=at_most(tokens=size_of("hello", temperature=0,
-                                                              max_tokens=900) + 70))
+    short = purser.chat(**ask, headers=at_most(tokens=HELLO + 70))
     assert short.headers["x-purser-clamped-max-tokens"] == "70"
     assert short.json()["usage"]["completion_tokens"] == 70
     whole = purser.chat(**ask)
@@ -263,7 +262,7 @@ def test_no_call_costs_more_than_it_says_whatever_is_asked(provider, start):
         results = list(pool.map(run, asks))
     calls = {call["purser_request_id"]: call for call in provider.settled_bill()["calls"]}
     statuses = [status for _, _, status in results]
-    assert statuses.count(200) == len(calls) > 50 and statuses.count(400) > 20
+    assert statuses.count(200) == len(calls) > 50 and statuses.count(400) > 5
     for name, (nano, tokens), status in results:
         assert (name in calls) == (status == 200)
         if status == 200:

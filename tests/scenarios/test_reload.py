@@ -10,7 +10,7 @@ import httpx
 
 from harness import ADMIN, KEY, OUT, Provider, Upstream, error_of, events_of, free_port, \
     plain_answer, read_message, upstream_of, usd, wait_until
-from purses import BOB, Calls, amount, bound_of, budget
+from purses import BOB, Calls, amount, bound_of, budget, counted_of
 from reloading import ALICE, BOTH, EITHER_WAY, ONLY_BOB, admin, by_request, by_signal, price_file
 
 # ---- keys ----
@@ -59,7 +59,7 @@ def test_a_key_withdrawn_while_a_body_is_still_sent_is_refused(start):
 
 @EITHER_WAY
 def test_a_changed_limit_applies_and_the_spend_survives(start, provider, reload):
-    bound = bound_of(max_tokens=16)
+    bound = counted_of(max_tokens=16)
     purser = start(budgets=[budget(usd=amount(bound))], admission={"clamp": "never"})
     first = purser.chat(max_tokens=16)
     assert first.status_code == 200
@@ -84,7 +84,7 @@ def test_a_lower_limit_counts_what_is_held(start, provider):
     calls = Calls(purser)
     calls.add("slow", fake="delay_ms=1500,output=10")
     wait_until(lambda: provider.bill()["open"] == 1, what="the call")
-    purser.configure(budgets=[budget(usd=amount(2 * bound - 1))])
+    purser.configure(budgets=[budget(usd=amount(bound + counted_of(max_tokens=100) - 1))])
     by_request(purser)
     error_of(purser.chat(max_tokens=100), 429, "budget_contention")
     assert calls.all()["slow"].status_code == 200
@@ -129,7 +129,7 @@ def test_budgets_come_and_go_and_come_back_with_their_spend(start, provider):
 
 
 def test_rules_of_admission_change(start, provider):
-    bound = bound_of(max_tokens=100)
+    bound = counted_of(max_tokens=100)
     purser = start(budgets=[budget(usd=amount(bound - 1))],
                    admission={"clamp": "never", "min_output_tokens": 1}, budget_status=429)
     error_of(purser.chat(max_tokens=100), 400, "request_cost_exceeds_limit")
