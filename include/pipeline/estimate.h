@@ -76,9 +76,9 @@ struct estimate_model estimate_model_of(const struct upstream *upstream, struct 
 /* The free bound, of body_read's figures: BODY_UNBOUNDED with images of an unknown family. */
 int64_t estimate_free_bound(const struct body *body, const struct estimate_model *model);
 
-/* What a call's own body had as input, whatever came of it: for a call that ended without having
- * been told its usage. False if it cannot be counted; then its hold's input bound is all there is.
- * `tokens` is exact or, else, the bound. Never above the hold. */
+/* What a call's own body had as input, for one that ended without having been told its usage: exact
+ * if it is all text, else its bound. False if it cannot be counted (its model's tokeniser is not
+ * public), or not below what was held for its input: then that is all that is known. */
 MUST_USE bool estimate_call(const struct call *call, int64_t *tokens);
 
 #endif

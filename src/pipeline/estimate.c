@@ -488,12 +488,13 @@ bool estimate_call(const struct call *call, int64_t *tokens)
         return false;
     struct estimate_ask ask = {.endpoint = call->endpoint, .body = buffer_text(&call->bytes)};
     ask.model = estimate_model_of(call->upstream, sent, call->model);
+    if (!ask.model.exact)
+        return false;
     struct estimate estimate;
     estimate_input(&ask, &estimate);
-    if (estimate.uncounted.at != NULL)
-        return false;
-    int64_t counted = estimate.exact ? estimate.tokens : estimate.bound;
     int64_t most = call->held.input_tokens; /* 0: nothing bounded it */
-    *tokens = most > 0 && counted > most ? most : counted;
+    if (estimate.uncounted.at != NULL || (most > 0 && estimate.bound > most))
+        return false;
+    *tokens = estimate.bound;
     return true;
 }

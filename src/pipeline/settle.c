@@ -3,6 +3,7 @@
  * ended it; the rows are those of the design's "What ends a call".
  */
 #include "base/log.h"
+#include "pipeline/estimate.h"
 #include "pipeline/pipeline.h"
 
 enum basis {
@@ -90,7 +91,7 @@ static int64_t output_of(struct call *call, bool cut)
     return output;
 }
 
-/* The input is what a running usage says of it, else what was held. */
+/* The input is what a running usage says of it, else it is counted now, else what was held. */
 static void take_count(struct call *call, bool cut)
 {
     struct entry *entry = &call->entry;
@@ -105,7 +106,8 @@ static void take_count(struct call *call, bool cut)
         entry->cost = meter_price(call, &usage);
         return;
     }
-    bound.input_tokens = call->held.input_tokens;
+    if (!estimate_call(call, &bound.input_tokens))
+        bound.input_tokens = call->held.input_tokens;
     bound.choices = 1;
     bound.extra_output = 0;
     entry->prompt_tokens = bound.input_tokens;

@@ -149,3 +149,23 @@ def test_the_hold_of_an_image_is_the_bound_of_the_bill(tight, shared_provider):
     line = purser.booked(answer)
     assert line["cost_nano_usd"] == shared_provider.settled_bill(False)["cost_nano_usd"]
     assert line["cost_nano_usd"] <= hold_of(purser, answer)
+
+
+# ---- booked without having been told ----
+
+def test_a_stream_that_tells_no_usage_is_booked_with_its_counted_input(tight):
+    purser = tight(NANO)
+    with purser.stream("hello", max_tokens=50, fake="usage=missing,output=20") as answer:
+        answer.read()
+    line = purser.booked(answer)
+    assert (line["usage_source"], line["prompt_tokens"]) == ("counted", HELLO)
+
+
+def test_without_a_public_tokeniser_what_was_held_is_booked(shared_provider, start):
+    purser = start(shared_provider, budgets=[budget(usd=1)], models=[
+        {"name": "my-own", "input": 0.15, "output": 0.6, "context": 9000, "max_output": 500}])
+    with purser.stream("hello", model="my-own", max_tokens=50,
+                       fake="usage=missing,output=20") as answer:
+        answer.read()
+    line = purser.booked(answer)
+    assert line["usage_source"] == "counted" and line["prompt_tokens"] > 80

@@ -170,12 +170,21 @@ START_TEST(text_has_a_byte_bound_whatever_item_it_is_in)
 }
 END_TEST
 
+START_TEST(images_are_counted_apart)
+{
+    respond("\"input\":[{\"role\":\"user\",\"content\":[{\"type\":\"input_image\",\"image_url\":"
+            "\"data:image/png;base64,AAAA\"},{\"type\":\"input_image\",\"file_id\":\"f\"}]},"
+            "{\"type\":\"function_call_output\",\"output\":[{\"type\":\"input_image\"}]}]");
+    ck_assert_int_eq(body.images, 3);
+    ck_assert_int_eq(body.image_bytes, 28);
+    ck_assert_int_eq(body.input_bound, (int64_t)body.raw.size - 28 + 3);
+}
+END_TEST
+
 START_TEST(what_is_not_text_has_no_byte_bound)
 {
     static const char *const inputs[] = {
-        "[{\"role\":\"user\",\"content\":[{\"type\":\"input_image\",\"image_url\":\"u\"}]}]",
         "[{\"role\":\"user\",\"content\":[{\"type\":\"input_file\",\"file_id\":\"f\"}]}]",
-        "[{\"type\":\"function_call_output\",\"output\":[{\"type\":\"input_image\"}]}]",
         "[{\"type\":\"custom_tool_call_output\",\"output\":[{\"type\":\"input_file\"}]}]",
         "[{\"type\":\"item_reference\",\"id\":\"msg_1\"}]",
         "[{\"id\":\"msg_1\"}]",
@@ -351,8 +360,9 @@ END_TEST
 
 UNIT_MAIN(reads_the_members_that_matter, what_is_absent_or_null_is_absent,
           refuses_what_it_cannot_read, text_has_a_byte_bound_whatever_item_it_is_in,
-          what_is_not_text_has_no_byte_bound, encrypted_reasoning_counts_twice,
-          items_of_unknown_kinds_may_cost_anything, counts_the_hidden_tokens_of_tools_and_schemas,
+          images_are_counted_apart, what_is_not_text_has_no_byte_bound,
+          encrypted_reasoning_counts_twice, items_of_unknown_kinds_may_cost_anything,
+          counts_the_hidden_tokens_of_tools_and_schemas,
           tools_that_the_provider_runs_cost_without_a_bound, searches_of_the_web_are_told_apart,
           the_provider_keeps_what_it_is_not_told_to_forget,
           the_maximum_is_spliced_in_under_its_own_name,
