@@ -76,6 +76,7 @@ struct call {
                              that must be put together of parts */
     bool is_error;        /* the answer, or an event, has an `error`, as providers shape it */
     bool usage_final;     /* the usage seen is the whole call's, not a running count */
+    bool usage_begun;     /* it tells the input alone, and what was generated was not told yet */
     enum usage_result usage_result;
     struct usage usage;
     const char *stop_reason;

@@ -25,6 +25,7 @@
  *                    + 1024 + 16 × tools + 8 × properties         if there are tools
  *                    + 1280 × tools whose definition is Anthropic's own (bash, text editor,
  *                      computer, memory)
+ *                    + 1024                                       if the answer has a format
  *
  * (Anthropic's "Tool use: pricing" names up to 804 tokens for the prompt, depending on the model,
  * and up to 735 for a definition, beside 499 of a prompt of its own.) Images are counted

@@ -58,7 +58,8 @@ enum usage_result {
 /* Reads the value of a `usage` member. `usage` is set on USAGE_FOUND only. */
 enum usage_result usage_read(struct json_value value, struct usage *usage);
 
-/* The same of one that may leave out the input (it was told before): that is 0 then. */
+/* The same of one that may leave out the input (it was told before): that is 0 then. Without the
+ * output it tells nothing: USAGE_ABSENT. */
 enum usage_result usage_read_later(struct json_value value, struct usage *usage);
 
 /* Adds what is told later of the same call, in counts that only grow: of each part of the input the
@@ -116,7 +117,9 @@ struct chunk {
     struct text id;           /* Responses: of the response, as in an answer */
     struct text service_tier; /* as in an answer; only looked for in chunks that are parsed */
     bool choices_empty;       /* has `choices: []`; always told in a chunk with usage or error */
-    bool usage_later;         /* its usage goes on with an earlier one (usage_merge) to the end */
+    bool usage_first;         /* its usage is a beginning: another one, of the output, follows */
+    bool usage_later;         /* its usage goes on with an earlier one (usage_merge) */
+    bool usage_ends;          /* and no output comes behind it: it says why the output stopped */
     enum usage_result usage_result;
     struct usage usage;
 };
@@ -125,7 +128,7 @@ struct chunk {
  * (it needs a full parse of every chunk; once text was seen nobody asks any more). Reasoning is not
  * visible. Without a top-level usage Groq's `x_groq.usage` is taken. Data that is not JSON gives an
  * empty chunk: it is relayed as it is. Of Messages an event is a chunk: message_start has the first
- * usage, message_delta a later one, message_stop is the end. */
+ * usage, message_delta later ones, the last of which has a stop_reason, message_stop is the end. */
 void chunk_read(enum endpoint endpoint, struct text data, bool look_for_visible,
                 struct chunk *chunk);
 

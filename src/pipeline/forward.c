@@ -194,7 +194,8 @@ static bool take_usage(struct call *call, const struct chunk *chunk)
         call->usage_result = chunk->usage_result;
         call->usage = chunk->usage;
     }
-    call->usage_final = chunk->choices_empty || chunk->usage_later || chunk->done;
+    call->usage_begun = chunk->usage_first;
+    call->usage_final = chunk->choices_empty || chunk->usage_ends || chunk->done;
     return call->usage_final && call->usage_result == USAGE_FOUND;
 }
 
@@ -510,7 +511,7 @@ static void count_answer(struct call *call)
 static void judge_usage(struct call *call)
 {
     if (call->mode == CALL_EVENTS) {
-        call->usage_final = call->usage_final || forward_is_whole(call);
+        call->usage_final |= forward_is_whole(call) && !call->usage_begun;
         return;
     }
     struct answer_report answer = {.usage_result = USAGE_ABSENT};

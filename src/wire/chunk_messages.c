@@ -61,18 +61,22 @@ static void read_message(struct json_value whole, struct chunk *chunk)
         return;
     }
     chunk->usage_result = usage_read(usage, &chunk->usage);
+    chunk->usage_first = true;
     chunk->service_tier = word(usage, TEXT("service_tier"));
 }
 
 static void read_later_usage(struct json_value whole, struct chunk *chunk)
 {
-    struct json_value usage;
+    struct json_value usage, delta, reason;
 
     if (!json_member(whole, TEXT("usage"), &usage)) {
         return;
     }
     chunk->usage_result = usage_read_later(usage, &chunk->usage);
     chunk->usage_later = true;
+    chunk->usage_ends = json_member(whole, TEXT("delta"), &delta) &&
+                        json_member(delta, TEXT("stop_reason"), &reason) &&
+                        reason.kind == JSON_STRING;
     chunk->service_tier = word(usage, TEXT("service_tier"));
 }
 

@@ -168,6 +168,17 @@ bool content_read_system(struct body_reader *reader, const struct member *member
  * one that Anthropic runs, or that nobody knows. */
 enum tool { TOOL_FUNCTION, TOOL_DEFINED, TOOL_SEARCH, TOOL_HOSTED };
 
+/* "20250124" */
+static bool is_date(struct text text)
+{
+    size_t digits = 0;
+
+    while (digits < text.size && text.at[digits] >= '0' && text.at[digits] <= '9') {
+        digits++;
+    }
+    return digits == 8 && text.size == 8;
+}
+
 static enum tool tool_typed(struct body_reader *reader, struct json_value type)
 {
     static const struct text defined[] = {TEXT("bash_"), TEXT("text_editor_"), TEXT("computer_"),
@@ -181,7 +192,7 @@ static enum tool tool_typed(struct body_reader *reader, struct json_value type)
         return TOOL_SEARCH;
     }
     for (size_t i = 0; i < sizeof(defined) / sizeof(defined[0]); i++) {
-        if (text_starts(name, defined[i])) {
+        if (text_starts(name, defined[i]) && is_date(text_from(name, defined[i].size))) {
             return TOOL_DEFINED;
         }
     }
@@ -210,6 +221,7 @@ static enum tool read_tool(struct body_reader *reader)
     struct text name;
     enum tool tool = TOOL_FUNCTION;
     int64_t uses = BODY_ABSENT, count;
+    bool doubtful = false;
 
     if (skim_peek(skim) != JSON_OBJECT) {
         (void)skim_value(skim);
@@ -222,11 +234,13 @@ static enum tool read_tool(struct body_reader *reader)
             enum tool typed = tool_typed(reader, value);
             tool = typed > tool ? typed : tool; /* of two types the dearer one */
         } else if (body_name_is(reader, name, TEXT("max_uses"))) {
-            bool told = value.kind == JSON_NUMBER && json_int(value, &count);
+            bool told = json_name_equal(name, TEXT("max_uses")) && value.kind == JSON_NUMBER &&
+                        json_int(value, &count);
+            doubtful = doubtful || !told; /* to some parser there may be none */
             uses = told && count > uses ? count : uses;
         }
     }
-    return tool == TOOL_SEARCH ? note_search(reader, uses) : tool;
+    return tool == TOOL_SEARCH ? note_search(reader, doubtful ? BODY_ABSENT : uses) : tool;
 }
 
 bool content_read_message_tools(struct body_reader *reader, const struct member *member)

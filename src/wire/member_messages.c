@@ -6,6 +6,7 @@
 
 #define MOST_USER      128  /* bytes: ids of users are not longer */
 #define LEAST_THINKING 1024 /* tokens; Anthropic's own limit */
+#define FORMAT_TOKENS  1024 /* wire/body.h */
 
 /* ---- who pays ---- */
 
@@ -119,17 +120,33 @@ static bool read_list(struct body_reader *reader, const struct member *member,
     return true;
 }
 
+/* Parsers differ in which of two types counts. */
+static bool only_clears(struct body_reader *reader, struct json_value edit)
+{
+    struct json_walk walk = json_walk(edit);
+    struct json_value value;
+    struct text name;
+    bool clears = false, other = false;
+
+    while (json_next(&walk, &name, &value)) {
+        if (body_name_is(reader, name, TEXT("type"))) {
+            bool clear = text_starts(json_string(reader->arena, value), TEXT("clear_"));
+            clears = clears || clear;
+            other = other || !clear;
+        }
+    }
+    return clears && !other;
+}
+
 /* Edits that only leave something out cost nothing; others have the model write a summary. */
 static bool read_edits(struct body_reader *reader, const struct member *member,
                        struct json_value edits)
 {
     struct json_walk walk = json_walk(edits);
-    struct json_value edit, type;
+    struct json_value edit;
 
     while (json_next(&walk, NULL, &edit)) {
-        struct text name =
-            json_member(edit, TEXT("type"), &type) ? json_string(reader->arena, type) : TEXT_NONE;
-        if (!text_starts(name, TEXT("clear_"))) {
+        if (!only_clears(reader, edit)) {
             body_note_unbounded(reader, member);
         }
     }
@@ -153,11 +170,39 @@ static bool read_management(struct body_reader *reader, const struct member *mem
     return true;
 }
 
+/* ---- what the answer must look like ---- */
+
+static bool read_format(struct body_reader *reader, const struct member *member,
+                        struct json_value value)
+{
+    (void)member;
+    (void)value;
+    reader->hidden_tokens += FORMAT_TOKENS;
+    return true;
+}
+
+/* {"effort":"low","format":{"type":"json_schema",...}} */
+static bool read_output(struct body_reader *reader, const struct member *member,
+                        struct json_value value)
+{
+    struct json_walk walk = json_walk(value);
+    struct json_value entry;
+    struct text name;
+
+    while (json_next(&walk, &name, &entry)) {
+        if (body_name_is(reader, name, TEXT("format")) && entry.kind != JSON_NULL) {
+            (void)read_format(reader, member, entry);
+        }
+    }
+    return true;
+}
+
 /* ---- the table ---- */
 
 #define MESSAGES (1u << ENDPOINT_MESSAGES)
 #define TOKENS   (1u << ENDPOINT_MESSAGES_TOKENS)
 #define BOTH     (MESSAGES | TOKENS)
+#define SEARCH   "Searching the web adds fees and input that no budget can foresee."
 
 /* clang-format off */
 static const struct member members[] = {
@@ -171,6 +216,9 @@ static const struct member members[] = {
     {ROW("temperature", MESSAGES, NUMBER, member_read_number), .field = AT(body.temperature_raw)},
     {ROW("metadata", BOTH, OBJECT, read_metadata)},
     {ROW("service_tier", MESSAGES, STRING, member_read_text), .field = AT(body.service_tier)},
+
+    {ROW("output_config", BOTH, OBJECT, read_output)},
+    {ROW("output_format", BOTH, OBJECT, read_format)}, /* its name in the beta */
 
     {ROW("tools", BOTH, ARRAY, NULL), .go_through = content_read_message_tools,
      .why = "Tools that the provider runs itself (searches, code, other models) add fees and input "
@@ -188,6 +236,11 @@ static const struct member members[] = {
      .why = "Inference that is bound to a place has no known price for this model."},
     {UNBOUNDED("fallbacks", BOTH, "With a list of models it is not known whose price applies.")},
     {UNBOUNDED("models", BOTH, "With a list of models it is not known whose price applies.")},
+    {UNBOUNDED("anthropic_beta", BOTH, "A beta that the body names may change prices and limits: "
+               "name it in the header anthropic-beta.")},
+    {UNBOUNDED("web_search_options", BOTH, SEARCH)},
+    {UNBOUNDED("search_parameters", BOTH, SEARCH)}, /* xAI */
+    {UNBOUNDED("enable_search", BOTH, SEARCH)},     /* Alibaba */
     {UNBOUNDED("plugins", BOTH, "Plug-ins add fees and input that no budget can foresee.")},
     {UNBOUNDED("preset", BOTH, "A preset may name another model, plug-ins or prompts.")},
 
@@ -198,6 +251,9 @@ static const struct member members[] = {
     {STRANGE("max_new_tokens", MESSAGES)},
     {STRANGE("n_predict", MESSAGES)}, /* llama.cpp */
     {STRANGE("num_predict", MESSAGES)},
+    {STRANGE("candidate_count", MESSAGES)},
+    {STRANGE("num_return_sequences", MESSAGES)},
+    {STRANGE("num_generations", MESSAGES)},
     {STRANGE("n", MESSAGES)},
     {STRANGE("best_of", MESSAGES)},
     {STRANGE("prompt", BOTH)},

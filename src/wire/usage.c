@@ -153,6 +153,56 @@ static bool read_group(const struct group *group, struct json_value details,
     return good;
 }
 
+static int64_t larger(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+static bool sum_up(struct json_value rounds, const struct count *count, int64_t *sum)
+{
+    struct json_walk walk = json_walk(rounds);
+    struct json_value round, value;
+
+    while (json_next(&walk, NULL, &round)) {
+        int64_t of_round = 0;
+        if (json_member(round, count->name, &value) && !read_count(value, &of_round)) {
+            return false;
+        }
+        *sum += of_round;
+        if (*sum > USAGE_MOST) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Messages: an answer that took several rounds, as when the conversation was summarised first,
+ * tells each. All are billed, and the rest of the usage leaves out those that are not of the answer
+ * itself. */
+static bool read_rounds(struct json_value rounds, struct reported *reported)
+{
+    static const struct count of_round[] = {
+        {TEXT("input_tokens"), AT(input)},
+        {TEXT("output_tokens"), AT(completion)},
+        {TEXT("cache_read_input_tokens"), AT(read)},
+        {TEXT("cache_creation_input_tokens"), AT(written)},
+    };
+    struct json_walk walk = json_walk(rounds);
+
+    if (rounds.kind != JSON_ARRAY || !json_next(&walk, NULL, &(struct json_value){0})) {
+        return true;
+    }
+    for (size_t i = 0; i < COUNT(of_round); i++) {
+        int64_t *field = (int64_t *)(void *)((char *)reported + of_round[i].field);
+        int64_t sum = 0;
+        if (!sum_up(rounds, &of_round[i], &sum)) {
+            return false;
+        }
+        *field = sum > 0 ? larger(*field, sum) : *field;
+    }
+    return true;
+}
+
 /* Nothing of it makes a usage invalid: most dialects that have a `cost` mean something else. */
 static void read_cost(struct text name, struct json_value value, struct reported *reported)
 {
@@ -180,17 +230,15 @@ static bool read_reported(struct json_value usage, struct reported *reported)
         const struct group *group = group_called(name, groups_of_usage, COUNT(groups_of_usage));
         good = group != NULL ? read_group(group, value, reported)
                              : read_member(of_usage, COUNT(of_usage), name, value, reported);
+        if (json_name_equal(name, TEXT("iterations"))) {
+            good = read_rounds(value, reported);
+        }
         read_cost(name, value, reported);
     }
     return good;
 }
 
 /* ---- normalising ---- */
-
-static int64_t larger(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
 
 /* The part, at most what is left of the whole. */
 static int64_t part_of(int64_t part, int64_t whole)
@@ -290,6 +338,9 @@ static enum usage_result read_with_input(struct json_value value, int64_t known_
     int64_t prompt = larger(whole_prompt(&reported), known_input);
     if (prompt == NOT_REPORTED || prompt > USAGE_MOST) {
         return USAGE_INVALID;
+    }
+    if (known_input == 0 && reported.completion == NOT_REPORTED && reported.total == NOT_REPORTED) {
+        return USAGE_ABSENT;
     }
     int64_t completion = larger(reported.completion, 0);
     memset(usage, 0, sizeof(*usage)); /* what lies between its members, too: usages are compared */

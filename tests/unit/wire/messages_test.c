@@ -77,11 +77,28 @@ START_TEST(tools_add_what_the_provider_says_of_them)
 }
 END_TEST
 
+START_TEST(a_format_of_the_answer_adds_a_prompt)
+{
+    take("\"output_config\":{\"effort\":\"low\",\"format\":null}");
+    ck_assert_int_eq(hidden(), 0);
+    take("\"output_config\":{\"format\":{\"type\":\"json_schema\",\"schema\":{}}}");
+    ck_assert_int_eq(hidden(), 1024);
+    take("\"output_config\":{\"format\":null,\"format\":{}}");
+    ck_assert_int_eq(hidden(), 1024);
+    take("\"output_format\":{\"type\":\"json_schema\"}");
+    ck_assert_int_eq(hidden(), 1024);
+}
+END_TEST
+
 START_TEST(what_adds_cost_without_a_bound_is_noted)
 {
     static const char *const cases[][2] = {
         {"\"tools\":[{\"type\":\"web_search_20250305\"}]", "tools"},
         {"\"tools\":[{\"type\":\"web_search_20250305\",\"max_uses\":0.5}]", "tools"},
+        {"\"tools\":[{\"type\":\"web_search_20250305\",\"max_uses\":1,\"max_uses\":null}]",
+         "tools"},
+        {"\"tools\":[{\"type\":\"web_search_20250305\",\"Max_Uses\":1}]", "tools"},
+        {"\"tools\":[{\"type\":\"web_search_20250305\",\"max_uses\":-1}]", "tools"},
         {"\"tools\":[{\"type\":\"web_search_20260209\",\"max_uses\":1}]", "tools"},
         {"\"tools\":[{\"type\":\"custom\",\"type\":\"web_fetch_20250910\"}]", "tools"},
         {"\"tools\":[{\"type\":3}]", "tools"},
@@ -89,10 +106,19 @@ START_TEST(what_adds_cost_without_a_bound_is_noted)
         {"\"container\":\"c\"", "container"},
         {"\"context_management\":{\"edits\":[{\"type\":\"clear_x\"},{\"type\":\"compact_y\"}]}",
          "context_management"},
+        {"\"context_management\":{\"edits\":[{\"type\":\"clear_x\",\"type\":\"compact_y\"}]}",
+         "context_management"},
+        {"\"context_management\":{\"edits\":[{\"Type\":\"compact_y\",\"type\":\"clear_x\"}]}",
+         "context_management"},
         {"\"context_management\":{\"edits\":[{}]}", "context_management"},
         {"\"context_management\":{\"edits\":{}}", "context_management"},
         {"\"speed\":\"fast\"", "speed"},
         {"\"inference_geo\":\"us\"", "inference_geo"},
+        {"\"tools\":[{\"type\":\"bash_hosted_20250124\"}]", "tools"},
+        {"\"tools\":[{\"type\":\"computer_\"}]", "tools"},
+        {"\"anthropic_beta\":[\"context-1m-2025-08-07\"]", "anthropic_beta"},
+        {"\"web_search_options\":{}", "web_search_options"},
+        {"\"num_return_sequences\":2", "num_return_sequences"},
         {"\"n\":2", "n"},
         {"\"max_completion_tokens\":2", "max_completion_tokens"},
     };
@@ -272,6 +298,9 @@ START_TEST(knows_the_end_and_errors)
 }
 END_TEST
 
+#define LAST_DELTA(reason, usage)                                                                  \
+    "{\"type\":\"message_delta\",\"delta\":{\"stop_reason\":" reason "},\"usage\":" usage "}"
+
 START_TEST(usage_comes_in_two_parts)
 {
     struct chunk first = read_chunk(
@@ -311,6 +340,49 @@ START_TEST(usage_comes_in_two_parts)
 }
 END_TEST
 
+START_TEST(the_first_usage_is_not_the_last)
+{
+    struct chunk chunk = read_chunk("{\"type\":\"message_start\",\"message\":{\"usage\":"
+                                    "{\"input_tokens\":9,\"output_tokens\":1}}}",
+                                    false);
+    ck_assert(chunk.usage_first && !chunk.usage_ends);
+    chunk = read_chunk(LAST_DELTA("null", "{\"output_tokens\":5}"), false);
+    ck_assert(chunk.usage_later && !chunk.usage_ends);
+    chunk = read_chunk(LAST_DELTA("\"end_turn\"", "{\"output_tokens\":5}"), false);
+    ck_assert(chunk.usage_later && chunk.usage_ends);
+    ck_assert_int_eq(chunk.usage_result, USAGE_FOUND);
+    chunk = read_chunk(LAST_DELTA("\"end_turn\"", "{}"), false);
+    ck_assert_int_eq(chunk.usage_result, USAGE_ABSENT);
+    chunk = read_chunk(LAST_DELTA("\"end_turn\"", "{\"input_tokens\":5}"), false);
+    ck_assert_int_eq(chunk.usage_result, USAGE_ABSENT);
+}
+END_TEST
+
+/* One that summarised the conversation first: the rest of the usage is of the answer alone. */
+#define ROUND(more)                                                                                \
+    "{\"input_tokens\":10,\"output_tokens\":9,\"iterations\":[{\"type\":\"compaction\","           \
+    "\"input_tokens\":100,\"cache_read_input_tokens\":50,\"output_tokens\":" more                  \
+    "},{\"type\":\"message\",\"input_tokens\":10,\"output_tokens\":9}]}"
+
+START_TEST(all_rounds_of_an_answer_count)
+{
+    struct json_value value;
+    struct usage usage;
+    ck_assert_int_eq(json_parse(TEXT(ROUND("200")), &value, NULL), JSON_OK);
+    ck_assert_int_eq(usage_read(value, &usage), USAGE_FOUND);
+    ck_assert_int_eq(usage.prompt, 160);
+    ck_assert_int_eq(usage.cached, 50);
+    ck_assert_int_eq(usage.completion, 209);
+    ck_assert_int_eq(json_parse(TEXT(ROUND("-1")), &value, NULL), JSON_OK);
+    ck_assert_int_eq(usage_read(value, &usage), USAGE_INVALID);
+    ck_assert_int_eq(json_parse(TEXT(ROUND("1000000000000")), &value, NULL), JSON_OK);
+    ck_assert_int_eq(usage_read(value, &usage), USAGE_INVALID);
+    ck_assert_int_eq(json_parse(TEXT("{\"input_tokens\":1,\"iterations\":[]}"), &value, NULL),
+                     JSON_OK);
+    ck_assert_int_eq(usage_read(value, &usage), USAGE_FOUND);
+}
+END_TEST
+
 START_TEST(the_tier_is_named_in_the_usage)
 {
     struct chunk chunk;
@@ -336,9 +408,10 @@ END_TEST
 
 UNIT_MAIN(takes_what_matters_for_cost_and_scopes,
           a_maximum_is_required_but_where_nothing_is_generated,
-          tools_add_what_the_provider_says_of_them, what_adds_cost_without_a_bound_is_noted,
-          searches_are_bounded_by_their_max_uses, only_text_is_bounded_by_its_bytes,
-          images_are_counted_apart_and_their_data_is_no_text,
+          tools_add_what_the_provider_says_of_them, a_format_of_the_answer_adds_a_prompt,
+          what_adds_cost_without_a_bound_is_noted, searches_are_bounded_by_their_max_uses,
+          only_text_is_bounded_by_its_bytes, images_are_counted_apart_and_their_data_is_no_text,
           thinking_stays_below_a_lowered_maximum, sees_what_a_person_could_see,
-          knows_the_end_and_errors, usage_comes_in_two_parts, the_tier_is_named_in_the_usage,
+          knows_the_end_and_errors, usage_comes_in_two_parts, the_first_usage_is_not_the_last,
+          all_rounds_of_an_answer_count, the_tier_is_named_in_the_usage,
           parts_of_a_merged_usage_stay_within_their_wholes)
