@@ -75,10 +75,13 @@ static struct text credential_of(const struct request *request)
 
 static bool refuse_key(struct request *request)
 {
+    bool anthropic = request_dialect(request) == DIALECT_ANTHROPIC;
     if (request->credential.size == 0)
         refuse(request, REFUSAL_INVALID_KEY, NULL,
                "You did not provide an API key. Send the key that purser's operator gave you as "
-               "'Authorization: Bearer <key>' (SDKs: api_key, or OPENAI_API_KEY).");
+               "'%s' (SDKs: api_key, or %s).",
+               anthropic ? "x-api-key: <key>" : "Authorization: Bearer <key>",
+               anthropic ? "ANTHROPIC_API_KEY" : "OPENAI_API_KEY");
     else
         refuse(request, REFUSAL_INVALID_KEY, NULL,
                "Incorrect API key provided. purser expects a key of its own configuration, not "

@@ -99,7 +99,7 @@ static void take_count(struct call *call, bool cut)
     struct bound bound = call->held.bound;
     int64_t output = output_of(call, cut);
     entry->usage_source = USAGE_COUNTED;
-    if (call->usage_result == USAGE_FOUND) {
+    if (call->usage_result == USAGE_FOUND && usage.prompt > 0) { /* some tell it in the end */
         usage.completion = output > usage.completion ? output : usage.completion;
         take_usage(entry, &usage);
         entry->usage_source = USAGE_COUNTED;
