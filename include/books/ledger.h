@@ -13,14 +13,16 @@
  *
  * Replay at open: the newest file is verified (chain of SHA-256 hashes, sequence) and read forward
  * from its last `open` line. A torn tail is cut at the last line whose chain holds; what was cut is
- * kept in <file>.torn. Holds that the dead process left open are forfeited: booked in full. A file
- * of the same day and node that is not full is continued, by another `open` line.
- * Not yet against power loss: lines not synced may be missing after one (see the README).
+ * kept in <file>.torn. Holds that the dead process left open are forfeited: booked in full (but for
+ * those that somebody goes on with). A file of the same day and node that is not full is continued,
+ * by another `open` line. Not yet against power loss: lines not synced may be missing after one
+ * (see the README).
  */
 #ifndef PURSER_BOOKS_LEDGER_H
 #define PURSER_BOOKS_LEDGER_H
 
 #include "base/clock.h"
+#include "base/table.h"
 #include "books/balances.h"
 
 struct ledger_options {
@@ -30,6 +32,8 @@ struct ledger_options {
     int64_t fsync_ms;
     int64_t rotate_bytes;
     struct text price_version; /* goes into `open` lines */
+    const struct table *kept;  /* calls whose open holds are not forfeited: somebody goes on with
+                                  them; NULL: none */
 };
 
 struct ledger;
@@ -50,6 +54,10 @@ MUST_USE struct ledger *ledger_open(const struct ledger_options *options,
                                     struct ledger_replay *replay, struct fault *fault);
 /* Walks the balances after replay: for the budget gate, before anything is appended. */
 bool ledger_next_balance(const struct ledger *ledger, size_t *at, struct charge *charge);
+
+/* Walks the holds that were kept, as the RESERVE entries they came from; valid until something is
+ * appended. */
+bool ledger_next_hold(const struct ledger *ledger, size_t *at, const struct entry **entry);
 
 /* Starts the bookkeeper thread; after all forks and before the first commit. */
 void ledger_start(struct ledger *ledger);

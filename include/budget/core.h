@@ -197,6 +197,12 @@ void core_reserve_fact(struct core *core, const struct subject *subject, int64_t
  * then the hold is as it was, and asking again later may do. */
 void core_extend(struct core *core, uint64_t hold, int64_t output, struct grant *grant);
 
+/* A hold of a process that died, taken up again: of each unit as much as it held, whatever is left
+ * there; on the accounts of the moment in which it was made. Before anybody reserves; the oldest
+ * first. The grant is GRANTED or CROWDED. */
+void core_rehold(struct core *core, const struct subject *subject, const struct spend *held,
+                 int64_t made_s, struct grant *grant);
+
 /* A waiter's time is up: grants clamped or refuses. False if it was woken before (its wake is on
  * the way). */
 bool core_time_is_up(struct core *core, uint64_t waiter, int64_t now_s, struct grant *grant);

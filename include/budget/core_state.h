@@ -22,7 +22,7 @@ struct hold {
     int64_t max_output;  /* never extended further; INT64_MAX: unlimited */
     struct money amount; /* as in struct grant */
     int64_t tokens;
-    bool fact; /* it holds nothing, on purpose */
+    bool fact; /* nobody asked whether there is room for it */
     size_t count;
     struct stake stakes[];
 };

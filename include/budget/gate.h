@@ -33,6 +33,8 @@ void gate_reserve(struct gate *gate, struct ask *ask, struct mailbox *mailbox, u
 void gate_reserve_fact(struct gate *gate, const struct subject *subject, int64_t now_s,
                        struct grant *grant);
 void gate_extend(struct gate *gate, uint64_t hold, int64_t output, struct grant *grant);
+void gate_rehold(struct gate *gate, const struct subject *subject, const struct spend *held,
+                 int64_t made_s, struct grant *grant);
 bool gate_time_is_up(struct gate *gate, uint64_t waiter, int64_t now_s, struct grant *grant);
 bool gate_leave(struct gate *gate, uint64_t waiter);
 void gate_settle(struct gate *gate, uint64_t hold, const struct spend *used, struct money *over);

@@ -12,15 +12,22 @@
 struct estate {
     struct house house;
     struct arena arena;
-    struct terms *founding;      /* those of the start */
-    const struct config *config; /* theirs: what no reload changes is what it says */
-    struct terms *terms;         /* in force */
-    struct ceilings *ceilings;   /* ceilings.db; the registrar's while there is one */
+    struct terms *founding;         /* those of the start */
+    const struct config *config;    /* theirs: what no reload changes is what it says */
+    struct terms *terms;            /* in force */
+    const struct open_object *open; /* whose holds were open at the start */
+    size_t open_count;
+    struct table pledged;      /* their calls */
+    struct ceilings *ceilings; /* ceilings.db; the registrar's while there is one */
 };
 
-/* Opens ledger (with replay), ceilings, budgets and clerk, in this order; takes a reference to the
+/* Opens ceilings, ledger (with replay), budgets and clerk, in this order; takes a reference to the
  * terms, which draft_load made. False: nothing is left open. */
 MUST_USE bool estate_open(struct estate *estate, struct terms *terms, struct fault *fault);
+
+/* What the process before had promised to settle goes on with this worker, before any of them
+ * runs. */
+void estate_resume(struct estate *estate, struct worker *worker);
 
 /* What a configuration says of budgets, with what no reload changes. */
 struct core_options estate_budgets(const struct estate *estate, const struct config *config);

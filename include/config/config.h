@@ -100,7 +100,7 @@ struct config {
     enum log_level log_level;
     enum log_format log_format;
     bool log_access;
-    int64_t body_bytes, connections, request_seconds, drain_seconds, accounts;
+    int64_t body_bytes, connections, request_seconds, drain_seconds, accounts, poll_ms;
 
     enum auth_mode auth_mode;
     struct text admin_token; /* empty: none */

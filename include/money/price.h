@@ -98,6 +98,11 @@ struct bound {
  * Saturates at MONEY_MOST. */
 struct money price_bound(const struct price *price, const struct bound *bound, int64_t max_output);
 
+/* The same for `calls` calls together, at the one service whose price this is: their bounds add up
+ * to `sum` (its output is extra_output alone), and none has more input than `largest_input`. */
+struct money price_bound_all(const struct price *price, const struct bound *sum, int64_t calls,
+                             int64_t largest_input);
+
 /* input_tokens + choices × max_output + extra_output, saturating at 10^15. */
 int64_t bound_tokens(const struct bound *bound, int64_t max_output);
 

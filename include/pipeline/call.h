@@ -44,7 +44,11 @@ struct call {
     struct held held;
     struct flight *flight; /* that it leads; NULL: it is not shared */
     enum endpoint endpoint;
-    int64_t searches;         /* of the web, at most; 0: none */
+    int64_t searches;    /* of the web, at most; 0: none */
+    bool lasting;        /* what it pays for goes on behind its answer (pipeline/pledge.h) */
+    struct text pending; /* the id of that, once the answer says that it is not done */
+    struct buffer pending_answer; /* the answer, if it is a batch's */
+    struct text credential;       /* lasting, in passthrough: the caller's key */
     bool stored;              /* what it answers will stay at the upstream, and is nobody's yet */
     int64_t choices;          /* asked for; embeddings: inputs */
     bool in_parts;            /* some inputs only: the rest was known */

@@ -114,6 +114,11 @@ void rolling_put_end(struct call *call);
 
 /* Finds upstream, model and scopes of a request; false: no upstream serves the model. */
 bool route_find(struct request *request);
+/* The same by a price alone, at the dearest of these service tiers (bits). */
+struct money meter_usage(const struct usage *usage, const struct price *price, unsigned services);
+
+/* Its model will be asked of that upstream, under the name model_sent. */
+void route_to(struct request *request, const struct upstream *upstream);
 /* What a call for it wants to hold; and what it holds once that is granted, in the arena. */
 void reserve_fill_ask(struct request *request, struct ask *ask);
 /* Asks the gate: with the bound that is free, and only if that is not granted at once and in full,

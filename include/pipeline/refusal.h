@@ -30,6 +30,7 @@ enum refusal {
     REFUSAL_ORIGIN,
     REFUSAL_HOST,
     REFUSAL_NOT_FOUND,
+    REFUSAL_BAD_BATCH,
     REFUSAL_NO_SUCH_OBJECT, /* of an upstream */
     REFUSAL_STORE,          /* ceilings.db */
     REFUSAL_CONFIGURATION,

@@ -91,6 +91,7 @@ struct request {
     struct held held;            /* once granted */
     struct loop_timer timer;     /* of the waiting step */
 
+    struct batch *batch;             /* what it makes (pipeline/batch.h) */
     struct visit *visit;             /* to an object at an upstream, under way (pipeline/visit.h) */
     struct intake *intake;           /* a file whose lines are being read (pipeline/intake.h) */
     struct inquiry *inquiry;         /* about objects (front/objects.c) */

@@ -23,6 +23,7 @@ struct worker {
     struct keyed_hasher *keyed_hasher; /* by the house's secret */
     struct roster requests;            /* clients waiting for an answer */
     struct roster calls;               /* calls at upstreams; some have outlived their request */
+    struct pledge *pledges;            /* holds that outlive their requests */
     struct errand *errands;            /* calls about objects, beside the chain */
     struct call *to_start, **to_start_end; /* announced in the batch, started after its commit */
     struct loop_timer retry;               /* of lines that could not be written */

@@ -70,6 +70,7 @@ struct body {
      * all that the call leaves behind, or hangs on what was before. At Responses also where `store`
      * is not false. */
     bool kept_by_provider;
+    bool background;               /* Responses: the answer comes before the work is done */
     struct text previous_response; /* `previous_response_id`; TEXT_NONE if absent */
     bool not_stored;               /* Responses: `store` is false */
     /* Tools with which the provider searches the web while it answers: each search has a fee, and
@@ -86,7 +87,8 @@ struct body {
      * `unbounded_why` as a sentence. */
     struct text unbounded_param;
     const char *unbounded_why;
-    struct text input_raw; /* embeddings: the value of `input` as it stands */
+    struct text input_file, url; /* batches: `input_file_id` and `endpoint`, not empty */
+    struct text input_raw;       /* embeddings: the value of `input` as it stands */
     /* For body_forward. */
     struct text model_raw, stream_options_raw, max_tokens_raw, max_completion_tokens_raw;
     struct text thinking_raw; /* the number in thinking.budget_tokens; TEXT_NONE: none */

@@ -14,6 +14,7 @@ enum endpoint {
     ENDPOINT_MESSAGES_TOKENS, /* counts what a request to it would have as input */
     ENDPOINT_RESPONSES,
     ENDPOINT_RESPONSES_TOKENS, /* counts what a request to it would have as input */
+    ENDPOINT_BATCHES,
     ENDPOINT_COUNT
 };
 
@@ -30,6 +31,7 @@ struct endpoint_facts {
     bool output_free;      /* its answers have no output tokens */
     bool free; /* nothing is billed for it: it is a request, and costs no USD and no tokens */
     bool usage_asked; /* its streams tell usage only if stream_options.include_usage asks for it */
+    bool by_file;     /* its body names a file, whose lines tell model and bounds */
     bool batched;     /* it may be the url of a batch's lines */
     bool stored;      /* its answers stay at the provider, by their ids: they belong to the key that
                          asked (pipeline/objects.h), which alone may name them later */

@@ -115,8 +115,14 @@ static struct entry forfeit_of(const struct entry *hold, int64_t wall_us)
     return forfeit;
 }
 
-/* Appends an open line, then a forfeit for each hold in it. */
-static bool forfeit_holds(struct ledger *ledger, struct ledger_replay *replay, struct fault *fault)
+static bool is_kept(const struct table *kept, const struct entry *hold)
+{
+    return kept != NULL && table_get(kept, hold->call) != NULL;
+}
+
+/* Appends a forfeit for each open hold that nobody goes on with. */
+static bool forfeit_holds(struct ledger *ledger, const struct table *kept,
+                          struct ledger_replay *replay, struct fault *fault)
 {
     struct chain_place before = ledger->chain.place;
     int64_t now_us = clock_wall_us(ledger->clock);
@@ -124,6 +130,8 @@ static bool forfeit_holds(struct ledger *ledger, struct ledger_replay *replay, s
     const struct entry *hold = NULL;
     buffer_clear(&ledger->out);
     while (balances_next_hold(ledger->balances, &at, &hold)) {
+        if (is_kept(kept, hold))
+            continue;
         struct entry forfeit = forfeit_of(hold, now_us);
         put_entry(ledger, &forfeit);
         replay->forfeits++;
@@ -135,9 +143,13 @@ static bool forfeit_holds(struct ledger *ledger, struct ledger_replay *replay, s
         return true;
     if (!ledger_append(ledger, before, fault))
         return false;
-    for (at = 0; balances_next_hold(ledger->balances, &at, &hold); at = 0) {
+    at = 0;
+    while (balances_next_hold(ledger->balances, &at, &hold)) {
+        if (is_kept(kept, hold))
+            continue;
         struct entry forfeit = forfeit_of(hold, now_us);
         (void)balances_apply(ledger->balances, &forfeit);
+        at = 0;
     }
     return true;
 }
@@ -300,7 +312,7 @@ struct ledger *ledger_open(const struct ledger_options *options, struct ledger_r
     struct ledger_replay found = {0};
     if (!take_directory(ledger, options->dir, fault) ||
         !replay_run(&ledger->journal, &ledger->chain, ledger->balances, &counts, fault) ||
-        !begin_process(ledger, fault) || !forfeit_holds(ledger, &found, fault)) {
+        !begin_process(ledger, fault) || !forfeit_holds(ledger, options->kept, &found, fault)) {
         ledger_free(ledger);
         return NULL;
     }
@@ -313,6 +325,11 @@ struct ledger *ledger_open(const struct ledger_options *options, struct ledger_r
 bool ledger_next_balance(const struct ledger *ledger, size_t *at, struct charge *charge)
 {
     return balances_next(ledger->balances, at, charge);
+}
+
+bool ledger_next_hold(const struct ledger *ledger, size_t *at, const struct entry **entry)
+{
+    return balances_next_hold(ledger->balances, at, entry);
 }
 
 void ledger_start(struct ledger *ledger)

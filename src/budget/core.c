@@ -239,8 +239,10 @@ static void take(struct core *core, struct places *places, const int64_t need[UN
     for (size_t at = 0; at < places->count; at++) {
         struct account *account = places->accounts[at];
         int64_t amount = need[account->unit];
-        ASSERT(amount == 0 || amount <= account_free(account));
+        ASSERT(terms->fact || amount == 0 || amount <= account_free(account));
         account->held += amount;
+        if (terms->fact && account->spent + account->held - account->limit > account->over)
+            account->over = account->spent + account->held - account->limit;
         account_check(account);
         hold->stakes[at] = (struct stake){.account = account,
                                           .amount = amount,
@@ -395,7 +397,12 @@ void core_reserve(struct core *core, const struct ask *ask, struct grant *grant)
 void core_reserve_fact(struct core *core, const struct subject *subject, int64_t now_s,
                        struct grant *grant)
 {
-    static const int64_t nothing[UNIT_COUNT] = {0};
+    core_rehold(core, subject, &(struct spend){{0}}, now_s, grant);
+}
+
+void core_rehold(struct core *core, const struct subject *subject, const struct spend *held,
+                 int64_t now_s, struct grant *grant)
+{
     static const struct hold terms = {.fact = true};
     struct places places;
     struct account_key key;
@@ -408,7 +415,7 @@ void core_reserve_fact(struct core *core, const struct subject *subject, int64_t
     }
     grant_clear(grant, VERDICT_GRANTED);
     if (places.count > 0)
-        take(core, &places, nothing, &terms, grant);
+        take(core, &places, held->amount, &terms, grant);
 }
 
 /* ---- settling ---- */

@@ -109,6 +109,14 @@ void gate_reserve_fact(struct gate *gate, const struct subject *subject, int64_t
     unlock_and_post(gate);
 }
 
+void gate_rehold(struct gate *gate, const struct subject *subject, const struct spend *held,
+                 int64_t made_s, struct grant *grant)
+{
+    pthread_mutex_lock(&gate->lock);
+    core_rehold(gate->core, subject, held, made_s, grant);
+    unlock_and_post(gate);
+}
+
 void gate_extend(struct gate *gate, uint64_t hold, int64_t output, struct grant *grant)
 {
     pthread_mutex_lock(&gate->lock);

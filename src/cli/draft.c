@@ -329,6 +329,7 @@ struct terms *draft_terms(const struct config *config, struct catalog *catalog)
     terms->body_most = (size_t)config->body_bytes;
     terms->request_ms = config->request_seconds * 1000;
     terms->drain_ms = config->drain_seconds * 1000;
+    terms->poll_us = config->poll_ms * 1000;
     terms->wait_ms = config->wait_ms;
     terms->max_tool_calls = config->max_tool_calls;
     terms->slice_tokens = config->slice_tokens;

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "base/log.h"
+#include "pipeline/pledge.h"
 
 static void say_replay(const struct ledger_replay *replay)
 {
@@ -41,9 +42,8 @@ static bool open_ledger(struct estate *estate, struct fault *fault)
         .fsync_ms = config->fsync_ms,
         .rotate_bytes = config->rotate_bytes,
         .price_version = catalog_version(estate->terms->catalog),
+        .kept = &estate->pledged,
     };
-    if (!make_folder(config->data_dir, fault))
-        return false;
     estate->house.ledger = ledger_open(&options, &replay, fault);
     if (estate->house.ledger == NULL)
         return false;
@@ -55,8 +55,51 @@ static bool open_ceilings(struct estate *estate, struct fault *fault)
 {
     struct text dir = estate->config->data_dir;
     const char *path = arena_printf(&estate->arena, "%.*s/ceilings.db", TEXT_ARG(dir)).at;
+    if (!make_folder(dir, fault))
+        return false;
     estate->ceilings = ceilings_open(path, fault);
-    return estate->ceilings != NULL;
+    if (estate->ceilings == NULL || !ceilings_list_open(estate->ceilings, &estate->arena,
+                                                        &estate->open, &estate->open_count, fault))
+        return false;
+    for (size_t i = 0; i < estate->open_count; i++) {
+        struct text call = estate->open[i].owned.notes.call;
+        if (table_get(&estate->pledged, call) == NULL)
+            table_put(&estate->pledged, call, estate);
+    }
+    return true;
+}
+
+/* ---- pledges of the process before ---- */
+
+static const struct entry *find_hold(const struct ledger *ledger, struct text call)
+{
+    const struct entry *entry = NULL;
+    size_t at = 0;
+    while (ledger_next_hold(ledger, &at, &entry)) {
+        if (text_equal(entry->call, call))
+            return entry;
+    }
+    return NULL;
+}
+
+void estate_resume(struct estate *estate, struct worker *worker)
+{
+    size_t resumed = 0;
+    for (size_t i = 0; i < estate->open_count; i++) {
+        const struct open_object *open = &estate->open[i];
+        const struct entry *entry = find_hold(estate->house.ledger, open->owned.notes.call);
+        const struct deed done = {
+            .kind = DEED_NOTE, .object = open->object, .notes = {.call = TEXT("")}};
+        if (entry != NULL) {
+            pledge_resume(worker, &(struct pledge_rest){entry, open});
+            resumed++;
+        } else if (!registrar_ask(estate->house.registrar, &done)) {
+            break; /* the next start tells it again */
+        }
+    }
+    if (resumed > 0)
+        log_info("%zu batches and background responses of the process before are followed on",
+                 resumed);
 }
 
 struct core_options estate_budgets(const struct estate *estate, const struct config *config)
@@ -120,7 +163,7 @@ bool estate_open(struct estate *estate, struct terms *terms, struct fault *fault
     pthread_mutex_init(&estate->house.guests.lock, NULL);
     pthread_mutex_init(&estate->house.bookings.lock, NULL);
     open_cache(estate);
-    if (open_ledger(estate, fault) && open_ceilings(estate, fault)) {
+    if (open_ceilings(estate, fault) && open_ledger(estate, fault)) {
         open_gate(estate);
         estate->house.registrar = registrar_open(estate->ceilings);
         if (open_clerk(estate, fault))
@@ -151,6 +194,7 @@ void estate_close(struct estate *estate)
     bell_close(house->bell);
     table_close(&house->guests.accepted);
     table_close(&house->bookings.names);
+    table_close(&estate->pledged);
     pthread_mutex_destroy(&house->guests.lock);
     pthread_mutex_destroy(&house->bookings.lock);
     arena_close(&estate->arena);

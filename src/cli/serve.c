@@ -110,6 +110,7 @@ static void open_stations(struct stations *stations, struct estate *estate,
         station->listener = listener_open(&station->worker, options);
         loop_at_turn_end(station->worker.loop, leave_when_idle, station);
     }
+    estate_resume(estate, &stations->at[0].worker);
     for (size_t i = 0; i < stations->count; i++) {
         int problem = pthread_create(&stations->at[i].thread, NULL, run_station, &stations->at[i]);
         ASSERT(problem == 0);

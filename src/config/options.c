@@ -97,6 +97,8 @@ static const struct option LIMIT_OPTIONS[] = {
      .most = 86400, .help = "the longest life of a request"},
     {"drain_seconds", &kind_whole, ROOT(drain_seconds), .fallback = "30", .least = 0, .most = 3600,
      .help = "how long running requests may take to finish at a stop"},
+    {"poll_ms", &kind_whole, ROOT(poll_ms), .fallback = "2000", .least = 10, .most = 60000,
+     .help = "before a provider is first asked how far a batch is; later up to 30 times as long"},
     {"accounts", &kind_whole, ROOT(accounts), .fallback = "100000", .least = 100, .most = 10000000,
      .flags = OPTION_FIXED,
      .help = "counters of budgets in memory; at the bound new ids are refused"},

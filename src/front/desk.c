@@ -35,6 +35,7 @@ static const struct route routes[] = {
     {"POST", "/files", ACCESS_CALLER, 0, endpoint_upload},
     {"GET", "/files/*", ACCESS_CALLER, 0, endpoint_file},
     {"DELETE", "/files/*", ACCESS_CALLER, 0, endpoint_file},
+    {"POST", "/batches", ACCESS_MODEL, ENDPOINT_BATCHES, NULL},
     {"GET", "/batches", ACCESS_CALLER, 0, endpoint_batches},
     {"GET", "/batches/*", ACCESS_CALLER, 0, endpoint_batch},
     {"POST", "/batches/*", ACCESS_CALLER, 0, endpoint_batch},

@@ -210,6 +210,25 @@ struct money price_bound(const struct price *price, const struct bound *bound, i
     return round_up(dearest);
 }
 
+/* Each call may be in another tier: the dearest of each rate counts. Each is rounded up by itself.
+ */
+struct money price_bound_all(const struct price *price, const struct bound *sum, int64_t calls,
+                             int64_t largest_input)
+{
+    check_bound(sum);
+    ASSERT(calls >= 0);
+    int64_t input_pico = 0, output_pico = 0;
+    int reached = tiers_reached(price, largest_input);
+    for (int tier = 0; tier < reached; tier++) {
+        const struct rates *rates = &price->tiers[tier].rates;
+        input_pico = most_of(input_pico, dearest_rate(rates, false, sum->audio));
+        output_pico = most_of(output_pico, dearest_rate(rates, true, sum->audio));
+    }
+    return round_up((__int128)least(sum->input_tokens, TOKENS_MOST) * input_pico +
+                    (__int128)output_tokens(sum, 0) * output_pico +
+                    (__int128)calls * (price->request_pico + PICO_PER_NANO));
+}
+
 int64_t bound_tokens(const struct bound *bound, int64_t max_output)
 {
     check_bound(bound);

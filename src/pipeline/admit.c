@@ -194,7 +194,7 @@ bool pipeline_name_session(struct request *request)
     bool may = (key->may_set & NAMING_SESSION) != 0 && key->session != SESSION_IS_THE_KEY;
     struct text named =
         may ? first_of(candidates, sizeof candidates / sizeof *candidates) : TEXT_NONE;
-    bool call = request->body.model.size > 0; /* looking at budgets needs no session */
+    bool call = request->body.raw.size > 0; /* looking at budgets needs no session */
     if (call && named.size == 0 && key->session == SESSION_MUST_BE_NAMED) {
         refuse(request, REFUSAL_SESSION_REQUIRED, NULL,
                "This key must name a session: use the base URL /s/<session>/v1 or the header "
@@ -435,7 +435,7 @@ static bool read_body(struct request *request)
         refuse_body(request, &error);
         return false;
     }
-    if (model_allowed(request))
+    if (endpoint_facts(request->endpoint)->by_file || model_allowed(request))
         return true;
     refuse(request, REFUSAL_MODEL_NOT_ALLOWED, "model",
            "Key '%.*s' may not use model '%.*s'. GET /v1/models lists what it may use.",

@@ -237,6 +237,7 @@ void call_open(struct request *request)
     call->endpoint = request->endpoint;
     call->searches = request->searches;
     call->hides = request_hides_output(request);
+    call->lasting = request->body.background || endpoint_facts(request->endpoint)->by_file;
     call->stored = endpoint_facts(request->endpoint)->stored && !request->body.not_stored;
     call->choices =
         request->endpoint == ENDPOINT_EMBEDDINGS ? request->body.prompts : request->body.choices;
@@ -254,6 +255,8 @@ void call_open(struct request *request)
         call_open_gauge(call);
     if (call->terms->admission.mode == ADMISSION_PASSTHROUGH)
         call->guest = call->entry.key;
+    if (call->guest.size > 0 && call->lasting)
+        call->credential = arena_copy(&call->arena, request->credential);
     call->ask.upstream = call->upstream;
     call->ask.progress = forward_progress;
     call->ask.context = call;
@@ -311,7 +314,7 @@ void calls_start(struct worker *worker, bool committed)
 static bool draining_is_better(const struct call *call)
 {
     bool hidden = (call->hides && !call->visible) || call->gauge.opaque;
-    return !call->upstream->cancel_saves || hidden;
+    return !call->upstream->cancel_saves || hidden || call->lasting;
 }
 
 void call_abandon(struct call *call)
@@ -356,6 +359,7 @@ static void release(void *thing)
     struct call *call = thing;
     buffer_close(&call->bytes);
     buffer_close(&call->answer);
+    buffer_close(&call->pending_answer);
     sse_close(&call->sse);
     answer_scan_close(&call->scan);
     gauge_close(&call->gauge);

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "pipeline/objects.h"
 #include "pipeline/pipeline.h"
+#include "pipeline/pledge.h"
 #include "pipeline/refusal.h"
 
 enum next forward_request(struct request *request)
@@ -528,7 +529,10 @@ static void judge_usage(struct call *call)
     if (answer.id.size > 0 && transfer_status(call->transfer) < 300)
         take_id(call, answer.id);
     call->usage_final = forward_is_whole(call);
-    if (call->mode == CALL_WHOLE && answer.usage_result == USAGE_ABSENT)
+    if (call->lasting && call->mode == CALL_WHOLE && call->usage_final &&
+        transfer_status(call->transfer) < 300)
+        pledge_look(call);
+    if (call->mode == CALL_WHOLE && answer.usage_result == USAGE_ABSENT && call->pending.size == 0)
         count_answer(call);
 }
 

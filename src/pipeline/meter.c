@@ -35,6 +35,13 @@ static struct usage_buckets buckets_of(const struct usage *usage, const struct p
     return buckets;
 }
 
+struct money meter_usage(const struct usage *usage, const struct price *price, unsigned services)
+{
+    struct usage_buckets buckets = buckets_of(usage, price);
+    buckets.services = services;
+    return price_cost(price, &buckets);
+}
+
 /* What the answer says; where it says nothing that is priced, all that may have been. */
 static unsigned services_of(const struct call *call)
 {
@@ -73,7 +80,5 @@ struct money meter_price(const struct call *call, const struct usage *usage)
 {
     if (call->model == NULL)
         return MONEY_ZERO;
-    struct usage_buckets buckets = buckets_of(usage, &call->model->price);
-    buckets.services = services_of(call);
-    return price_cost(&call->model->price, &buckets);
+    return meter_usage(usage, &call->model->price, services_of(call));
 }

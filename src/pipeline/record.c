@@ -7,6 +7,8 @@
 
 static const char *stop_reason_of(const struct call *call)
 {
+    if (call->pending.size > 0)
+        return "pending";
     if (call->stop_reason != NULL)
         return call->stop_reason;
     if (!call->started)
@@ -59,7 +61,8 @@ void record_call(struct call *call)
     if (call->first_byte_us != 0)
         entry->ttft_ms = (call->first_byte_us - call->began_us) / 1000;
     entry->hold = MONEY_ZERO;
-    ledger_note(call->worker->batch, entry);
+    if (call->pending.size == 0) /* else its hold stays open */
+        ledger_note(call->worker->batch, entry);
     log_call(call);
     log_why(call);
 }

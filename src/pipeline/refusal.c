@@ -38,6 +38,7 @@ static const struct refusal_row table[REFUSAL_COUNT] = {
     [REFUSAL_ORIGIN] = {403, "permission_error", "origin_not_allowed", RETRY_NO},
     [REFUSAL_HOST] = {403, "permission_error", "host_not_allowed", RETRY_NO},
     [REFUSAL_NOT_FOUND] = {404, "invalid_request_error", "not_found", RETRY_NO},
+    [REFUSAL_BAD_BATCH] = {400, "invalid_request_error", "invalid_batch", RETRY_NO},
     [REFUSAL_NO_SUCH_OBJECT] = {404, "invalid_request_error", "object_not_found", RETRY_NO},
     [REFUSAL_STORE] = {503, "server_error", "ownership_unavailable", RETRY_LATER},
     [REFUSAL_CONFIGURATION] = {400, "invalid_request_error", "invalid_configuration", RETRY_NO},

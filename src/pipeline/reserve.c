@@ -2,6 +2,7 @@
  * reserve: hold the worst the call can cost in every scope, or in none; wait or clamp as
  * budget/core.h says.
  */
+#include "pipeline/batch.h"
 #include "pipeline/estimate.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/refusal.h"
@@ -200,6 +201,8 @@ enum next reserve_request(struct request *request)
     struct grant grant;
     if (recall_serves(request) || endpoint_facts(request->endpoint)->free)
         fill_ask_for_nothing(request, &request->ask);
+    else if (request->batch != NULL)
+        batch_fill_ask(request, &request->ask);
     else
         reserve_fill_ask(request, &request->ask);
     if (ask_gate(request, &grant))

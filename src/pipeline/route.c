@@ -2,6 +2,7 @@
  * route: which upstream serves the model asked for, under which name, and at whose price.
  */
 #include "base/log.h"
+#include "pipeline/batch.h"
 #include "pipeline/objects.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/refusal.h"
@@ -127,6 +128,16 @@ static bool speaks(const struct request *request, const struct upstream *upstrea
     return (upstream->dialects & DIALECT_BIT(dialect)) != 0;
 }
 
+void route_to(struct request *request, const struct upstream *upstream)
+{
+    struct subject *subject = &request->subject;
+    request->upstream = upstream;
+    price_request(request, request->body.model);
+    subject->id[SCOPE_MODEL] = text_slice(request->model_booked, 0, SUBJECT_MAX_ID);
+    subject->id[SCOPE_UPSTREAM] = upstream->name;
+    subject->id[SCOPE_SERVICE] = upstream->name;
+}
+
 bool route_find(struct request *request)
 {
     const struct terms *terms = request->terms;
@@ -137,12 +148,7 @@ bool route_find(struct request *request)
         const struct upstream *upstream = &terms->upstreams[i];
         if (!upstream_serves(upstream, asked, &request->model_sent) || !speaks(request, upstream))
             continue;
-        request->upstream = upstream;
-        price_request(request, asked);
-        struct subject *subject = &request->subject;
-        subject->id[SCOPE_MODEL] = text_slice(request->model_booked, 0, SUBJECT_MAX_ID);
-        subject->id[SCOPE_UPSTREAM] = upstream->name;
-        subject->id[SCOPE_SERVICE] = upstream->name;
+        route_to(request, upstream);
         return true;
     }
     return false;
@@ -160,6 +166,8 @@ static enum next check_previous(struct request *request)
 
 enum next route_awake(struct request *request)
 {
+    if (endpoint_facts(request->endpoint)->by_file)
+        return batch_route(request);
     bool owns = objects_judge(request, request->body.previous_response, "previous_response_id");
     return owns ? GO_ON : GO_BOOKS;
 }
@@ -195,6 +203,8 @@ static bool refuse_dialect(struct request *request)
 enum next route_request(struct request *request)
 {
     struct text asked = request->body.model;
+    if (endpoint_facts(request->endpoint)->by_file)
+        return batch_ask(request);
     if (route_find(request))
         return check_previous(request);
     if (asked.size > SUBJECT_MAX_ID)

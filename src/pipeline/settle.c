@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "pipeline/estimate.h"
 #include "pipeline/pipeline.h"
+#include "pipeline/pledge.h"
 
 enum basis {
     BASIS_REPORTED, /* the upstream said what it used */
@@ -169,6 +170,10 @@ void settle_decide(struct call *call)
 void settle_call(struct call *call)
 {
     struct entry *entry = &call->entry;
+    if (call->pending.size > 0) {
+        pledge_open(call);
+        return;
+    }
     settle_decide(call);
     if (call->request != NULL)
         entry->saved[SAVING_CACHE] = parts_saved(call->request);
@@ -236,7 +241,8 @@ void settle_headers(struct call *call)
             reply, &request->arena, "x-purser-clamped-max-tokens",
             arena_printf(&request->arena, "%lld", (long long)request->held.max_output));
     put_remaining(request);
-    if (reply->status == 0) { /* a stream begins: its cost is not known yet */
+    /* A stream begins, or work goes on: the cost is not known yet. */
+    if (reply->status == 0 || call->pending.size > 0) {
         put_money_header(request, "x-purser-hold-usd", request->held.amount);
         return;
     }

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "pipeline/errand.h"
 #include "pipeline/pipeline.h"
+#include "pipeline/pledge.h"
 
 #define COMPLAINT_US (1000000ll) /* a full disk is told, and tried again, once a second */
 
@@ -92,6 +93,7 @@ void worker_close(struct worker *worker)
 {
     ASSERT(worker->requests.count == 0);
     ASSERT(worker->calls.count == 0);
+    pledges_close(worker);
     while (worker->errands != NULL)
         errand_close(worker->errands);
     loop_turn(worker->loop, 0); /* frees what was deferred, commits the last lines */

@@ -234,6 +234,10 @@ static void add_up(struct body_reader *reader)
     if (body->endpoint == ENDPOINT_RESPONSES) {
         body->kept_by_provider = body->kept_by_provider || !body->not_stored;
     }
+    if (body->background && body->stream && body->unbounded_param.size == 0) {
+        body->unbounded_param = TEXT("background");
+        body->unbounded_why = "A stream from the background goes on when nobody reads it.";
+    }
     body->choices = body->prompts * larger(reader->n, reader->best_of);
     body->unseen = reader->best_of > reader->n;
     body->extra_output *= body->choices;

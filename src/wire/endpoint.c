@@ -34,12 +34,17 @@ static const struct endpoint_facts table[ENDPOINT_COUNT] = {
                             .path = TEXT("/responses"),
                             .max_field = TEXT("max_output_tokens"),
                             .ends_told = true,
+                            .batched = true,
                             .stored = true},
     [ENDPOINT_RESPONSES_TOKENS] = {.name = "responses.input_tokens",
                                    .path = TEXT("/responses/input_tokens"),
                                    .output_free = true,
                                    .free = true,
                                    .stored = true}, /* it may name one that is */
+    [ENDPOINT_BATCHES] = {.name = "batches",
+                          .path = TEXT("/batches"),
+                          .output_free = true,
+                          .by_file = true},
 };
 
 const struct endpoint_facts *endpoint_facts(enum endpoint endpoint)

@@ -296,6 +296,7 @@ static bool read_kept(struct body_reader *reader, const struct member *member,
 #define COMPLETIONS (1u << ENDPOINT_COMPLETIONS)
 #define EMBEDDINGS  (1u << ENDPOINT_EMBEDDINGS)
 #define GENERATING  (CHAT | COMPLETIONS)
+#define BATCHES     (1u << ENDPOINT_BATCHES)
 #define ALL         (CHAT | COMPLETIONS | EMBEDDINGS)
 
 #define COUNT(text, where, how_many, into)                                                         \
@@ -305,6 +306,10 @@ static bool read_kept(struct body_reader *reader, const struct member *member,
 /* clang-format off */
 static const struct member members[] = {
     {ROW("model", ALL, STRING, member_read_model), .required = true, .raw = AT(body.model_raw)},
+    {ROW("input_file_id", BATCHES, STRING, member_read_text), .required = true,
+     .field = AT(body.input_file)},
+    {ROW("endpoint", BATCHES, STRING, member_read_text), .required = true,
+     .field = AT(body.url)},
     {ROW("messages", CHAT, ARRAY, NULL), .go_through = content_read_messages, .required = true},
     {ROW("prompt", COMPLETIONS, STRING | ARRAY, content_read_prompts), .required = true},
     {ROW("input", EMBEDDINGS, STRING | ARRAY, content_read_prompts), .required = true,
@@ -325,7 +330,7 @@ static const struct member members[] = {
 
     {ROW("user", ALL, STRING, member_read_text), .field = AT(body.user)},
     {ROW("prompt_cache_key", ALL, STRING, member_read_text), .field = AT(body.prompt_cache_key)},
-    {ROW("metadata", ALL, OBJECT, member_read_metadata)},
+    {ROW("metadata", ALL | BATCHES, OBJECT, member_read_metadata)},
 
     {ROW("tools", GENERATING, ARRAY, NULL), .go_through = content_read_tools,
      .why = "Tools that the provider runs itself (searches, code, remote servers) add fees and "

@@ -86,8 +86,7 @@ static const struct member members[] = {
     {TEXT_OF("service_tier", body.service_tier)},
 
     {ROW("store", RESPONSES, BOOL, read_store)},
-    {ROW("background", RESPONSES, BOOL, member_read_unbounded),
-     .why = "What an answer in the background costs is known too late for a budget."},
+    {ROW("background", RESPONSES, BOOL, member_read_flag), .field = AT(body.background)},
     {ROW("previous_response_id", RESPONSES, STRING, read_previous)},
     {ROW("conversation", RESPONSES, STRING | OBJECT, read_conversation)},
 

@@ -19,6 +19,8 @@ static void demand(bool holds)
 static struct body_changes changes_of(const struct body *body, uint8_t choice)
 {
     struct text field = endpoint_facts(body->endpoint)->max_field;
+    if (endpoint_facts(body->endpoint)->by_file) /* it names no model, and is sent as it is */
+        return (struct body_changes){.max_output = BODY_ABSENT};
     if (field.size == 0)
         field = (choice & 16) != 0 ? TEXT("max_tokens") : TEXT("max_completion_tokens");
     return (struct body_changes){

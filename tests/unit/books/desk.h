@@ -15,6 +15,7 @@ struct desk {
     struct clock_fake clock;
     int64_t rotate_bytes;
     const char *node;
+    const struct table *kept;
     struct ledger *ledger;
     struct ledger_batch *batch;
     struct ledger_replay replay;
@@ -36,7 +37,8 @@ static inline bool desk_try_open(struct desk *desk)
                                      .clock = &desk->clock.clock,
                                      .fsync_ms = 1,
                                      .rotate_bytes = desk->rotate_bytes,
-                                     .price_version = TEXT("0011223344556677")};
+                                     .price_version = TEXT("0011223344556677"),
+                                     .kept = desk->kept};
     desk->ledger = ledger_open(&options, &desk->replay, &desk->fault);
     desk->batch = desk->ledger == NULL ? NULL : ledger_batch_open(desk->ledger);
     return desk->ledger != NULL;

@@ -75,6 +75,44 @@ START_TEST(books_an_open_hold_at_what_it_was_extended_to)
 }
 END_TEST
 
+/* What a batch holds goes on in the next process. */
+START_TEST(holds_that_somebody_goes_on_with_stay_open)
+{
+    struct desk desk = desk_make();
+    struct table kept = {0};
+    char room[48];
+    struct text call = text_of(sample_call(3, room));
+    table_put(&kept, call, &kept);
+    desk.kept = &kept;
+    desk_die_after(&desk, work_and_leave_holds);
+    for (int i = 0; i < 2; i++) {
+        const struct entry *hold = NULL;
+        size_t at = 0;
+        desk_open(&desk);
+        ck_assert_uint_eq(desk.replay.forfeits, 0);
+        ck_assert_int_eq(desk_spent(&desk), 5 + 25);
+        ck_assert(ledger_next_hold(desk.ledger, &at, &hold));
+        ck_assert(text_equal(hold->call, call));
+        ck_assert_int_eq(hold->hold.nano, 40);
+        ck_assert(!ledger_next_hold(desk.ledger, &at, &hold));
+        desk_close(&desk); /* with the hold open */
+    }
+    desk_open(&desk);
+    desk_note(&desk, ENTRY_SETTLE, 3, 7);
+    desk_commit(&desk);
+    ck_assert_int_eq(desk_spent(&desk), 5 + 25 + 7);
+    desk_close(&desk);
+    ck_assert(desk_chain_holds(&desk));
+
+    table_close(&kept);
+    desk.kept = NULL;
+    desk_open(&desk);
+    ck_assert_uint_eq(desk.replay.forfeits, 0);
+    desk_close(&desk);
+    desk_end(&desk);
+}
+END_TEST
+
 /* As answers from the cache are booked: no call, no hold, but a request that counts. */
 static void book_facts(struct desk *desk)
 {
@@ -330,7 +368,8 @@ START_TEST(refuses_a_sealed_line_it_cannot_read)
 }
 END_TEST
 
-UNIT_MAIN(books_the_open_holds_of_a_dead_process_in_full,
+UNIT_MAIN(holds_that_somebody_goes_on_with_stay_open,
+          books_the_open_holds_of_a_dead_process_in_full,
           books_an_open_hold_at_what_it_was_extended_to,
           what_was_booked_without_a_hold_counts_after_a_death, many_deaths_add_up,
           holds_survive_the_change_of_day, needs_no_older_file, cuts_a_torn_tail_and_keeps_it_aside,

@@ -216,6 +216,36 @@ START_TEST(no_usage_within_a_bound_costs_more_than_the_bound)
 }
 END_TEST
 
+START_TEST(calls_together_are_bounded_by_their_sums)
+{
+    struct bound sum = {.input_tokens = 3000, .extra_output = 30, .output_free = true};
+    ck_assert_int_eq(price_bound_all(&TIERED, &sum, 4, 1000).nano, 3000 * 12 + 30 * 40 + 4);
+    ck_assert_int_eq(price_bound_all(&TIERED, &sum, 4, 1001).nano, 3000 * 24 + 30 * 60 + 4);
+    uint64_t state = 20261122;
+    for (int round = 0; round < ROUNDS / 10; round++) {
+        struct price others[SERVICE_COUNT];
+        struct price price = random_offer(&state, others);
+        struct money cost = MONEY_ZERO;
+        int64_t largest = 0;
+        struct bound all = {.output_free = true};
+        for (int call = 0; call < 10; call++) {
+            struct bound bound = random_bound(&state);
+            int64_t output = random_upto(&state, 1000000);
+            bound.services = 0;
+            struct usage_buckets usage = random_usage(&state, &bound, output);
+            usage.services = 0;
+            usage.searches = 0;
+            cost = money_add(cost, price_cost(&price, &usage));
+            all.input_tokens += bound.input_tokens;
+            all.extra_output += bound_tokens(&bound, output) - bound.input_tokens;
+            all.audio = all.audio || bound.audio;
+            largest = bound.input_tokens > largest ? bound.input_tokens : largest;
+        }
+        ck_assert(money_compare(cost, price_bound_all(&price, &all, 10, largest)) <= 0);
+    }
+}
+END_TEST
+
 START_TEST(what_is_affordable_is_the_exact_inverse_of_the_bound)
 {
     uint64_t state = 42;
@@ -345,6 +375,7 @@ UNIT_MAIN(agrees_with_unlimited_integers, prices_a_plain_call_by_hand, rounds_up
           a_bound_looks_at_no_tier_its_input_cannot_reach,
           a_cheaper_higher_tier_does_not_lower_the_bound,
           no_usage_within_a_bound_costs_more_than_the_bound,
+          calls_together_are_bounded_by_their_sums,
           what_is_affordable_is_the_exact_inverse_of_the_bound,
           affordable_tokens_are_the_exact_inverse_of_bound_tokens, each_service_has_its_own_price,
           services_are_known_by_their_names, fees_are_paid_once_a_call_and_once_a_search,
