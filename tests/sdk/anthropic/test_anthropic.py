@@ -1,5 +1,5 @@
 """Runs anthropic.test.mjs, the @anthropic-ai/sdk package through purser; each of its tests is one
-here."""
+here. And with_python.py, the anthropic package for Python."""
 
 import json
 import os
@@ -67,6 +67,24 @@ def test_in_node(outcomes, name):
     report, everything = outcomes
     assert name in report, everything
     assert report[name] is None, report[name]
+
+
+def test_in_python(outcomes, purser):
+    python = installed.python_program(HERE / "requirements.txt", "anthropic-python")
+    out = installed.run(python, HERE / "with_python.py", purser.base, KEYS["alice"], KEYS["spent"])
+    message, stream, tool, count, *refused = [json.loads(line) for line in out.splitlines()]
+    assert message == {"what": "message", "words": 12, "stop": "end_turn", "output": 12,
+                       "cost": "0.000207"}
+    assert stream["pieces"] > 1 and stream["whole"] and stream["usage"] == [4, 5, 12]
+    assert tool == {"what": "tool", "name": "weather", "argument": True}
+    assert count["tokens"] == 33
+    assert [(error["kind"], error["code"]) for error in refused] == [
+        ("RateLimitError", "budget_exceeded"), ("AuthenticationError", "invalid_api_key"),
+        ("BadRequestError", "model_not_priced")]
+    assert "Budget has been exceeded!" in refused[0]["message"] and refused[0]["id"]
+    asked = [line for line in purser.ledger() if line["kind"] == "refuse" and
+             line["request_id"] == refused[0]["id"]]
+    assert len(asked) == 1
 
 
 def test_the_books_are_the_providers_bill_or_above_it(outcomes, purser, provider):
