@@ -68,6 +68,10 @@ struct text json_string(struct arena *arena, struct json_value string);
  * is shorter than what it stands for. Returns the size. */
 size_t json_unescape(struct text raw_inside, char *out);
 
+/* The size of the string that `rest` begins with, quotes included: 0 if it is none, or not
+ * well-formed. Behind it may stand anything. */
+size_t json_string_size(struct text rest);
+
 /* A JSON_NUMBER that is a whole number in the range of int64 ("10", "-3"; also "1e3", "10.0"). */
 MUST_USE bool json_int(struct json_value number, int64_t *value);
 

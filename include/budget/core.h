@@ -30,8 +30,9 @@
  * only its hold is small. So what must fit beside others' holds is the slice: where the full bound
  * would wait, the slice is granted at once, and many streams do not lock each other out. Of a
  * waiter whose time is up the slice is clamped to what is free, not the maximum. A slice is never
- * below min_output. A request is held in full where its maximum may not be lowered (`clamp`: who
- * wants no lowered maximum wants no early end either) and where no account limits USD or tokens.
+ * below min_output and the slack. A request is held in full where its maximum may not be lowered
+ * (`clamp`: who wants no lowered maximum wants no early end either) and where no account limits USD
+ * or tokens.
  *
  * Extensions (core_extend) never wait and go before those who wait: a running stream that is not
  * extended ends early, and what it cost so far buys half an answer, whereas who waits has spent
@@ -112,6 +113,8 @@ struct ask {
     int64_t slice_tokens; /* above 0: a rolling hold of so many output tokens per choice, what
                              may come between a cancellation and its effect included (slack);
                              0: held in full */
+    int64_t slack_tokens; /* of slice_tokens: what may come between a cancellation and its effect.
+                             A slice that is lowered still has so many and min_output */
     bool counted;         /* its request counts elsewhere: of that unit it needs nothing */
     int64_t now_s;        /* wall time, UTC */
     struct cookie cookie;

@@ -59,6 +59,7 @@ struct call {
     struct entry entry; /* what its ledger lines have in common; texts in the arena */
 
     bool rolling;         /* its hold grows with the stream: rolling.c */
+    int64_t slack;        /* tokens of all choices, by what its upstream's pace was before */
     uint64_t extended;    /* ledger_batch_written when its last EXTEND line was noted */
     int64_t refused_at;   /* tokens when an extension was refused last; 0: none was */
     struct ending ending; /* of a rolling one */

@@ -96,9 +96,9 @@ struct money meter_cost(const struct call *call);
 /* What such a usage costs by the model's price. */
 struct money meter_price(const struct call *call, const struct usage *usage);
 
-/* Rolling holds (rolling.c). How many tokens of each choice a request's hold begins with; 0: it is
- * held in full. */
-int64_t rolling_slice(const struct request *request);
+/* Rolling holds (rolling.c). Says in the ask with how many tokens of each choice a request's hold
+ * begins, if it need not be held in full. */
+void rolling_fill_ask(const struct request *request, struct ask *ask);
 /* A call's hold is granted. */
 void rolling_begin(struct call *call, const struct request *request);
 /* An event passes; the gauge has read it. */
@@ -106,9 +106,16 @@ void rolling_note(struct call *call, struct text data);
 /* After what came was read: extends the hold if little is left of it, and stops the call if it is
  * used up (then it is cancelled, and `stopped_by` says by what). */
 void rolling_check(struct call *call);
-/* Its client reads slowly, and the upstream is to wait: only under a full hold, since who does not
- * read does not slow down a provider's bill. False: there is none, and the call is stopped. */
-MUST_USE bool rolling_may_pause(struct call *call);
+/* A full hold, before its upstream is made to wait for a slow client: who does not read does not
+ * slow down a provider's bill. False: there is none, and the call is stopped. */
+MUST_USE bool rolling_hold_all(struct call *call);
+/* The same for one that is over, and of which nobody knows what it used; as far as it can be had.
+ */
+void rolling_book_all(struct call *call);
+/* A call is over: how fast its upstream was is remembered; and if it `billed_more` than was held,
+ * it gets full holds for an hour. */
+void rolling_learn(struct call *call, bool billed_more);
+void rolling_forget(struct worker *worker); /* when the worker closes */
 /* Ends the client's stream of a call that was stopped; it is settled. */
 void rolling_put_end(struct call *call);
 

@@ -26,6 +26,7 @@ struct worker {
     struct pledge *pledges;            /* holds that outlive their requests */
     struct errand *errands;            /* calls about objects, beside the chain */
     struct call *to_start, **to_start_end; /* announced in the batch, started after its commit */
+    struct table paces;                    /* upstream's name → struct pace (rolling.c) */
     struct loop_timer retry;               /* of lines that could not be written */
     uint64_t random;                       /* state of the request ids */
     void (*on_letter)(void *context,

@@ -45,9 +45,20 @@ struct delta_reader {
     bool usual;              /* it has the form of an earlier event, and brings nothing but text:
                                 no end of a choice, no usage, no error */
     struct json_value whole; /* what was parsed; of kind JSON_NULL if it is usual, or no JSON */
+    /* Set by the dialect. */
+    bool plain;                /* the event is nothing but its deltas */
+    struct json_value padding; /* a string in it that means nothing and is never the same */
     /* Private. */
     size_t room;
     struct buffer unescaped;
+    struct text raw; /* the last delta's, as it stood */
+    struct delta_form {
+        struct buffer data; /* the last plain event with one delta; empty: none was */
+        struct delta_hole {
+            size_t from, to; /* of `data`: a string with its quotes, which may be another */
+        } text, padding;     /* padding: empty if there is none */
+        struct delta where;
+    } form;
 };
 
 /* Whether the streams of an endpoint can be read here; only of these is delta_read called. */

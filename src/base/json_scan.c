@@ -239,6 +239,14 @@ static enum json_kind kind_of(char first)
     return (enum json_kind)kinds[(unsigned char)first];
 }
 
+size_t json_string_size(struct text rest)
+{
+    struct scan scan = {.at = rest.at, .end = rest.at + rest.size};
+    if (rest.size == 0 || !take(&scan, '"') || scan_string(&scan) == STEP_FAILED)
+        return 0;
+    return (size_t)(scan.at - rest.at);
+}
+
 enum json_error json_parse(struct text whole, struct json_value *value, size_t *where)
 {
     if (whole.size == 0)

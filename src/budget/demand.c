@@ -184,7 +184,8 @@ static bool is_limited(const struct room *limit)
 static void set_hold(const struct ask *ask, const struct places *places, struct demand *demand)
 {
     struct room accounts = room_in(places, limit_of);
-    int64_t slice = ask->slice_tokens > demand->least ? ask->slice_tokens : demand->least;
+    int64_t least = demand->least + ask->slack_tokens;
+    int64_t slice = ask->slice_tokens > least ? ask->slice_tokens : least;
     demand->rolling = ask->slice_tokens > 0 && demand->may_clamp && is_limited(&accounts);
     demand->held_output =
         demand->rolling ? least_of(slice, demand->max_output) : demand->max_output;
@@ -208,6 +209,14 @@ void demand_assess(const struct core_options *rules, const struct ask *ask,
         set_hold(ask, places, demand);
 }
 
+/* The least output that must be held. */
+static int64_t least_slice(const struct ask *ask, const struct demand *demand)
+{
+    if (!demand->rolling)
+        return demand->least;
+    return least_of(demand->least + ask->slack_tokens, demand->held_output);
+}
+
 bool demand_shrink(const struct ask *ask, const struct places *places, struct demand *demand)
 {
     ASSERT(demand->verdict == VERDICT_GRANTED);
@@ -215,7 +224,7 @@ bool demand_shrink(const struct ask *ask, const struct places *places, struct de
     if (!demand->may_clamp)
         return false;
     int64_t output = affordable(ask, &now, demand->held_output);
-    if (output < demand->least)
+    if (output < least_slice(ask, demand))
         return false;
     demand->held_output = output;
     if (!demand->rolling)

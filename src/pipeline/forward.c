@@ -210,10 +210,12 @@ static void take_id(struct call *call, struct text id)
                   call->entry.key);
 }
 
-static void pass_event(struct call *call, const struct sse_event *event)
+/* `plain`: it is known to have nothing of what is looked for. */
+static void pass_event(struct call *call, const struct sse_event *event, bool plain)
 {
-    struct chunk chunk;
-    chunk_read(call->endpoint, event->data, !call->visible, &chunk);
+    struct chunk chunk = {.usage_result = USAGE_ABSENT};
+    if (!plain)
+        chunk_read(call->endpoint, event->data, !call->visible, &chunk);
     take_service(call, chunk.service_tier);
     take_id(call, chunk.id);
     call->visible = call->visible || chunk.visible || call->gauge.visible;
@@ -235,7 +237,7 @@ static void take_event(struct call *call, const struct sse_event *event)
 {
     gauge_read(&call->gauge, event->data, loop_steady_us(call->worker->loop));
     rolling_note(call, event->data);
-    pass_event(call, event);
+    pass_event(call, event, call->gauge.reader.usual);
 }
 
 static void take_events(struct call *call, struct text bytes)
@@ -298,7 +300,7 @@ static void take_body(struct call *call)
     struct request *request = call->request;
     /* Who follows must not wait for a slow client; it has what comes meanwhile kept for it. */
     if (request != NULL && request->reply.full && share_lets_pause(call) && !call->cancelled &&
-        rolling_may_pause(call))
+        rolling_hold_all(call))
         transfer_hold(call->transfer, true);
     transfer_taken(call->transfer);
     share_flush(call);
@@ -318,7 +320,7 @@ static void take_last_event(struct call *call)
         return;
     }
     gauge_read_rest(&call->gauge, event.data);
-    pass_event(call, &event);
+    pass_event(call, &event, false);
 }
 
 bool forward_is_whole(const struct call *call)

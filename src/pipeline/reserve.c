@@ -10,25 +10,13 @@
 #define INPUT_MOST   1000000000000000 /* tokens; what money/price.h counts at the most */
 #define LONG_CONTEXT 1000000          /* tokens: Anthropic's beta "context-1m" */
 
-static bool is_long_context(struct text name, struct text value)
-{
-    return text_equal_nocase(name, TEXT("anthropic-beta")) &&
-           text_find(value, TEXT("context-1m"), 0) != SIZE_MAX;
-}
-
-/* Who names this beta may send models more than the catalog says of them: the client, or the
- * operator for all calls of an upstream. */
+/* Who names this beta may send models more than the catalog says of them. */
 static bool asks_for_long_context(const struct request *request)
 {
-    const struct upstream *upstream = request->upstream;
-    for (size_t i = 0; i < upstream->header_count; i++) {
-        struct text value = upstream->headers[i];
-        struct text name = text_split(&value, ':');
-        if (is_long_context(name, value))
-            return true;
-    }
     for (size_t i = 0; i < request->header_count; i++) {
-        if (is_long_context(request->headers[i].name, request->headers[i].value))
+        const struct request_header *header = &request->headers[i];
+        if (text_equal_nocase(header->name, TEXT("anthropic-beta")) &&
+            text_find(header->value, TEXT("context-1m"), 0) != SIZE_MAX)
             return true;
     }
     return false;
@@ -115,9 +103,9 @@ void reserve_fill_ask(struct request *request, struct ask *ask)
         .own = request->own,
         .may_recount = input != BODY_UNBOUNDED && estimate_knows(request->endpoint),
         .unbounded = body->unbounded_param.size > 0,
-        .slice_tokens = rolling_slice(request),
         .now_s = loop_wall_us(request->worker->loop) / 1000000,
     };
+    rolling_fill_ask(request, ask);
 }
 
 /* An answer that is known costs nothing, nor does what no provider bills, but it is a request. */

@@ -8,26 +8,58 @@
  * or the call is stopped. So many streams share what is left of a budget without locking out each
  * other, and each ends where the budget does.
  *
+ * What is assumed is that an upstream generates no more than the slack until its cancellation takes
+ * effect. The slack is therefore measured, at each stream and of its upstream's streams before. Who
+ * bills more than was held all the same gets full holds.
+ *
  * Only streams can be stopped whose upstream's bill ends with them, and whose tokens are all seen:
  * no reasoning, no audio, no searches of the web, no choices that are not shown. What is shared
  * with others holds in full.
  */
+#include <stdlib.h>
+
 #include "pipeline/pipeline.h"
 #include "pipeline/refusal.h"
 
 #define TRIES 4 /* of an extension, each for less than the one before */
 
-int64_t rolling_slice(const struct request *request)
+/* How fast an upstream is, by the streams of this worker. */
+struct pace {
+    int64_t per_second; /* tokens: the fastest of late */
+    int64_t full_until_us;
+};
+
+#define FULL_US (3600 * INT64_C(1000000))
+
+static bool can_be_stopped(const struct request *request)
 {
     const struct body *body = &request->body;
     const struct model *model = request->model;
     bool seen = body->stream && !body->audio && !body->unseen && request->searches == 0;
     bool known = delta_knows(request->endpoint) && ending_knows(request->endpoint);
-    if (!seen || !known || model == NULL || request_hides_output(request) ||
-        !request->upstream->cancel_saves || request->terms->slice_tokens == 0 ||
-        request->recall.flight != NULL || body->choices > ENDING_MOST_CHOICES)
-        return 0;
-    return request->terms->slice_tokens + GAUGE_FIRST_SLACK;
+    return seen && known && model != NULL && !request_hides_output(request) &&
+           request->upstream->cancel_saves && request->terms->slice_tokens > 0 &&
+           request->recall.flight == NULL && body->choices <= ENDING_MOST_CHOICES;
+}
+
+/* Of all choices, before the stream has a pace of its own. */
+static int64_t expected_slack(const struct pace *pace)
+{
+    int64_t slack = pace != NULL ? pace->per_second * GAUGE_LAG_MS / 1000 : 0;
+    return slack > GAUGE_FIRST_SLACK ? slack : GAUGE_FIRST_SLACK;
+}
+
+void rolling_fill_ask(const struct request *request, struct ask *ask)
+{
+    const struct worker *worker = request->worker;
+    if (!can_be_stopped(request))
+        return;
+    const struct pace *pace = table_get(&worker->paces, request->upstream->name);
+    if (pace != NULL && loop_steady_us(worker->loop) < pace->full_until_us)
+        return;
+    int64_t slack = expected_slack(pace), choices = request->body.choices;
+    ask->slack_tokens = slack / choices + (slack % choices != 0);
+    ask->slice_tokens = request->terms->slice_tokens + ask->slack_tokens;
 }
 
 void rolling_begin(struct call *call, const struct request *request)
@@ -36,6 +68,8 @@ void rolling_begin(struct call *call, const struct request *request)
     call->rolling = held->hold != 0 && held->held_output < held->max_output;
     if (!call->rolling)
         return;
+    const struct pace *pace = table_get(&call->worker->paces, call->upstream->name);
+    call->slack = pace != NULL ? expected_slack(pace) : 0;
     ending_open(&call->ending, call->endpoint, request->body.choices);
 }
 
@@ -57,7 +91,8 @@ static int64_t all_choices(const struct call *call, int64_t per_choice)
  */
 static int64_t need_of(const struct call *call, int64_t generated)
 {
-    int64_t need = generated + gauge_slack(&call->gauge);
+    int64_t slack = gauge_slack(&call->gauge);
+    int64_t need = generated + (slack > call->slack ? slack : call->slack);
     int64_t most = all_choices(call, call->held.max_output);
     return need < most ? need : most;
 }
@@ -153,6 +188,27 @@ static bool is_unwritten(const struct call *call)
            ledger_failing(call->worker->house->ledger);
 }
 
+static bool is_full(const struct call *call)
+{
+    return !call->rolling || call->held.held_output >= call->held.max_output;
+}
+
+bool rolling_hold_all(struct call *call)
+{
+    struct grant grant;
+    if (is_full(call) || extend_to(call, call->held.max_output, &grant))
+        return true;
+    stop(call, &grant.blocking);
+    return false;
+}
+
+void rolling_book_all(struct call *call)
+{
+    struct grant grant;
+    if (!is_full(call))
+        (void)!extend_to(call, call->held.max_output, &grant);
+}
+
 void rolling_check(struct call *call)
 {
     struct grant grant;
@@ -163,8 +219,10 @@ void rolling_check(struct call *call)
         call->stop_reason = "ledger";
         return;
     }
-    if (call->gauge.opaque && !rolling_may_pause(call)) /* nobody sees how much of it there is */
+    if (call->gauge.opaque) { /* nothing tells any more how much there is */
+        (void)!rolling_hold_all(call);
         return;
+    }
     if (is_ample(call, need_of(call, gauge_at_most(&call->gauge))))
         return;
     int64_t need = need_of(call, gauge_tokens(&call->gauge));
@@ -174,15 +232,37 @@ void rolling_check(struct call *call)
         stop(call, &grant.blocking);
 }
 
-bool rolling_may_pause(struct call *call)
+/* ---- paces ---- */
+
+static struct pace *pace_of(struct worker *worker, struct text upstream)
 {
-    struct grant grant;
-    if (!call->rolling || call->held.held_output >= call->held.max_output)
-        return true;
-    if (extend_to(call, call->held.max_output, &grant))
-        return true;
-    stop(call, &grant.blocking);
-    return false;
+    struct pace *pace = table_get(&worker->paces, upstream);
+    if (pace == NULL) {
+        pace = memory_new(sizeof *pace);
+        (void)table_put(&worker->paces, upstream, pace);
+    }
+    return pace;
+}
+
+/* A faster one counts at once, a slower one by and by. */
+void rolling_learn(struct call *call, bool billed_more)
+{
+    if (!call->rolling)
+        return;
+    struct pace *pace = pace_of(call->worker, call->upstream->name);
+    int64_t slower = pace->per_second - pace->per_second / 8;
+    pace->per_second = call->gauge.per_second > slower ? call->gauge.per_second : slower;
+    if (billed_more)
+        pace->full_until_us = loop_steady_us(call->worker->loop) + FULL_US;
+}
+
+void rolling_forget(struct worker *worker)
+{
+    size_t at = 0;
+    void *pace;
+    while (table_next(&worker->paces, &at, NULL, &pace))
+        free(pace);
+    table_close(&worker->paces);
 }
 
 /* ---- the end of a call that was stopped ---- */

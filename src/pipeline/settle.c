@@ -134,6 +134,7 @@ static void book(struct call *call)
         return;
     struct money over = MONEY_ZERO;
     gate_settle(call->worker->house->gate, call->held.hold, &used, &over);
+    rolling_learn(call, over.nano > 0);
     if (over.nano > 0) {
         char amount[MONEY_STRING_SIZE];
         log_error("%.*s: upstream %.*s billed %s more than its bound; booked as a fact",
@@ -160,6 +161,8 @@ void settle_decide(struct call *call)
         take_count(call, true);
         break;
     case BASIS_HOLD:
+        if (!call->cancelled)
+            rolling_book_all(call);
         take_hold(entry, &call->held);
         break;
     case BASIS_FREE:

@@ -181,8 +181,8 @@ static struct payer *offer(struct request *request)
     if (!route_find(request))
         return NULL;
     reserve_fill_ask(request, &ask);
-    ask.counted = true; /* when its answer is booked */
-    ask.slice_tokens = 0;
+    ask.counted = true;   /* when its answer is booked */
+    ask.slice_tokens = 0; /* the call that it takes over was held in full */
     reserve_ask(request, &ask, 0, grant);
     if (grant->verdict == VERDICT_WAIT)
         gate_leave(gate, grant->waiter); /* a grant on its way finds nobody, and is given back */

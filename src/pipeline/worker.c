@@ -102,6 +102,7 @@ void worker_close(struct worker *worker)
     if (!ledger_batch_empty(worker->batch) && !ledger_commit(worker->batch, &fault))
         log_error("the last ledger lines are lost: %s", fault.message);
     ledger_batch_close(worker->batch);
+    rolling_forget(worker);
     loop_timer_cancel(worker->loop, &worker->retry);
     mailbox_close(worker->mailbox);
     hasher_close(worker->hasher);

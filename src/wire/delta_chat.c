@@ -215,13 +215,42 @@ static void read_choice(struct delta_reader *reader, struct json_value choice)
     }
 }
 
+static bool is_null(struct json_value object, struct text name)
+{
+    struct json_value value;
+
+    return !json_member(object, name, &value) || value.kind == JSON_NULL;
+}
+
+/* No usage, no error, and no end of a choice. */
+static bool is_plain(struct json_value whole)
+{
+    struct json_value choices, choice;
+
+    if (!is_null(whole, TEXT("usage")) || !is_null(whole, TEXT("x_groq")) ||
+        !is_null(whole, TEXT("error")) || !json_member(whole, TEXT("choices"), &choices)) {
+        return false;
+    }
+    struct json_walk walk = json_walk(choices);
+    while (json_next(&walk, NULL, &choice)) {
+        if (!is_null(choice, TEXT("finish_reason"))) {
+            return false;
+        }
+    }
+    return true;
+}
+
 void delta_chat(struct delta_reader *reader)
 {
     struct json_walk walk = json_walk(reader->whole);
     struct json_value value, choice;
     struct text name;
 
+    reader->plain = is_plain(reader->whole);
     while (json_next(&walk, &name, &value)) {
+        if (json_name_equal(name, TEXT("obfuscation"))) { /* OpenAI's padding */
+            reader->padding = value;
+        }
         struct json_walk choices = json_walk(value);
         while (json_name_equal(name, TEXT("choices")) && json_next(&choices, NULL, &choice)) {
             read_choice(reader, choice);

@@ -80,6 +80,7 @@ void delta_messages(struct delta_reader *reader)
         (void)!json_int(value, &part);
     }
     bool addition = json_name_equal(type_of(reader->whole), TEXT("content_block_delta"));
+    reader->plain = addition;
     while (json_next(&walk, &name, &value)) {
         if (json_name_equal(name, TEXT("content_block")) ||
             (addition && json_name_equal(name, TEXT("delta")))) {

@@ -43,13 +43,20 @@ def some_ask(dice, session):
                body={"max_tokens": dice.choice((output, 100, 200))})
 
 
+def some_stream(dice, session):
+    """Word by word, and longer than what is held at a time."""
+    return Ask(stream=True, session=session,
+               fake=f"output={dice.choice((100, 300))},gap_ms={dice.choice((2, 5))}",
+               body={"max_tokens": 400})
+
+
 class Load(threading.Thread):
     """Clients that call one after the other until purser is gone. Each round has sessions of its
     own."""
 
-    def __init__(self, purser, round_name, seed):
+    def __init__(self, purser, round_name, seed, ask):
         super().__init__()
-        self.purser, self.round_name, self.seed = purser, round_name, seed
+        self.purser, self.round_name, self.seed, self.ask = purser, round_name, seed, ask
         self.outcomes = []
         self.start()
 
@@ -64,7 +71,7 @@ class Load(threading.Thread):
         try:
             while True:
                 session = f"{self.round_name}-{dice.randrange(8)}"
-                self.outcomes.append(await attempt(self.purser, some_ask(dice, session)))
+                self.outcomes.append(await attempt(self.purser, self.ask(dice, session)))
         except Broken:
             pass
 
@@ -111,9 +118,9 @@ def chain_holds(purser):
     assert verified.returncode == 0, verified.stdout + verified.stderr
 
 
-def one_round(provider, purser, dice, number):
+def one_round(provider, purser, dice, number, ask=some_ask):
     seen = provider.bill(False)["requests"]
-    load = Load(purser, f"r{number}", dice.random())
+    load = Load(purser, f"r{number}", dice.random(), ask)
     wait_until(lambda: provider.bill(False)["requests"] > seen, 30, "the load to begin")
     time.sleep(dice.uniform(0, 0.4))  # the moment; nothing depends on its length
     purser.process.kill()
@@ -137,6 +144,38 @@ def test_nothing_is_lost_by_kill_9(provider, start):
               f"forfeited so far {forfeits} calls, {excess} above the bill")
     torn = list((purser.folder / "data/ledger").glob("*.torn"))
     print(f"torn tails: {len(torn)}")
+
+
+def check_extended(purser, bill):
+    """Of holds that grow: none was relied on before its line was written."""
+    billed = billed_by_id(bill)
+    held = {line["call"]: line["hold_nano_usd"] for line in lines_of(purser, "reserve", "extend")}
+    booked = purser.settled()
+    assert not billed.keys() - booked.keys()
+    for name, cost in billed.items():
+        assert cost <= booked[name], (name, cost, booked[name])
+    for line in lines_of(purser, "forfeit"):
+        assert line["cost_nano_usd"] == held[line["call"]], line
+    no_hold_is_left(purser)
+    assert bill["cost_nano_usd"] <= booked_sum(purser) == spent(purser, "all")["all"][0]
+    for session, (amount, reserved, limit) in spent(purser, "sessions").items():
+        assert amount <= limit and reserved == 0, session
+
+
+def test_no_extension_is_lost_by_kill_9(provider, start):
+    print(f"KILL_SEED={SEED} KILL_ROUNDS={ROUNDS}")
+    dice = random.Random(SEED)
+    purser = start(budgets=BUDGETS, admission={"slice_tokens": 8, "min_output_tokens": 8,
+                                               "wait_ms": 50})
+    for number in range(size(10, 3)):
+        codes = one_round(provider, purser, dice, number, some_stream)
+        bill = provider.settled_bill()
+        restart(purser)
+        with unquiet(f"KILL_SEED={SEED}, round {number}"):
+            check_extended(purser, bill)
+            chain_holds(purser)
+        print(f"round {number}: {dict(codes)}; billed {bill['cost_nano_usd']}")
+    assert lines_of(purser, "extend") and lines_of(purser, "forfeit")
 
 
 @pytest.mark.parametrize("keep", ["one byte", "half", "all but the line end"])

@@ -8,6 +8,7 @@ STORM_SEED comes from the environment.
 import asyncio
 import collections
 import contextlib
+import dataclasses
 import os
 import random
 import signal
@@ -28,7 +29,7 @@ CALL_COST = 5 * 150 + 100 * 600
 # How an upstream may fail; what it bills all the same is its own bill's business.
 MISHAPS = ["", "", "", "", "status=500", "status=429", "status=503,html=1", "no_answer=1",
            "die_after=2", "half_chunk=1", "half_chunk=2", "usage=missing", "html=1", "gzip=1",
-           "cancel=ignore", "usage=with_choices", "usage=every", "events_crlf=1", "big_mb=1",
+           "usage=with_choices", "usage=every", "events_crlf=1", "big_mb=1",
            "slow_head_ms=20", "cached=3", "reasoning=5"]
 
 LIMITS = {
@@ -48,6 +49,33 @@ def budgets():
     return rows
 
 
+# What generates word by word and stops when it is left: such streams may hold slice by slice. (One
+# that generates everything and then closes without a word does neither.)
+WORDS = ["", "", "", "status=500", "status=429", "die_after=2", "half_chunk=1",
+         "half_chunk=2", "usage=missing", "gzip=1", "usage=with_choices", "usage=every",
+         "events_crlf=1", "slow_head_ms=20", "cached=3"]
+
+
+def word_ask(dice):
+    output = dice.choice((1, 10, 100, 400))
+    words = [f"output={output}", f"delay_ms={dice.choice((0, 5, 50))}",
+             f"gap_ms={dice.choice((2, 5, 10))}", dice.choice(WORDS)]
+    body = {"max_tokens": dice.choice((output, 100, 2000))}
+    if dice.random() < 0.2:
+        body["n"] = 2
+    if dice.random() < 0.3:
+        body["stream_options"] = {"include_usage": True}
+    return Ask(dice.random() < 0.9 or "stream_options" in body,
+               ",".join(word for word in words if word),
+               session=f"s{dice.randrange(SESSIONS)}", body=body)
+
+
+def deaf_ask(dice):
+    """Of a provider that also goes on when it is left."""
+    ask = some_ask(dice)
+    return dataclasses.replace(ask, fake=ask.fake + ",cancel=ignore") if dice.random() < 0.1 else ask
+
+
 def some_ask(dice):
     output = dice.choice((1, 10, 100, 1000))
     words = [f"output={output}", f"chunks={min(output, 6)}",
@@ -64,12 +92,12 @@ def some_ask(dice):
                session=f"s{dice.randrange(SESSIONS)}", body=body)
 
 
-async def client(purser, number, tally):
+async def client(purser, number, tally, ask):
     dice = random.Random(f"{SEED} {number}")
     for _ in range(CALLS_EACH):
         patience = dice.choice((None, None, dice.uniform(0, 0.1)))
         try:
-            outcome = await asyncio.wait_for(attempt(purser, some_ask(dice)), patience)
+            outcome = await asyncio.wait_for(attempt(purser, ask(dice)), patience)
             tally[outcome.code] += 1
         except TimeoutError:
             tally["hung up"] += 1
@@ -98,13 +126,13 @@ def lines_of_now(purser):
     return []
 
 
-def storm(purser, after=None):
+def storm(purser, after=None, ask=some_ask):
     """All clients; `after(tally)` runs beside them."""
     tally = collections.Counter()
     over = threading.Event()
 
     async def run():
-        clients = [client(purser, number, tally) for number in range(CLIENTS)]
+        clients = [client(purser, number, tally, ask) for number in range(CLIENTS)]
         beside = [asyncio.to_thread(after, tally)] if after is not None else []
         asker = asyncio.create_task(asyncio.to_thread(ask_about_the_books, purser, over))
         await asyncio.gather(*clients, *beside)
@@ -123,7 +151,9 @@ def check(purser, provider):
     booked = purser.settled()
     assert not billed.keys() - booked.keys()
     for name, cost in billed.items():
-        assert cost <= booked[name], (name, cost, booked[name])
+        assert cost <= booked[name], (
+            cost, [line for line in purser.ledger() if line["request_id"] == name],
+            [call for call in bill["calls"] if call["purser_request_id"] == name])
     total = booked_sum(purser)
     print(f"bill {bill['cost_nano_usd']} ≤ booked {total} ≤ limit {LIMITS['all']['usd']}")
     assert bill["cost_nano_usd"] <= total
@@ -144,24 +174,38 @@ def check(purser, provider):
 @pytest.mark.parametrize("clamp", ["always", "absent", "never"])
 def test_bill_is_at_most_booked_is_at_most_the_limit(provider, start, clamp, cancel_saves):
     purser = start(budgets=budgets(), upstreams=[upstream_of(provider, cancel_saves=cancel_saves)],
-                   admission={"clamp": clamp, "wait_ms": 30, "min_output_tokens": 16})
+                   admission={"clamp": clamp, "wait_ms": 30, "min_output_tokens": 16,
+                              "slice_tokens": 0})
     with unquiet(f"STORM_SEED={SEED}"):
-        storm(purser)
+        storm(purser, ask=some_ask if cancel_saves == "yes" else deaf_ask)
         wait_until(lambda: provider.stats()["streams_open"] == 0, 30, "streams at the provider")
         check(purser, provider)
 
 
+@pytest.mark.parametrize("slice_tokens", [8, 200])
+def test_also_of_streams_that_hold_slice_by_slice(provider, start, slice_tokens):
+    purser = start(budgets=budgets(), admission={"wait_ms": 30, "min_output_tokens": 16,
+                                                 "slice_tokens": slice_tokens})
+    with unquiet(f"STORM_SEED={SEED}"):
+        storm(purser, ask=word_ask)
+        wait_until(lambda: provider.stats()["streams_open"] == 0, 30, "streams at the provider")
+        assert lines_of(purser, "extend")
+        check(purser, provider)
+
+
+@pytest.mark.parametrize("ask", [some_ask, word_ask])
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
-def test_also_when_it_is_stopped_in_the_middle(provider, start, how):
+def test_also_when_it_is_stopped_in_the_middle(provider, start, how, ask):
     purser = start(budgets=budgets(), limits={"drain_seconds": 1},
-                   admission={"wait_ms": 30, "min_output_tokens": 16})
+                   admission={"wait_ms": 30, "min_output_tokens": 16,
+                              "slice_tokens": 20 if ask is word_ask else 0})
 
     def stop(tally):
         wait_until(lambda: sum(tally.values()) > CLIENTS, 60, "the storm to rage")
         purser.process.signal(how)
 
     with unquiet(f"STORM_SEED={SEED}"):
-        storm(purser, after=stop)
+        storm(purser, after=stop, ask=ask)
         status = purser.process.child.wait(30)
         assert status == (0 if how == signal.SIGTERM else -how), purser.log()[-2000:]
         restart(purser)

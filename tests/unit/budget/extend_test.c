@@ -217,6 +217,27 @@ START_TEST(a_slice_without_room_waits_and_is_clamped_when_its_time_is_up)
 }
 END_TEST
 
+START_TEST(a_slice_that_is_clamped_still_has_its_slack)
+{
+    struct fixture f = fixture_new();
+    fixture_budget(&f, "org", SCOPE_GLOBAL, UNIT_USD, 200);
+    fixture_start(&f);
+    fixture_hold(&f, 70);
+    struct ask ask = slice_ask(&f, 0, 90, 40);
+    for (ask.slack_tokens = 20; ask.slack_tokens <= 21; ask.slack_tokens++) {
+        ck_assert_int_eq(fixture_reserve_ask(&f, &ask), VERDICT_WAIT);
+        ck_assert(core_time_is_up(f.core, f.grant.waiter, NOON_S, &f.grant));
+        if (ask.slack_tokens == 20) {
+            ck_assert_int_eq(f.grant.verdict, VERDICT_GRANTED);
+            ck_assert_int_eq(f.grant.held_output, 30); /* with the least output of 10 */
+            fixture_settle(&f, f.grant.hold, 0);
+        }
+    }
+    ck_assert_int_eq(f.grant.verdict, VERDICT_CONTENTION);
+    fixture_end(&f);
+}
+END_TEST
+
 START_TEST(a_slice_is_granted_as_soon_as_there_is_room_for_it)
 {
     struct fixture f = fixture_new();
@@ -405,7 +426,8 @@ START_TEST(absurd_extensions_without_a_budget_stay_in_range)
 }
 END_TEST
 
-UNIT_MAIN(a_rolling_hold_holds_its_input_and_a_slice_and_grows,
+UNIT_MAIN(a_slice_that_is_clamped_still_has_its_slack,
+          a_rolling_hold_holds_its_input_and_a_slice_and_grows,
           an_extension_goes_no_further_than_the_maximum_that_was_granted,
           an_extension_is_refused_whole_and_says_which_account_is_short,
           spend_tells_more_of_a_refusal_than_others_holds,

@@ -248,6 +248,99 @@ START_TEST(a_call_that_we_cut_costs_its_hold_once_it_was_sent)
 }
 END_TEST
 
+/* Seven tokens and their end were seen. */
+static void see(struct till *till)
+{
+    till->upstream.cancel_saves = true;
+    till->call.endpoint = ENDPOINT_CHAT;
+    till->call.choices = 1;
+    till->call.mode = CALL_EVENTS;
+    till->call.held.held_output = 50;
+    till->call.entry.model = TEXT("gpt-4o");
+    call_open_gauge(&till->call);
+    gauge_read(&till->call.gauge,
+               TEXT("{\"choices\":[{\"delta\":{\"content\":\"one two one two one two one\"}}]}"),
+               1);
+}
+
+static void check_counted(struct till *till, int64_t output)
+{
+    check_settled(till, 100 + 2 * output, 100, output, USAGE_COUNTED);
+    gauge_close(&till->call.gauge);
+    till_close(till);
+}
+
+START_TEST(text_that_was_seen_is_counted_with_what_may_be_on_its_way)
+{
+    struct till till;
+    till_open(&till); /* the client left, or purser stopped it */
+    see(&till);
+    till.call.cancelled = true;
+    till.transfer.end = TRANSFER_RUNNING;
+    check_counted(&till, 8 + gauge_slack(&till.call.gauge));
+    till_open(&till); /* it died */
+    see(&till);
+    till.transfer.end = TRANSFER_CUT;
+    check_counted(&till, 8 + gauge_slack(&till.call.gauge));
+    till_open(&till); /* it ended with an error */
+    see(&till);
+    till.call.is_error = true;
+    check_counted(&till, 8 + gauge_slack(&till.call.gauge));
+    till_open(&till); /* it came to its end, but told no usage */
+    see(&till);
+    check_counted(&till, 8);
+}
+END_TEST
+
+START_TEST(slack_goes_no_further_than_the_hold)
+{
+    struct till till;
+    till_open(&till);
+    see(&till);
+    till.call.cancelled = true;
+    till.call.held.output_tokens = 20;
+    check_counted(&till, 20);
+}
+END_TEST
+
+START_TEST(a_running_usage_tells_the_input)
+{
+    struct till till;
+    till_open(&till);
+    see(&till);
+    report(&till, 30, 6);
+    till.call.usage_final = false;
+    till.call.cancelled = true;
+    int64_t output = 8 + gauge_slack(&till.call.gauge);
+    check_settled(&till, 30 + 2 * output, 30, output, USAGE_COUNTED);
+    gauge_close(&till.call.gauge);
+    till_close(&till);
+}
+END_TEST
+
+START_TEST(where_not_all_is_seen_the_hold_is_booked)
+{
+    for (int way = 0; way < 6; way++) {
+        struct till till;
+        till_open(&till);
+        see(&till);
+        till.transfer.end = TRANSFER_CUT;
+        till.upstream.cancel_saves = way != 0;
+        till.call.hides = way == 1;
+        till.call.gauge.opaque = way == 2;
+        till.call.gauge.visible = way != 3;
+        till.call.searches = way == 4;
+        if (way == 5) { /* nobody believes such an upstream */
+            till.transfer.end = TRANSFER_COMPLETE;
+            till.call.usage_result = USAGE_INVALID;
+        }
+        check_held(&till);
+        gauge_close(&till.call.gauge);
+        till_close(&till);
+    }
+}
+END_TEST
+
 START_TEST(all_kinds_of_tokens_have_their_own_prices)
 {
     struct model model = {.price = {.tier_count = 1}};
@@ -445,8 +538,10 @@ START_TEST(amounts_of_budgets_can_be_hidden)
 }
 END_TEST
 
-UNIT_MAIN(reported_usage_is_what_it_costs, reported_usage_counts_whatever_ended_the_call,
-          a_bill_above_its_hold_is_booked_as_it_is,
+UNIT_MAIN(text_that_was_seen_is_counted_with_what_may_be_on_its_way,
+          slack_goes_no_further_than_the_hold, a_running_usage_tells_the_input,
+          where_not_all_is_seen_the_hold_is_booked, reported_usage_is_what_it_costs,
+          reported_usage_counts_whatever_ended_the_call, a_bill_above_its_hold_is_booked_as_it_is,
           usage_that_is_a_running_count_or_damaged_is_not_taken, what_was_never_sent_is_free,
           what_ends_without_an_answer_costs_its_hold, an_answer_that_is_cut_costs_its_hold,
           a_whole_answer_costs_by_its_status, a_call_that_we_cut_costs_its_hold_once_it_was_sent,

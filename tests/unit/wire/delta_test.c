@@ -183,7 +183,76 @@ START_TEST(messages_tell_blocks_and_what_is_added_to_them)
 }
 END_TEST
 
-UNIT_MAIN(messages_tell_blocks_and_what_is_added_to_them, tells_the_text_of_a_chunk,
+/* One reader for all; the last event is read as a fresh reader reads it. */
+static bool is_usual(const char *const *events, size_t count)
+{
+    struct delta_reader reader = {.endpoint = ENDPOINT_CHAT};
+    struct buffer have = {0};
+    for (size_t i = 0; i < count; i++) {
+        buffer_clear(&have);
+        buffer_put(&have, text_of(read_all(&reader, events[i])));
+        check(events[i], buffer_string(&have));
+    }
+    bool usual = reader.usual;
+    ck_assert(!usual || reader.whole.kind == JSON_NULL);
+    delta_reader_close(&reader);
+    buffer_close(&have);
+    return usual;
+}
+
+#define EVENT(content, rest)                                                                       \
+    "{\"id\":\"c\",\"choices\":[{\"index\":0,\"delta\":{\"content\":" content "},"                 \
+    "\"finish_reason\":null}]," rest "}"
+
+START_TEST(an_event_of_the_form_of_an_earlier_one_is_usual)
+{
+    static const char *const first = EVENT("\" the\"", "\"usage\":null,\"obfuscation\":\"ab\"");
+    static const struct {
+        const char *event;
+        bool usual;
+    } cases[] = {
+        {EVENT("\" cat\"", "\"usage\":null,\"obfuscation\":\"ab\""), true},
+        {EVENT("\" cat\"", "\"usage\":null,\"obfuscation\":\"123\\n\""), true},
+        {EVENT("\"\\u00e9\\n\\\"\"", "\"usage\":null,\"obfuscation\":\"\""), true},
+        {EVENT("\"\xE6\x97\xA5\"", "\"usage\":null,\"obfuscation\":\"\""), true},
+        {EVENT("\"\"", "\"usage\":null,\"obfuscation\":\"\""), true},
+        {EVENT("null", "\"usage\":null,\"obfuscation\":\"ab\""), false},
+        {EVENT("\"x\"", "\"usage\":{},\"obfuscation\":\"ab\""), false},
+        {EVENT("\"x\"", "\"usage\":null,\"obfuscation\":\"ab\" "), false},
+        {EVENT("\"x\"", "\"usage\":null,\"obfuscation\":\"ab"), false},
+        {EVENT("\"\xFF\"", "\"usage\":null,\"obfuscation\":\"ab\""), false},
+        {EVENT("\"\\x\"", "\"usage\":null,\"obfuscation\":\"ab\""), false},
+        {EVENT("\"a\",\"refusal\":\"b\"", "\"usage\":null,\"obfuscation\":\"ab\""), false},
+        {"", false},
+        {"{", false},
+    };
+    for (size_t i = 0; i < UNIT_COUNT(cases); i++) {
+        const char *events[] = {first, cases[i].event};
+        ck_assert_msg(is_usual(events, 2) == cases[i].usual, "%s", cases[i].event);
+    }
+}
+END_TEST
+
+START_TEST(what_is_more_than_text_has_no_form)
+{
+    static const char *const cases[] = {
+        EVENT("\"x\"", "\"usage\":{\"prompt_tokens\":1}"),
+        EVENT("\"x\"", "\"error\":{}"),
+        EVENT("\"x\"", "\"x_groq\":{\"id\":\"r\"}"),
+        EVENT("\"x\",\"refusal\":\"y\"", "\"usage\":null"),
+        EVENT("\"x\",\"audio\":{\"data\":\"A\"}", "\"usage\":null"),
+        EVENT("{\"a\":1}", "\"usage\":null"),
+        "{\"choices\":[{\"delta\":{\"content\":\"x\"},\"finish_reason\":\"stop\"}]}",
+    };
+    for (size_t i = 0; i < UNIT_COUNT(cases); i++) {
+        const char *events[] = {cases[i], cases[i]};
+        ck_assert_msg(!is_usual(events, 2), "%s", cases[i]);
+    }
+}
+END_TEST
+
+UNIT_MAIN(an_event_of_the_form_of_an_earlier_one_is_usual, what_is_more_than_text_has_no_form,
+          messages_tell_blocks_and_what_is_added_to_them, tells_the_text_of_a_chunk,
           resolves_escapes, tells_kinds_apart, tells_members_it_does_not_know_by_their_json,
           counts_what_stands_twice_twice, says_when_text_does_not_tell_the_tokens,
           finds_nothing_where_nothing_is, many_deltas_of_an_event_are_all_told)
