@@ -25,7 +25,8 @@ static struct body_changes changes_of(const struct body *body, uint8_t choice)
         field = (choice & 16) != 0 ? TEXT("max_tokens") : TEXT("max_completion_tokens");
     return (struct body_changes){
         .model = (choice & 4) != 0 ? TEXT("a \"new\" model") : TEXT_NONE,
-        .max_output = (choice & 8) != 0 ? 7 : BODY_ABSENT,
+        .max_output =
+            (choice & 8) != 0 && !endpoint_facts(body->endpoint)->output_free ? 7 : BODY_ABSENT,
         .max_field = field,
         .max_tool_calls =
             (choice & 64) != 0 && body->searches && body->max_tool_calls == BODY_ABSENT ? 3 : 0,

@@ -1,6 +1,7 @@
 """Batches: held when they are made, from their own lines; settled from their results, exactly."""
 
 import json
+import socket
 
 import pytest
 
@@ -302,3 +303,40 @@ def test_a_hundred_thousand_lines():
         wait_until(lambda: name in purser.settled(), 60, "the batch to be settled")
         bill = books_are_the_bill(purser, provider)
         assert bill["requests"] == 100_000
+
+
+def test_a_limit_of_its_own_binds_a_batch():
+    with Provider() as provider, purse(provider, []) as purser:
+        file = upload(purser, [line(0)])
+        error_of(create(purser, file, headers={"x-purser-max-cost-usd": "0.000001"}), 400,
+                 "request_cost_exceeds_limit")
+        answer = create(purser, file, headers={"x-purser-max-cost-usd": "0.001"})
+        assert answer.status_code == 200
+        assert settled(purser, answer)["cost_nano_usd"] == provider.bill()["cost_nano_usd"]
+
+
+def test_in_passthrough_the_callers_key_asks_on():
+    with Provider() as provider, \
+            Purser(provider, auth={"mode": "passthrough"}, keys=[], limits=POLLS,
+                   budgets=DOLLAR) as purser:
+        answer = started(purser, [line(0)], fake="delay_ms=200")
+        settled(purser, answer)
+        bill = provider.settled_bill(False)["cost_nano_usd"]
+        assert sum(purser.settled().values()) == bill > 0
+        for asked in provider.requests(64)["requests"]:
+            headers = {name.lower(): value for name, value in asked["headers"]}
+            assert headers["authorization"] == f"Bearer {KEY}"
+
+
+def test_a_client_that_leaves_while_its_batch_is_made_has_made_it():
+    with Provider() as provider, purse(provider) as purser:
+        file = upload(purser, [line(0)])
+        body = json.dumps({"input_file_id": file, "endpoint": "/v1/chat/completions"}).encode()
+        with socket.create_connection(("127.0.0.1", purser.port)) as connection:
+            connection.sendall(b"POST /v1/batches HTTP/1.1\r\nHost: x\r\nContent-Type: "
+                               b"application/json\r\nAuthorization: Bearer %s\r\nContent-Length: "
+                               b"%d\r\n\r\n%s" % (KEY.encode(), len(body), body))
+            wait_until(purser.open_holds)
+        wait_until(lambda: purser.client.get("/v1/batches").json()["data"])
+        wait_until(lambda: not purser.open_holds())
+        books_are_the_bill(purser, provider)

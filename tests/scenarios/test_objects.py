@@ -256,3 +256,15 @@ def test_objects_cost_nothing_and_stand_in_the_log_alone():
         wait_until(lambda: f"GET /v1/files/{name}" in purser.log(), what="the access log")
         assert {entry["kind"] for entry in purser.ledger()} == {"open"}
         assert provider.bill()["cost_nano_usd"] * NANO == 0
+
+
+def test_in_passthrough_the_provider_judges_what_nobody_made_here():
+    with Provider() as provider, \
+            Purser(provider, auth={"mode": "passthrough", "admin_token": ADMIN}, keys=[]) as purser:
+        foreign = purser.client.post(f"{provider.url}/files", data={"purpose": "vision"},
+                                     files={"file": ("a", b"x")}).json()["id"]
+        assert purser.client.get(f"/v1/files/{foreign}").json()["id"] == foreign
+        assert provider.requests()["requests"][0]["target"] == f"/v1/files/{foreign}"
+        mine = made(purser)
+        error_of(purser.client.get(f"/v1/files/{mine}", headers=AS_BOB), 404, "object_not_found")
+        assert [row["id"] for row in purser.client.get("/v1/files").json()["data"]] == [mine]

@@ -271,3 +271,25 @@ test("an upstream that dies in mid-stream is an error, not a short answer", asyn
     });
     await until(async () => !(await held("alice")), "the hold to be settled");
 });
+
+// ---- what lives at the provider ----
+
+test("a file becomes a batch, and its results are read", async () => {
+    const job = (id) => JSON.stringify({ custom_id: id, method: "POST",
+        url: "/v1/chat/completions", body: { model: MODEL, max_tokens: 10, messages } });
+    const file = await client.files.create({ purpose: "batch",
+        file: new File([[job("a"), job("b")].join("\n")], "jobs.jsonl") });
+    const batch = await client.batches.create({ input_file_id: file.id,
+        endpoint: "/v1/chat/completions", completion_window: "24h" });
+    let done;
+    await until(async () => {
+        done = await client.batches.retrieve(batch.id);
+        return done.status === "completed";
+    }, "the batch");
+    const results = await (await client.files.content(done.output_file_id)).text();
+    assert.deepEqual(results.trim().split("\n").map((row) => JSON.parse(row).custom_id), ["a", "b"]);
+    const { client: other } = clientOf("narrow");
+    await refusal(other.batches.retrieve(batch.id), OpenAI.NotFoundError);
+    assert.equal((await client.files.delete(file.id)).deleted, true);
+    await refusal(client.files.retrieve(file.id), OpenAI.NotFoundError);
+});
