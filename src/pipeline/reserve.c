@@ -10,13 +10,25 @@
 #define INPUT_MOST   1000000000000000 /* tokens; what money/price.h counts at the most */
 #define LONG_CONTEXT 1000000          /* tokens: Anthropic's beta "context-1m" */
 
-/* Who names this beta may send models more than the catalog says of them. */
+static bool is_long_context(struct text name, struct text value)
+{
+    return text_equal_nocase(name, TEXT("anthropic-beta")) &&
+           text_find(value, TEXT("context-1m"), 0) != SIZE_MAX;
+}
+
+/* Who names this beta may send models more than the catalog says of them: the client, or the
+ * operator for all calls of an upstream. */
 static bool asks_for_long_context(const struct request *request)
 {
+    const struct upstream *upstream = request->upstream;
+    for (size_t i = 0; i < upstream->header_count; i++) {
+        struct text value = upstream->headers[i];
+        struct text name = text_split(&value, ':');
+        if (is_long_context(name, value))
+            return true;
+    }
     for (size_t i = 0; i < request->header_count; i++) {
-        const struct request_header *header = &request->headers[i];
-        if (text_equal_nocase(header->name, TEXT("anthropic-beta")) &&
-            text_find(header->value, TEXT("context-1m"), 0) != SIZE_MAX)
+        if (is_long_context(request->headers[i].name, request->headers[i].value))
             return true;
     }
     return false;

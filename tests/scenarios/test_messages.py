@@ -253,6 +253,32 @@ def test_an_upstream_of_another_dialect_is_passed_over_and_named(shared_provider
         assert answer.headers["x-purser-upstream"] == "second"
 
 
+def credentials(provider):
+    return {name.lower(): value for name, value in sent(provider)[0]["headers"]
+            if name.lower() in ("x-api-key", "authorization", "api-key")}
+
+
+def test_in_passthrough_the_clients_own_key_goes_the_way_it_came(shared_provider):
+    with Purser(shared_provider, upstreams=[speaking(shared_provider)], keys=[],
+                auth={"mode": "passthrough"}) as own:
+        for headers in ({"x-api-key": "sk-ant-1"}, {"Authorization": "Bearer sk-ant-oat-1"}):
+            answer = httpx.post(f"{own.base}/v1/messages", json=body_of(), headers=headers)
+            assert answer.status_code == 200, answer.text
+            assert credentials(shared_provider) == {name.lower(): value
+                                                    for name, value in headers.items()}
+
+
+def test_anthropic_itself_speaks_both_each_with_its_own_header(shared_provider):
+    with Purser(shared_provider, upstreams=[speaking(shared_provider, dialect="auto")]) as own:
+        assert ask(own).status_code == 200
+        assert credentials(shared_provider) == {"x-api-key": "sk-upstream"}
+        assert own.chat(model=MODEL).status_code == 200
+        assert credentials(shared_provider) == {"authorization": "Bearer sk-upstream"}
+    with Purser(shared_provider, upstreams=[speaking(shared_provider, auth_header="bearer")]) as own:
+        assert ask(own).status_code == 200
+        assert credentials(shared_provider) == {"authorization": "Bearer sk-upstream"}
+
+
 # ---- what is refused ----
 
 @pytest.mark.parametrize("change, code, param", [

@@ -147,6 +147,15 @@ def test_in_passthrough_the_clients_own_key_goes_on_once(shared_provider, keys, 
         assert got == want
 
 
+def test_a_beta_of_long_contexts_that_the_operator_names_is_held_for_them(shared_provider):
+    upstream = speaking(shared_provider, headers={"anthropic-beta": "x,context-1m-2025-08-07"})
+    document = [{"role": "user", "content": [{"type": "document", "source": {}}]}]
+    with Purser(shared_provider, upstreams=[upstream], budgets=[
+            {"name": "all", "scope": "global", "window": "day", "usd": 100}]) as own:
+        reserve, _ = own.lines_of(ask(own, messages=document))
+        assert reserve["hold_nano_usd"] == 1_000_000 * 12000 + 100 * 22500
+
+
 def test_who_has_no_key_is_told_where_anthropics_clients_take_it_from(shared_provider):
     with Purser(shared_provider, upstreams=[speaking(shared_provider)]) as own:
         answer = httpx.post(f"{own.base}/v1/messages", json=body_of())
