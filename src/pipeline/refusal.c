@@ -272,7 +272,15 @@ static void say_contention(struct buffer *out, const struct account_view *view, 
     buffer_put(out, TEXT(". Try again in a second."));
 }
 
-static void say_never_fits(struct buffer *out, const struct grant *grant, bool hide)
+/* The member of the request that its client would have to lower. */
+static const char *maximum_of(const struct request *request)
+{
+    struct text field = endpoint_facts(request->endpoint)->max_field;
+    return field.size > 0 ? field.at : "max_tokens";
+}
+
+static void say_never_fits(struct buffer *out, const struct grant *grant, const char *maximum,
+                           bool hide)
 {
     if (is_own(&grant->blocking)) {
         buffer_put(out, TEXT("This request can never fit the limit that it sets itself, "));
@@ -283,7 +291,7 @@ static void say_never_fits(struct buffer *out, const struct grant *grant, bool h
     }
     put_figures(out, &grant->blocking, hide);
     if (grant->affordable_max_output > 0)
-        buffer_printf(out, ". With max_tokens at most %lld it would.",
+        buffer_printf(out, ". With %s at most %lld it would.", maximum,
                       (long long)grant->affordable_max_output);
     else
         buffer_put(
@@ -307,7 +315,7 @@ static void refuse_by_budget(struct request *request, enum refusal refusal,
     } else if (refusal == REFUSAL_BUDGET_CONTENTION) {
         say_contention(&message, blocking, hide);
     } else {
-        say_never_fits(&message, grant, hide);
+        say_never_fits(&message, grant, maximum_of(request), hide);
         json_put_int_member(&extra, TEXT("affordable_max_tokens"),
                             grant->affordable_max_output > 0 ? grant->affordable_max_output : 0);
     }
@@ -318,7 +326,7 @@ static void refuse_by_budget(struct request *request, enum refusal refusal,
     size_t skip = extra.size > 0 && extra.at[0] == ',' ? 1 : 0;
     buffer_put(&members, text_from(buffer_text(&extra), skip));
     bool fits_with_less = refusal == REFUSAL_NEVER_FITS && grant->affordable_max_output > 0;
-    decide(request, &row, fits_with_less ? "max_tokens" : param, buffer_string(&message),
+    decide(request, &row, fits_with_less ? maximum_of(request) : param, buffer_string(&message),
            buffer_text(&members));
     buffer_close(&message);
     buffer_close(&extra);

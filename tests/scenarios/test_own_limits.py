@@ -173,6 +173,17 @@ def test_decimal_dollars_are_read_as_people_write_them(shared_provider, start, v
     assert answer.status_code == (200 if fits else 400), answer.text
 
 
+def test_the_maximum_to_lower_has_the_name_that_it_has_there(shared_provider, start):
+    purser = start(shared_provider)
+    for path, body, name, tokens in (
+            ("chat/completions", {"messages": [{"role": "user", "content": "hi"}]}, "max_tokens", 50),
+            ("responses", {"input": "hi"}, "max_output_tokens", 110)):
+        answer = purser.client.post(f"/v1/{path}", headers=at_most(tokens=tokens), json={
+            "model": "gpt-4o-mini", name: 1000, **body})
+        error = error_of(answer, 400, "request_cost_exceeds_limit")
+        assert error["param"] == name and f" {name} at most " in error["message"]
+
+
 # ---- beside the cache ----
 
 def test_a_cached_answer_fits_always(provider, start):
