@@ -25,6 +25,7 @@ enum auth_header {
     AUTH_HEADER_X_API_KEY
 };
 enum session_rule { SESSION_OPTIONAL, SESSION_REQUIRED, SESSION_BOUND };
+enum input_bound { INPUT_BOUND_BYTES, INPUT_BOUND_LEARNED };
 enum early_stop { EARLY_STOP_LENGTH, EARLY_STOP_ERROR };
 enum clamp_rule { CLAMP_RULE_ALWAYS, CLAMP_RULE_ABSENT, CLAMP_RULE_NEVER };
 enum cache_mode { CACHE_MODE_OFF, CACHE_MODE_EXACT, CACHE_MODE_NORMALIZED };
@@ -122,6 +123,7 @@ struct config {
     int64_t min_output_tokens, default_max_output, wait_ms, max_waiting;
     int64_t max_tool_calls;
     int64_t slice_tokens; /* 0: no rolling holds */
+    enum input_bound input_bound;
     enum early_stop early_stop;
     bool stream_cost_comment;
     int64_t budget_status; /* 429, 402, 403 or 400 */

@@ -15,6 +15,7 @@ void endpoint_recent(struct request *request, struct text rest);  /* GET /reques
 void endpoint_reload(struct request *request, struct text rest);  /* POST /admin/reload */
 void endpoint_cache(struct request *request, struct text rest);   /* GET /admin/cache */
 void endpoint_clear(struct request *request, struct text rest);   /* DELETE /admin/cache */
+void endpoint_metrics(struct request *request, struct text rest); /* GET /metrics */
 void endpoint_healthz(struct request *request, struct text rest); /* GET /healthz: alive */
 void endpoint_readyz(struct request *request, struct text rest);  /* GET /readyz: can admit */
 

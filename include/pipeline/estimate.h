@@ -52,7 +52,8 @@ struct estimate_ask {
 struct estimate {
     int64_t tokens; /* as they will probably be billed; without a public tokeniser, in o200k_base */
     int64_t bound;  /* never fewer are billed */
-    bool exact;     /* `tokens` is what will be billed */
+    bool plain;     /* nothing but texts, all of them counted */
+    bool exact;     /* `tokens` is what will be billed: plain, and by a public tokeniser */
     /* What stands in the request and is not counted ("audio", a file, an image of an unknown
      * family): there is no bound then. TEXT_NONE: nothing. Points into the body or is static. */
     struct text uncounted;
@@ -80,5 +81,13 @@ int64_t estimate_free_bound(const struct body *body, const struct estimate_model
  * if it is all text, else its bound. False if it cannot be counted (its model's tokeniser is not
  * public), or not below what was held for its input: then that is all that is known. */
 MUST_USE bool estimate_call(const struct call *call, int64_t *tokens);
+
+/* Counts the input of a call that was told its usage, and notes how the two differ
+ * (pipeline/drift.h). Not of large bodies, nor of what is not all text. */
+void estimate_compare(const struct call *call);
+
+/* The bound by what was learned of the model, if that is smaller: of an estimate made with
+ * `likely`. Only of texts: what a provider adds for tools was not in what was learned from. */
+int64_t estimate_learned(const struct estimate *estimate, int64_t permille);
 
 #endif

@@ -17,7 +17,9 @@
 #include "budget/registrar.h"
 #include "cache/cache.h"
 #include "pipeline/bell.h"
+#include "pipeline/drift.h"
 #include "pipeline/recall.h"
+#include "pipeline/tally.h"
 
 /* Keys that an upstream has accepted, in passthrough mode. */
 struct guests {
@@ -42,6 +44,8 @@ struct house {
     uint8_t secret[KEYED_HASH_KEY];                    /* of the fingerprints */
     struct guests guests;
     struct bookings bookings;
+    struct tallies tallies; /* the workers' */
+    struct drift drift;
     size_t calls_most; /* at upstreams, those that outlived their client included; 0: no limit */
     atomic_size_t calls;
     atomic_bool stopping; /* set once: new requests are refused */

@@ -47,6 +47,9 @@ enum refusal {
     REFUSAL_COUNT
 };
 
+/* Its code: "budget_exceeded". */
+const char *refusal_code(enum refusal refusal);
+
 /* Decides the request's reply: status, headers and body. `param` may be NULL. */
 void refuse(struct request *request, enum refusal refusal, const char *param, const char *format,
             ...) __attribute__((format(printf, 4, 5)));

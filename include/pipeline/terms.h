@@ -56,6 +56,7 @@ struct terms {
     int64_t request_ms, wait_ms, drain_ms;
     int64_t poll_us;        /* before the first question how far a batch is */
     int64_t max_tool_calls; /* of the provider's own tools, where a request names none */
+    bool learned_input;     /* may bound an input that has no public tokeniser */
     int64_t slice_tokens;   /* of rolling holds; 0: there are none */
     bool early_error;       /* a stream that is stopped early ends with an error event */
     bool cost_comment;      /* streams end with their cost in a comment */

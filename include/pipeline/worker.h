@@ -29,6 +29,8 @@ struct worker {
     struct table paces;                    /* upstream's name → struct pace (rolling.c) */
     struct loop_timer retry;               /* of lines that could not be written */
     uint64_t random;                       /* state of the request ids */
+    struct tally tally;
+    unsigned compared; /* calls, one of DRIFT_ONE_OF of which is sampled */
     void (*on_letter)(void *context,
                       struct letter *letter); /* letters that are not the pipeline's */
     void *letter_context;

@@ -162,6 +162,7 @@ bool estate_open(struct estate *estate, struct terms *terms, struct fault *fault
     estate->house.bell = bell_open();
     pthread_mutex_init(&estate->house.guests.lock, NULL);
     pthread_mutex_init(&estate->house.bookings.lock, NULL);
+    drift_open(&estate->house.drift);
     open_cache(estate);
     if (open_ceilings(estate, fault) && open_ledger(estate, fault)) {
         open_gate(estate);
@@ -197,6 +198,7 @@ void estate_close(struct estate *estate)
     table_close(&estate->pledged);
     pthread_mutex_destroy(&house->guests.lock);
     pthread_mutex_destroy(&house->bookings.lock);
+    drift_close(&house->drift);
     arena_close(&estate->arena);
     terms_drop(estate->terms);
     terms_drop(estate->founding);

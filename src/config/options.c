@@ -61,6 +61,8 @@ static const struct option_choice SCOPES[] = {{"global", SCOPE_GLOBAL},
 static const struct option_choice WINDOWS[] = {{"hour", WINDOW_HOUR},   {"day", WINDOW_DAY},
                                                {"week", WINDOW_WEEK},   {"month", WINDOW_MONTH},
                                                {"total", WINDOW_TOTAL}, {0}};
+static const struct option_choice INPUT_BOUNDS[] = {
+    {"bytes", INPUT_BOUND_BYTES}, {"learned", INPUT_BOUND_LEARNED}, {0}};
 static const struct option_choice EARLY_STOPS[] = {
     {"length", EARLY_STOP_LENGTH}, {"error", EARLY_STOP_ERROR}, {0}};
 static const struct option_choice CLAMPS[] = {
@@ -285,6 +287,9 @@ static const struct option ADMISSION_OPTIONS[] = {
      .most = 1000000,
      .help = "of output are held at a time for a stream that can be stopped early; 0: all it may "
              "give"},
+    {"input_bound", &kind_choice, ROOT(input_bound), .choices = INPUT_BOUNDS, .fallback = "bytes",
+     .help = "of a model without a public tokeniser: a token for each byte, which is a proof; or "
+             "what its usage has taught, which is not"},
     {"early_stop", &kind_choice, ROOT(early_stop), .choices = EARLY_STOPS, .fallback = "length",
      .help = "how a stream ends for which nothing more can be held: as if its maximum were "
              "reached, or with an error event"},

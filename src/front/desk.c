@@ -5,10 +5,12 @@
 #include "pipeline/refusal.h"
 
 enum access {
-    ACCESS_ALL,    /* no key needed */
-    ACCESS_CALLER, /* a caller's key, or the admin token */
-    ACCESS_ADMIN,  /* the admin token alone; without one configured nothing is found here */
-    ACCESS_MODEL,  /* through the chain */
+    ACCESS_ALL,     /* no key needed */
+    ACCESS_CALLER,  /* a caller's key, or the admin token */
+    ACCESS_ADMIN,   /* the admin token alone; without one configured nothing is found here */
+    ACCESS_WATCHER, /* the admin token; without one configured, whoever may call in auth.mode open
+                     */
+    ACCESS_MODEL,   /* through the chain */
 };
 
 struct route {
@@ -48,6 +50,7 @@ static const struct route routes[] = {
     {"GET", "/admin/cache", ACCESS_ADMIN, 0, endpoint_cache},
     {"DELETE", "/admin/cache", ACCESS_ADMIN, 0, endpoint_clear},
     {"POST", "/admin/cache/clear", ACCESS_ADMIN, 0, endpoint_clear},
+    {"GET", "/metrics", ACCESS_WATCHER, 0, endpoint_metrics},
     {"GET", "/healthz", ACCESS_ALL, 0, endpoint_healthz},
     {"GET", "/readyz", ACCESS_ALL, 0, endpoint_readyz},
 };
@@ -102,7 +105,7 @@ static bool check_admin(struct request *request)
 {
     if (!request->terms->admission.has_admin) {
         refuse(request, REFUSAL_UNKNOWN_PATH, NULL,
-               "Without an admin token configured (auth.admin_token) /admin is off.");
+               "Without an admin token configured (auth.admin_token) /admin and /metrics are off.");
         return false;
     }
     if (!pipeline_identify(request))
@@ -115,7 +118,9 @@ static bool check_admin(struct request *request)
 
 static bool check_access(struct request *request, enum access access)
 {
-    if (access == ACCESS_ADMIN)
+    const struct admission_options *admission = &request->terms->admission;
+    bool alone = admission->mode == ADMISSION_OPEN && !admission->has_admin;
+    if (access == ACCESS_ADMIN || (access == ACCESS_WATCHER && !alone))
         return check_admin(request);
     return access == ACCESS_ALL || pipeline_identify(request);
 }
@@ -148,7 +153,7 @@ static void refuse_path(struct request *request, struct text path)
         "/v1/responses, /v1/responses/input_tokens, /v1/embeddings, /v1/messages, "
         "/v1/messages/count_tokens, /v1/files, /costs, and GET /v1/models, /v1/files, "
         "/v1/batches, /budget, /costs, /costs/{request_id}, /requests, /healthz, /readyz; to the "
-        "operator POST /admin/reload, GET and DELETE /admin/cache; all also under "
+        "operator GET /metrics, POST /admin/reload, GET and DELETE /admin/cache; all also under "
         "/s/<session>/. Check the base URL: it usually ends in /v1.",
         TEXT_ARG(text_slice(path, 0, 200)));
 }

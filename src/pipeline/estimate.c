@@ -33,7 +33,7 @@ struct counting {
 static void add(struct counting *counting, int64_t tokens, enum how how)
 {
     struct estimate *estimate = counting->estimate;
-    estimate->exact = estimate->exact && how == HOW_EXACT;
+    estimate->plain = estimate->plain && how == HOW_EXACT;
     estimate->tokens += how == HOW_MARGIN ? 0 : tokens;
     estimate->bound += tokens;
     if (how == HOW_ESTIMATED && counting->ask->model.exact)
@@ -43,7 +43,7 @@ static void add(struct counting *counting, int64_t tokens, enum how how)
 static int64_t count(struct counting *counting, struct text text)
 {
     if (text.size > counting->left) {
-        counting->estimate->exact = false;
+        counting->estimate->plain = false;
         return (int64_t)text.size;
     }
     counting->left -= text.size;
@@ -56,7 +56,7 @@ static void add_text(struct counting *counting, struct text text, enum how how)
         add(counting, count(counting, text), how);
         return;
     }
-    counting->estimate->exact = false;
+    counting->estimate->plain = counting->estimate->plain && how == HOW_EXACT;
     counting->estimate->bound += (int64_t)text.size;
     if (counting->ask->likely && how != HOW_MARGIN)
         counting->estimate->tokens += count(counting, text);
@@ -169,7 +169,7 @@ static void add_image(struct counting *counting, struct json_value part)
         return;
     }
     bool sized = image_size(json_string(&counting->arena, image.url), &width, &height);
-    counting->estimate->exact = false;
+    counting->estimate->plain = false;
     int64_t tokens = sized ? image_tokens(family, width, height, image.low) : most;
     counting->estimate->tokens += tokens;
     counting->estimate->bound += tokens;
@@ -259,7 +259,7 @@ static void add_message(struct counting *counting, struct json_value message)
     struct text name;
     struct json_value value;
     if (!counting->ask->model.exact)
-        add(counting, FOREIGN_MESSAGE_TOKENS - MESSAGE_TOKENS, HOW_MARGIN);
+        counting->estimate->bound += FOREIGN_MESSAGE_TOKENS - MESSAGE_TOKENS;
     if (has_calls(message)) {
         add_json(counting, message, HOW_ESTIMATED);
         add(counting, CALLS_TOKENS, HOW_ESTIMATED);
@@ -429,13 +429,14 @@ void estimate_input(const struct estimate_ask *ask, struct estimate *estimate)
     struct text body = text_trim(ask->body);
     struct skim skim = {body.at, body.at + body.size};
     struct text name;
-    *estimate = (struct estimate){.exact = ask->model.exact};
+    *estimate = (struct estimate){.plain = true};
     if (skim_peek(&skim) == JSON_OBJECT) {
         skim_enter(&skim);
         while (skim_member(&skim, &name))
             add_top_member(&counting, name, skim_value(&skim));
     }
     arena_close(&counting.arena);
+    estimate->exact = estimate->plain && ask->model.exact;
 }
 
 /* ---- whose tokens ---- */
@@ -480,21 +481,55 @@ int64_t estimate_free_bound(const struct body *body, const struct estimate_model
     return body->input_bound + body->images * image_tokens_most(model->images);
 }
 
-bool estimate_call(const struct call *call, int64_t *tokens)
+/* Of a call whose own body can be counted. */
+static bool fill_ask(const struct call *call, struct estimate_ask *ask)
 {
     struct text asked = call->entry.model_requested, sent = asked;
     if (!estimate_knows(call->endpoint) || call->bytes.size == 0 || call->in_parts ||
         !upstream_serves(call->upstream, asked, &sent))
         return false;
-    struct estimate_ask ask = {.endpoint = call->endpoint, .body = buffer_text(&call->bytes)};
-    ask.model = estimate_model_of(call->upstream, sent, call->model);
-    if (!ask.model.exact)
-        return false;
+    *ask = (struct estimate_ask){.endpoint = call->endpoint, .body = buffer_text(&call->bytes)};
+    ask->model = estimate_model_of(call->upstream, sent, call->model);
+    return true;
+}
+
+bool estimate_call(const struct call *call, int64_t *tokens)
+{
+    struct estimate_ask ask;
     struct estimate estimate;
+    if (!fill_ask(call, &ask) || !ask.model.exact)
+        return false;
     estimate_input(&ask, &estimate);
     int64_t most = call->held.input_tokens; /* 0: nothing bounded it */
     if (estimate.uncounted.at != NULL || (most > 0 && estimate.bound > most))
         return false;
     *tokens = estimate.bound;
     return true;
+}
+
+void estimate_compare(const struct call *call)
+{
+    struct estimate_ask ask;
+    struct estimate estimate;
+    if (call->bytes.size > DRIFT_BYTES_MOST || !fill_ask(call, &ask))
+        return;
+    ask.likely = true;
+    estimate_input(&ask, &estimate);
+    const struct drift_sample sample = {
+        .model = call->entry.model,
+        .exact = ask.model.exact,
+        .counted = estimate.tokens,
+        .reported = call->entry.prompt_tokens,
+        .now_s = loop_wall_us(call->worker->loop) / 1000000,
+    };
+    if (estimate.plain && estimate.uncounted.at == NULL && sample.counted > 0 &&
+        sample.reported > 0)
+        drift_note(&call->worker->house->drift, &sample);
+}
+
+int64_t estimate_learned(const struct estimate *estimate, int64_t permille)
+{
+    ASSERT(estimate->tokens <= INT64_MAX / DRIFT_MOST_PERMILLE / 2);
+    int64_t learned = (estimate->tokens * permille + 999) / 1000;
+    return estimate->plain && learned < estimate->bound ? learned : estimate->bound;
 }

@@ -3,6 +3,7 @@
  * too; those of strangers only in the log, so that nobody without a key can fill the disk.
  */
 #include "base/log.h"
+#include "pipeline/estimate.h"
 #include "pipeline/pipeline.h"
 
 static const char *stop_reason_of(const struct call *call)
@@ -49,6 +50,26 @@ static void log_why(const struct call *call)
                  TEXT_ARG(call->upstream->name), transfer_why(call->transfer));
 }
 
+/* ---- what is watched (GET /metrics) ---- */
+
+static void count_call(const struct call *call)
+{
+    const struct entry *entry = &call->entry;
+    const struct tally_call counted = {
+        .endpoint = call->endpoint,
+        .status = entry->status,
+        .model = entry->model,
+        .cost_nano = entry->cost.nano,
+        .tokens = {[TALLY_PROMPT] = entry->prompt_tokens,
+                   [TALLY_CACHED] = entry->cached_tokens,
+                   [TALLY_COMPLETION] = entry->completion_tokens,
+                   [TALLY_REASONING] = entry->reasoning_tokens},
+    };
+    tally_call(&call->worker->tally, &counted);
+    if (entry->usage_source == USAGE_REPORTED && ++call->worker->compared % DRIFT_ONE_OF == 0)
+        estimate_compare(call);
+}
+
 void record_call(struct call *call)
 {
     struct entry *entry = &call->entry;
@@ -61,8 +82,10 @@ void record_call(struct call *call)
     if (call->first_byte_us != 0)
         entry->ttft_ms = (call->first_byte_us - call->began_us) / 1000;
     entry->hold = MONEY_ZERO;
-    if (call->pending.size == 0) /* else its hold stays open */
+    if (call->pending.size == 0) { /* else its hold stays open */
         ledger_note(call->worker->batch, entry);
+        count_call(call);
+    }
     log_call(call);
     log_why(call);
 }

@@ -56,6 +56,13 @@ static const struct refusal_row table[REFUSAL_COUNT] = {
     [REFUSAL_CLIENT_GONE] = {499, "invalid_request_error", "client_gone", RETRY_NO},
 };
 
+_Static_assert(REFUSAL_COUNT <= TALLY_REFUSALS, "every refusal is counted");
+
+const char *refusal_code(enum refusal refusal)
+{
+    return table[refusal].code;
+}
+
 static void put_retry_headers(struct reply *reply, enum retry retry)
 {
     static const char *const after[] = {[RETRY_SOON] = "1", [RETRY_LATER] = "2"};
@@ -124,6 +131,7 @@ void refuse(struct request *request, enum refusal refusal, const char *param, co
     va_start(arguments, format);
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
+    tally_refusal(&request->worker->tally, refusal);
     decide(request, &table[refusal], param, message, TEXT_NONE);
 }
 
@@ -136,12 +144,14 @@ void refuse_without_ledger(struct request *request)
 
 void refuse_configuration(struct request *request, const char *findings)
 {
+    tally_refusal(&request->worker->tally, REFUSAL_CONFIGURATION);
     decide(request, &table[REFUSAL_CONFIGURATION], NULL, findings, TEXT_NONE);
 }
 
 void refuse_body(struct request *request, const struct body_error *error)
 {
     struct refusal_row row = table[REFUSAL_BAD_REQUEST];
+    tally_refusal(&request->worker->tally, REFUSAL_BAD_REQUEST);
     row.status = error->status;
     row.code = error->code;
     const char *param = error->param.size > 0 ? arena_copy(&request->arena, error->param).at : NULL;
@@ -325,6 +335,7 @@ static void refuse_by_budget(struct request *request, enum refusal refusal,
     buffer_put_byte(&members, ',');
     size_t skip = extra.size > 0 && extra.at[0] == ',' ? 1 : 0;
     buffer_put(&members, text_from(buffer_text(&extra), skip));
+    tally_refusal(&request->worker->tally, refusal);
     bool fits_with_less = refusal == REFUSAL_NEVER_FITS && grant->affordable_max_output > 0;
     decide(request, &row, fits_with_less ? maximum_of(request) : param, buffer_string(&message),
            buffer_text(&members));

@@ -76,15 +76,20 @@ static int64_t free_bound(const struct request *request)
 /* The input is counted: that takes as long as its texts are long (pipeline/estimate.h). */
 static int64_t counted_bound(const struct request *request)
 {
-    const struct estimate_ask ask = {
+    struct estimate_ask ask = {
         .endpoint = request->endpoint,
         .body = request->body.raw,
         .input = parts_missing(request),
         .model = tokeniser_of(request),
     };
+    int64_t permille = 0;
     struct estimate estimate;
+    ask.likely = !ask.model.exact && request->terms->learned_input &&
+                 drift_learned(&request->worker->house->drift, request->model_booked, &permille);
     estimate_input(&ask, &estimate);
-    return estimate.uncounted.at != NULL ? INT64_MAX : estimate.bound;
+    if (estimate.uncounted.at != NULL)
+        return INT64_MAX;
+    return ask.likely ? estimate_learned(&estimate, permille) : estimate.bound;
 }
 
 static int64_t wanted_output(const struct request *request)

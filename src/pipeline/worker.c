@@ -76,6 +76,7 @@ void worker_open(struct worker *worker, struct house *house, struct terms *terms
     worker->keyed_hasher = keyed_hasher_open(house->secret);
     worker->to_start_end = &worker->to_start;
     worker->retry.due = retry_due;
+    tally_register(&house->tallies, &worker->tally);
     ssize_t got = getrandom(&worker->random, sizeof worker->random, 0);
     ASSERT(got == (ssize_t)sizeof worker->random);
     loop_at_turn_end(worker->loop, turn_end, worker);
@@ -110,6 +111,7 @@ void worker_close(struct worker *worker)
     roster_close(&worker->requests);
     roster_close(&worker->calls);
     loop_close(worker->loop);
+    tally_close(&worker->tally);
     terms_drop(worker->terms);
 }
 
