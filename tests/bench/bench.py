@@ -13,6 +13,8 @@ And of purser alone, what the cache costs and saves:
   CPU per answer from memory                   1 KB, the same question again and again
   CPU per cacheable request of 100 KB          asked with `no-cache`: fingerprinted, called, stored;
                                                beside the same request at temperature 1, which is not
+  counting a prompt's tokens                   4 KB and 100 KB of English in one message: what a request
+                                               pays whose bytes do not fit its budgets, and no other
 
 CPU is the time the proxy's threads ran (/proc/PID/task/*/schedstat), its children's included. Purser
 runs with all gates on: a key, budgets by day, month, session and request, and the ledger; both have
@@ -219,6 +221,7 @@ class Bench:
     def __init__(self, options, directory):
         build = pathlib.Path(options.build).resolve()
         self.load_binary = build / "tests" / "bench" / "load"
+        self.estimate_binary = build / "tests" / "bench" / "estimate"
         self.plans = QUICK if options.quick else FULL
         self.runs = 1 if options.quick else options.runs
         self.provider = Provider(build / "tests" / "fakes" / "provider", directory)
@@ -415,6 +418,20 @@ def cache_table(bench):
     return lines
 
 
+def count_table(bench):
+    """Counting is timed in a process of its own: it is the least of several rounds."""
+    done = subprocess.run([bench.estimate_binary, ROOT / "LICENSE", "4096", "102400"],
+                          capture_output=True, text=True, check=True)
+    small, large = (int(line) / 1000 for line in done.stdout.split())
+    lines = ["", "Counting the input of a request that its bytes would not let pass (purser alone):", "",
+             "| figure | unit | purser | goal | |", "|---|---|--:|---|---|"]
+    for title, value, goal in (("a prompt of 4 KB", small, ("at most", 40)),
+                               ("a prompt of 100 KB", large, None)):
+        said, verdict = judge(goal, value, None)
+        lines.append(f"| {title} | µs | {show(value)} | {said} | {verdict} |")
+    return lines
+
+
 def first_line(*command):
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -448,7 +465,7 @@ def results(bench, options):
         "Made by `make bench` (`tests/bench/bench.py` says how each figure is taken): nginx `proxy_pass`",
         "and purser with all gates on, one worker each, in front of the fake provider on loopback;",
         f"medians of {bench.runs} runs, taken in turns. Load and provider share the machine.", "",
-        *machine(options), "", *table(bench), *cache_table(bench), "",
+        *machine(options), "", *table(bench), *cache_table(bench), *count_table(bench), "",
         f"The provider's own p50 without a proxy: {show(direct)} µs.", ""])
 
 
