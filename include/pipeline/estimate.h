@@ -21,9 +21,10 @@
  * (members nobody knows, ids of tool calls) as text. Of a model without a public tokeniser it is
  * bytes: those of the texts in UTF-8, unescaped, and 16 for each message.
  *
- * 4 KB of English take 40 us, 100 KB 0.8 ms; other texts two or three times as long. Of a request's texts ESTIMATE_MOST_BYTES are counted,
- * the rest of them is bounded by its bytes: counting runs on the loop of a worker, which is held up
- * no longer than 20 ms by English and 0.3 s by whatever it is.
+ * 4 KB of English take 40 us, 100 KB 0.8 ms; other texts two or three times as long. Of a request's
+ * texts ESTIMATE_MOST_BYTES are counted, the rest of them is bounded by its bytes: counting runs on
+ * the loop of a worker, which is held up no longer than 20 ms by English and 0.3 s by whatever it
+ * is.
  */
 #ifndef PURSER_PIPELINE_ESTIMATE_H
 #define PURSER_PIPELINE_ESTIMATE_H

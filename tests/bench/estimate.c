@@ -3,8 +3,8 @@
  *
  *     estimate FILE BYTES...
  *
- * A line for each BYTES: the least nanoseconds of a thousand rounds for a request of one message with so
- * many bytes of the file, which is taken again and again where it is too short.
+ * A line for each BYTES: the least nanoseconds of a thousand rounds for a request of one message
+ * with so many bytes of the file, which is taken again and again where it is too short.
  */
 #include <stdio.h>
 #include <stdlib.h>
