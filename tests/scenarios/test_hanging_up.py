@@ -142,14 +142,14 @@ def test_hanging_up_at_any_moment_leaves_nothing_behind(provider, start, saves):
 
 def test_hanging_up_while_waiting_for_a_budget_makes_room_for_the_next(provider, start):
     purser = start(provider, budgets=[{"name": "one", "scope": "global", "window": "day",
-                                       "usd": 0.00015}],
+                                       "usd": 0.00006}],
                    admission={"clamp": "never", "wait_ms": 8000})
     first = connect(purser)
-    first.sendall(request_of("delay_ms=1500,output=1", False))
+    first.sendall(request_of("delay_ms=1500,output=1,prompt=20", False))
     wait_until(lambda: purser.budgets()[("one", "all", "usd")]["reserved"])
     waiters = [connect(purser) for _ in range(20)]
     for waiter in waiters:
-        waiter.sendall(request_of("output=1", False))
+        waiter.sendall(request_of("output=1,prompt=20", False))
     for waiter in waiters[:-1]:
         waiter.close()
     assert waiters[-1].recv(65536).startswith(b"HTTP/1.1 200")

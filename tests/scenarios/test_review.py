@@ -155,7 +155,7 @@ def test_a_usage_that_more_output_follows_is_not_the_whole_calls(start):
             name = answer.headers["x-purser-request-id"]
             answer.read()
         line = purser.booked(name)
-        assert (line["usage_source"], line["completion_tokens"]) == ("bound", 50)
+        assert line["usage_source"] == "counted" and line["completion_tokens"] >= 20
 
 
 # ---- time and memory ----

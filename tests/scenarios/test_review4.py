@@ -94,7 +94,7 @@ def test_a_balance_below_zero_is_no_reason_not_to_start(provider, tmp_path):
                  {"kind": "settle", "request_id": "req_1", "cost_nano_usd": -7,
                   "accounts": [charge(-7)]})
     with Purser(provider, folder=tmp_path, node="one", budgets=[budget(usd=1)]) as purser:
-        assert "2 lines replayed" in purser.log()
+        wait_until(lambda: "2 lines replayed" in purser.log(), what="the ledger to be read")
         assert purser.chat().status_code == 200
 
 
