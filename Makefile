@@ -52,7 +52,7 @@ unit: ## unit tests under ASan and UBSan
 scenarios: ## purser as a process in front of the fake provider
 sdk: ## OpenAI's and Anthropic's own SDKs and other clients through purser
 promptfoo: ## promptfoo through purser (not in `make test`: 300 MB of packages)
-agents: ## coding agents through purser (not in `make test`: 400 MB of packages)
+agents: ## coding agents through purser (not in `make test`: 800 MB of packages)
 chaos: ## kill -9 loop, sleeping disk, drain
 fuzz: ## every parser of outside bytes (SECONDS_EACH=60)
 tidy unit scenarios sdk promptfoo agents chaos fuzz:

@@ -27,6 +27,7 @@ struct endpoint_facts {
     const char *name; /* in the books: "chat.completions" */
     struct text path; /* at the upstream, behind its base URL: "/chat/completions" */
     enum dialect dialect;
+    struct text input;     /* the member of a request that has its input; TEXT_NONE: none alone */
     struct text max_field; /* its maximum of output; TEXT_NONE: as the upstream is configured */
     bool output_free;      /* its answers have no output tokens */
     bool free; /* nothing is billed for it: it is a request, and costs no USD and no tokens */

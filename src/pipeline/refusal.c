@@ -250,13 +250,18 @@ static void put_figures(struct buffer *out, const struct account_view *view, boo
     put_amount(out, view->unit, view->held);
 }
 
-static void say_exceeded(struct buffer *out, const struct account_view *view, bool hide)
+/* The member of the request that its client would have to lower. */
+static const char *maximum_of(const struct request *request)
 {
-    static const char *const less[] = {
-        [UNIT_USD] = "ask for less (a lower max_tokens, a cheaper model) or ",
-        [UNIT_TOKENS] = "ask for less (a lower max_tokens, a shorter prompt) or ",
-        [UNIT_REQUESTS] = "",
-    };
+    struct text field = endpoint_facts(request->endpoint)->max_field;
+    return field.size > 0 ? field.at : "max_tokens";
+}
+
+static void say_exceeded(struct buffer *out, const struct account_view *view, const char *maximum,
+                         bool hide)
+{
+    static const char *const instead[] = {
+        [UNIT_USD] = "a cheaper model", [UNIT_TOKENS] = "a shorter prompt", [UNIT_REQUESTS] = NULL};
     bool left = view->spent + view->held < view->limit;
     buffer_put(out, TEXT("Budget has been exceeded! Budget "));
     put_budget_name(out, view);
@@ -270,7 +275,9 @@ static void say_exceeded(struct buffer *out, const struct account_view *view, bo
         clock_stamp(view->window.end_s * 1000000, stamp);
         buffer_printf(out, ". It resets at %s; until then ", stamp);
     }
-    buffer_printf(out, "%sask its owner to raise it.", left ? less[view->unit] : "");
+    if (left && instead[view->unit] != NULL)
+        buffer_printf(out, "ask for less (a lower %s, %s) or ", maximum, instead[view->unit]);
+    buffer_put(out, TEXT("ask its owner to raise it."));
 }
 
 static void say_contention(struct buffer *out, const struct account_view *view, bool hide)
@@ -280,13 +287,6 @@ static void say_contention(struct buffer *out, const struct account_view *view, 
     buffer_put(out, TEXT(" has enough left, but other requests in flight hold it for the moment"));
     put_figures(out, view, hide);
     buffer_put(out, TEXT(". Try again in a second."));
-}
-
-/* The member of the request that its client would have to lower. */
-static const char *maximum_of(const struct request *request)
-{
-    struct text field = endpoint_facts(request->endpoint)->max_field;
-    return field.size > 0 ? field.at : "max_tokens";
 }
 
 static void say_never_fits(struct buffer *out, const struct grant *grant, const char *maximum,
@@ -321,7 +321,7 @@ static void refuse_by_budget(struct request *request, enum refusal refusal,
     const char *param = is_own(blocking) ? name_of(blocking).at : NULL;
     if (refusal == REFUSAL_BUDGET_EXCEEDED) {
         row.status = request->terms->budget_status;
-        say_exceeded(&message, blocking, hide);
+        say_exceeded(&message, blocking, maximum_of(request), hide);
     } else if (refusal == REFUSAL_BUDGET_CONTENTION) {
         say_contention(&message, blocking, hide);
     } else {
@@ -364,7 +364,7 @@ static void refuse_unbounded(struct request *request, const struct grant *grant)
         const char *param = arena_copy(&request->arena, body->unbounded_param).at;
         refuse(request, REFUSAL_UNBOUNDED, param, "%s", body->unbounded_why);
     } else {
-        refuse(request, REFUSAL_UNBOUNDED, "messages",
+        refuse(request, REFUSAL_UNBOUNDED, endpoint_facts(request->endpoint)->input.at,
                "Under %.*s the cost of this request cannot be bounded: it has images, audio or "
                "files, or no maximum, and the catalog knows no limits of model '%.*s'. Add "
                "`context` and `max_output` for it to `models` in the configuration.",

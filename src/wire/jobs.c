@@ -142,6 +142,8 @@ static void add_line(struct jobs *jobs, const struct body *body)
     jobs->output_tokens = add(jobs->output_tokens, body->extra_output);
     if (body->unbounded_param.size > 0)
         note_unbounded(jobs, body->unbounded_param, body->unbounded_why);
+    else if (body->searches)
+        note_unbounded(jobs, TEXT("tools"), "in a batch nobody bounds searches of the web");
     else if (body->service_tier.size > 0 && !text_equal(body->service_tier, TEXT("auto")) &&
              !text_equal(body->service_tier, TEXT("default")))
         note_unbounded(jobs, TEXT("service_tier"), "in a batch no other has a known price");

@@ -226,8 +226,12 @@ def test_a_spent_budget_refuses(start, shared_provider):
         {"name": "none", "scope": "key", "window": "total", "usd": 0.000001}])
     answer = post(purser, max_output_tokens=20)
     error_of(answer, 400, "request_cost_exceeds_limit")
-    answer = post(purser, stream=True)
-    assert error_of(answer, 400, "request_cost_exceeds_limit")["type"] == "invalid_request_error"
+    purser = start(shared_provider, budgets=[
+        {"name": "some", "scope": "request", "usd": 0.00002}], admission={"clamp": "never"})
+    error = error_of(post(purser, max_output_tokens=900, stream=True), 400,
+                     "request_cost_exceeds_limit")
+    assert error["param"] == "max_output_tokens"
+    assert "With max_output_tokens at most" in error["message"]
 
 
 def test_input_that_purser_cannot_see_holds_the_models_whole_context(purser, books):

@@ -1,10 +1,12 @@
-// OpenAI's agents SDK, in chat completions mode.
+// OpenAI's agents SDK, in the mode that it is started with: as it comes it speaks Responses.
 import { Agent, OpenAIProvider, Runner, tool as toolOf } from "@openai/agents";
 import { z } from "zod";
 import { serve, weather } from "./driver.mjs";
 
+const useResponses = process.argv[2] === "responses";
+
 function runnerOf({ base_url: baseURL, api_key: apiKey, model }) {
-    const modelProvider = new OpenAIProvider({ baseURL, apiKey, useResponses: false });
+    const modelProvider = new OpenAIProvider({ baseURL, apiKey, useResponses });
     return new Runner({ modelProvider, model, tracingDisabled: true });
 }
 

@@ -32,6 +32,7 @@ class Client(NamedTuple):
     attempts: int = 1       # how often it asks before it believes a 429
     tells_cost: tuple = ()  # what purser says that it cost, where the client passes it on
     embeds: bool = True
+    mode: str = "chat"      # what it speaks, where it can speak more
 
 
 CLIENTS = {
@@ -44,7 +45,11 @@ CLIENTS = {
                            tells_cost=("stream",)),
     "vercel-ai": Client("vercel.mjs", "RetryError", "APICallError", attempts=3,
                         tells_cost=("chat",)),
+    "vercel-ai-responses": Client("vercel.mjs", "RetryError", "APICallError", attempts=3,
+                                  tells_cost=("chat",), embeds=False, mode="responses"),
     "openai-agents": Client("agents.mjs", "RateLimitError", "APIError", embeds=False),
+    "openai-agents-responses": Client("agents.mjs", "RateLimitError", "APIError", embeds=False,
+                                      mode="responses"),
 }
 
 
@@ -94,7 +99,7 @@ def driver(client, python, node, node_modules):
         shutil.copy(script, node_modules)
     command = [python, HERE / client.program]
     if client.program.endswith(".mjs"):
-        command = [node, node_modules / client.program]
+        command = [node, node_modules / client.program, client.mode]
     with tempfile.TemporaryFile("w+") as log:
         running = Driver(command, log)
         yield running
@@ -135,7 +140,9 @@ def test_an_answer_arrives_with_its_usage_and_cost(ask, client, books, do):
     assert outcome.get("pieces", 12) == 12
     assert ("cost" in outcome) == (do in client.tells_cost), outcome
     assert usd(outcome.get("cost", HELLO_COST / NANO)) == HELLO_COST
-    assert [line["cost_nano_usd"] for line in books("settle")] == [HELLO_COST]
+    (line,) = books("settle")
+    assert line["cost_nano_usd"] == HELLO_COST
+    assert line["endpoint"] == {"chat": "chat.completions"}.get(client.mode, client.mode)
 
 
 def test_a_streamed_tool_call_is_carried_out_and_answered(ask, books):

@@ -1,11 +1,14 @@
-// The Vercel AI SDK with its provider for OpenAI, in chat completions mode.
+// The Vercel AI SDK with its provider for OpenAI, in the mode that it is started with: as it comes
+// it speaks Responses.
 import { createOpenAI } from "@ai-sdk/openai";
 import { embedMany, generateText, stepCountIs, streamText, tool as toolOf } from "ai";
 import { z } from "zod";
 import { serve, weather } from "./driver.mjs";
 
 const providerOf = ({ base_url: baseURL, api_key: apiKey }) => createOpenAI({ baseURL, apiKey });
-const modelOf = ({ model, ...where }) => providerOf(where).chat(model);
+const responses = process.argv[2] === "responses";
+const modelOf = ({ model, ...where }) =>
+    responses ? providerOf(where)(model) : providerOf(where).chat(model);
 
 async function chat({ prompt, ...where }) {
     const { text, usage, response } = await generateText({ model: modelOf(where), prompt });

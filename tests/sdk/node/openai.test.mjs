@@ -293,3 +293,43 @@ test("a file becomes a batch, and its results are read", async () => {
     assert.equal((await client.files.delete(file.id)).deleted, true);
     await refusal(client.files.retrieve(file.id), OpenAI.NotFoundError);
 });
+
+// ---- responses ----
+
+test("a response is answered and its cost is told", async () => {
+    const { data, response } = await client.responses
+        .create({ model: MODEL, input: "Say hello" }, fake({ prompt: 9, output: 12 }))
+        .withResponse();
+    assert.equal(data.output_text.split(" ").length, 12);
+    assert.equal(data.usage.total_tokens, 21);
+    assert.equal(response.headers.get("x-purser-cost-usd"), "0.00000855");
+});
+
+test("a stream of a response arrives whole with its cost", async () => {
+    const types = [];
+    const stream = client.responses.stream({ model: MODEL, input: "Say hello" },
+        fake({ prompt: 9, output: 12 }));
+    for await (const event of stream) types.push(event.type);
+    const final = await stream.finalResponse();
+    assert.equal(types.at(-1), "response.completed");
+    assert.equal(types.filter((type) => type === "response.output_text.delta").length, 12);
+    assert.equal(final.output_text.split(" ").length, 12);
+    assert.equal(final.usage.cost, 0.00000855);
+});
+
+test("a response goes on from an earlier one of the same key alone", async () => {
+    const first = await client.responses.create({ model: MODEL, input: "Say hello" });
+    const next = { model: MODEL, input: "And?", previous_response_id: first.id };
+    assert.equal((await client.responses.create(next)).status, "completed");
+    await refusal(clientOf("narrow").client.responses.create(next), OpenAI.NotFoundError);
+});
+
+test("a spent budget refuses responses once", async () => {
+    const { client: spent, attempts } = clientOf("spent");
+    for (const stream of [false, true]) {
+        const error = await refusal(spent.responses.create(
+            { model: MODEL, input: "Hi", max_output_tokens: 16, stream }), OpenAI.RateLimitError);
+        assert.match(error.message, /Budget has been exceeded!/);
+    }
+    assert.equal(attempts.count, 2);
+});
