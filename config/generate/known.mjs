@@ -157,6 +157,80 @@ export const FREE = [
   },
 ]
 
+// Images and sound: prices per piece (image, second, character) in USD, of tokens in USD per 1M,
+// cached ones at the dearest kind's. Source: the package where it has them, which has no limits and
+// no prices of dall-e and tts; OpenAI's price list and its guides to image generation and to speech,
+// read in November 2026. An image costs by its size and quality, which stand before the
+// model's name; the plain name has the dearest of them. gpt-image-1: an image of high quality, and
+// three partial ones on the way.
+const DALLE = [
+  ['dall-e-3', '0.12'],
+  ['standard/1024-x-1024/dall-e-3', '0.04'],
+  ['standard/1024-x-1792/dall-e-3', '0.08'],
+  ['standard/1792-x-1024/dall-e-3', '0.08'],
+  ['hd/1024-x-1024/dall-e-3', '0.08'],
+  ['hd/1024-x-1792/dall-e-3', '0.12'],
+  ['hd/1792-x-1024/dall-e-3', '0.12'],
+  ['dall-e-2', '0.02'],
+  ['1024-x-1024/dall-e-2', '0.02'],
+  ['512-x-512/dall-e-2', '0.018'],
+  ['256-x-256/dall-e-2', '0.016'],
+]
+export const MEDIA = [
+  ...DALLE.map(([name, image]) => ({ provider: 'openai', name, image })),
+  { provider: 'openai', name: 'whisper-1', second: '0.0001' },
+  { provider: 'openai', name: 'gpt-transcribe', second: '0.000075' },
+  { provider: 'openai', name: 'tts-1', aliases: ['tts-1-1106'], character: '0.000015' },
+  { provider: 'openai', name: 'tts-1-hd', aliases: ['tts-1-hd-1106'], character: '0.00003' },
+  {
+    provider: 'openai',
+    name: 'gpt-image-1',
+    max_output: 6540,
+    tiers: [{ input: '5', cached_input: '2.5', image_input: '10', output: '40' }],
+  },
+  {
+    provider: 'openai',
+    name: 'gpt-image-1-mini',
+    max_output: 6540,
+    tiers: [{ input: '2', cached_input: '0.25', image_input: '2.5', output: '8' }],
+  },
+  {
+    provider: 'openai',
+    name: 'gpt-4o-transcribe',
+    max_input: 16000,
+    max_output: 2000,
+    tiers: [{ input: '2.5', audio_input: '6', output: '10' }],
+  },
+  {
+    provider: 'openai',
+    name: 'gpt-4o-mini-transcribe',
+    max_input: 16000,
+    max_output: 2000,
+    tiers: [{ input: '1.25', audio_input: '3', output: '5' }],
+  },
+  {
+    provider: 'openai',
+    name: 'gpt-4o-mini-tts',
+    max_input: 2000,
+    tiers: [{ input: '0.6', output: '12' }],
+  },
+  // How much these may make nobody says: they need `hold_usd`, or `max_output`, of the operator's.
+  {
+    provider: 'openai',
+    name: 'gpt-image-1.5',
+    aliases: ['gpt-image-1.5-2025-12-16'],
+    tiers: [
+      { input: '5', cached_input: '2', image_input: '8', output: '10', image_output: '32' },
+    ],
+  },
+  {
+    provider: 'openai',
+    name: 'gpt-image-2',
+    aliases: ['gpt-image-2-2026-04-21'],
+    tiers: [{ input: '5', cached_input: '2', image_input: '8', output: '30' }],
+  },
+]
+
 // May think before the first visible token: looked for in the name behind the last '/', in small
 // letters. Wrongly true costs some convenience (no rolling hold), wrongly false costs money.
 export const REASONING = [

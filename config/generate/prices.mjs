@@ -288,6 +288,21 @@ function freeRecords(provider) {
   }))
 }
 
+// Images and sound: what is billed by the piece has no price of tokens.
+function mediaRecords(provider) {
+  const usual = { kind: 'other', reasoning: false, max_input: 0, max_output: 0 }
+  return known.MEDIA.filter((model) => model.provider === provider.id).map(
+    ({ provider: id, name, aliases = [], ...rest }) => ({
+      provider: id,
+      name,
+      aliases,
+      ...usual,
+      tiers: [{ input: '0', output: '0' }],
+      ...rest,
+    }),
+  )
+}
+
 function recordsOf(context, provider) {
   const models = [provider.from, ...(provider.resells ?? [])].flatMap(
     (id) => context.genai.findProvider({ providerId: id }).models,
@@ -298,7 +313,7 @@ function recordsOf(context, provider) {
     ),
   )
   const order = ({ name, from }) => `${name} ${from ?? ''}`
-  return [...priced, ...freeRecords(provider)].sort((a, b) => (order(a) < order(b) ? -1 : 1))
+  return [...priced, ...freeRecords(provider), ...mediaRecords(provider)].sort((a, b) => (order(a) < order(b) ? -1 : 1))
 }
 
 // ---- the file ----
@@ -311,9 +326,11 @@ function ratesText(tier) {
 
 // A record on one line; the rates are numbers in decimal text, never a double's own spelling.
 function line(entry) {
-  const { search, tiers, flex, priority, batch, ...rest } = entry
+  const { search, image, second, character, tiers, flex, priority, batch, ...rest } = entry
   const numbers = [
-    ...(search === undefined ? [] : [`"search":${search}`]),
+    ...Object.entries({ search, image, second, character })
+      .filter(([, fee]) => fee !== undefined)
+      .map(([name, fee]) => `"${name}":${fee}`),
     ...Object.entries({ tiers, flex, priority, batch })
       .filter(([, list]) => list !== undefined)
       .map(([name, list]) => `"${name}":[${list.map(ratesText).join(',')}]`),

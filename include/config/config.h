@@ -85,6 +85,9 @@ struct config_model {
     struct text name, upstream;          /* upstream: "" for any */
     int64_t input, cached_input, output; /* pico-dollars per token; cached -1: as input */
     int64_t context, max_output;         /* tokens; 0: unknown */
+    int64_t piece[PIECE_COUNT];          /* pico-dollars for each */
+    int64_t hold; /* pico-dollars that each call is held for and costs, whatever it does; -1: as the
+                     prices say */
     bool reasoning;
     int line; /* of the file; 0 without one */
 };

@@ -107,6 +107,7 @@ extern const struct option_kind kind_headers;   /* struct config_pairs that may 
 extern const struct option_kind kind_key;       /* uint8_t[32]: the digest of what is written */
 extern const struct option_kind kind_hash;      /* uint8_t[32], written as "sha256:<hex>" */
 extern const struct option_kind kind_may_set;   /* unsigned, the choices' bits */
+extern const struct option_kind kind_fee;       /* int64_t: pico-dollars; -1 is unset */
 extern const struct option_kind kind_price;     /* int64_t: pico-dollars per token; -1 is unset */
 extern const struct option_kind kind_usd;       /* int64_t: nano-dollars; LIMIT_NONE is unset */
 extern const struct option_kind kind_count;     /* int64_t; LIMIT_NONE is unset */

@@ -26,6 +26,11 @@ enum bucket {
     BUCKET_COUNT
 };
 
+/* What is billed by the piece, whatever tokens it is. A second that has begun counts. */
+enum piece { PIECE_IMAGE, PIECE_SECOND, PIECE_CHARACTER, PIECE_COUNT };
+
+const char *piece_name(enum piece piece); /* "image", "second", "character" */
+
 /* How fast a call is worked on. Who asks for one may get another; the answer says which. */
 enum service { SERVICE_STANDARD, SERVICE_FLEX, SERVICE_PRIORITY, SERVICE_BATCH, SERVICE_COUNT };
 
@@ -41,6 +46,7 @@ struct usage_buckets {
     int64_t searches;  /* of the web, by the provider; at most 10^12 */
     unsigned services; /* bits: which it may have been; the dearest with a price counts. None, or
                           none with a price: the standard one */
+    int64_t pieces[PIECE_COUNT]; /* at most 10^12 each */
 };
 
 /* No rate is higher: $1,000,000 per 1M tokens. Whoever reads prices from outside refuses more. */
@@ -66,8 +72,9 @@ struct price {
         int64_t above_input_tokens;
         struct rates rates;
     } tiers[PRICE_MAX_TIERS];
-    int64_t request_pico; /* for each call */
-    int64_t search_pico;  /* for each search */
+    int64_t request_pico;            /* for each call */
+    int64_t search_pico;             /* for each search */
+    int64_t piece_pico[PIECE_COUNT]; /* for each image made, second heard, character spoken */
     /* Of the other service tiers; NULL: not known. [SERVICE_STANDARD] is NULL: this price is it.
      * Theirs have no services. */
     const struct price *services[SERVICE_COUNT];
@@ -90,11 +97,13 @@ struct bound {
     bool output_free;     /* an endpoint without output tokens (embeddings): choices is ignored */
     unsigned services;    /* bits: the service tiers that may be billed beside the standard one */
     int64_t searches;     /* of the web, by the provider */
+    int64_t pieces[PIECE_COUNT]; /* at most so many of each, 0 to 10^12 */
 };
 
 /* The cost of the bound with `max_output` tokens per choice, at the dearest rate that may apply
  * (cache write included only where its rate is above plain input), in the dearest tier the input
- * may reach, at the dearest service, with the fees for the call and its searches. Rounded up once.
+ * may reach, at the dearest service, with the fees for the call, its searches and pieces. Rounded
+ * up once.
  * Saturates at MONEY_MOST. */
 struct money price_bound(const struct price *price, const struct bound *bound, int64_t max_output);
 

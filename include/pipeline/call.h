@@ -51,6 +51,7 @@ struct call {
     struct text credential;       /* lasting, in passthrough: the caller's key */
     bool stored;              /* what it answers will stay at the upstream, and is nobody's yet */
     int64_t choices;          /* asked for; embeddings: inputs */
+    bool exact;               /* its pieces are known and price it (pipeline/media.h) */
     bool in_parts;            /* some inputs only: the rest was known */
     bool taken_over;          /* a follower pays: the request that began it is booked already */
     struct arena payer_arena; /* what `entry` and `held` point into then */

@@ -45,6 +45,16 @@
 #define BODY_MOST      1000000000 /* the largest count a request may name */
 #define BODY_MAX_TAGS  8
 
+/* Of images and sound: what their price hangs on. */
+struct body_media {
+    struct text size, quality; /* unescaped; TEXT_NONE if absent */
+    int64_t images;            /* to be made */
+    int64_t files;             /* that come with a form: images to be edited, or sound */
+    int64_t characters;        /* of the text to be spoken */
+    int64_t seconds;           /* of the sound that comes in, at most (wire/sound.h) */
+    bool seconds_exact;        /* exactly so long, a begun second counts */
+};
+
 /* A request's body, read. Texts point into the raw bytes or the arena given to body_read. */
 struct body {
     enum endpoint endpoint;
@@ -88,7 +98,9 @@ struct body {
     struct text unbounded_param;
     const char *unbounded_why;
     struct text input_file, url; /* batches: `input_file_id` and `endpoint`, not empty */
-    struct text input_raw;       /* embeddings: the value of `input` as it stands */
+    struct body_media media;
+    bool form; /* `raw` is a form (wire/form.h), and so is what the raw parts below hold */
+    struct text input_raw; /* embeddings: the value of `input` as it stands */
     /* For body_forward. */
     struct text model_raw, stream_options_raw, max_tokens_raw, max_completion_tokens_raw;
     struct text thinking_raw; /* the number in thinking.budget_tokens; TEXT_NONE: none */

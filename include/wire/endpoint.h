@@ -15,6 +15,12 @@ enum endpoint {
     ENDPOINT_RESPONSES,
     ENDPOINT_RESPONSES_TOKENS, /* counts what a request to it would have as input */
     ENDPOINT_BATCHES,
+    ENDPOINT_MODERATIONS,
+    ENDPOINT_IMAGES, /* made from a prompt */
+    ENDPOINT_IMAGE_EDITS,
+    ENDPOINT_SPEECH,
+    ENDPOINT_TRANSCRIPTIONS,
+    ENDPOINT_TRANSLATIONS,
     ENDPOINT_COUNT
 };
 
@@ -30,7 +36,10 @@ struct endpoint_facts {
     struct text input;     /* the member of a request that has its input; TEXT_NONE: none alone */
     struct text max_field; /* its maximum of output; TEXT_NONE: as the upstream is configured */
     bool output_free;      /* its answers have no output tokens */
-    bool free; /* nothing is billed for it: it is a request, and costs no USD and no tokens */
+    bool free;       /* nothing is billed for it: it is a request, and costs no USD and no tokens */
+    bool media;      /* images or sound: billed by the piece or by tokens (wire/body.h) */
+    bool form;       /* its requests are forms (wire/form.h), not JSON */
+    bool any_answer; /* its answers may be something else than JSON: sound, subtitles */
     bool usage_asked; /* its streams tell usage only if stream_options.include_usage asks for it */
     bool by_file;     /* its body names a file, whose lines tell model and bounds */
     bool batched;     /* it may be the url of a batch's lines */

@@ -20,6 +20,9 @@ const struct member_table *member_openai(void);    /* src/wire/member.c */
 const struct member_table *member_messages(void);  /* src/wire/member_messages.c */
 const struct member_table *member_responses(void); /* src/wire/member_responses.c */
 
+const struct member_table *member_media(void); /* images, sound, moderations:
+                                                  src/wire/member_media.c */
+
 /* ---- readers that tables share ---- */
 
 bool member_read_model(struct body_reader *reader, const struct member *member,

@@ -2,12 +2,16 @@
  * Bodies of multipart/form-data (RFC 7578), as uploads of files have them. Sans I/O, nothing is
  * copied. What two readers might understand differently is refused, so that a file is never another
  * to its provider than it was to purser: parts without a name, with two names, with an escaped or
- * extended one, with an encoding of their own; bytes before the first boundary or behind the last.
+ * extended one, with an encoding of their own; bytes before the first boundary or behind the last;
+ * a boundary that is not alone on its line, or that a bare CR or LF stands before; more than
+ * MULTIPART_MOST_PARTS parts.
  */
 #ifndef PURSER_WIRE_MULTIPART_H
 #define PURSER_WIRE_MULTIPART_H
 
 #include "base/text.h"
+
+#define MULTIPART_MOST_PARTS 256
 
 /* The boundary that a Content-Type of multipart/form-data names; TEXT_NONE: it is another type, or
  * names none, or two. */
@@ -17,10 +21,12 @@ struct multipart {
     struct text rest; /* behind the last part's boundary */
     struct text boundary;
     bool begun;
+    size_t parts; /* so far */
 };
 
 struct multipart_part {
     struct text name, filename; /* filename: TEXT_NONE if absent */
+    struct text type;           /* its Content-Type; TEXT_NONE if absent */
     struct text content;
 };
 

@@ -13,6 +13,8 @@
  *                      max(completion, total − prompt)
  *   DeepSeek           prompt_tokens = hit▲ + miss▲; a miss is no cache write
  *   Groq               x_groq.usage in streams
+ *   images, sound      input_tokens, output_tokens and their details (also input_token_details); or
+ *                      `seconds` alone, in whole or in decimals
  *   OpenRouter         as chat, and cost: what was billed
  *
  * Parts never exceed their total (they are clamped), so that no difference is negative.
@@ -40,8 +42,9 @@ struct usage {
     int64_t audio_output;   /* of completion */
     int64_t image_output;   /* of completion */
     int64_t searches;       /* of the web, by the provider */
+    int64_t seconds;        /* of sound; a begun one counts */
     /* The part is what was reported, if only 0. */
-    bool reasoning_told, image_input_told, image_output_told;
+    bool reasoning_told, image_input_told, image_output_told, seconds_told;
     /* `cost` in decimal dollars as it stands, zero-terminated; empty: none, or none that makes
      * sense. Whether it is believed is for others to say: anybody may write one. */
     char cost[USAGE_COST_SIZE];

@@ -13,6 +13,7 @@ static void add_own_model(struct catalog *catalog, const struct config *config,
                           const struct config_model *own)
 {
     struct buffer provider = {0}, source = {0};
+    bool flat = own->hold >= 0;
     buffer_printf(&source, "%.*s:%d", TEXT_ARG(config->path), own->line);
     if (own->upstream.size > 0)
         buffer_printf(&provider, "upstream:%.*s", TEXT_ARG(own->upstream));
@@ -32,10 +33,14 @@ static void add_own_model(struct catalog *catalog, const struct config *config,
     struct rates *rates = &model.price.tiers[0].rates;
     for (int bucket = 0; bucket < BUCKET_COUNT; bucket++)
         rates->pico[bucket] = RATE_UNSET;
-    rates->pico[BUCKET_INPUT] = own->input;
-    rates->pico[BUCKET_CACHED_INPUT] = own->cached_input < 0 ? RATE_UNSET : own->cached_input;
-    rates->pico[BUCKET_OUTPUT] = own->output;
+    rates->pico[BUCKET_INPUT] = flat ? 0 : own->input;
+    rates->pico[BUCKET_CACHED_INPUT] =
+        flat || own->cached_input < 0 ? RATE_UNSET : own->cached_input;
+    rates->pico[BUCKET_OUTPUT] = flat ? 0 : own->output;
     catalog_fill_rates(rates);
+    model.price.request_pico = flat ? own->hold : 0;
+    for (int piece = 0; piece < PIECE_COUNT; piece++)
+        model.price.piece_pico[piece] = flat ? 0 : own->piece[piece];
     catalog_add(catalog, &model, NULL, 0);
     buffer_close(&provider);
     buffer_close(&source);

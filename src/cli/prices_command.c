@@ -276,6 +276,11 @@ static void put_price(struct buffer *out, const struct price *price)
     put_rates(out, price);
     put_fee(out, "each call", price->request_pico);
     put_fee(out, "each search", price->search_pico);
+    for (int piece = 0; piece < PIECE_COUNT; piece++) {
+        char label[24];
+        (void)snprintf(label, sizeof label, "each %s", piece_name((enum piece)piece));
+        put_fee(out, label, price->piece_pico[piece]);
+    }
     for (int service = SERVICE_STANDARD + 1; service < SERVICE_COUNT; service++) {
         if (price->services[service] == NULL)
             continue;
@@ -412,6 +417,10 @@ static void put_prices(struct buffer *out, const struct price *price)
         put_money_member(out, "request", fee_of(price->request_pico));
     if (price->search_pico > 0)
         put_money_member(out, "search", fee_of(price->search_pico));
+    for (int piece = 0; piece < PIECE_COUNT; piece++) {
+        if (price->piece_pico[piece] > 0)
+            put_money_member(out, piece_name((enum piece)piece), fee_of(price->piece_pico[piece]));
+    }
 }
 
 static void put_record(struct buffer *out, const struct asking *asking, const struct found *found)

@@ -10,7 +10,8 @@
 #include "config/yaml_text.h"
 #include "money/price.h"
 
-#define PRICE_SCALE   6 /* decimals of USD per 1M tokens that a pico-dollar per token can hold */
+#define FEE_SCALE     12 /* decimals of USD that a pico-dollar can hold */
+#define PRICE_SCALE   6  /* decimals of USD per 1M tokens that a pico-dollar per token can hold */
 #define COUNT_MOST    INT64_C(1000000000000000)
 #define PERCENT_SCALE 2
 #define PERCENT_WHOLE 10000
@@ -132,6 +133,22 @@ static void put_price(struct buffer *out, const struct option *option, const voi
         put_decimal(out, *(const int64_t *)target, 1000000, PRICE_SCALE);
 }
 const struct option_kind kind_price = {SHAPE_ONE, NULL, read_price, put_price};
+
+static void read_fee(struct reader *reader, const struct option *option,
+                     const struct scalar *scalar, void *target)
+{
+    if (!money_parse_scaled(scalar->value, FEE_SCALE, PRICE_MOST_FEE_PICO, target))
+        reader_refuse(reader, option, scalar,
+                      "must be USD like 0.04, 0 to 1000, with at most %d decimals", FEE_SCALE);
+}
+
+static void put_fee(struct buffer *out, const struct option *option, const void *target)
+{
+    (void)option;
+    if (*(const int64_t *)target >= 0)
+        put_decimal(out, *(const int64_t *)target, 1000000000000, FEE_SCALE);
+}
+const struct option_kind kind_fee = {SHAPE_ONE, NULL, read_fee, put_fee};
 
 static void read_usd(struct reader *reader, const struct option *option,
                      const struct scalar *scalar, void *target)

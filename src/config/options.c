@@ -219,12 +219,20 @@ static const struct option MODEL_OPTIONS[] = {
      .most = 1000000000, .help = "the most tokens it takes in; 0: unknown"},
     {"max_output", &kind_whole, MODEL(max_output), .fallback = "0", .example = "2048", .least = 0,
      .most = 1000000000, .help = "the most tokens it gives; 0: unknown"},
+    {"image", &kind_fee, MODEL(piece[PIECE_IMAGE]), .flags = OPTION_COMMENTED, .example = "0.04",
+     .help = "USD for each image that is made"},
+    {"second", &kind_fee, MODEL(piece[PIECE_SECOND]), .flags = OPTION_COMMENTED,
+     .example = "0.0001", .help = "USD for each second of sound that is transcribed"},
+    {"character", &kind_fee, MODEL(piece[PIECE_CHARACTER]), .flags = OPTION_COMMENTED,
+     .example = "0.000015", .help = "USD for each character that is spoken"},
+    {"hold_usd", &kind_fee, MODEL(hold), .example = "0.05", .flags = OPTION_COMMENTED,
+     .help = "USD that each call is held for and costs, whatever it does: no other price counts"},
     {"reasoning", &kind_flag, MODEL(reasoning), .fallback = "false",
      .help = "may think, unseen and billed, before its first visible token"},
     {0},
 };
 static const char *const MODEL_LATER[] = {"encoding", "quality", "speed", NULL};
-static const struct config_model MODEL_BLANK = {.cached_input = -1};
+static const struct config_model MODEL_BLANK = {.cached_input = -1, .hold = -1};
 static const struct option_table MODEL_TABLE = {
     .options = MODEL_OPTIONS,
     .later = MODEL_LATER,

@@ -28,6 +28,12 @@ static const struct route routes[] = {
     {"POST", "/messages/count_tokens", ACCESS_MODEL, ENDPOINT_MESSAGES_TOKENS, NULL},
     {"POST", "/responses", ACCESS_MODEL, ENDPOINT_RESPONSES, NULL},
     {"POST", "/responses/input_tokens", ACCESS_MODEL, ENDPOINT_RESPONSES_TOKENS, NULL},
+    {"POST", "/moderations", ACCESS_MODEL, ENDPOINT_MODERATIONS, NULL},
+    {"POST", "/images/generations", ACCESS_MODEL, ENDPOINT_IMAGES, NULL},
+    {"POST", "/images/edits", ACCESS_MODEL, ENDPOINT_IMAGE_EDITS, NULL},
+    {"POST", "/audio/speech", ACCESS_MODEL, ENDPOINT_SPEECH, NULL},
+    {"POST", "/audio/transcriptions", ACCESS_MODEL, ENDPOINT_TRANSCRIPTIONS, NULL},
+    {"POST", "/audio/translations", ACCESS_MODEL, ENDPOINT_TRANSLATIONS, NULL},
     {"GET", "/models", ACCESS_CALLER, 0, endpoint_models},
     {"GET", "/models/*", ACCESS_CALLER, 0, endpoint_models},
     {"GET", "/responses/*", ACCESS_CALLER, 0, endpoint_response},
@@ -151,7 +157,9 @@ static void refuse_path(struct request *request, struct text path)
         request, REFUSAL_UNKNOWN_PATH, NULL,
         "purser does not serve '%.*s'. It serves POST /v1/chat/completions, /v1/completions, "
         "/v1/responses, /v1/responses/input_tokens, /v1/embeddings, /v1/messages, "
-        "/v1/messages/count_tokens, /v1/files, /costs, and GET /v1/models, /v1/files, "
+        "/v1/messages/count_tokens, /v1/moderations, /v1/images/generations, /v1/images/edits, "
+        "/v1/audio/speech, /v1/audio/transcriptions, /v1/audio/translations, /v1/files, /costs, "
+        "and GET /v1/models, /v1/files, "
         "/v1/batches, /budget, /costs, /costs/{request_id}, /requests, /healthz, /readyz; to the "
         "operator GET /metrics, POST /admin/reload, GET and DELETE /admin/cache; all also under "
         "/s/<session>/. Check the base URL: it usually ends in /v1.",

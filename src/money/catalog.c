@@ -363,6 +363,8 @@ static void put_price(struct buffer *out, const struct price *price)
             buffer_printf(out, " %" PRId64, price->tiers[tier].rates.pico[bucket]);
     }
     buffer_printf(out, " +%" PRId64 " +%" PRId64, price->request_pico, price->search_pico);
+    for (int piece = 0; piece < PIECE_COUNT; piece++)
+        buffer_printf(out, " +%" PRId64, price->piece_pico[piece]);
 }
 
 static void put_model(struct buffer *out, const struct model *model)

@@ -23,10 +23,10 @@
 static const struct text FILE_MEMBERS[] = {TEXT("format"), TEXT("source"), TEXT("models"),
                                            TEXT_NONE};
 static const struct text RECORD_MEMBERS[] = {
-    TEXT("provider"),  TEXT("name"),      TEXT("aliases"),    TEXT("kind"),
-    TEXT("reasoning"), TEXT("max_input"), TEXT("max_output"), TEXT("from"),
-    TEXT("until"),     TEXT("tiers"),     TEXT("flex"),       TEXT("priority"),
-    TEXT("batch"),     TEXT("request"),   TEXT("search"),     TEXT_NONE};
+    TEXT("provider"),  TEXT("name"),       TEXT("aliases"),   TEXT("kind"),    TEXT("reasoning"),
+    TEXT("max_input"), TEXT("max_output"), TEXT("from"),      TEXT("until"),   TEXT("tiers"),
+    TEXT("flex"),      TEXT("priority"),   TEXT("batch"),     TEXT("request"), TEXT("search"),
+    TEXT("image"),     TEXT("second"),     TEXT("character"), TEXT_NONE};
 static const struct text TIER_MEMBERS[] = {TEXT("above"),
                                            TEXT("input"),
                                            TEXT("cached_input"),
@@ -304,7 +304,18 @@ static bool read_services(struct json_value record, enum model_kind kind, struct
             return fault_prefix(fault, "\"%s\"", name);
         own->request_pico = price->request_pico;
         own->search_pico = price->search_pico;
+        memcpy(own->piece_pico, price->piece_pico, sizeof(own->piece_pico));
         price->services[service] = own;
+    }
+    return true;
+}
+
+static bool read_pieces(struct json_value record, struct price *price, struct fault *fault)
+{
+    for (int piece = 0; piece < PIECE_COUNT; piece++) {
+        struct text name = text_of(piece_name((enum piece)piece));
+        if (!read_fee(record, name, &price->piece_pico[piece], fault))
+            return false;
     }
     return true;
 }
@@ -319,7 +330,7 @@ static bool read_price(struct json_value record, enum model_kind kind, struct ar
         return fault_prefix(fault, "\"tiers\"");
     return read_fee(record, TEXT("request"), &price->request_pico, fault) &&
            read_fee(record, TEXT("search"), &price->search_pico, fault) &&
-           read_services(record, kind, arena, price, fault);
+           read_pieces(record, price, fault) && read_services(record, kind, arena, price, fault);
 }
 
 static bool read_traits(struct json_value record, struct arena *arena, struct model *model,

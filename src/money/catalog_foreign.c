@@ -73,43 +73,25 @@ static const struct text NOT_COUNTED[] = {
 /* Their tool is used by every call, asked for or not. */
 static const struct text ALWAYS_SEARCH[] = {TEXT("*search*"), TEXT("*sonar*")};
 
-/* ---- providers ---- */
-
-/* Theirs, '*' for anything, and ours; one that is not here keeps its name. */
-static const struct {
-    struct text theirs, ours;
-} PROVIDERS[] = {
-    {TEXT("text-completion-openai"), TEXT("openai")},
-    {TEXT("azure_*"), TEXT("azure")},
-    {TEXT("bedrock_*"), TEXT("bedrock")},
-    {TEXT("gemini"), TEXT("google")},
-    {TEXT("vertex_ai*"), TEXT("google")},
-    {TEXT("codestral"), TEXT("mistral")},
-    {TEXT("text-completion-codestral"), TEXT("mistral")},
-    {TEXT("cohere_chat"), TEXT("cohere")},
-    {TEXT("together_ai*"), TEXT("together")},
-    {TEXT("fireworks_ai*"), TEXT("fireworks")},
-};
-#define PROVIDER_COUNT (sizeof(PROVIDERS) / sizeof(PROVIDERS[0]))
-
 /* ---- a record on its way ---- */
 
 enum left_out { TAKEN, OTHER_MODE, NO_TOKEN_PRICE, MORE_THAN_TOKENS, TWICE, LEFT_OUT_COUNT };
 
 static const char *const LEFT_OUT[LEFT_OUT_COUNT] = {
     [OTHER_MODE] = "are for other endpoints",
-    [NO_TOKEN_PRICE] = "have no prices per token",
-    [MORE_THAN_TOKENS] = "cost more than their tokens",
+    [NO_TOKEN_PRICE] = "have no prices that are counted",
+    [MORE_THAN_TOKENS] = "cost more than what is counted",
     [TWICE] = "are dearer under another record of the same name",
 };
 
 /* What a record says of prices, by tier; RATE_UNSET where it says nothing. */
 struct sheet {
+    const struct catalog_foreign_mode *mode;
     int count;
     int64_t above[PRICE_MAX_TIERS];
     int64_t pico[SERVICE_COUNT][PRICE_MAX_TIERS][RATE_COUNT];
-    int64_t request, search; /* fees; 0: none */
-    bool more;               /* costs more than this sheet can say */
+    int64_t request, search, pieces[PIECE_COUNT]; /* fees; 0: none */
+    bool more;                                    /* costs more than this sheet can say */
 };
 
 struct reading {
@@ -259,9 +241,35 @@ static void read_search_fees(struct sheet *sheet, struct json_value fees)
     }
 }
 
+/* The price that a member gives of a piece; NULL: it is none that the mode's calls have. */
+static int64_t *piece_of(struct sheet *sheet, struct text member)
+{
+    for (size_t at = 0; at < 2; at++) {
+        struct text name = sheet->mode->prices[at].name;
+        if (name.size > 0 && text_equal(member, name))
+            return &sheet->pieces[sheet->mode->prices[at].piece];
+    }
+    return NULL;
+}
+
+static bool read_piece(int64_t *piece, struct text member, struct json_value value,
+                       struct fault *fault)
+{
+    int64_t pico = 0;
+    if (value.kind == JSON_NULL)
+        return true;
+    if (!read_pico(value, member, PRICE_MOST_FEE_PICO, &pico, fault))
+        return false;
+    *piece = pico > *piece ? pico : *piece;
+    return true;
+}
+
 static bool read_other(struct sheet *sheet, struct text member, struct json_value value,
                        struct text model, struct fault *fault)
 {
+    int64_t *piece = piece_of(sheet, member);
+    if (piece != NULL)
+        return read_piece(piece, member, value, fault);
     if (text_equal(member, REQUEST_FEE) && value.kind != JSON_NULL)
         return read_pico(value, member, PRICE_MOST_FEE_PICO, &sheet->request, fault);
     if (text_equal(member, SEARCH_FEES))
@@ -357,12 +365,27 @@ static bool make_rates(const int64_t pico[RATE_COUNT], struct rates *rates)
     return true;
 }
 
-/* Embeddings need no price of output. */
-static bool has_price(struct sheet *sheet, enum model_kind kind, int service)
+static bool has_pieces(const struct sheet *sheet)
+{
+    for (int piece = 0; piece < PIECE_COUNT; piece++) {
+        if (sheet->pieces[piece] > 0)
+            return true;
+    }
+    return false;
+}
+
+/* Embeddings need no price of output, and what is billed by the piece none of tokens. Where only
+ * images in the output have a price, all output has. */
+static bool has_price(struct sheet *sheet, int service)
 {
     int64_t *pico = sheet->pico[service][0];
-    if (kind == MODEL_EMBEDDING && pico[RATE_OUTPUT] == RATE_UNSET)
+    int images = find_rate(TEXT("output_cost_per_image_token"));
+    if (sheet->mode->kind == MODEL_OTHER && pico[RATE_OUTPUT] == RATE_UNSET)
+        pico[RATE_OUTPUT] = pico[images];
+    if (sheet->mode->kind == MODEL_EMBEDDING && pico[RATE_OUTPUT] == RATE_UNSET)
         pico[RATE_OUTPUT] = 0;
+    if (has_pieces(sheet) && pico[RATE_INPUT] == RATE_UNSET && pico[RATE_OUTPUT] == RATE_UNSET)
+        pico[RATE_INPUT] = pico[RATE_OUTPUT] = 0;
     return pico[RATE_INPUT] != RATE_UNSET && pico[RATE_OUTPUT] != RATE_UNSET;
 }
 
@@ -371,6 +394,7 @@ static bool make_tiers(const struct sheet *sheet, int service, struct price *pri
     price->tier_count = sheet->count;
     price->request_pico = sheet->request;
     price->search_pico = sheet->search;
+    memcpy(price->piece_pico, sheet->pieces, sizeof(price->piece_pico));
     for (int tier = 0; tier < sheet->count; tier++) {
         price->tiers[tier].above_input_tokens = sheet->above[tier];
         if (!make_rates(sheet->pico[service][tier], &price->tiers[tier].rates))
@@ -379,18 +403,19 @@ static bool make_tiers(const struct sheet *sheet, int service, struct price *pri
     return true;
 }
 
-static enum left_out make_price(struct sheet *sheet, enum model_kind kind, struct arena *arena,
-                                struct price *price)
+static enum left_out make_price(struct sheet *sheet, struct arena *arena, struct price *price)
 {
-    if (!has_price(sheet, kind, SERVICE_STANDARD))
+    if (!has_price(sheet, SERVICE_STANDARD))
         return NO_TOKEN_PRICE;
-    if (sheet->more)
+    bool tokens = sheet->pico[SERVICE_STANDARD][0][RATE_INPUT] > 0 ||
+                  sheet->pico[SERVICE_STANDARD][0][RATE_OUTPUT] > 0;
+    if (sheet->more || (tokens && has_pieces(sheet))) /* or both say the same: nobody knows */
         return MORE_THAN_TOKENS;
     inherit(sheet);
     if (!make_tiers(sheet, SERVICE_STANDARD, price))
         return MORE_THAN_TOKENS;
     for (int service = SERVICE_STANDARD + 1; service < SERVICE_COUNT; service++) {
-        if (!has_price(sheet, kind, service))
+        if (!has_price(sheet, service))
             continue;
         struct price *own = arena_new(arena, sizeof(*own));
         inherit_service(sheet, service);
@@ -418,15 +443,6 @@ static struct text read_word(struct json_value record, struct arena *arena, stru
     return json_member(record, name, &value) ? json_string(arena, value) : TEXT_NONE;
 }
 
-/* False: a mode of another endpoint. */
-static bool read_kind(struct text mode, enum model_kind *kind)
-{
-    static const struct text chats[] = {TEXT("chat"), TEXT("completion"), TEXT("responses")};
-    bool embedding = text_equal(mode, TEXT("embedding"));
-    *kind = embedding ? MODEL_EMBEDDING : MODEL_CHAT;
-    return embedding || is_among(mode, chats, sizeof(chats) / sizeof(chats[0]));
-}
-
 static void read_limits(struct json_value record, struct model *model)
 {
     int64_t old = read_tokens(record, TEXT("max_tokens"));
@@ -439,43 +455,6 @@ static void read_limits(struct json_value record, struct model *model)
     model->max_output_tokens = read_tokens(record, TEXT("max_output_tokens"));
     if (model->max_output_tokens == 0)
         model->max_output_tokens = old;
-}
-
-/* The list has room up to the next power of two. */
-static void add_alias(struct catalog_record *record, struct text alias, struct arena *arena)
-{
-    size_t count = record->alias_count;
-    struct text *aliases = (struct text *)record->aliases;
-    if ((count & (count - 1)) == 0) {
-        aliases = arena_new(arena, (2 * count + 1) * sizeof(*aliases));
-        if (count > 0)
-            memcpy(aliases, record->aliases, count * sizeof(*aliases));
-    }
-    aliases[count] = alias;
-    record->aliases = aliases;
-    record->alias_count++;
-}
-
-/* The canonical name and, as alias, the one with or without the provider's prefix. */
-static void name_record(struct catalog_record *record, struct text key, struct text theirs,
-                        struct arena *arena)
-{
-    struct model *model = &record->model;
-    struct text prefix = theirs;
-    if (text_starts(theirs, TEXT("vertex_ai")))
-        prefix = TEXT("vertex_ai");
-    const struct text parts[] = {prefix, TEXT("/"), key};
-    struct text joined = arena_join(arena, parts, 3);
-    bool prefixed = prefix.size > 0 && text_starts(key, text_slice(joined, 0, prefix.size + 1)) &&
-                    key.size > prefix.size + 1;
-    model->name = prefixed ? text_from(key, prefix.size + 1) : key;
-    if (prefix.size > 0)
-        add_alias(record, prefixed ? key : joined, arena);
-    model->provider = theirs;
-    for (size_t at = 0; at < PROVIDER_COUNT; at++) {
-        if (text_matches(theirs, PROVIDERS[at].theirs))
-            model->provider = PROVIDERS[at].ours;
-    }
 }
 
 /* ---- two records of one name ---- */
@@ -504,7 +483,7 @@ static void keep(struct reading *reading, const struct catalog_record *record)
     if (dearness(&record->model) > dearness(&there->model))
         there->model = record->model;
     for (size_t at = 0; at < record->alias_count; at++)
-        add_alias(there, record->aliases[at], reading->arena);
+        catalog_foreign_alias(there, record->aliases[at], reading->arena);
 }
 
 /* ---- the file ---- */
@@ -514,20 +493,22 @@ static bool read_record(struct reading *reading, struct text key, struct json_va
 {
     struct catalog_record record = {.model.until_s = MODEL_FOREVER};
     struct model *model = &record.model;
-    struct sheet sheet = {0};
+    struct sheet sheet = {.mode =
+                              catalog_foreign_mode(read_word(value, reading->arena, TEXT("mode")))};
     struct json_value reasoning;
     if (value.kind != JSON_OBJECT)
         return fault_set(fault, "an object is expected");
     struct text theirs = read_word(value, reading->arena, TEXT("litellm_provider"));
     if (!catalog_is_name(key) || (theirs.size > 0 && !catalog_is_name(theirs)))
         return fault_set(fault, CATALOG_NAME_RULE);
-    if (!read_kind(read_word(value, reading->arena, TEXT("mode")), &model->kind)) {
+    if (sheet.mode == NULL) {
         reading->left_out[OTHER_MODE]++;
         return true;
     }
+    model->kind = sheet.mode->kind;
     if (!read_sheet(value, key, reading->arena, &sheet, fault))
         return false;
-    enum left_out left_out = make_price(&sheet, model->kind, reading->arena, &model->price);
+    enum left_out left_out = make_price(&sheet, reading->arena, &model->price);
     if (left_out != TAKEN) {
         reading->left_out[left_out]++;
         return true;
@@ -538,7 +519,7 @@ static bool read_record(struct reading *reading, struct text key, struct json_va
          reasoning.kind == JSON_TRUE) ||
         sheet.pico[SERVICE_STANDARD][0][find_rate(TEXT("output_cost_per_reasoning_token"))] !=
             RATE_UNSET;
-    name_record(&record, key, theirs, reading->arena);
+    catalog_foreign_name(&record, key, theirs, reading->arena);
     keep(reading, &record);
     return true;
 }

@@ -13,6 +13,7 @@
  * 2 × 10^15 tokens at 10^12 pico-dollars are below 10^28. */
 #define TOKENS_MOST       1000000000000000
 #define USAGE_TOKENS_MOST 1000000000000
+#define PIECES_MOST       1000000000000
 
 static int64_t least(int64_t a, int64_t b)
 {
@@ -81,6 +82,25 @@ static const struct price *offered(const struct price *price, unsigned services,
 
 /* ---- costs ---- */
 
+const char *piece_name(enum piece piece)
+{
+    static const char *const names[] = {"image", "second", "character"};
+    ASSERT((unsigned)piece < PIECE_COUNT);
+    return names[piece];
+}
+
+/* The fees that do not hang on tokens, but for searches. */
+static __int128 fees_pico(const struct price *price, const int64_t pieces[PIECE_COUNT])
+{
+    __int128 pico = price->request_pico;
+    for (int piece = 0; piece < PIECE_COUNT; piece++) {
+        ASSERT(pieces[piece] >= 0);
+        ASSERT(pieces[piece] <= PIECES_MOST);
+        pico += (__int128)pieces[piece] * price->piece_pico[piece];
+    }
+    return pico;
+}
+
 static bool is_output(int bucket)
 {
     return bucket == BUCKET_OUTPUT || bucket == BUCKET_AUDIO_OUTPUT || bucket == BUCKET_REASONING ||
@@ -119,7 +139,8 @@ static __int128 cost_pico(const struct price *price, const struct usage_buckets 
 {
     int tier = tiers_reached(price, total_input(usage)) - 1;
     const struct rates *rates = &price->tiers[tier].rates;
-    __int128 pico = price->request_pico + (__int128)usage->searches * price->search_pico;
+    __int128 pico =
+        fees_pico(price, usage->pieces) + (__int128)usage->searches * price->search_pico;
     for (int bucket = 0; bucket < BUCKET_COUNT; bucket++) {
         pico += (__int128)usage->tokens[bucket] * rates->pico[bucket];
     }
@@ -168,7 +189,7 @@ static void check_bound(const struct bound *bound)
 static __int128 fees_of(const struct price *price, const struct bound *bound)
 {
     int64_t searches = least(bound->searches, USAGE_TOKENS_MOST);
-    return price->request_pico + (__int128)searches * price->search_pico;
+    return fees_pico(price, bound->pieces) + (__int128)searches * price->search_pico;
 }
 
 static int64_t choices_of(const struct bound *bound)

@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/refusal.h"
+#include "wire/form.h"
 
 /* ---- where it comes from ---- */
 
@@ -425,13 +426,29 @@ bool pipeline_check_json(struct request *request)
     return false;
 }
 
+/* A web page can send a form without asking first, but not without its Origin: that is checked. */
+static bool check_form(struct request *request)
+{
+    struct text rest = request_header(request, "Content-Type");
+    if (times_sent(request, "Content-Type") == 1 &&
+        text_equal_nocase(text_trim(text_split(&rest, ';')), TEXT("multipart/form-data")))
+        return true;
+    refuse(request, REFUSAL_CONTENT_TYPE, NULL,
+           "Send the body as a form, with the header 'Content-Type: multipart/form-data' once.");
+    return false;
+}
+
 static bool read_body(struct request *request)
 {
-    if (!pipeline_check_json(request))
-        return false;
     struct body_error error;
-    if (!body_read(request->endpoint, buffer_text(&request->bytes), &request->arena, &request->body,
-                   &error)) {
+    struct text bytes = buffer_text(&request->bytes);
+    bool form = endpoint_facts(request->endpoint)->form;
+    if (form ? !check_form(request) : !pipeline_check_json(request))
+        return false;
+    bool good = form ? form_read(request->endpoint, request_header(request, "Content-Type"), bytes,
+                                 &request->arena, &request->body, &error)
+                     : body_read(request->endpoint, bytes, &request->arena, &request->body, &error);
+    if (!good) {
         refuse_body(request, &error);
         return false;
     }

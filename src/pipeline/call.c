@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "pipeline/media.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/refusal.h"
 
@@ -238,6 +239,7 @@ void call_open(struct request *request)
     call->searches = request->searches;
     call->hides = request_hides_output(request);
     call->lasting = request->body.background || endpoint_facts(request->endpoint)->by_file;
+    call->exact = media_is_exact(request);
     call->stored = endpoint_facts(request->endpoint)->stored && !request->body.not_stored;
     call->choices =
         request->endpoint == ENDPOINT_EMBEDDINGS ? request->body.prompts : request->body.choices;
@@ -313,6 +315,8 @@ void calls_start(struct worker *worker, bool committed)
 
 static bool draining_is_better(const struct call *call)
 {
+    if (endpoint_facts(call->endpoint)->media) /* made as a whole, and what it cost is told then */
+        return true;
     bool hidden = (call->hides && !call->visible) || call->gauge.opaque;
     return !call->upstream->cancel_saves || hidden || call->lasting;
 }

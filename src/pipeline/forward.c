@@ -122,6 +122,10 @@ static void take_head(struct call *call)
     if (status < 300 && text_starts_nocase(type, TEXT("text/event-stream"))) {
         call->mode = CALL_EVENTS;
         begin_stream(call);
+    } else if (status < 300 && endpoint_facts(call->endpoint)->any_answer &&
+               text_starts_nocase(type, TEXT("audio/"))) {
+        call->mode = CALL_RELAY; /* it is played while it comes */
+        begin_stream(call);
     } else {
         call->mode = CALL_WHOLE;
     }
@@ -436,7 +440,8 @@ static enum answer judge_answer(const struct call *call)
         return ANSWER_OUR_KEY;
     if (status >= 300 && status < 400) /* a client would follow it past its budget */
         return ANSWER_ELSEWHERE;
-    return status < 300 && !has_json(call) ? ANSWER_NOT_JSON : ANSWER_PASSES;
+    bool any = endpoint_facts(call->endpoint)->any_answer;
+    return status < 300 && !any && !has_json(call) ? ANSWER_NOT_JSON : ANSWER_PASSES;
 }
 
 static void refuse_answer(struct call *call, enum answer answer)

@@ -80,5 +80,10 @@ struct money meter_price(const struct call *call, const struct usage *usage)
 {
     if (call->model == NULL)
         return MONEY_ZERO;
-    return meter_usage(usage, &call->model->price, services_of(call));
+    struct usage_buckets buckets = buckets_of(usage, &call->model->price);
+    buckets.services = services_of(call);
+    memcpy(buckets.pieces, call->held.bound.pieces, sizeof buckets.pieces);
+    if (usage->seconds_told)
+        buckets.pieces[PIECE_SECOND] = usage->seconds;
+    return price_cost(&call->model->price, &buckets);
 }

@@ -4,6 +4,7 @@
  */
 #include "pipeline/batch.h"
 #include "pipeline/estimate.h"
+#include "pipeline/media.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/refusal.h"
 
@@ -122,6 +123,7 @@ void reserve_fill_ask(struct request *request, struct ask *ask)
         .unbounded = body->unbounded_param.size > 0,
         .now_s = loop_wall_us(request->worker->loop) / 1000000,
     };
+    media_pieces(request, ask->bound.pieces);
     rolling_fill_ask(request, ask);
 }
 

@@ -3,6 +3,7 @@
  */
 #include "base/log.h"
 #include "pipeline/batch.h"
+#include "pipeline/media.h"
 #include "pipeline/objects.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/refusal.h"
@@ -115,10 +116,12 @@ static void price_request(struct request *request, struct text asked)
     int64_t now_s = loop_wall_us(request->worker->loop) / 1000000;
     request->model = route_price(terms, request->upstream, request->model_sent, asked, now_s);
     request->model_booked = request->model != NULL ? request->model->name : asked;
+    request->model = media_find(request, request->model, request->model_sent, now_s);
     if (request->model == NULL)
         request->model =
             catalog_find(terms->catalog, CATALOG_STAND_IN_PROVIDER, CATALOG_STAND_IN_NAME, now_s);
     choose_services(request);
+    media_bound(request);
     choose_searches(request);
 }
 

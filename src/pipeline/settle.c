@@ -37,7 +37,7 @@ static enum basis basis_of_cut(const struct call *call)
 
 static enum basis basis_without_usage(const struct call *call)
 {
-    if (call->usage_result != USAGE_ABSENT || !is_counted(call))
+    if (call->usage_result != USAGE_ABSENT || (!is_counted(call) && !call->exact))
         return BASIS_HOLD;
     return BASIS_COUNTED;
 }

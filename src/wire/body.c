@@ -240,6 +240,10 @@ static void add_up(struct body_reader *reader)
     }
     body->choices = body->prompts * larger(reader->n, reader->best_of);
     body->unseen = reader->best_of > reader->n;
+    body->media.images = reader->n;
+    if (body->endpoint == ENDPOINT_MODERATIONS && body->model.size == 0) {
+        body->model = TEXT("omni-moderation-latest");
+    }
     body->extra_output *= body->choices;
     body->input_bound = reader->input_unbounded ? BODY_UNBOUNDED
                                                 : (int64_t)body->raw.size - body->image_bytes +

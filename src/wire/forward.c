@@ -49,8 +49,20 @@ static void change_model(const struct body *body, const struct body_changes *cha
     if (changes->model.at == NULL || text_equal(changes->model, body->model)) {
         return;
     }
+    if (body->form) {
+        add_splice(splices, body->model_raw, changes->model);
+        return;
+    }
+    bool absent = body->model_raw.size == 0; /* moderations have a usual one */
+    if (absent) {
+        buffer_put(&quoted, TEXT("\"model\":"));
+    }
     json_put_string(&quoted, changes->model);
-    add_splice(splices, body->model_raw, arena_copy(arena, buffer_text(&quoted)));
+    if (absent) {
+        buffer_put_byte(&quoted, ',');
+    }
+    add_splice(splices, absent ? behind_brace(body->raw) : body->model_raw,
+               arena_copy(arena, buffer_text(&quoted)));
     buffer_close(&quoted);
 }
 

@@ -397,12 +397,16 @@ const struct member_table *member_openai(void)
 
 static const struct member_table *table_of(enum endpoint endpoint)
 {
+    const struct endpoint_facts *facts = endpoint_facts(endpoint);
+
     if (endpoint == ENDPOINT_RESPONSES || endpoint == ENDPOINT_RESPONSES_TOKENS) {
         return member_responses();
     }
-    bool anthropic = endpoint_facts(endpoint)->dialect == DIALECT_ANTHROPIC;
 
-    return anthropic ? member_messages() : member_openai();
+    if (facts->media || endpoint == ENDPOINT_MODERATIONS) {
+        return member_media();
+    }
+    return facts->dialect == DIALECT_ANTHROPIC ? member_messages() : member_openai();
 }
 
 static bool matters_at(const struct member *member, enum endpoint endpoint)

@@ -5,26 +5,43 @@
 
 /* ---- parameters of header lines ---- */
 
-/* The value of the parameter, its quotes taken off. False if it is not there, stands twice or has
- * an escape. */
-static bool find_parameter(struct text rest, struct text name, struct text *value)
+/* Takes the next `name=value` or `name="value"` off. False: it is neither, or has an escape. */
+static bool take_parameter(struct text *rest, struct text *name, struct text *value)
 {
-    size_t found = 0;
-    while (rest.at != NULL) {
-        struct text parameter = text_split(&rest, ';');
-        struct text key = text_trim(text_split(&parameter, '='));
-        if (!text_equal_nocase(key, name))
-            continue;
-        *value = text_trim(parameter);
-        found++;
+    *name = text_trim(text_split(rest, '='));
+    *rest = text_trim(*rest);
+    if (!text_starts(*rest, TEXT("\""))) {
+        *value = text_trim(text_split(rest, ';'));
+        return value->size > 0 && text_find(*value, TEXT("\""), 0) == SIZE_MAX;
     }
-    if (found != 1 || value->size == 0 || text_find(*value, TEXT("\\"), 0) != SIZE_MAX)
+    size_t end = text_find(*rest, TEXT("\""), 1);
+    if (end == SIZE_MAX)
         return false;
-    if (value->at[0] != '"')
-        return true;
-    bool closed = value->size >= 2 && value->at[value->size - 1] == '"';
-    *value = closed ? text_slice(*value, 1, value->size - 1) : TEXT_NONE;
-    return closed && text_find(*value, TEXT("\""), 0) == SIZE_MAX;
+    *value = text_slice(*rest, 1, end);
+    *rest = text_trim(text_from(*rest, end + 1));
+    if (rest->size == 0)
+        *rest = TEXT_NONE;
+    else if (text_split(rest, ';').size > 0)
+        return false;
+    return text_find(*value, TEXT("\\"), 0) == SIZE_MAX;
+}
+
+/* The value of the parameter, its quotes taken off; TEXT_NONE if it is not there. False if it
+ * stands twice, or any of them cannot be read. */
+static bool find_parameter(struct text rest, struct text wanted, struct text *value)
+{
+    struct text name, content;
+    *value = TEXT_NONE;
+    while (text_trim(rest).size > 0) {
+        if (!take_parameter(&rest, &name, &content))
+            return false;
+        if (!text_equal_nocase(name, wanted))
+            continue;
+        if (value->at != NULL)
+            return false;
+        *value = content;
+    }
+    return true;
 }
 
 struct text multipart_boundary(struct text content_type)
@@ -63,12 +80,9 @@ static bool read_disposition(struct text value, struct multipart_part *part)
     if (part->name.at != NULL ||
         !text_equal_nocase(text_trim(text_split(&rest, ';')), TEXT("form-data")) ||
         text_find(rest, TEXT("*="), 0) != SIZE_MAX ||
-        !find_parameter(rest, TEXT("name"), &part->name))
+        !find_parameter(rest, TEXT("name"), &part->name) || part->name.size == 0)
         return false;
-    bool has_file = find_parameter(rest, TEXT("filename"), &part->filename);
-    if (!has_file)
-        part->filename = TEXT_NONE;
-    return true;
+    return find_parameter(rest, TEXT("filename"), &part->filename);
 }
 
 static bool read_line(struct text line, struct multipart_part *part)
@@ -80,6 +94,11 @@ static bool read_line(struct text line, struct multipart_part *part)
     value = text_trim(value);
     if (text_equal_nocase(name, TEXT("Content-Disposition")))
         return read_disposition(value, part);
+    if (text_equal_nocase(name, TEXT("Content-Type"))) {
+        bool again = part->type.at != NULL;
+        part->type = value;
+        return !again;
+    }
     if (text_equal_nocase(name, TEXT("Content-Transfer-Encoding")))
         return text_equal_nocase(value, TEXT("binary")) || text_equal_nocase(value, TEXT("8bit")) ||
                text_equal_nocase(value, TEXT("7bit"));
@@ -98,15 +117,28 @@ static bool read_head(struct text head, struct multipart_part *part)
     return part->name.at != NULL;
 }
 
+/* Lenient readers take a bare CR or LF before a boundary, too, or none where a part begins. */
+static bool has_false_boundary(const struct multipart *multipart, struct text content)
+{
+    struct text boundary = multipart->boundary;
+    for (size_t at = 0; (at = text_find(content, boundary, at)) != SIZE_MAX; at++) {
+        bool dashes = at >= 2 && text_equal(text_slice(content, at - 2, at), TEXT("--"));
+        if (dashes && (at == 2 || content.at[at - 3] == '\r' || content.at[at - 3] == '\n'))
+            return true;
+    }
+    return false;
+}
+
 /* What stands between two boundaries. */
-static bool read_part(struct text bytes, struct multipart_part *part)
+static bool read_part(const struct multipart *multipart, struct text bytes,
+                      struct multipart_part *part)
 {
     size_t blank = text_find(bytes, TEXT("\r\n\r\n"), 0);
     *part = (struct multipart_part){0};
     if (blank == SIZE_MAX || !read_head(text_slice(bytes, 0, blank), part))
         return false;
     part->content = text_from(bytes, blank + 4);
-    return true;
+    return !has_false_boundary(multipart, part->content);
 }
 
 enum multipart_result multipart_next(struct multipart *multipart, struct multipart_part *part)
@@ -125,7 +157,8 @@ enum multipart_result multipart_next(struct multipart *multipart, struct multipa
     }
     size_t next = find_boundary(multipart, false, 0);
     if (!text_starts(rest, TEXT("\r\n")) || next == SIZE_MAX || next < 2 ||
-        !read_part(text_slice(rest, 2, next), part))
+        !read_part(multipart, text_slice(rest, 2, next), part) ||
+        ++multipart->parts > MULTIPART_MOST_PARTS)
         return MULTIPART_BROKEN;
     multipart->rest = text_from(rest, next + 4 + multipart->boundary.size);
     return MULTIPART_PART;

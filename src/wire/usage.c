@@ -10,7 +10,7 @@ struct reported {
     int64_t cache_write, written_5m, written_1h;
     int64_t audio_input, image_input, cached_audio;
     int64_t reasoning, audio_output, image_output;
-    int64_t searches;
+    int64_t searches, seconds;
     struct text cost, key_cost;
     bool own_key;
 };
@@ -81,9 +81,11 @@ static const struct count of_tools[] = {
 
 static const struct group groups_of_usage[] = {
     GROUP("prompt_tokens_details", of_prompt),
-    GROUP("input_tokens_details", of_prompt), /* Responses */
+    GROUP("input_tokens_details", of_prompt), /* Responses, images */
+    GROUP("input_token_details", of_prompt),  /* sound */
     GROUP("completion_tokens_details", of_completion),
     GROUP("output_tokens_details", of_completion), /* Responses, Messages */
+    GROUP("output_token_details", of_completion),  /* sound */
     GROUP("cache_creation", of_creation),          /* Messages */
     GROUP("server_tool_use", of_tools),            /* Messages, OpenRouter */
 };
@@ -203,6 +205,27 @@ static bool read_rounds(struct json_value rounds, struct reported *reported)
     return true;
 }
 
+/* A begun second counts. What makes no sense is as if nothing had been said: whoever bills by
+ * tokens may mean something else. */
+static void read_seconds(struct json_value value, int64_t *seconds)
+{
+    size_t point = text_find(value.raw, TEXT("."), 0);
+    int64_t whole = NOT_REPORTED;
+
+    if (value.kind != JSON_NUMBER || value.raw.at[0] == '-') {
+        return;
+    }
+    if (!json_int(value, &whole)) {
+        bool plain = text_find(value.raw, TEXT("e"), 0) == SIZE_MAX &&
+                     text_find(value.raw, TEXT("E"), 0) == SIZE_MAX;
+        if (!plain || !text_to_int(text_slice(value.raw, 0, point), &whole)) {
+            return;
+        }
+        whole += whole < USAGE_MOST ? 1 : 0;
+    }
+    *seconds = whole <= USAGE_MOST ? whole : *seconds;
+}
+
 /* Nothing of it makes a usage invalid: most dialects that have a `cost` mean something else. */
 static void read_cost(struct text name, struct json_value value, struct reported *reported)
 {
@@ -234,6 +257,9 @@ static bool read_reported(struct json_value usage, struct reported *reported)
             good = read_rounds(value, reported);
         }
         read_cost(name, value, reported);
+        if (json_name_equal(name, TEXT("seconds"))) {
+            read_seconds(value, &reported->seconds);
+        }
     }
     return good;
 }
@@ -249,8 +275,8 @@ static int64_t part_of(int64_t part, int64_t whole)
     return part < whole ? part : whole;
 }
 
-/* All input tokens; NOT_REPORTED if nothing tells. What stands beside `input_tokens` as a cache's
- * is on top of it, beside `prompt_tokens` it is inside. */
+/* All input tokens; NOT_REPORTED if nothing tells. What stands beside `input_tokens` as a
+ * cache's is on top of it, beside `prompt_tokens` it is inside. */
 static int64_t whole_prompt(const struct reported *reported)
 {
     int64_t prompt = larger(reported->prompt, reported->input);
@@ -336,6 +362,9 @@ static enum usage_result read_with_input(struct json_value value, int64_t known_
         return USAGE_INVALID;
     }
     int64_t prompt = larger(whole_prompt(&reported), known_input);
+    if (prompt == NOT_REPORTED && reported.seconds != NOT_REPORTED) {
+        prompt = 0; /* billed by the second, not by tokens */
+    }
     if (prompt == NOT_REPORTED || prompt > USAGE_MOST) {
         return USAGE_INVALID;
     }
@@ -347,6 +376,8 @@ static enum usage_result read_with_input(struct json_value value, int64_t known_
     usage->prompt = prompt;
     usage->completion = larger(completion, reported.total - prompt);
     usage->searches = larger(reported.searches, 0);
+    usage->seconds = larger(reported.seconds, 0);
+    usage->seconds_told = reported.seconds != NOT_REPORTED;
     split_prompt(&reported, usage);
     split_completion(&reported, usage);
     take_cost(&reported, usage);

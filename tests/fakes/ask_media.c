@@ -126,6 +126,8 @@ bool ask_read_media(struct ask *ask, const struct http_request *request, const c
         return false;
     *param = "model";
     *message = "you must provide a model parameter";
+    if (ask->api == ASK_MODERATIONS && ask->model[0] == 0) /* it has a usual one */
+        text_copy(ask->model, sizeof ask->model, TEXT("omni-moderation-latest"));
     if (ask->model[0] == 0)
         return false;
     *param = "file";

@@ -51,8 +51,8 @@ class Messages(Fake):
         self.assertEqual(answer.headers["request-id"], body["id"])
         self.assertEqual(len(body["content"][0]["text"].split()), 16)
         self.assertEqual(body["stop_reason"], "end_turn")
-        self.assertEqual((body["usage"]["input_tokens"], body["usage"]["output_tokens"]), (7, 16))
-        self.assertEqual(self.bill()["cost_nano_usd"], 7 * 3000 + 16 * 15000)
+        self.assertEqual((body["usage"]["input_tokens"], body["usage"]["output_tokens"]), (6, 16))
+        self.assertEqual(self.bill()["cost_nano_usd"], 6 * 3000 + 16 * 15000)
 
     def test_tells_cache_reads_and_writes_apart(self):
         body = self.message("[fake prompt=1000 cached=500 cache_write=200 cache_write_1h=100]")
@@ -149,7 +149,7 @@ class Messages(Fake):
 
     def test_counts_tokens_for_nothing(self):
         answer = self.post("abcdefgh", path="/v1/messages/count_tokens")
-        self.assertEqual(json.loads(answer.text), {"input_tokens": 5})
+        self.assertEqual(json.loads(answer.text), {"input_tokens": 4})
         bill = self.bill()
         self.assertEqual((bill["requests"], bill["prompt_tokens"], bill["cost_nano_usd"]), (1, 0, 0))
 
@@ -216,9 +216,9 @@ class Responses(Fake):
         self.assertEqual((body["object"], body["status"]), ("response", "completed"))
         self.assertEqual(len(body["output"][0]["content"][0]["text"].split()), 16)
         self.assertEqual(body["usage"], {
-            "input_tokens": 7, "input_tokens_details": {"cached_tokens": 0}, "output_tokens": 16,
-            "output_tokens_details": {"reasoning_tokens": 0}, "total_tokens": 23})
-        self.assertEqual(self.bill()["cost_nano_usd"], 7 * 150 + 16 * 600)
+            "input_tokens": 6, "input_tokens_details": {"cached_tokens": 0}, "output_tokens": 16,
+            "output_tokens_details": {"reasoning_tokens": 0}, "total_tokens": 22})
+        self.assertEqual(self.bill()["cost_nano_usd"], 6 * 150 + 16 * 600)
 
     def test_reads_items(self):
         items = [{"role": "user", "content": [{"type": "input_text", "text": "abcd"}]},
@@ -284,7 +284,7 @@ class Responses(Fake):
     def test_counts_input_tokens_for_nothing(self):
         answer = self.post("abcdefgh", path="/v1/responses/input_tokens")
         self.assertEqual(json.loads(answer.text),
-                         {"object": "response.input_tokens", "input_tokens": 5})
+                         {"object": "response.input_tokens", "input_tokens": 4})
         self.assertEqual(self.bill()["cost_nano_usd"], 0)
 
     def test_keeps_what_is_to_be_stored(self):

@@ -18,6 +18,8 @@ static void check_tiers(const struct price *price)
 {
     ASSERT(price->request_pico >= 0 && price->request_pico <= PRICE_MOST_FEE_PICO);
     ASSERT(price->search_pico >= 0 && price->search_pico <= PRICE_MOST_FEE_PICO);
+    for (int piece = 0; piece < PIECE_COUNT; piece++)
+        ASSERT(price->piece_pico[piece] >= 0 && price->piece_pico[piece] <= PRICE_MOST_FEE_PICO);
     ASSERT(price->tier_count >= 1);
     ASSERT(price->tier_count <= PRICE_MAX_TIERS);
     ASSERT(price->tiers[0].above_input_tokens == -1);

@@ -27,6 +27,7 @@ static void check_bounds(const struct usage *usage)
     demand(usage->cached_audio <= usage->cached && usage->cache_write_5m <= usage->cache_write);
     demand(usage->reasoning >= 0 && usage->audio_output >= 0 && usage->image_output >= 0);
     demand(usage->reasoning + usage->audio_output + usage->image_output <= usage->completion);
+    demand(usage->seconds >= 0 && usage->seconds <= USAGE_MOST);
     demand(usage->searches >= 0 && usage->searches <= USAGE_MOST);
     demand(memchr(usage->cost, '\0', sizeof(usage->cost)) != NULL);
     demand(memchr(usage->key_cost, '\0', sizeof(usage->key_cost)) != NULL);

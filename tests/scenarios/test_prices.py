@@ -60,7 +60,7 @@ def test_the_other_format_prices_calls_unchanged(start):
     cost, prompt, completion = cost_of(purser, answer)
     assert cost == prompt * 150 + completion * 600 and completion > 0
     error_of(purser.chat(model="acme-hours", max_tokens=20), 400, "model_not_priced")
-    assert "3 of 10 models are left out" in purser.log()
+    assert "3 of 11 models are left out" in purser.log()
 
 
 def test_names_with_the_providers_prefix_are_priced(start):

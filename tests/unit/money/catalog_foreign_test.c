@@ -237,13 +237,60 @@ START_TEST(of_two_records_of_a_name_the_dearer_stays_under_both_keys)
 }
 END_TEST
 
+static int64_t piece_of(const char *json, enum piece piece)
+{
+    struct catalog *catalog = load(json);
+    const struct model *model = catalog_find(catalog, TEXT("openai"), TEXT("m"), 0);
+    int64_t pico = model != NULL ? model->price.piece_pico[piece] : -1;
+    catalog_close(catalog);
+    return pico;
+}
+
+#define OF_MODE(mode, more)                                                                        \
+    "{\"m\":{\"litellm_provider\":\"openai\",\"mode\":\"" mode "\"," more "}}"
+
+START_TEST(images_seconds_and_characters_have_prices_where_they_are_what_is_billed)
+{
+    ck_assert_int_eq(
+        piece_of(OF_MODE("image_generation", "\"output_cost_per_image\":0.04"), PIECE_IMAGE),
+        40000000000);
+    ck_assert_int_eq(piece_of(OF_MODE("image_edit", "\"input_cost_per_image\":0.04"), PIECE_IMAGE),
+                     40000000000);
+    ck_assert_int_eq(
+        piece_of(OF_MODE("audio_speech", "\"input_cost_per_character\":1.5e-05"), PIECE_CHARACTER),
+        15000000);
+    ck_assert_int_eq(piece_of(OF_MODE("audio_transcription", "\"input_cost_per_second\":1e-04,"
+                                                             "\"output_cost_per_second\":0.0"),
+                              PIECE_SECOND),
+                     100000000);
+    /* elsewhere they are more than tokens; so are two prices for one thing, and pixels */
+    ck_assert_int_eq(
+        piece_of(OF_MODE("chat", PRICED ",\"input_cost_per_image\":0.04"), PIECE_IMAGE), -1);
+    ck_assert_int_eq(
+        piece_of(OF_MODE("image_generation", PRICED ",\"input_cost_per_image\":0.04"), PIECE_IMAGE),
+        -1);
+    ck_assert_int_eq(
+        piece_of(OF_MODE("image_generation", "\"input_cost_per_pixel\":4e-08"), PIECE_IMAGE), -1);
+}
+END_TEST
+
+START_TEST(output_of_images_alone_is_the_price_of_all_output)
+{
+    struct catalog *catalog =
+        load(OF_MODE("image_generation", "\"input_cost_per_token\":5e-06,"
+                                         "\"output_cost_per_image_token\":4e-05"));
+    ck_assert_int_eq(rate(get(catalog, "openai", "m"), 0, BUCKET_OUTPUT), 40000000);
+    catalog_close(catalog);
+}
+END_TEST
+
 START_TEST(counts_what_is_left_out)
 {
     struct catalog *catalog = load_sample();
     size_t at = 0;
     UNIT_TEXT(catalog_next_note(catalog, &at),
-              SAMPLE ": 3 of 10 models are left out: 1 are for other endpoints, 1 have no prices "
-                     "per token, 1 are dearer under another record "
+              SAMPLE ": 3 of 11 models are left out: 1 are for other endpoints, 1 have no prices "
+                     "that are counted, 1 are dearer under another record "
                      "of the same name");
     ck_assert_uint_eq(catalog_next_note(catalog, &at).size, 0);
     catalog_close(catalog);
@@ -283,7 +330,9 @@ START_TEST(refuses_what_is_wrong_and_names_the_record)
 }
 END_TEST
 
-UNIT_MAIN(prices_are_exact_and_rounded_up_where_finer, each_kind_of_token_has_its_own_price,
+UNIT_MAIN(images_seconds_and_characters_have_prices_where_they_are_what_is_billed,
+          output_of_images_alone_is_the_price_of_all_output,
+          prices_are_exact_and_rounded_up_where_finer, each_kind_of_token_has_its_own_price,
           what_costs_more_than_tokens_is_left_out,
           a_model_that_searches_with_every_call_is_left_out, service_tiers_have_their_prices,
           tiers_come_in_their_order_and_inherit, the_sample_file_gives_providers_names_and_limits,

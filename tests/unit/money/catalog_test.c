@@ -300,7 +300,7 @@ static const struct {
     {FILE_OF("{\"name\":\"m\"," TRAITS ",\"aliases\":\"x\"}"), "\"aliases\""},
     {FILE_OF("{\"name\":\"m\"," TRAITS ",\"aliases\":[1]}"), "\"aliases\": a name"},
     {FILE_OF("{\"name\":\"m\"," TRAITS ",\"provider\":null}"), "\"provider\": a name"},
-    {FILE_OF("{\"name\":\"m\"," TRAITS ",\"image\":1}"), "\"image\" is not known"},
+    {FILE_OF("{\"name\":\"m\"," TRAITS ",\"picture\":1}"), "\"picture\" is not known"},
     {FILE_OF(ONE("\"input\":1")), "\"input\" and \"output\" are needed"},
     {FILE_OF(ONE("\"output\":1")), "\"input\" and \"output\" are needed"},
     {FILE_OF(ONE("\"input\":-1,\"output\":1")), "tier 1: \"input\" is not a price"},
@@ -455,6 +455,7 @@ START_TEST(a_record_has_prices_of_services_fees_and_all_kinds_of_tokens)
     ck_assert_msg(catalog_load_text(
                       catalog, TEXT("f"),
                       TEXT(FILE_OF("{\"name\":\"m\"," TRAITS ",\"request\":0.005,\"search\":0.01,"
+                                   "\"image\":0.04,\"second\":0.0001,\"character\":0.000015,"
                                    "\"tiers\":[{\"input\":4,\"output\":8,\"cache_write\":5,"
                                    "\"cache_write_1h\":3,\"cached_audio\":2,\"image_input\":6,"
                                    "\"reasoning\":9,\"image_output\":10}],"
@@ -473,6 +474,9 @@ START_TEST(a_record_has_prices_of_services_fees_and_all_kinds_of_tokens)
     ck_assert_int_eq(pico[BUCKET_IMAGE_OUTPUT], 10000000);
     ck_assert_int_eq(price->request_pico, 5000000000);
     ck_assert_int_eq(price->search_pico, 10000000000);
+    ck_assert_int_eq(price->piece_pico[PIECE_IMAGE], 40000000000);
+    ck_assert_int_eq(price->piece_pico[PIECE_SECOND], 100000000);
+    ck_assert_int_eq(price->services[SERVICE_FLEX]->piece_pico[PIECE_CHARACTER], 15000000);
     ck_assert_int_eq(price->services[SERVICE_FLEX]->tiers[0].rates.pico[BUCKET_REASONING], 4000000);
     ck_assert_int_eq(price->services[SERVICE_FLEX]->request_pico, 5000000000);
     ck_assert_int_eq(price->services[SERVICE_PRIORITY]->tier_count, 2);

@@ -28,6 +28,7 @@ static void check(const char *raw, struct usage want)
     ck_assert_msg(usage.image_input == want.image_input, "image_input of %s", raw);
     ck_assert_msg(usage.image_output == want.image_output, "image_output of %s", raw);
     ck_assert_msg(usage.searches == want.searches, "searches of %s", raw);
+    ck_assert_msg(usage.seconds == want.seconds, "seconds of %s", raw);
 }
 
 START_TEST(reads_the_shape_of_openai)
@@ -160,6 +161,23 @@ static void check_cost(const char *more, const char *cost, const char *key_cost)
     ck_assert_str_eq(usage.key_cost, key_cost);
 }
 
+START_TEST(sound_is_told_in_seconds_or_in_tokens)
+{
+    check("{\"type\":\"duration\",\"seconds\":3}", (struct usage){.seconds = 3});
+    check("{\"type\":\"duration\",\"seconds\":3.0}", (struct usage){.seconds = 3});
+    check("{\"type\":\"duration\",\"seconds\":3.01}", (struct usage){.seconds = 4});
+    ck_assert(usage.seconds_told);
+    check("{\"type\":\"tokens\",\"input_tokens\":14,\"input_token_details\":{\"text_tokens\":4,"
+          "\"audio_tokens\":10},\"output_tokens\":5,\"total_tokens\":19}",
+          (struct usage){.prompt = 14, .audio_input = 10, .completion = 5});
+    ck_assert(!usage.seconds_told);
+    ck_assert_int_eq(read_text("{\"seconds\":-1}"), USAGE_INVALID);
+    ck_assert_int_eq(read_text("{\"seconds\":1e2000}"), USAGE_INVALID);
+    ck_assert_int_eq(read_text("{\"seconds\":\"3\"}"), USAGE_INVALID);
+    ck_assert_int_eq(read_text("{\"seconds\":10000000000000}"), USAGE_INVALID);
+}
+END_TEST
+
 START_TEST(a_cost_is_kept_as_it_stands)
 {
     check_cost("\"cost\":0.00014250000000000001,\"is_byok\":false,"
@@ -257,7 +275,8 @@ START_TEST(does_not_believe_what_makes_no_sense)
 }
 END_TEST
 
-UNIT_MAIN(reads_the_shape_of_openai, reads_the_other_dialects, reads_the_shape_of_responses,
+UNIT_MAIN(sound_is_told_in_seconds_or_in_tokens, reads_the_shape_of_openai,
+          reads_the_other_dialects, reads_the_shape_of_responses,
           what_messages_report_of_caches_is_on_top,
           writes_of_unknown_duration_are_not_told_to_be_short,
           a_prompt_of_hits_and_misses_is_their_sum, audio_and_images_are_told_apart,
