@@ -275,8 +275,8 @@ static int64_t part_of(int64_t part, int64_t whole)
     return part < whole ? part : whole;
 }
 
-/* All input tokens; NOT_REPORTED if nothing tells. What stands beside `input_tokens` as a
- * cache's is on top of it, beside `prompt_tokens` it is inside. */
+/* All input tokens; NOT_REPORTED if nothing tells. What stands beside `input_tokens` as a cache's
+ * is on top of it, beside `prompt_tokens` it is inside. */
 static int64_t whole_prompt(const struct reported *reported)
 {
     int64_t prompt = larger(reported->prompt, reported->input);
