@@ -18,6 +18,9 @@ KEYS = {"alice": KEY, "spent": "sk-test-spent-0123456789abcdef",
         "narrow": "sk-test-narrow-0123456789abcdef"}
 
 
+MODELS = ["gpt-*", "text-embedding-*", "omni-*", "dall-e-*", "tts-*", "whisper-*"]
+
+
 def spend(purser):
     """Calls until nothing is left of the spent key's budget."""
     for _ in range(50):
@@ -51,7 +54,7 @@ def provider():
 @pytest.fixture(scope="module")
 def purser(provider):
     options = {
-        "keys": [{"id": name, "key": key, "models": ["gpt-*", "text-embedding-*"]}
+        "keys": [{"id": name, "key": key, "models": MODELS}
                  for name, key in KEYS.items()],
         "budgets": [
             {"name": "all", "scope": "global", "window": "day", "usd": 50},

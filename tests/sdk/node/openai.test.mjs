@@ -7,7 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 const { PACKAGES, PURSER_URL, PROVIDER_URL } = process.env;
 const keys = JSON.parse(process.env.KEYS);
-const { OpenAI } = createRequire(PACKAGES)("openai");
+const { OpenAI, toFile } = createRequire(PACKAGES)("openai");
 
 const MODEL = "gpt-4o-mini";
 const messages = [{ role: "user", content: "Say hello" }];
@@ -126,6 +126,44 @@ test("completions, embeddings and models work", async () => {
     assert.ok(found.data[0].embedding.length > 0);
     const models = await client.models.list();
     assert.ok(models.data.some((model) => model.id === MODEL));
+});
+
+test("images are made and edited", async () => {
+    const { data, response } = await client.images
+        .generate({ model: "dall-e-3", prompt: "a cat", quality: "hd" }).withResponse();
+    assert.equal(data.data.length, 1);
+    assert.equal(response.headers.get("x-purser-cost-usd"), "0.08");
+    const image = await toFile(Buffer.from("png"), "a.png", { type: "image/png" });
+    const edited = await client.images.edit({ model: "gpt-image-1", prompt: "a hat", quality: "low",
+        image: [image, image] });
+    assert.equal(edited.usage.output_tokens, 272);
+    const kinds = [];
+    for await (const event of await client.images.generate(
+        { model: "gpt-image-1", prompt: "a cat", stream: true, partial_images: 1 }))
+        kinds.push(event.type);
+    assert.deepEqual(kinds, ["image_generation.partial_image", "image_generation.completed"]);
+});
+
+test("speech, transcriptions, translations and moderations work", async () => {
+    const spoken = await client.audio.speech.create(
+        { model: "tts-1", voice: "alloy", input: "hello" }, fake({ bytes: 777 }));
+    assert.equal((await spoken.arrayBuffer()).byteLength, 777);
+    const file = await toFile(Buffer.from("ID3" + "x".repeat(1000)), "a.mp3");
+    const { data, response } = await client.audio.transcriptions
+        .create({ model: "whisper-1", file }, fake({ seconds: 2 })).withResponse();
+    assert.equal(data.text.split(" ").length, 16);
+    assert.equal(response.headers.get("x-purser-cost-usd"), "0.0002");
+    const plain = await client.audio.transcriptions.create(
+        { model: "whisper-1", file, response_format: "text" });
+    assert.equal(plain.trim().split(" ").length, 16);
+    const parts = [];
+    for await (const event of await client.audio.transcriptions.create(
+        { model: "gpt-4o-transcribe", file, stream: true }, fake({ output: 3 })))
+        parts.push(event.type);
+    assert.equal(parts.at(-1), "transcript.text.done");
+    assert.ok((await client.audio.translations.create({ model: "whisper-1", file })).text);
+    const judged = await client.moderations.create({ input: "hello" });
+    assert.equal(judged.results[0].flagged, false);
 });
 
 test("many calls at a time are all answered", async () => {
