@@ -27,8 +27,12 @@ const struct model *media_find(const struct request *request, const struct model
                                struct text sent, int64_t when_s);
 
 /* Once the model's price is known: bounds the request's tokens (body.input_bound, extra_output), or
- * notes that nothing bounds them (body.unbounded_param). Nothing happens at other endpoints. */
+ * notes that nothing bounds them (body.unbounded_param). At other endpoints too a model that is
+ * priced by pieces alone which are not theirs has no bound: what it costs there nobody says. */
 void media_bound(struct request *request);
+
+/* A catalog's name of a size or quality: nobody can ask for it as a model. */
+bool media_is_size(struct text name);
 
 /* The pieces that the request may have, for its bound. */
 void media_pieces(const struct request *request, int64_t pieces[PIECE_COUNT]);

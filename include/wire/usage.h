@@ -44,7 +44,7 @@ struct usage {
     int64_t searches;       /* of the web, by the provider */
     int64_t seconds;        /* of sound; a begun one counts */
     /* The part is what was reported, if only 0. */
-    bool reasoning_told, image_input_told, image_output_told, seconds_told;
+    bool reasoning_told, audio_input_told, image_input_told, image_output_told, seconds_told;
     /* `cost` in decimal dollars as it stands, zero-terminated; empty: none, or none that makes
      * sense. Whether it is believed is for others to say: anybody may write one. */
     char cost[USAGE_COST_SIZE];

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/json.h"
+#include "pipeline/media.h"
 #include "pipeline/refusal.h"
 
 #define VIEWS_MOST 1000
@@ -131,7 +132,7 @@ static void list_models(struct request *request, struct buffer *body)
     while ((model = catalog_next(request->terms->catalog, &at)) != NULL) {
         struct text owner = owner_of(request, model);
         if (owner.size == 0 || table_get(&seen, model->name) != NULL ||
-            !route_model_visible(request, model->name))
+            media_is_size(model->name) || !route_model_visible(request, model->name))
             continue;
         table_put(&seen, model->name, &seen);
         put_model(body, model->name, owner);

@@ -112,12 +112,46 @@ static void bound_output(struct request *request)
                        "a `max_output`, or each call a flat price (models: hold_usd).");
 }
 
+/* What the endpoint's calls have of that piece. */
+static bool has_piece(const struct request *request, enum piece piece)
+{
+    bool hears = endpoint_facts(request->endpoint)->form;
+    switch (piece) {
+    case PIECE_IMAGE:
+        return makes_images(request);
+    case PIECE_SECOND:
+        return hears && !makes_images(request);
+    default:
+        return request->endpoint == ENDPOINT_SPEECH;
+    }
+}
+
+/* Is its price by pieces, of which the endpoint's calls have none? */
+static bool is_out_of_place(const struct request *request, const struct price *price)
+{
+    bool pieces = false;
+    for (int piece = 0; piece < PIECE_COUNT; piece++) {
+        if (price->piece_pico[piece] == 0)
+            continue;
+        if (has_piece(request, (enum piece)piece))
+            return false;
+        pieces = true;
+    }
+    return pieces && !by_tokens(price);
+}
+
 void media_bound(struct request *request)
 {
     struct body *body = &request->body;
-    if (!endpoint_facts(request->endpoint)->media || request->model == NULL)
+    if (request->model == NULL || endpoint_facts(request->endpoint)->free)
         return;
     const struct price *price = &request->model->price;
+    if (is_out_of_place(request, price))
+        note_unbounded(body, "model",
+                       "This model is priced by the image, second or character: what it costs at "
+                       "this endpoint nobody knows before.");
+    if (!endpoint_facts(request->endpoint)->media)
+        return;
     if (price->piece_pico[PIECE_SECOND] > 0 && body->media.seconds == SOUND_UNBOUNDED)
         note_unbounded(body, "file",
                        "How long a file of this format is cannot be told from its size: send "
@@ -130,6 +164,11 @@ void media_bound(struct request *request)
     }
     body->input_bound = 0; /* tokens are not what is billed */
     body->extra_output = 0;
+}
+
+bool media_is_size(struct text name)
+{
+    return text_find(name, TEXT("-x-"), 0) != SIZE_MAX && text_find(name, TEXT("/"), 0) != SIZE_MAX;
 }
 
 void media_pieces(const struct request *request, int64_t pieces[PIECE_COUNT])

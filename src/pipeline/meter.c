@@ -76,12 +76,25 @@ struct money meter_cost(const struct call *call)
     return meter_price(call, &call->usage);
 }
 
+/* Where sound is what comes in, and nobody tells it from text, all may have been it. */
+static void take_for_sound(const struct call *call, const struct usage *usage, int64_t *tokens)
+{
+    const int64_t *pico = call->model->price.tiers[0].rates.pico;
+    const struct endpoint_facts *facts = endpoint_facts(call->endpoint);
+    if (!facts->form || !facts->any_answer || usage->audio_input_told ||
+        pico[BUCKET_AUDIO_INPUT] <= pico[BUCKET_INPUT])
+        return;
+    tokens[BUCKET_AUDIO_INPUT] += tokens[BUCKET_INPUT];
+    tokens[BUCKET_INPUT] = 0;
+}
+
 struct money meter_price(const struct call *call, const struct usage *usage)
 {
     if (call->model == NULL)
         return MONEY_ZERO;
     struct usage_buckets buckets = buckets_of(usage, &call->model->price);
     buckets.services = services_of(call);
+    take_for_sound(call, usage, buckets.tokens);
     memcpy(buckets.pieces, call->held.bound.pieces, sizeof buckets.pieces);
     if (usage->seconds_told)
         buckets.pieces[PIECE_SECOND] = usage->seconds;

@@ -313,6 +313,7 @@ static void split_prompt(const struct reported *reported, struct usage *usage)
     usage->cached_audio = part_of(larger(reported->cached_audio, among), usage->cached);
     usage->image_input = part_of(reported->image_input, left);
     usage->image_input_told = reported->image_input != NOT_REPORTED;
+    usage->audio_input_told = reported->audio_input != NOT_REPORTED;
 }
 
 static void split_completion(const struct reported *reported, struct usage *usage)
@@ -413,6 +414,7 @@ static void merge_input(struct usage *usage, const struct usage *later)
     usage->audio_input = larger(usage->audio_input, later->audio_input);
     usage->image_input = larger(usage->image_input, later->image_input);
     usage->image_input_told = usage->image_input_told || later->image_input_told;
+    usage->audio_input_told = usage->audio_input_told || later->audio_input_told;
     usage->prompt =
         plain + usage->cached + usage->cache_write + usage->audio_input + usage->image_input;
 }

@@ -7,7 +7,8 @@ import struct
 
 import pytest
 
-from harness import KEY, Purser, error_of, upstream_of, usd, wait_until
+from harness import (KEY, Purser, Upstream, error_of, plain_answer, upstream_of, usd,
+                     wait_until)
 
 BUDGET = [{"name": "daily", "scope": "global", "window": "day", "usd": 10}]
 MODELS = [
@@ -235,6 +236,29 @@ def test_sound_by_tokens_is_booked_by_its_usage(purser, books, more):
     assert line["usage_source"] == "reported"
     assert line["cost_nano_usd"] == 4 * 2500 + 30 * 6000 + 9 * 10000
     assert hold_of(purser, answer) == 16000 * 6000 + 2000 * 10000
+
+
+def test_sound_that_is_not_told_from_text_is_booked_as_sound(shared_provider):
+    def answer(connection, head, body):
+        connection.sendall(plain_answer(json.dumps(
+            {"text": "x", "usage": {"input_tokens": 100, "output_tokens": 1}})))
+    with Upstream(answer) as upstream, Purser(upstream, budgets=BUDGET) as running:
+        line = running.booked(send(running, HEARD, wav(1), model="gpt-4o-transcribe"))
+        assert line["cost_nano_usd"] == 100 * 6000 + 10000
+
+
+@pytest.mark.parametrize("path, body", [
+    ("/v1/chat/completions", {"model": "dall-e-3", "messages": [{"role": "user", "content": "x"}]}),
+    ("/v1/embeddings", {"model": "whisper-1", "input": "x"}),
+    (IMAGES, {"model": "tts-1", "prompt": "x"}),
+    (SPEECH, {"model": "whisper-1", "input": "x", "voice": "alloy"})])
+def test_a_model_that_is_priced_by_what_a_call_has_not_is_refused(purser, books, path, body):
+    assert error_of(post(purser, path, **body), 400, "unbounded_tool")["param"] == "model"
+
+
+def test_sizes_are_not_listed_as_models(purser):
+    names = [model["id"] for model in purser.client.get("/v1/models").json()["data"]]
+    assert "dall-e-3" in names and not any("-x-" in name for name in names)
 
 
 # ---- ends ----
