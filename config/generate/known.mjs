@@ -84,6 +84,12 @@ export const LIMITS = [
 // Where the limits above hold: the providers that serve these models themselves.
 export const LIMITS_OF = ['openai', 'anthropic', 'google', 'deepseek', 'azure']
 
+// What writing to the cache costs where the package does not say, as a multiple of the price of
+// plain input: Anthropic's "Pricing", chapter "Prompt caching". Whoever sells its models bills so.
+export const WRITES = [
+  [/(^|\.)claude-(?!2|v\d|instant)/, { cache_write_mtok: 1.25, cache_write_1h_mtok: 2 }],
+]
+
 // Exact names that the package covers by an open rule ("starts with"). Each is kept only if the
 // package itself prices it by the record it stands under.
 export const NAMES = {

@@ -92,7 +92,21 @@ function unbillable(prices, kind) {
   return undefined
 }
 
-function tiersOf(prices, name) {
+function times(factor, rate) {
+  if (typeof rate === 'number') return rate * factor
+  const tiers = rate.tiers.map((tier) => ({ ...tier, price: tier.price * factor }))
+  return { base: rate.base * factor, tiers }
+}
+
+// With the rates of writing to the cache that the package leaves out.
+function withWrites(prices, name) {
+  const [, factors] = known.WRITES.find(([pattern]) => pattern.test(simple(name))) ?? [, {}]
+  const rates = Object.entries(factors).map(([unit, by]) => [unit, times(by, prices.input_mtok)])
+  return { ...Object.fromEntries(rates), ...prices }
+}
+
+function tiersOf(published, name) {
+  const prices = withWrites(published, name)
   const units = Object.entries(RATES).filter(([, unit]) => prices[unit] !== undefined)
   const starts = units.flatMap(([, unit]) => prices[unit].tiers?.map((t) => t.start) ?? [])
   const thresholds = [-1, ...new Set(starts.sort((a, b) => a - b))]

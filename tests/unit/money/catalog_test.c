@@ -94,6 +94,34 @@ START_TEST(the_shipped_file_has_tiers_and_both_cache_writes)
 }
 END_TEST
 
+/* The first ones had no cache. */
+static bool is_claude_with_a_cache(struct text name)
+{
+    return text_find(name, TEXT("claude-"), 0) != SIZE_MAX &&
+           text_find(name, TEXT("claude-2"), 0) == SIZE_MAX &&
+           text_find(name, TEXT("claude-v"), 0) == SIZE_MAX &&
+           text_find(name, TEXT("claude-instant"), 0) == SIZE_MAX;
+}
+
+START_TEST(whoever_sells_claude_bills_twice_the_input_for_an_hour_in_the_cache)
+{
+    struct catalog *catalog = real_catalog();
+    const struct model *model;
+    size_t at = 0, seen = 0;
+    while ((model = catalog_next(catalog, &at)) != NULL) {
+        for (int tier = 0; is_claude_with_a_cache(model->name) && tier < model->price.tier_count;
+             tier++) {
+            const int64_t *pico = model->price.tiers[tier].rates.pico;
+            ck_assert_msg(pico[BUCKET_CACHE_WRITE_1H] >= 2 * pico[BUCKET_INPUT], "%.*s of %.*s",
+                          TEXT_ARG(model->name), TEXT_ARG(model->provider));
+            seen++;
+        }
+    }
+    ck_assert_uint_ge(seen, 100);
+    catalog_close(catalog);
+}
+END_TEST
+
 START_TEST(an_unknown_model_stays_unpriced)
 {
     struct catalog *catalog = real_catalog();
@@ -499,9 +527,11 @@ END_TEST
 
 UNIT_MAIN(a_record_has_prices_of_services_fees_and_all_kinds_of_tokens,
           knows_what_a_fine_tuned_model_was_made_from, the_shipped_file_prices_the_main_models,
-          the_shipped_file_has_tiers_and_both_cache_writes, an_unknown_model_stays_unpriced,
-          walks_all_models_in_the_order_of_their_names, the_version_depends_on_the_content_alone,
-          an_empty_catalog_is_possible, a_provider_finds_its_own_then_any_providers_never_anothers,
+          the_shipped_file_has_tiers_and_both_cache_writes,
+          whoever_sells_claude_bills_twice_the_input_for_an_hour_in_the_cache,
+          an_unknown_model_stays_unpriced, walks_all_models_in_the_order_of_their_names,
+          the_version_depends_on_the_content_alone, an_empty_catalog_is_possible,
+          a_provider_finds_its_own_then_any_providers_never_anothers,
           without_a_provider_the_operators_own_then_the_dearest_counts,
           a_later_model_replaces_an_earlier_and_keeps_its_aliases,
           a_model_may_take_over_anothers_alias, copies_what_it_is_given,
