@@ -29,6 +29,13 @@ void objects_show(struct worker *worker, const struct object *object, struct tex
 bool objects_id_of(struct text answer, struct arena *arena, struct text *id);
 bool objects_is_id(struct text id);
 
+/* For the step of route: asks who owns what a request names of objects, one after the other: what
+ * it goes on from (previous_response_id, where answers are stored) and files in its messages.
+ * GO_ON: nothing (more) is named. What goes before is the key's own; a file that nobody made here
+ * (the operator's, perhaps) may be anybody's, but nobody's is another key's. */
+enum next objects_check(struct request *request);
+enum next objects_checked(struct request *request); /* the step is awake */
+
 /* For a step: whether the request's key owns the object. GO_WAIT: the request will be woken, and
  * objects_judge tells; GO_BOOKS: it is refused. */
 enum next objects_ask(struct request *request, const struct object *object);

@@ -40,10 +40,11 @@
 #include "base/json.h"
 #include "wire/endpoint.h"
 
-#define BODY_UNBOUNDED INT64_MAX
-#define BODY_ABSENT    (-1)
-#define BODY_MOST      1000000000 /* the largest count a request may name */
-#define BODY_MAX_TAGS  8
+#define BODY_UNBOUNDED  INT64_MAX
+#define BODY_ABSENT     (-1)
+#define BODY_MOST       1000000000 /* the largest count a request may name */
+#define BODY_MAX_TAGS   8
+#define BODY_MOST_FILES 64
 
 /* Of images and sound: what their price hangs on. */
 struct body_media {
@@ -77,8 +78,8 @@ struct body {
     struct text service_tier;    /* unescaped; TEXT_NONE if absent */
     struct text temperature_raw; /* a number as it stands; TEXT_NONE if absent or null */
     /* `store` or `background` true, a `previous_response_id`, a `conversation`: the answer is not
-     * all that the call leaves behind, or hangs on what was before. At Responses also where `store`
-     * is not false. */
+     * all that the call leaves behind, or hangs on what was before; as it does where files are
+     * named. At Responses also where `store` is not false. */
     bool kept_by_provider;
     bool background;               /* Responses: the answer comes before the work is done */
     struct text previous_response; /* `previous_response_id`; TEXT_NONE if absent */
@@ -97,6 +98,10 @@ struct body {
      * `unbounded_why` as a sentence. */
     struct text unbounded_param;
     const char *unbounded_why;
+    /* Files that it names by their ids: every member `file_id` (in any letter case) that is a text,
+     * at any depth. Only the first BODY_MOST_FILES are told. Its answer then hangs on who asks. */
+    struct text *files;
+    size_t file_count;
     struct text input_file, url; /* batches: `input_file_id` and `endpoint`, not empty */
     struct body_media media;
     bool form; /* `raw` is a form (wire/form.h), and so is what the raw parts below hold */

@@ -99,4 +99,7 @@ bool body_name_is(struct body_reader *reader, struct text raw_name, struct text 
 bool body_read_flag(struct body_reader *reader, struct text param, struct json_value value,
                     bool *flag);
 
+/* Once the input's bound is known: fills in the files that the body names. */
+void body_find_files(struct body *body, struct arena *arena);
+
 #endif

@@ -23,7 +23,7 @@ struct jobs {
     enum endpoint endpoint; /* of all */
     int64_t input_tokens;   /* at most, of all whose bytes bound it */
     int64_t largest_input;  /* of these, the largest of one */
-    int64_t far_inputs;     /* lines whose input their bytes do not bound */
+    int64_t far_inputs;     /* prompts of lines that have more in them than text */
     int64_t output_tokens;  /* at most, of all that name a maximum; and of all: predictions */
     int64_t open_choices;   /* choices of lines that name none */
     bool audio;             /* in some line */

@@ -69,6 +69,19 @@ static bool open_ceilings(struct estate *estate, struct fault *fault)
     return true;
 }
 
+/* No provider keeps them for so long: OpenAI for 30 days. */
+#define RESPONSES_KEPT_S (400 * INT64_C(86400))
+
+static bool forget_old_responses(struct estate *estate, struct fault *fault)
+{
+    int64_t before_s = clock_wall_us(clock_real()) / 1000000 - RESPONSES_KEPT_S;
+    size_t dropped = CEILINGS_DROP_MOST;
+    bool good = true;
+    while (good && dropped == CEILINGS_DROP_MOST)
+        good = ceilings_drop_older(estate->ceilings, OBJECT_RESPONSE, before_s, &dropped, fault);
+    return good;
+}
+
 /* ---- pledges of the process before ---- */
 
 static const struct entry *find_hold(const struct ledger *ledger, struct text call)
@@ -164,7 +177,8 @@ bool estate_open(struct estate *estate, struct terms *terms, struct fault *fault
     pthread_mutex_init(&estate->house.bookings.lock, NULL);
     drift_open(&estate->house.drift);
     open_cache(estate);
-    if (open_ceilings(estate, fault) && open_ledger(estate, fault)) {
+    if (open_ceilings(estate, fault) && forget_old_responses(estate, fault) &&
+        open_ledger(estate, fault)) {
         open_gate(estate);
         estate->house.registrar = registrar_open(estate->ceilings);
         if (open_clerk(estate, fault))

@@ -174,3 +174,58 @@ bool objects_letter(struct worker *worker, struct letter *letter)
     letter_free(letter);
     return true;
 }
+
+/* ---- what a request names ---- */
+
+struct mentions {
+    struct object objects[BODY_MOST_FILES + 1];
+    size_t count, at;
+};
+
+static enum next ask_next(struct request *request)
+{
+    const struct mentions *mentions = request->mentions;
+    return mentions->at < mentions->count ? objects_ask(request, &mentions->objects[mentions->at])
+                                          : GO_ON;
+}
+
+static enum next too_many(struct request *request)
+{
+    refuse(request, REFUSAL_BAD_REQUEST, "file_id", "More than %d files are named.",
+           BODY_MOST_FILES);
+    return GO_BOOKS;
+}
+
+/* Nearly all requests name nothing. */
+enum next objects_check(struct request *request)
+{
+    const struct body *body = &request->body;
+    struct text upstream = request->upstream->name;
+    bool goes_on = body->previous_response.size > 0 && endpoint_facts(request->endpoint)->stored;
+    if (body->file_count > BODY_MOST_FILES)
+        return too_many(request);
+    if (body->file_count == 0 && !goes_on)
+        return GO_ON;
+    struct mentions *mentions = arena_new(&request->arena, sizeof *mentions);
+    if (goes_on)
+        mentions->objects[mentions->count++] =
+            (struct object){OBJECT_RESPONSE, upstream, body->previous_response};
+    for (size_t i = 0; i < body->file_count; i++)
+        mentions->objects[mentions->count++] =
+            (struct object){OBJECT_FILE, upstream, body->files[i]};
+    request->mentions = mentions;
+    return ask_next(request);
+}
+
+enum next objects_checked(struct request *request)
+{
+    struct mentions *mentions = request->mentions;
+    const struct object *object = &mentions->objects[mentions->at++];
+    const struct deed_answer *answer = request->found;
+    bool file = object->kind == OBJECT_FILE;
+    bool free_file = file && !answer->failed && answer->owner == OWNER_NOBODY;
+    if (!free_file &&
+        !objects_judge(request, object->id, file ? "file_id" : "previous_response_id"))
+        return GO_BOOKS;
+    return ask_next(request);
+}

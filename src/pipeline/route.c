@@ -157,22 +157,11 @@ bool route_find(struct request *request)
     return false;
 }
 
-/* What went before is billed again as input, and is nobody else's to read. */
-static enum next check_previous(struct request *request)
-{
-    struct text previous = request->body.previous_response;
-    if (previous.size == 0 || !endpoint_facts(request->endpoint)->stored)
-        return GO_ON;
-    return objects_ask(request,
-                       &(struct object){OBJECT_RESPONSE, request->upstream->name, previous});
-}
-
 enum next route_awake(struct request *request)
 {
     if (endpoint_facts(request->endpoint)->by_file)
         return batch_route(request);
-    bool owns = objects_judge(request, request->body.previous_response, "previous_response_id");
-    return owns ? GO_ON : GO_BOOKS;
+    return objects_checked(request);
 }
 
 /* Those who serve the model, but in another dialect. True if there are any. */
@@ -209,7 +198,7 @@ enum next route_request(struct request *request)
     if (endpoint_facts(request->endpoint)->by_file)
         return batch_ask(request);
     if (route_find(request))
-        return check_previous(request);
+        return objects_check(request);
     if (asked.size > SUBJECT_MAX_ID)
         refuse(request, REFUSAL_MODEL_NOT_FOUND, "model", "No model has a name of over %d bytes.",
                SUBJECT_MAX_ID);

@@ -248,6 +248,8 @@ static void add_up(struct body_reader *reader)
     body->input_bound = reader->input_unbounded ? BODY_UNBOUNDED
                                                 : (int64_t)body->raw.size - body->image_bytes +
                                                       PRIMING + reader->hidden_tokens;
+    body_find_files(body, reader->arena);
+    body->kept_by_provider = body->kept_by_provider || body->file_count > 0;
 }
 
 bool body_read(enum endpoint endpoint, struct text raw, struct arena *arena, struct body *body,

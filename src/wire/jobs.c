@@ -127,8 +127,8 @@ static void note_unbounded(struct jobs *jobs, struct text param, const char *why
 static void add_line(struct jobs *jobs, const struct body *body)
 {
     const struct endpoint_facts *facts = endpoint_facts(body->endpoint);
-    if (body->input_bound == BODY_UNBOUNDED) {
-        jobs->far_inputs++;
+    if (body->input_bound == BODY_UNBOUNDED || body->images > 0) {
+        jobs->far_inputs = add(jobs->far_inputs, body->prompts);
     } else {
         jobs->input_tokens = add(jobs->input_tokens, body->input_bound);
         if (body->input_bound > jobs->largest_input)
@@ -166,6 +166,8 @@ static void read_line(struct jobs *jobs, struct text raw)
             fault(jobs, "it asks for a stream");
         else if (body.previous_response.size > 0)
             fault(jobs, "it goes on from a response, whose owner is not asked for in batches");
+        else if (body.file_count > 0)
+            fault(jobs, "it names a file, whose owner is not asked for in batches");
         else if (same_as_all(jobs, endpoint, body.model))
             add_line(jobs, &body);
     }

@@ -268,3 +268,36 @@ def test_in_passthrough_the_provider_judges_what_nobody_made_here():
         mine = made(purser)
         error_of(purser.client.get(f"/v1/files/{mine}", headers=AS_BOB), 404, "object_not_found")
         assert [row["id"] for row in purser.client.get("/v1/files").json()["data"]] == [mine]
+
+
+def test_a_file_in_a_request_must_not_be_another_keys(scene):
+    provider, purser = scene
+    name = made(purser)
+    asked = provider.requests(64)
+
+    def ask(file, headers=None, part=None, **body):
+        part = part or {"type": "file", "file": {"file_id": file}}
+        return purser.client.post("/v1/chat/completions", headers=headers, json={
+            "model": "gpt-4o-mini", "max_tokens": 5, "messages": [
+                {"role": "user", "content": [{"type": "text", "text": "what is in it?"}, part]}],
+            **body})
+
+    stolen = ask(name, AS_BOB)
+    assert error_of(stolen, 404, "object_not_found")["param"] == "file_id"
+    hidden = json.dumps({"model": "gpt-4o-mini", "max_tokens": 5, "messages": [{
+        "role": "user", "content": [{"type": "file", "file": {"x": name}}]}]})
+    for spelling in ("FILE_ID", "file\\u005fid", "f\\u0069le_id"):
+        answer = purser.client.post("/v1/chat/completions", content=hidden.replace(
+            '"x"', f'"{spelling}"'), headers={**AS_BOB, "Content-Type": "application/json"})
+        error_of(answer, 404, "object_not_found")
+    answer = purser.client.post("/v1/responses", headers=AS_BOB, json={
+        "model": "gpt-4o-mini", "max_output_tokens": 16, "input": [{"role": "user", "content": [
+            {"type": "input_image", "file_id": name}]}]})
+    error_of(answer, 404, "object_not_found")
+    assert provider.requests(64) == asked
+    assert ask(name).status_code == 200
+    assert ask("file-that-nobody-made-here").status_code == 200
+    many = [{"type": "file", "file": {"file_id": f"file-{i}"}} for i in range(65)]
+    answer = purser.client.post("/v1/chat/completions", json={
+        "model": "gpt-4o-mini", "max_tokens": 5, "messages": [{"role": "user", "content": many}]})
+    error_of(answer, 400, "invalid_request")

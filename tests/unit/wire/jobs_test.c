@@ -108,6 +108,32 @@ START_TEST(what_cannot_be_bounded_is_noted)
     jobs = read_all(CHAT(",\"conversation\":\"c\""), 1000);
     ck_assert_int_eq(jobs.far_inputs, 1);
     ck_assert_int_eq(jobs.input_tokens, 0);
+    jobs = read_all(JOB("/v1/responses", "{\"model\":\"m\",\"input\":\"x\",\"tools\":"
+                                         "[{\"type\":\"web_search\"}],\"max_tool_calls\":3}"),
+                    1000);
+    ck_assert_int_eq(jobs.faulty_line, 0);
+    ck_assert_int_eq(jobs.unbounded_line, 1);
+}
+END_TEST
+
+#define PARTS(parts)                                                                               \
+    JOB(URL, "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":[" parts "]}]}")
+
+/* Their tokens are not in the bytes. */
+START_TEST(images_are_as_much_as_the_model_takes)
+{
+    struct jobs jobs = read_all(
+        PARTS("{\"type\":\"image_url\",\"image_url\":{\"url\":\"https://a/b.png\"}}"), 1000);
+    ck_assert_int_eq(jobs.faulty_line, 0);
+    ck_assert_int_eq(jobs.far_inputs, 1);
+    ck_assert_int_eq(jobs.input_tokens, 0);
+}
+END_TEST
+
+START_TEST(files_that_are_named_are_a_fault)
+{
+    expect_fault(PARTS("{\"type\":\"file\",\"file\":{\"file_id\":\"file-1\"}}"), 1, "file");
+    expect_fault(PARTS("{\"type\":\"file\",\"file\":{\"File\\u005fid\":\"file-1\"}}"), 1, "file");
 }
 END_TEST
 
@@ -156,4 +182,5 @@ END_TEST
 UNIT_MAIN(sums_are_of_all_lines, the_bound_of_a_line_is_that_of_its_body, embeddings_have_no_output,
           a_line_that_is_not_understood_is_named,
           a_member_that_another_reader_might_take_is_a_fault, what_cannot_be_bounded_is_noted,
+          images_are_as_much_as_the_model_takes, files_that_are_named_are_a_fault,
           sums_stay_in_their_range, what_is_kept_reads_the_same)
