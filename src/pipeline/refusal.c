@@ -289,8 +289,21 @@ static void say_contention(struct buffer *out, const struct account_view *view, 
     buffer_put(out, TEXT(". Try again in a second."));
 }
 
-static void say_never_fits(struct buffer *out, const struct grant *grant, const char *maximum,
-                           bool hide)
+/* Where no maximum of output helps. */
+static const char *advice_to(const struct request *request)
+{
+    const struct endpoint_facts *facts = endpoint_facts(request->endpoint);
+    if (facts->media)
+        return "It may cost more than that: ask for fewer, smaller or plainer pieces, or send less";
+    if (facts->by_file)
+        return "The lines of its file may cost more than that together: send fewer in a batch, or "
+               "with lower maxima";
+    return "Its input alone is too large: shorten the prompt (an image, audio or a file counts as "
+           "the model's whole context)";
+}
+
+static void say_never_fits(struct buffer *out, const struct grant *grant,
+                           const struct request *request, bool hide)
 {
     if (is_own(&grant->blocking)) {
         buffer_put(out, TEXT("This request can never fit the limit that it sets itself, "));
@@ -301,13 +314,10 @@ static void say_never_fits(struct buffer *out, const struct grant *grant, const 
     }
     put_figures(out, &grant->blocking, hide);
     if (grant->affordable_max_output > 0)
-        buffer_printf(out, ". With %s at most %lld it would.", maximum,
+        buffer_printf(out, ". With %s at most %lld it would.", maximum_of(request),
                       (long long)grant->affordable_max_output);
     else
-        buffer_put(
-            out,
-            TEXT(". Its input alone is too large: shorten the prompt (an image, audio or a file "
-                 "counts as the model's whole context)."));
+        buffer_printf(out, ". %s.", advice_to(request));
 }
 
 static void refuse_by_budget(struct request *request, enum refusal refusal,
@@ -325,7 +335,7 @@ static void refuse_by_budget(struct request *request, enum refusal refusal,
     } else if (refusal == REFUSAL_BUDGET_CONTENTION) {
         say_contention(&message, blocking, hide);
     } else {
-        say_never_fits(&message, grant, maximum_of(request), hide);
+        say_never_fits(&message, grant, request, hide);
         json_put_int_member(&extra, TEXT("affordable_max_tokens"),
                             grant->affordable_max_output > 0 ? grant->affordable_max_output : 0);
     }

@@ -2,6 +2,7 @@
 bind beside budgets and without any; the fake provider's bill is the judge."""
 
 import concurrent.futures
+import json
 import random
 
 import pytest
@@ -182,6 +183,22 @@ def test_the_maximum_to_lower_has_the_name_that_it_has_there(shared_provider, st
             "model": "gpt-4o-mini", name: 1000, **body})
         error = error_of(answer, 400, "request_cost_exceeds_limit")
         assert error["param"] == name and f" {name} at most " in error["message"]
+
+
+def test_who_can_lower_no_maximum_is_told_what_else_to_do(shared_provider, start):
+    purser = start(shared_provider)
+    line = {"custom_id": "a", "method": "POST", "url": "/v1/chat/completions", "body": {
+        "model": "gpt-4o-mini", "max_tokens": 50, "messages": [{"role": "user", "content": "hi"}]}}
+    made = purser.client.post("/v1/files", data={"purpose": "batch"}, files={
+        "file": ("a.jsonl", json.dumps(line) + "\n")})
+    for path, body, words in (
+            ("images/generations", {"model": "dall-e-3", "prompt": "x"}, "plainer pieces"),
+            ("batches", {"input_file_id": made.json()["id"], "endpoint": "/v1/chat/completions",
+                         "completion_window": "24h"}, "lines of its file"),
+            ("embeddings", {"model": "text-embedding-3-small", "input": "x"}, "shorten the prompt")):
+        answer = purser.client.post(f"/v1/{path}", headers=at_most(nano=0), json=body)
+        error = error_of(answer, 400, "request_cost_exceeds_limit")
+        assert error["param"] == COST and words in error["message"], error
 
 
 # ---- beside the cache ----
