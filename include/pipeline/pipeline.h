@@ -109,8 +109,8 @@ void rolling_check(struct call *call);
 /* A full hold, before its upstream is made to wait for a slow client: who does not read does not
  * slow down a provider's bill. False: there is none, and the call is stopped. */
 MUST_USE bool rolling_hold_all(struct call *call);
-/* The same for one that is over, and of which nobody knows what it used; as far as it can be had.
- */
+/* The same, if it can be had, for one that cannot be stopped any more: it is over and nobody knows
+ * what it used, or its answer is no stream. */
 void rolling_book_all(struct call *call);
 /* A call is over: how fast its upstream was is remembered; and if it `billed_more` than was held,
  * it gets full holds for an hour. */

@@ -128,6 +128,8 @@ static void take_head(struct call *call)
         begin_stream(call);
     } else {
         call->mode = CALL_WHOLE;
+        if (status < 300) /* it does not come as it is generated: no slice bounds it */
+            rolling_book_all(call);
     }
     if (call->guest.size > 0 && status < 300)
         house_accept_guest(call->worker->house, call->guest);

@@ -31,14 +31,15 @@ static void log_call(const struct call *call)
     };
     if (!call->terms->log_access)
         return;
+    struct text by = call->stopped_by != NULL ? call->stopped_by->budget : TEXT_NONE;
     log_info("%.*s %d %.*s key=%.*s model=%.*s upstream=%.*s tokens=%lld+%lld cost=%s usage=%s "
-             "stop=%.*s %lldms session=%.*s",
+             "stop=%.*s%s%.*s %lldms session=%.*s",
              TEXT_ARG(entry->request_id), entry->status, TEXT_ARG(entry->endpoint),
              TEXT_ARG(entry->key), TEXT_ARG(entry->model), TEXT_ARG(entry->upstream),
              (long long)entry->prompt_tokens, (long long)entry->completion_tokens,
              money_string(entry->cost, cost), source[entry->usage_source],
-             TEXT_ARG(entry->stop_reason), (long long)entry->duration_ms,
-             TEXT_ARG(text_slice(entry->session, 0, 100)));
+             TEXT_ARG(entry->stop_reason), by.size > 0 ? " by=" : "", TEXT_ARG(by),
+             (long long)entry->duration_ms, TEXT_ARG(text_slice(entry->session, 0, 100)));
 }
 
 /* What the client was told, the operator has to find, too. */

@@ -212,7 +212,7 @@ void rolling_book_all(struct call *call)
 void rolling_check(struct call *call)
 {
     struct grant grant;
-    if (!call->rolling || call->cancelled)
+    if (!call->rolling || call->cancelled || call->done || call->usage_final)
         return;
     if (is_unwritten(call)) {
         call->cancelled = true;

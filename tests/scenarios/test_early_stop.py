@@ -9,7 +9,8 @@ import threading
 
 import pytest
 
-from harness import KEY, OUT, Purser, events_of, upstream_of, wait_until
+from harness import (KEY, OUT, Purser, Upstream, events_of, plain_answer, upstream_of,
+                     wait_until)
 
 SANITIZED = "san" in str(OUT)
 
@@ -130,6 +131,7 @@ def test_a_stream_ends_where_its_budget_does(start, provider):
     row = purser.budgets()[("purse", "all", "usd")]
     assert row["reserved"] == 0 and row["used_percent"] >= 95
     assert provider.settled_bill(False)["cost_nano_usd"] <= 600_000
+    assert "stop=budget by=purse" in purser.log()
 
 
 def test_without_asking_for_usage_none_is_told(start, provider):
@@ -197,7 +199,7 @@ def test_a_comment_tells_the_cost_of_every_stream(start, provider, path):
 
 def test_two_hundred_streams_use_a_budget_up_and_never_more(start, provider):
     count = 60 if SANITIZED else 200
-    limit = count * 60_000  # nano-dollars: a hundred tokens for each
+    limit = count * 36_000  # nano-dollars: sixty tokens for each
     purser = start(provider, budgets=limited(limit / 10 ** 9), limits={"request_seconds": 60},
                    admission={"slice_tokens": 64, "min_output_tokens": 16, "wait_ms": 50})
     streams = [Stream(purser, "output=2000,gap_ms=20", max_tokens=2000) for _ in range(count)]
@@ -217,6 +219,24 @@ def test_two_hundred_streams_use_a_budget_up_and_never_more(start, provider):
 
 
 # ---- who may be stopped ----
+
+STREAM = b'data: {"id":"c","choices":[{"index":0,"delta":{"content":" word"}}]}\n\n'
+ODD = {
+    "a stream that turns to audio": STREAM + b'data: {"choices":[{"delta":{"audio":{"data":"A"}}}'
+                                             b']}\n\n' + STREAM,
+    "a plain answer": json.dumps({"choices": [{"message": {"content": "word"}}]}).encode(),
+}
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_what_turns_out_not_to_be_countable_is_held_in_full(start, odd):
+    kind = "text/event-stream" if b"data: " in ODD[odd] else "application/json"
+    with Upstream(lambda connection, head, got: connection.sendall(
+            plain_answer(ODD[odd], content_type=kind))) as upstream:
+        purser = start(None, budgets=RICH, upstreams=[upstream_of(upstream)],
+                       admission={"slice_tokens": 16})
+        stream = Stream(purser, "", max_tokens=1000).join()
+        assert last_hold(purser.lines_of(stream.name)) >= 1000 * 600
 
 def holds_of(purser, stream):
     return [line["kind"] for line in purser.lines_of(stream.name)]
@@ -268,7 +288,7 @@ def read_all(reader):
 
 def test_a_slow_reader_gets_a_full_hold_before_its_upstream_waits(start, provider):
     purser = start(provider, budgets=RICH, admission={"slice_tokens": 64})
-    reader = slow_reader(purser, 16)
+    reader = slow_reader(purser, 8)
     full = wait_until(lambda: [line for line in purser.ledger() if line["kind"] == "extend" and
                                line["hold_nano_usd"] >= 600 * 600], what="the full hold")
     assert full
@@ -280,7 +300,7 @@ def test_a_slow_reader_that_cannot_have_a_full_hold_is_ended(start, provider):
     purser = start(provider, budgets=limited(0.0004), admission={"slice_tokens": 64})
     other = Stream(purser, "output=30,gap_ms=100", max_tokens=3000)
     wait_until(lambda: other.began, what="the other stream")
-    reader = slow_reader(purser, 16)
+    reader = slow_reader(purser, 8)
     wait_until(lambda: [line for line in purser.ledger() if line["kind"] == "settle"],
                what="the slow one to be ended")
     got = read_all(reader)
