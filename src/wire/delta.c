@@ -27,7 +27,7 @@ static struct delta *append(struct delta_reader *reader)
     return &reader->at[reader->count++];
 }
 
-/* The buffer never moves: delta_read made room for the whole event. */
+/* The buffer never moves: at its first use there is made room for all of the event. */
 static struct text plain_of(struct delta_reader *reader, struct json_value value)
 {
     struct buffer *out = &reader->unescaped;
@@ -38,6 +38,10 @@ static struct text plain_of(struct delta_reader *reader, struct json_value value
     }
     if (raw.size == 0 || memchr(raw.at, '\\', raw.size) == NULL) {
         return raw;
+    }
+    if (out->size == 0) {
+        size_t all = reader->whole.raw.size;
+        buffer_reserve(out, all > raw.size ? all : raw.size);
     }
     ASSERT(out->room - out->size >= raw.size);
     char *plain = out->at + out->size;
@@ -65,6 +69,8 @@ void delta_add(struct delta_reader *reader, const struct delta *where, struct js
     reader->raw = value.kind == JSON_STRING ? value.raw : TEXT_NONE;
 }
 
+#define FORM_MOST 4096 /* bytes: those of a word have a few hundred */
+
 /* ---- events that have the form of an earlier one ---- */
 
 static struct delta_hole hole_of(struct text data, struct text raw)
@@ -78,7 +84,8 @@ static void keep_form(struct delta_reader *reader, struct text data)
 {
     struct delta_form *form = &reader->form;
 
-    if (!reader->plain || reader->count != 1 || reader->opaque || reader->raw.size == 0) {
+    if (!reader->plain || reader->count != 1 || reader->opaque || reader->raw.size == 0 ||
+        data.size > FORM_MOST) {
         return;
     }
     buffer_clear(&form->data);
@@ -145,7 +152,6 @@ static bool read_usual(struct delta_reader *reader, struct text data)
     }
     reader->usual = true;
     buffer_clear(&reader->unescaped);
-    buffer_reserve(&reader->unescaped, value.raw.size);
     delta_add(reader, &reader->form.where, value);
     return true;
 }
@@ -170,7 +176,6 @@ void delta_read(struct delta_reader *reader, struct text data)
         return;
     }
     buffer_clear(&reader->unescaped);
-    buffer_reserve(&reader->unescaped, data.size);
     dialects[reader->endpoint](reader);
     keep_form(reader, data);
 }
