@@ -47,7 +47,8 @@ struct estimate_ask {
     struct text body;  /* JSON that json_parse accepted */
     struct text input; /* raw JSON in place of the member `input`; TEXT_NONE: as it is */
     struct estimate_model model;
-    bool likely; /* count also where only bytes are a bound; else `tokens` is 0 there */
+    int64_t hidden; /* Responses and Messages: what body_read says that the provider adds */
+    bool likely;    /* count also where only bytes are a bound; else `tokens` is 0 there */
 };
 
 struct estimate {

@@ -62,19 +62,20 @@ struct body {
     struct text raw;
     struct text model; /* unescaped, not empty */
     bool stream;
-    bool usage_asked;     /* the client's own stream_options.include_usage is true */
-    int64_t max_output;   /* the larger of the maximum fields; BODY_ABSENT if none (or all null) */
-    int64_t prompts;      /* 1, or the length of a prompt or input array of texts or token lists */
-    int64_t choices;      /* prompts × max(n, best_of, 1) */
-    bool unseen;          /* some of them are generated and not shown (best_of above n) */
-    int64_t input_bound;  /* tokens, but those of images: see above */
-    int64_t images;       /* parts of the messages that are images */
-    int64_t image_bytes;  /* of the body: their data URLs */
-    int64_t extra_output; /* the bytes of `prediction` × choices: its rejected tokens are billed
-                             as output */
-    bool thinks;          /* Messages: it asks for thinking, which is hidden or told in summary */
-    int64_t least_output; /* with a smaller maximum the provider would refuse it; 0: any will do */
-    bool audio;           /* audio in or out */
+    bool usage_asked;      /* the client's own stream_options.include_usage is true */
+    int64_t max_output;    /* the larger of the maximum fields; BODY_ABSENT if none (or all null) */
+    int64_t prompts;       /* 1, or the length of a prompt or input array of texts or token lists */
+    int64_t choices;       /* prompts × max(n, best_of, 1) */
+    bool unseen;           /* some of them are generated and not shown (best_of above n) */
+    int64_t input_bound;   /* tokens, but those of images: see above */
+    int64_t images;        /* parts of the messages that are images */
+    int64_t image_bytes;   /* of the body: their data URLs */
+    int64_t hidden_tokens; /* of input_bound: what the provider adds */
+    int64_t extra_output;  /* the bytes of `prediction` × choices: its rejected tokens are billed
+                              as output */
+    bool thinks;           /* Messages: it asks for thinking, which is hidden or told in summary */
+    int64_t least_output;  /* with a smaller maximum the provider would refuse it; 0: any will do */
+    bool audio;            /* audio in or out */
     struct text service_tier;    /* unescaped; TEXT_NONE if absent */
     struct text temperature_raw; /* a number as it stands; TEXT_NONE if absent or null */
     /* `store` or `background` true, a `previous_response_id`, a `conversation`: the answer is not

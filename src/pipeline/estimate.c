@@ -1,36 +1,14 @@
 /* Counting the input of a request: see pipeline/estimate.h. */
 #include "pipeline/estimate.h"
 
-#include "wire/image_size.h"
+#include "pipeline/estimate_parts.h"
 #include "wire/skim.h"
 
-#define MESSAGE_TOKENS  3
-#define NAME_TOKENS     1
-#define ANSWER_TOKENS   3
-#define CALLS_TOKENS    16
-#define TOOLS_TOKENS    32
-#define TOOL_TOKENS     16
-#define PROPERTY_TOKENS 8
-#define SCHEMA_TOKENS   64
-/* Templates of other models: "<|start_header_id|>user<|end_header_id|>\n\n", "<|eot_id|>". */
-#define FOREIGN_MESSAGE_TOKENS 16
-
-enum how {
-    HOW_EXACT,
-    HOW_ESTIMATED, /* the bound has half as much again */
-    HOW_MARGIN,    /* the bound alone has it */
-};
-
-struct counting {
-    const struct estimate_ask *ask;
-    struct estimate *estimate;
-    size_t left; /* bytes that may still be counted */
-    struct arena arena;
-};
+#define HIDDEN_TOKENS 64 /* that Responses and Messages begin with; documents show up to 18 */
 
 /* ---- adding up ---- */
 
-static void add(struct counting *counting, int64_t tokens, enum how how)
+void estimate_add(struct counting *counting, int64_t tokens, enum how how)
 {
     struct estimate *estimate = counting->estimate;
     estimate->plain = estimate->plain && how == HOW_EXACT;
@@ -50,10 +28,10 @@ static int64_t count(struct counting *counting, struct text text)
     return (int64_t)tokens_at_most(counting->ask->model.encoding, text);
 }
 
-static void add_text(struct counting *counting, struct text text, enum how how)
+void estimate_add_text(struct counting *counting, struct text text, enum how how)
 {
     if (counting->ask->model.exact) {
-        add(counting, count(counting, text), how);
+        estimate_add(counting, count(counting, text), how);
         return;
     }
     counting->estimate->plain = counting->estimate->plain && how == HOW_EXACT;
@@ -62,12 +40,12 @@ static void add_text(struct counting *counting, struct text text, enum how how)
         counting->estimate->tokens += count(counting, text);
 }
 
-static void add_string(struct counting *counting, struct json_value string, enum how how)
+void estimate_add_string(struct counting *counting, struct json_value string, enum how how)
 {
-    add_text(counting, json_string(&counting->arena, string), how);
+    estimate_add_text(counting, json_string(&counting->arena, string), how);
 }
 
-static void leave_out(struct counting *counting, struct text what)
+void estimate_leave_out(struct counting *counting, struct text what)
 {
     if (counting->estimate->uncounted.at == NULL)
         counting->estimate->uncounted = what;
@@ -94,7 +72,7 @@ static size_t run_size(struct text rest)
     return at;
 }
 
-static void add_json(struct counting *counting, struct json_value value, enum how how)
+void estimate_add_json(struct counting *counting, struct json_value value, enum how how)
 {
     struct buffer small = {0};
     struct text rest = value.raw;
@@ -104,11 +82,11 @@ static void add_json(struct counting *counting, struct json_value value, enum ho
             buffer_put(&small, text_slice(rest, 0, size));
         rest = text_from(rest, size);
     }
-    add_text(counting, buffer_text(&small), how);
+    estimate_add_text(counting, buffer_text(&small), how);
     buffer_close(&small);
 }
 
-static bool is_plain_string(struct json_value value, struct text plain)
+bool estimate_is_plain_string(struct json_value value, struct text plain)
 {
     return value.kind == JSON_STRING &&
            json_name_equal(text_slice(value.raw, 1, value.raw.size - 1), plain);
@@ -116,229 +94,31 @@ static bool is_plain_string(struct json_value value, struct text plain)
 
 /* ---- images ---- */
 
-struct image {
-    struct json_value url;
-    bool low;
-    bool irregular; /* members stand twice, or are of strange kinds: any of them may count */
-    int addresses;
-};
-
-static void note_image_member(struct image *image, struct text name, struct json_value value)
+static bool sees_images(struct counting *counting)
 {
-    if (json_name_equal(name, TEXT("url"))) {
-        image->url = value;
-        image->addresses++;
-        image->irregular = image->irregular || value.kind != JSON_STRING;
-    } else if (json_name_equal(name, TEXT("detail"))) {
-        image->irregular = image->irregular || image->low;
-        image->low = is_plain_string(value, TEXT("low"));
-    }
+    if (counting->ask->model.images == NULL)
+        estimate_leave_out(counting,
+                           TEXT("an image, and what this model takes for one is not known"));
+    return counting->ask->model.images != NULL;
 }
 
-static void note_address(struct image *image, struct json_value value)
+static void add_image_tokens(struct counting *counting, int64_t tokens)
 {
-    struct json_walk walk = json_walk(value);
-    struct text name;
-    struct json_value member;
-    if (value.kind == JSON_STRING)
-        note_image_member(image, TEXT("url"), value);
-    while (json_next(&walk, &name, &member))
-        note_image_member(image, name, member);
-}
-
-static void add_image(struct counting *counting, struct json_value part)
-{
-    const struct image_family *family = counting->ask->model.images;
-    struct image image = {.low = false};
-    struct json_walk walk = json_walk(part);
-    struct text name;
-    struct json_value value;
-    while (json_next(&walk, &name, &value)) {
-        if (json_name_equal(name, TEXT("image_url")))
-            note_address(&image, value);
-        else
-            note_image_member(&image, name, value);
-    }
-    if (family == NULL) {
-        leave_out(counting, TEXT("an image, and what this model takes for one is not known"));
-        return;
-    }
-    int64_t most = image_tokens_most(family), width, height;
-    if (image.irregular || image.addresses != 1) {
-        add(counting, most * (image.addresses > 0 ? image.addresses : 1), HOW_MARGIN);
-        return;
-    }
-    bool sized = image_size(json_string(&counting->arena, image.url), &width, &height);
     counting->estimate->plain = false;
-    int64_t tokens = sized ? image_tokens(family, width, height, image.low) : most;
     counting->estimate->tokens += tokens;
     counting->estimate->bound += tokens;
 }
 
-/* ---- messages ---- */
-
-static bool is_text_part(struct json_value type)
+void estimate_add_sized_image(struct counting *counting, int64_t width, int64_t height, bool low)
 {
-    return is_plain_string(type, TEXT("text")) || is_plain_string(type, TEXT("refusal")) ||
-           is_plain_string(type, TEXT("output_text")) || is_plain_string(type, TEXT("input_text"));
+    if (sees_images(counting))
+        add_image_tokens(counting, image_tokens(counting->ask->model.images, width, height, low));
 }
 
-static void add_text_part(struct counting *counting, struct json_value part)
+void estimate_add_unknown_image(struct counting *counting, int64_t images)
 {
-    struct json_walk walk = json_walk(part);
-    struct text name;
-    struct json_value value;
-    while (json_next(&walk, &name, &value)) {
-        bool text = json_name_equal(name, TEXT("text")) || json_name_equal(name, TEXT("refusal"));
-        if (text && value.kind == JSON_STRING)
-            add_string(counting, value, HOW_EXACT);
-        else if (!json_name_equal(name, TEXT("type")))
-            add_json(counting, value, HOW_MARGIN);
-    }
-}
-
-static void add_part(struct counting *counting, struct json_value part)
-{
-    struct json_value type;
-    if (part.kind == JSON_STRING)
-        add_string(counting, part, HOW_ESTIMATED);
-    else if (!json_member(part, TEXT("type"), &type))
-        leave_out(counting, TEXT("a part of a message without a type"));
-    else if (is_text_part(type))
-        add_text_part(counting, part);
-    else if (is_plain_string(type, TEXT("image_url")) || is_plain_string(type, TEXT("input_image")))
-        add_image(counting, part);
-    else
-        leave_out(counting, type.raw);
-}
-
-static void add_content(struct counting *counting, struct json_value content)
-{
-    struct json_walk walk = json_walk(content);
-    struct text name;
-    struct json_value part;
-    if (content.kind == JSON_STRING)
-        add_string(counting, content, HOW_EXACT);
-    else if (content.kind == JSON_OBJECT)
-        add_part(counting, content);
-    else if (content.kind != JSON_ARRAY && content.kind != JSON_NULL)
-        add_json(counting, content, HOW_MARGIN);
-    while (content.kind == JSON_ARRAY && json_next(&walk, &name, &part))
-        add_part(counting, part);
-}
-
-static void add_message_member(struct counting *counting, struct text name, struct json_value value)
-{
-    if (json_name_equal(name, TEXT("content"))) {
-        add_content(counting, value);
-    } else if (json_name_equal(name, TEXT("role")) && value.kind == JSON_STRING) {
-        add_string(counting, value, HOW_EXACT);
-    } else if (json_name_equal(name, TEXT("name")) && value.kind == JSON_STRING) {
-        add_string(counting, value, HOW_EXACT);
-        add(counting, NAME_TOKENS, HOW_EXACT);
-    } else if (json_name_equal(name, TEXT("audio")) && value.kind != JSON_NULL) {
-        leave_out(counting, TEXT("an earlier answer's audio"));
-    } else if (json_name_equal(name, TEXT("tool_call_id"))) {
-        add_json(counting, value, HOW_MARGIN);
-        add(counting, CALLS_TOKENS, HOW_MARGIN); /* whose answer it is */
-    } else if (value.kind != JSON_NULL) {
-        add_json(counting, value, HOW_MARGIN);
-    }
-}
-
-static bool has_calls(struct json_value message)
-{
-    struct json_value calls;
-    return (json_member(message, TEXT("tool_calls"), &calls) && calls.kind == JSON_ARRAY) ||
-           (json_member(message, TEXT("function_call"), &calls) && calls.kind == JSON_OBJECT);
-}
-
-static void add_message(struct counting *counting, struct json_value message)
-{
-    struct json_walk walk = json_walk(message);
-    struct text name;
-    struct json_value value;
-    if (!counting->ask->model.exact)
-        counting->estimate->bound += FOREIGN_MESSAGE_TOKENS - MESSAGE_TOKENS;
-    if (has_calls(message)) {
-        add_json(counting, message, HOW_ESTIMATED);
-        add(counting, CALLS_TOKENS, HOW_ESTIMATED);
-        return;
-    }
-    add(counting, MESSAGE_TOKENS, HOW_EXACT);
-    while (json_next(&walk, &name, &value))
-        add_message_member(counting, name, value);
-}
-
-static void add_messages(struct counting *counting, struct json_value messages)
-{
-    struct skim skim = skim_begin(messages);
-    add(counting, ANSWER_TOKENS, HOW_EXACT);
-    if (messages.kind != JSON_ARRAY)
-        return;
-    skim_enter(&skim);
-    while (skim_element(&skim))
-        add_message(counting, skim_value(&skim));
-}
-
-/* ---- what comes beside them ---- */
-
-static int64_t element_count(struct json_value list)
-{
-    struct json_walk walk = json_walk(list);
-    struct text name;
-    struct json_value element;
-    int64_t elements = 0;
-    while (json_next(&walk, &name, &element))
-        elements++;
-    return elements;
-}
-
-static void add_tools(struct counting *counting, struct json_value tools)
-{
-    int64_t count = element_count(tools);
-    if (count == 0)
-        return;
-    add_json(counting, tools, HOW_ESTIMATED);
-    add(counting,
-        TOOLS_TOKENS + TOOL_TOKENS * count +
-            PROPERTY_TOKENS * skim_count_members_of(tools, TEXT("properties")),
-        HOW_ESTIMATED);
-}
-
-static void add_format(struct counting *counting, struct json_value format)
-{
-    struct json_value schema;
-    if (!json_member(format, TEXT("json_schema"), &schema))
-        return;
-    add_json(counting, schema, HOW_ESTIMATED);
-    add(counting, SCHEMA_TOKENS, HOW_ESTIMATED);
-}
-
-/* A text, token ids, or a list of either. */
-static void add_prompts(struct counting *counting, struct json_value prompts)
-{
-    struct json_walk walk = json_walk(prompts);
-    struct text name;
-    struct json_value prompt;
-    if (prompts.kind == JSON_STRING)
-        add_string(counting, prompts, HOW_EXACT);
-    while (json_next(&walk, &name, &prompt)) {
-        if (prompt.kind == JSON_STRING)
-            add_string(counting, prompt, HOW_EXACT);
-        else
-            add(counting, prompt.kind == JSON_ARRAY ? element_count(prompt) : 1, HOW_EXACT);
-    }
-}
-
-static void add_input(struct counting *counting, struct json_value input)
-{
-    struct text other = counting->ask->input;
-    if (other.size > 0) {
-        struct skim skim = {other.at, other.at + other.size};
-        input = skim_value(&skim);
-    }
-    add_prompts(counting, input);
+    if (sees_images(counting))
+        add_image_tokens(counting, images * image_tokens_most(counting->ask->model.images));
 }
 
 /* ---- the top level ---- */
@@ -354,12 +134,18 @@ struct top_member {
 
 /* What is not here may be input, and the bound has it as text. */
 static const struct top_member top_members[] = {
-    {TEXT("messages"), BIT(ENDPOINT_CHAT), add_messages},
-    {TEXT("tools"), BIT(ENDPOINT_CHAT), add_tools},
-    {TEXT("functions"), BIT(ENDPOINT_CHAT), add_tools},
-    {TEXT("response_format"), BIT(ENDPOINT_CHAT), add_format},
-    {TEXT("prompt"), BIT(ENDPOINT_COMPLETIONS), add_prompts},
-    {TEXT("input"), BIT(ENDPOINT_EMBEDDINGS), add_input},
+    {TEXT("messages"), BIT(ENDPOINT_CHAT), estimate_add_messages},
+    {TEXT("tools"), BIT(ENDPOINT_CHAT), estimate_add_tools},
+    {TEXT("functions"), BIT(ENDPOINT_CHAT), estimate_add_tools},
+    {TEXT("response_format"), BIT(ENDPOINT_CHAT), estimate_add_format},
+    {TEXT("prompt"), BIT(ENDPOINT_COMPLETIONS), estimate_add_prompts},
+    {TEXT("input"), BIT(ENDPOINT_EMBEDDINGS), estimate_add_input},
+    {TEXT("input"), BIT(ENDPOINT_RESPONSES), estimate_add_items},
+    {TEXT("instructions"), BIT(ENDPOINT_RESPONSES), estimate_add_instructions},
+    {TEXT("text"), BIT(ENDPOINT_RESPONSES), estimate_add_definitions}, /* its format's schema */
+    {TEXT("messages"), BIT(ENDPOINT_MESSAGES), estimate_add_turns},
+    {TEXT("system"), BIT(ENDPOINT_MESSAGES), estimate_add_blocks},
+    {TEXT("tools"), BIT(ENDPOINT_RESPONSES) | BIT(ENDPOINT_MESSAGES), estimate_add_definitions},
     {TEXT("model"), EVERYWHERE, NULL},
     {TEXT("stream"), EVERYWHERE, NULL},
     {TEXT("stream_options"), EVERYWHERE, NULL},
@@ -412,15 +198,21 @@ static void add_top_member(struct counting *counting, struct text name, struct j
     if (value.kind == JSON_NULL)
         return;
     if (member == NULL)
-        add_json(counting, value, HOW_MARGIN);
+        estimate_add_json(counting, value, HOW_MARGIN);
     else if (member->add != NULL)
         member->add(counting, value);
 }
 
-bool estimate_knows(enum endpoint endpoint)
+/* Where a formula tells what is billed; elsewhere what the provider adds is only bounded. */
+static bool has_formula(enum endpoint endpoint)
 {
     return endpoint == ENDPOINT_CHAT || endpoint == ENDPOINT_COMPLETIONS ||
            endpoint == ENDPOINT_EMBEDDINGS;
+}
+
+bool estimate_knows(enum endpoint endpoint)
+{
+    return has_formula(endpoint) || endpoint == ENDPOINT_RESPONSES || endpoint == ENDPOINT_MESSAGES;
 }
 
 void estimate_input(const struct estimate_ask *ask, struct estimate *estimate)
@@ -429,7 +221,9 @@ void estimate_input(const struct estimate_ask *ask, struct estimate *estimate)
     struct text body = text_trim(ask->body);
     struct skim skim = {body.at, body.at + body.size};
     struct text name;
-    *estimate = (struct estimate){.plain = true};
+    *estimate = (struct estimate){.plain = has_formula(ask->endpoint)};
+    if (!has_formula(ask->endpoint))
+        estimate->bound = ask->hidden + HIDDEN_TOKENS;
     if (skim_peek(&skim) == JSON_OBJECT) {
         skim_enter(&skim);
         while (skim_member(&skim, &name))
@@ -485,7 +279,7 @@ int64_t estimate_free_bound(const struct body *body, const struct estimate_model
 static bool fill_ask(const struct call *call, struct estimate_ask *ask)
 {
     struct text asked = call->entry.model_requested, sent = asked;
-    if (!estimate_knows(call->endpoint) || call->bytes.size == 0 || call->in_parts ||
+    if (!has_formula(call->endpoint) || call->bytes.size == 0 || call->in_parts ||
         !upstream_serves(call->upstream, asked, &sent))
         return false;
     *ask = (struct estimate_ask){.endpoint = call->endpoint, .body = buffer_text(&call->bytes)};

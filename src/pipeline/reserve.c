@@ -82,6 +82,7 @@ static int64_t counted_bound(const struct request *request)
         .body = request->body.raw,
         .input = parts_missing(request),
         .model = tokeniser_of(request),
+        .hidden = request->body.hidden_tokens,
     };
     int64_t permille = 0;
     struct estimate estimate;

@@ -245,6 +245,7 @@ static void add_up(struct body_reader *reader)
         body->model = TEXT("omni-moderation-latest");
     }
     body->extra_output *= body->choices;
+    body->hidden_tokens = reader->hidden_tokens;
     body->input_bound = reader->input_unbounded ? BODY_UNBOUNDED
                                                 : (int64_t)body->raw.size - body->image_bytes +
                                                       PRIMING + reader->hidden_tokens;

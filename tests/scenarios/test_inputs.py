@@ -151,6 +151,28 @@ def test_the_hold_of_an_image_is_the_bound_of_the_bill(tight, shared_provider):
     assert line["cost_nano_usd"] <= hold_of(purser, answer)
 
 
+# ---- other dialects ----
+
+def test_responses_are_counted_too(tight):
+    limit = (4001 + 8 + 64 + 40) * INPUT + 100 * OUTPUT
+    purser = tight(limit)
+    answer = purser.client.post("/v1/responses", headers={"x-fake": "output=100"}, json={
+        "model": "gpt-4o-mini", "max_output_tokens": 100,
+        "input": [{"role": "user", "content": [{"type": "input_text", "text": WORDS}]}]})
+    assert answer.status_code == 200, answer.text
+    assert 4000 * INPUT < hold_of(purser, answer) - 100 * OUTPUT <= limit
+
+
+def test_an_image_of_responses_is_held_as_its_size_says(tight):
+    tokens = 2833 + 4 * 5667
+    purser = tight((tokens + 130) * INPUT + 64 * OUTPUT)
+    answer = purser.client.post("/v1/responses", headers={"x-fake": "output=10"}, json={
+        "model": "gpt-4o-mini", "max_output_tokens": 64, "input": [{"role": "user", "content": [
+            {"type": "input_image", "image_url": png(1024, 1024), "detail": "high"}]}]})
+    assert answer.status_code == 200, answer.text
+    assert tokens * INPUT < hold_of(purser, answer) - 64 * OUTPUT
+
+
 # ---- booked without having been told ----
 
 def test_a_stream_that_tells_no_usage_is_booked_with_its_counted_input(tight):

@@ -327,6 +327,75 @@ START_TEST(texts_beyond_what_is_counted_are_bounded_by_their_bytes)
 }
 END_TEST
 
+/* ---- Responses and Messages: bounds only ---- */
+
+START_TEST(responses_are_bounded_by_their_texts_and_what_is_added)
+{
+    struct estimate estimate =
+        estimate_of(ENDPOINT_RESPONSES, "gpt-4o",
+                    "{\"input\":\"Tell me a three sentence bedtime story about a unicorn.\"}");
+    ck_assert(!estimate.exact);
+    ck_assert_int_ge(estimate.bound, 36); /* as OpenAI's API description reports */
+    ck_assert_int_eq(estimate.bound,
+                     64 +
+                         (int64_t)plain("Tell me a three sentence bedtime story about a unicorn."));
+    estimate = estimate_of(
+        ENDPOINT_RESPONSES, "gpt-4o",
+        "{\"instructions\":\"Hello world\",\"input\":[{\"role\":\"user\",\"content\":[{\"type\":"
+        "\"input_text\",\"text\":\"Hello\"},{\"type\":\"input_image\",\"image_url\":\"" GIF_50_BY_20
+        "\"}]},{\"type\":\"reasoning\",\"encrypted_content\":\"AAAA\"}]}");
+    int64_t role = (int64_t)plain("\"user\"");
+    ck_assert_int_eq(estimate.bound, 64 + 3 + 2 + 24 + role + (role + 1) / 2 + 1 + 255 + 47);
+}
+END_TEST
+
+START_TEST(tools_of_responses_have_what_the_body_says_is_added)
+{
+    const char *body = "{\"input\":\"Hello\",\"tools\":[{\"type\":\"function\",\"name\":\"f\"}]}";
+    struct estimate without = estimate_of(ENDPOINT_RESPONSES, "gpt-4o", body), with;
+    struct estimate_ask ask = {.endpoint = ENDPOINT_RESPONSES,
+                               .body = text_of(body),
+                               .model = estimate_model_named(TEXT("gpt-4o")),
+                               .hidden = 48};
+    estimate_input(&ask, &with);
+    ck_assert_int_eq(with.bound, without.bound + 48);
+    int64_t tools = (int64_t)plain("[{\"type\":\"function\",\"name\":\"f\"}]");
+    ck_assert_int_eq(without.bound, 64 + 1 + tools + (tools + 1) / 2);
+}
+END_TEST
+
+START_TEST(messages_are_bounded_by_the_bytes_of_their_texts_and_their_images)
+{
+    struct estimate estimate = estimate_of(
+        ENDPOINT_MESSAGES, "claude-sonnet-4-5",
+        "{\"model\":\"claude-sonnet-4-5\",\"max_tokens\":9,\"metadata\":{\"user_id\":\"x\"},"
+        "\"system\":\"caf\\u00e9\",\"messages\":[{\"role\":\"user\",\"content\":\"12345\"},"
+        "{\"role\":\"user\",\"content\":[{\"type\":\"tool_result\",\"content\":[{\"type\":"
+        "\"image\","
+        "\"source\":{\"type\":\"base64\",\"data\":\"R0lGODlhMgAUAAAAACwAAAAAMgAUAAA=\"}}]}]}]}");
+    ck_assert(estimate.uncounted.at == NULL);
+    ck_assert_int_eq(estimate.bound,
+                     64 + 5 + (16 + 4 + 5) + (16 + 4 + (int64_t)strlen("tool_result") + 2));
+}
+END_TEST
+
+START_TEST(an_image_of_messages_of_unknown_size_costs_the_most)
+{
+    static const char *const blocks[] = {
+        "{\"type\":\"image\"}",
+        "{\"type\":\"image\",\"source\":{\"type\":\"url\",\"url\":\"https://a\"}}",
+        "{\"type\":\"image\",\"source\":{\"data\":7}}",
+    };
+    for (size_t i = 0; i < UNIT_COUNT(blocks); i++) {
+        char body[300];
+        (void)snprintf(body, sizeof(body), "{\"messages\":[{\"role\":\"user\",\"content\":[%s]}]}",
+                       blocks[i]);
+        ck_assert_int_eq(estimate_of(ENDPOINT_MESSAGES, "claude-sonnet-4-5", body).bound,
+                         64 + 16 + 4 + 4784);
+    }
+}
+END_TEST
+
 /* ---- property: the count is never above the bound by bytes ---- */
 
 static uint64_t dice = 7;
@@ -394,4 +463,8 @@ UNIT_MAIN(the_example_of_openais_api_description_has_19_tokens,
           a_name_is_believed_of_openai_and_azure_only, an_image_costs_what_its_size_says,
           an_image_of_unknown_size_costs_its_familys_most, what_is_not_counted_is_named,
           texts_beyond_what_is_counted_are_bounded_by_their_bytes,
-          the_count_of_plain_chats_is_never_above_the_bound_by_bytes)
+          the_count_of_plain_chats_is_never_above_the_bound_by_bytes,
+          responses_are_bounded_by_their_texts_and_what_is_added,
+          tools_of_responses_have_what_the_body_says_is_added,
+          messages_are_bounded_by_the_bytes_of_their_texts_and_their_images,
+          an_image_of_messages_of_unknown_size_costs_the_most)
