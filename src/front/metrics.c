@@ -120,8 +120,7 @@ static void put_drift(struct request *request, struct buffer *out)
     static const char *const helps[] = {
         "Prompts whose reported tokens were compared with a count.",
         "Of those, the ones that were reported otherwise; with a public tokeniser there are none.",
-        "Reported tokens for each counted one (of o200k_base, if the model's tokeniser is not "
-        "public): the largest of the last 64."};
+        "Reported tokens for each that was counted, in o200k_base: the largest of the last 64."};
     struct drift_view *views = arena_new(&request->arena, DRIFT_MODELS_MOST * sizeof *views);
     size_t count = drift_view(&request->worker->house->drift, views);
     for (int row = 0; row < 3; row++) {
