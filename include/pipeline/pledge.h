@@ -34,7 +34,7 @@ struct pledge {
     int64_t made_s;
     struct loop_timer timer;
     int64_t wait_us;       /* before the next question */
-    int lost;              /* answers that it is not known, in a row */
+    int lost;              /* answers in a row that it is not known, or not whole */
     struct errand *errand; /* the question under way */
     struct buffer answer;
     struct buffer shown;    /* the last answer that was noted */

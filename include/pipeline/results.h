@@ -20,6 +20,7 @@ struct results {
     const struct price *price; /* the model's; all lines are billed as a batch's */
     struct buffer kept;        /* the beginning of a line */
     int64_t lines;
+    int64_t succeeded; /* of these */
     int64_t prompt_tokens, cached_tokens, cache_write_tokens, completion_tokens, reasoning_tokens;
     struct money cost;
     struct money standard; /* what the same had cost without a batch */

@@ -211,6 +211,17 @@ static void settle_hold(struct pledge *pledge, const char *why)
     settle(pledge, "unknown");
 }
 
+/* What the batch says succeeded; an answer that ends with its connection may have lost some. */
+static bool results_are_whole(const struct pledge *pledge)
+{
+    struct json_value batch, counts, completed;
+    int64_t told = 0;
+    return json_parse(buffer_text(&pledge->shown), &batch, NULL) != JSON_OK ||
+           !json_member(batch, TEXT("request_counts"), &counts) ||
+           !json_member(counts, TEXT("completed"), &completed) || !json_int(completed, &told) ||
+           pledge->results.succeeded >= told;
+}
+
 static void settle_results(struct pledge *pledge)
 {
     struct entry *entry = &pledge->entry;
@@ -262,7 +273,10 @@ static void read_results(struct pledge *pledge, struct json_value batch)
     struct json_value file;
     const struct model *model = model_of(pledge);
     if (!json_member(batch, TEXT("output_file_id"), &file) || file.kind != JSON_STRING) {
-        settle_results(pledge); /* no line has succeeded */
+        if (results_are_whole(pledge)) /* no line has succeeded */
+            settle_results(pledge);
+        else
+            settle_hold(pledge, "it names no results");
     } else if (model == NULL && pledge->held.amount.nano > 0) {
         settle_hold(pledge, "its model has no price any more");
     } else {
@@ -334,14 +348,18 @@ static void finish(struct pledge *pledge)
     int status = answered ? transfer_status(errand->transfer) : 0;
     pledge->errand = NULL;
     errand_close(errand);
-    pledge->lost = status == 404 || status == 410 ? pledge->lost + 1 : 0;
-    if (status == 200 && pledge->reading) {
+    if (status == 200 && pledge->reading)
         results_end(&pledge->results);
+    bool whole = status == 200 && pledge->reading && results_are_whole(pledge);
+    bool lost = status == 404 || status == 410 || (status == 200 && pledge->reading && !whole);
+    pledge->lost = lost ? pledge->lost + 1 : 0;
+    if (whole) {
         settle_results(pledge);
-    } else if (status == 200) {
+    } else if (status == 200 && !pledge->reading) {
         take_object(pledge);
     } else if (pledge->lost >= LOST_MOST) {
-        settle_hold(pledge, "its provider does not know it any more");
+        settle_hold(pledge, pledge->reading ? "its results are gone, or not whole"
+                                            : "its provider does not know it any more");
     } else {
         log_warn("%.*s: upstream %.*s does not tell how far %.*s is (status %d)",
                  TEXT_ARG(pledge->entry.call), TEXT_ARG(pledge->object.upstream),

@@ -30,6 +30,7 @@ static bool read_result(struct results *results, struct text raw)
         return false;
     if (code >= 300)
         return true;
+    results->succeeded++;
     if (!json_member(response, TEXT("body"), &body))
         return false;
     answer_read(body.raw, &report);

@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from harness import KEY, Provider, Purser, error_of, usd, wait_until
+from harness import KEY, Provider, Purser, Upstream, error_of, plain_answer, usd, wait_until
 
 BOB = "sk-test-bob-0123456789abcdef"
 KEYS = [{"id": "alice", "key": KEY, "team": "research"},
@@ -340,3 +340,35 @@ def test_a_client_that_leaves_while_its_batch_is_made_has_made_it():
         wait_until(lambda: purser.client.get("/v1/batches").json()["data"])
         wait_until(lambda: not purser.open_holds())
         books_are_the_bill(purser, provider)
+
+
+def result(number, usage='{"prompt_tokens":5,"completion_tokens":5}'):
+    return (f'{{"custom_id":"job-{number}","response":{{"status_code":200,"body":'
+            f'{{"usage":{usage}}}}},"error":null}}\n')
+
+
+@pytest.mark.parametrize("content, source", [
+    (result(0) + result(1), "reported"), (result(0), "bound"), ("", "bound"),
+    (result(0) + "nonsense\n", "bound"), (result(0) + result(1)[:-4], "bound")])
+def test_results_that_are_not_whole_are_booked_at_the_hold(content, source):
+    """As when their answer ends with its connection, and that broke."""
+    batch = {"id": "batch_1", "object": "batch", "status": "completed", "output_file_id": "file-2",
+             "request_counts": {"total": 2, "completed": 2, "failed": 0}}
+
+    def answer(connection, head, _):
+        target = head.split()[1].decode()
+        if target.endswith("/content"):
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n" +
+                               content.encode())
+        elif "/batches" in target:
+            connection.sendall(plain_answer(json.dumps(batch)))
+        else:
+            connection.sendall(plain_answer('{"id":"file-1","object":"file"}'))
+
+    with Upstream(answer) as upstream, purse(upstream) as purser:
+        made = started(purser, [line(0), line(1)])
+        entry = settled(purser, made)
+        assert entry["usage_source"] == source
+        held = usd(made.headers["x-purser-hold-usd"])
+        assert (entry["cost_nano_usd"] == held) == (source == "bound")
+        assert spent(purser) == (entry["cost_nano_usd"], 0)

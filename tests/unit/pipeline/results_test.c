@@ -47,6 +47,7 @@ START_TEST(each_line_is_rounded_up_by_itself)
         struct results results = read_all(&price, lines, piece);
         ck_assert(!results.unclear);
         ck_assert_int_eq(results.lines, 3);
+        ck_assert_int_eq(results.succeeded, 3);
         ck_assert_int_eq(results.prompt_tokens, 4);
         ck_assert_int_eq(results.completion_tokens, 2);
         ck_assert_int_eq(results.cost.nano, 1 + 1 + 4);
@@ -75,6 +76,7 @@ START_TEST(lines_that_failed_cost_nothing)
         1000);
     ck_assert(!results.unclear);
     ck_assert_int_eq(results.lines, 2);
+    ck_assert_int_eq(results.succeeded, 0);
     ck_assert_int_eq(results.cost.nano, 0);
 }
 END_TEST
