@@ -26,6 +26,8 @@
  *                    + 1280 × tools whose definition is Anthropic's own (bash, text editor,
  *                      computer, memory)
  *                    + 1024                                       if the answer has a format
+ *                    + 1024                                       if there are results of searches,
+ *                      which may be cited
  *
  * (Anthropic's "Tool use: pricing" names up to 804 tokens for the prompt, depending on the model,
  * and up to 735 for a definition, beside 499 of a prompt of its own.) Images are counted

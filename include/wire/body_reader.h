@@ -26,6 +26,7 @@ struct body_reader {
     int64_t functions;                         /* of the tools being read */
     int64_t hidden_tokens; /* input that the providers add for tools and schemas */
     bool input_unbounded;  /* input that no byte of the body bounds */
+    bool cites;            /* Messages: a prompt about citations is among the hidden tokens */
     char folded[BODY_MOST_NAME];
 };
 

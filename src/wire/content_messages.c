@@ -9,6 +9,7 @@
 #define FUNCTION_TOKENS   16
 #define PROPERTY_TOKENS   8
 #define DEFINITION_TOKENS 1280
+#define CITATIONS_TOKENS  1024
 
 static struct text inside_quotes(struct json_value string)
 {
@@ -59,6 +60,16 @@ static void read_source(struct body_reader *reader)
     }
 }
 
+/* To cite what a search found has a prompt of its own, whatever it finds. */
+static void note_search_result(struct body_reader *reader, struct json_value type)
+{
+    if (!reader->cites && type.kind == JSON_STRING &&
+        json_name_equal(inside_quotes(type), TEXT("search_result"))) {
+        reader->cites = true;
+        reader->hidden_tokens += CITATIONS_TOKENS;
+    }
+}
+
 /* Passes a block that is an image. If it names several, each of them counts. */
 static void read_image(struct body_reader *reader)
 {
@@ -93,6 +104,7 @@ static void read_block(struct body_reader *reader)
     while (skim_member(skim, &name)) {
         if (body_name_is(reader, name, TEXT("type"))) {
             struct json_value type = skim_value(skim);
+            note_search_result(reader, type);
             image = image || is_image(type);
             bounded = bounded || is_bounded(type);
             other = other || (!is_bounded(type) && !is_image(type));

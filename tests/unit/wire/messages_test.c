@@ -90,6 +90,16 @@ START_TEST(a_format_of_the_answer_adds_a_prompt)
 }
 END_TEST
 
+START_TEST(results_of_searches_add_a_prompt_once)
+{
+#define FOUND "{\"type\":\"search_result\",\"content\":[]}"
+    ck_assert(reads(ENDPOINT_MESSAGES,
+                    "{\"model\":\"claude\",\"max_tokens\":9,\"messages\":[{\"content\":[" FOUND
+                    "]},{\"content\":[{\"type\":\"tool_result\",\"content\":[" FOUND "]}]}]}"));
+    ck_assert_int_eq(hidden(), 1024);
+}
+END_TEST
+
 START_TEST(what_adds_cost_without_a_bound_is_noted)
 {
     static const char *const cases[][2] = {
@@ -409,8 +419,9 @@ END_TEST
 UNIT_MAIN(takes_what_matters_for_cost_and_scopes,
           a_maximum_is_required_but_where_nothing_is_generated,
           tools_add_what_the_provider_says_of_them, a_format_of_the_answer_adds_a_prompt,
-          what_adds_cost_without_a_bound_is_noted, searches_are_bounded_by_their_max_uses,
-          only_text_is_bounded_by_its_bytes, images_are_counted_apart_and_their_data_is_no_text,
+          results_of_searches_add_a_prompt_once, what_adds_cost_without_a_bound_is_noted,
+          searches_are_bounded_by_their_max_uses, only_text_is_bounded_by_its_bytes,
+          images_are_counted_apart_and_their_data_is_no_text,
           thinking_stays_below_a_lowered_maximum, sees_what_a_person_could_see,
           knows_the_end_and_errors, usage_comes_in_two_parts, the_first_usage_is_not_the_last,
           all_rounds_of_an_answer_count, the_tier_is_named_in_the_usage,
