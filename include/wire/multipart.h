@@ -11,15 +11,17 @@
 
 #include "base/text.h"
 
-#define MULTIPART_MOST_PARTS 256
+#define MULTIPART_MOST_PARTS    256
+#define MULTIPART_MOST_BOUNDARY 70 /* bytes: RFC 2046, 5.1.1 */
 
 /* The boundary that a Content-Type of multipart/form-data names; TEXT_NONE: it is another type, or
  * names none, or two. */
 struct text multipart_boundary(struct text content_type);
 
 struct multipart {
-    struct text rest; /* behind the last part's boundary */
-    struct text boundary;
+    struct text rest;                       /* behind the last part's boundary */
+    char mark[4 + MULTIPART_MOST_BOUNDARY]; /* CR, LF, two dashes, the boundary */
+    size_t mark_size;
     bool begun;
     size_t parts; /* so far */
 };
@@ -30,6 +32,7 @@ struct multipart_part {
     struct text content;
 };
 
+/* A boundary has at most MULTIPART_MOST_BOUNDARY bytes, as multipart_boundary tells it. */
 struct multipart multipart_begin(struct text body, struct text boundary);
 
 enum multipart_result { MULTIPART_PART, MULTIPART_END, MULTIPART_BROKEN };

@@ -1,8 +1,6 @@
 /* Bodies of multipart/form-data; see wire/multipart.h. */
 #include "wire/multipart.h"
 
-#define BOUNDARY_MOST 70 /* RFC 2046, 5.1.1 */
-
 /* ---- parameters of header lines ---- */
 
 /* Takes the next `name=value` or `name="value"` off. False: it is neither, or has an escape. */
@@ -49,7 +47,7 @@ struct text multipart_boundary(struct text content_type)
     struct text rest = content_type, boundary;
     if (!text_equal_nocase(text_trim(text_split(&rest, ';')), TEXT("multipart/form-data")) ||
         !find_parameter(rest, TEXT("boundary"), &boundary) || boundary.size == 0 ||
-        boundary.size > BOUNDARY_MOST)
+        boundary.size > MULTIPART_MOST_BOUNDARY)
         return TEXT_NONE;
     return boundary;
 }
@@ -58,19 +56,17 @@ struct text multipart_boundary(struct text content_type)
 
 struct multipart multipart_begin(struct text body, struct text boundary)
 {
-    return (struct multipart){.rest = body, .boundary = boundary};
+    struct multipart multipart = {.rest = body, .mark_size = 4 + boundary.size};
+    ASSERT(boundary.size <= MULTIPART_MOST_BOUNDARY);
+    memcpy(multipart.mark, "\r\n--", 4);
+    if (boundary.size > 0)
+        memcpy(multipart.mark + 4, boundary.at, boundary.size);
+    return multipart;
 }
 
-/* Where the boundary's line begins: its "--", and the line end before it if there is one. */
-static size_t find_boundary(const struct multipart *multipart, bool first, size_t from)
+static struct text mark_of(const struct multipart *multipart)
 {
-    struct text rest = multipart->rest;
-    struct text mark = first ? TEXT("--") : TEXT("\r\n--");
-    for (size_t at = from; (at = text_find(rest, multipart->boundary, at)) != SIZE_MAX; at++) {
-        if (at >= mark.size && text_equal(text_slice(rest, at - mark.size, at), mark))
-            return at - mark.size;
-    }
-    return SIZE_MAX;
+    return text_make(multipart->mark, multipart->mark_size);
 }
 
 /* Content-Disposition: form-data; name="file"; filename="x.jsonl" */
@@ -117,16 +113,17 @@ static bool read_head(struct text head, struct multipart_part *part)
     return part->name.at != NULL;
 }
 
-/* Lenient readers take a bare CR or LF before a boundary, too, or none where a part begins. */
+/* Lenient readers take a bare CR or LF before a boundary, too, or none where a part begins. (Both
+ * together do not stand in a part: there it ends.) */
 static bool has_false_boundary(const struct multipart *multipart, struct text content)
 {
-    struct text boundary = multipart->boundary;
-    for (size_t at = 0; (at = text_find(content, boundary, at)) != SIZE_MAX; at++) {
-        bool dashes = at >= 2 && text_equal(text_slice(content, at - 2, at), TEXT("--"));
-        if (dashes && (at == 2 || content.at[at - 3] == '\r' || content.at[at - 3] == '\n'))
-            return true;
-    }
-    return false;
+    char with_cr[sizeof multipart->mark];
+    struct text with_lf = text_from(mark_of(multipart), 1);
+    memcpy(with_cr, with_lf.at, with_lf.size);
+    with_cr[0] = '\r';
+    return text_starts(content, text_from(with_lf, 1)) ||
+           text_find(content, with_lf, 0) != SIZE_MAX ||
+           text_find(content, text_make(with_cr, with_lf.size), 0) != SIZE_MAX;
 }
 
 /* What stands between two boundaries. */
@@ -143,10 +140,11 @@ static bool read_part(const struct multipart *multipart, struct text bytes,
 
 enum multipart_result multipart_next(struct multipart *multipart, struct multipart_part *part)
 {
+    struct text mark = mark_of(multipart);
     if (!multipart->begun) {
-        if (find_boundary(multipart, true, 0) != 0)
+        if (!text_starts(multipart->rest, text_from(mark, 2)))
             return MULTIPART_BROKEN;
-        multipart->rest = text_from(multipart->rest, 2 + multipart->boundary.size);
+        multipart->rest = text_from(multipart->rest, mark.size - 2);
         multipart->begun = true;
     }
     struct text rest = multipart->rest;
@@ -155,11 +153,11 @@ enum multipart_result multipart_next(struct multipart *multipart, struct multipa
         bool clean = end.size == 0 || text_equal(end, TEXT("\r\n"));
         return clean ? MULTIPART_END : MULTIPART_BROKEN;
     }
-    size_t next = find_boundary(multipart, false, 0);
+    size_t next = text_find(rest, mark, 0);
     if (!text_starts(rest, TEXT("\r\n")) || next == SIZE_MAX || next < 2 ||
         !read_part(multipart, text_slice(rest, 2, next), part) ||
         ++multipart->parts > MULTIPART_MOST_PARTS)
         return MULTIPART_BROKEN;
-    multipart->rest = text_from(rest, next + 4 + multipart->boundary.size);
+    multipart->rest = text_from(rest, next + mark.size);
     return MULTIPART_PART;
 }

@@ -87,6 +87,13 @@ START_TEST(what_has_two_readings_is_broken)
         "--b\r\n" HEAD("a") " folded: b\r\n\r\nx\r\n--b--",
         "--b\r\n" HEAD("a") "bare\nline: b\r\n\r\nx\r\n--b--",
         "--b\r\n" HEAD("a") "\r\nx",
+        "--b\r\n" HEAD("a") "\r\nx\n--b\r\ny\r\n--b--",
+        "--b\r\n" HEAD("a") "\r\nx\r--b\r\ny\r\n--b--",
+        "--b\r\n" HEAD("a") "\r\n--b\r\ny\r\n--b--",
+        "--b\r\n" HEAD("\"\"") "\r\nx\r\n--b--",
+        "--b\r\n" HEAD("\"a\" x") "\r\nx\r\n--b--",
+        "--b\r\n" HEAD("\"a\"; filename=\"x") "\r\nx\r\n--b--",
+        "--b\r\n" HEAD("a") "Content-Type: a\r\nContent-Type: b\r\n\r\nx\r\n--b--",
     };
     for (size_t i = 0; i < UNIT_COUNT(forms); i++) {
         struct multipart form = multipart_begin(text_of(forms[i]), TEXT("b"));
@@ -99,5 +106,36 @@ START_TEST(what_has_two_readings_is_broken)
 }
 END_TEST
 
-UNIT_MAIN(the_boundary_stands_in_the_content_type, parts_come_in_their_order,
+START_TEST(a_name_of_a_file_may_have_a_semicolon)
+{
+    struct multipart form = multipart_begin(
+        TEXT("--b\r\n" HEAD("file; filename=\"a; name=b.wav\"") "Content-Type: audio/wav\r\n\r\nx"
+                                                                "\r\n--b--"),
+        TEXT("b"));
+    struct multipart_part part;
+    ck_assert_int_eq(multipart_next(&form, &part), MULTIPART_PART);
+    UNIT_TEXT(part.name, "file");
+    UNIT_TEXT(part.filename, "a; name=b.wav");
+    UNIT_TEXT(part.type, "audio/wav");
+    ck_assert_int_eq(multipart_next(&form, &part), MULTIPART_END);
+}
+END_TEST
+
+START_TEST(there_are_only_so_many_parts)
+{
+    struct buffer body = {0};
+    for (int i = 0; i <= MULTIPART_MOST_PARTS; i++)
+        buffer_put(&body, TEXT("--b\r\n" HEAD("a") "\r\nx\r\n"));
+    buffer_put(&body, TEXT("--b--"));
+    struct multipart form = multipart_begin(buffer_text(&body), TEXT("b"));
+    struct multipart_part part;
+    for (int i = 0; i < MULTIPART_MOST_PARTS; i++)
+        ck_assert_int_eq(multipart_next(&form, &part), MULTIPART_PART);
+    ck_assert_int_eq(multipart_next(&form, &part), MULTIPART_BROKEN);
+    buffer_close(&body);
+}
+END_TEST
+
+UNIT_MAIN(a_name_of_a_file_may_have_a_semicolon, there_are_only_so_many_parts,
+          the_boundary_stands_in_the_content_type, parts_come_in_their_order,
           an_empty_file_is_a_file, what_has_two_readings_is_broken)
