@@ -293,18 +293,6 @@ def test_a_reload_changes_nothing_for_it():
         books_are_the_bill(purser, provider)
 
 
-def test_a_hundred_thousand_lines():
-    with Provider() as provider, purse(provider) as purser:
-        lines = [line(i, max_tokens=5) for i in range(100_000)]
-        purser.configure(budgets=[{**DOLLAR[0], "usd": 1000}])
-        assert purser.reload().status_code == 200
-        answer = started(purser, lines)
-        name = answer.headers["x-purser-request-id"]
-        wait_until(lambda: name in purser.settled(), 60, "the batch to be settled")
-        bill = books_are_the_bill(purser, provider)
-        assert bill["requests"] == 100_000
-
-
 def test_a_limit_of_its_own_binds_a_batch():
     with Provider() as provider, purse(provider, []) as purser:
         file = upload(purser, [line(0)])
