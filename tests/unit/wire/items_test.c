@@ -278,7 +278,7 @@ START_TEST(tools_that_the_provider_runs_cost_without_a_bound)
             arena_printf(&scratch, "\"tools\":[{\"type\":\"function\"},%s]%c", tools[i], '\0');
         costs_without_a_bound(more.at, "tools");
     }
-    costs_without_a_bound("\"background\":true", "background");
+    costs_without_a_bound("\"background\":true,\"stream\":true", "background");
     costs_without_a_bound("\"prompt\":{\"id\":\"pmpt_1\"}", "prompt");
     costs_without_a_bound("\"context_management\":[{\"type\":\"compaction\"}]",
                           "context_management");
