@@ -53,6 +53,9 @@ static __int128 image_pico(const struct bill_entry *entry)
 
 __int128 bill_media_pico(const struct bill_entry *entry)
 {
+    /* Text has none of these, and is billed anew for each token: this must cost it nothing. */
+    if ((entry->images | entry->seconds | entry->characters | entry->other_tokens) == 0)
+        return 0;
     __int128 pico = image_pico(entry);
     for (size_t i = 0; i < sizeof unit_prices / sizeof unit_prices[0]; i++) {
         const struct unit_price *price = &unit_prices[i];
