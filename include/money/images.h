@@ -5,7 +5,8 @@
  *              768 pixels (never larger): base + tile x squares of 512. `detail: low`: base
  *     patches  ceil(width / 32) x ceil(height / 32), at most 1,536, times the model's factor. The
  *              provider makes a larger image fit in whole patches, which may be a few less
- *     Claude   ceil(width / 28) x ceil(height / 28), at most 4,784 (some models: 1,568)
+ *     Claude   ceil(width / 28) x ceil(height / 28), at most 4,784 (some models: 1,568); here a
+ *              twentieth more: it is also told as width x height / 750
  *
  * Sources: OpenAI's guide "Images and vision", chapter "Calculating costs"; Anthropic's "Vision",
  * chapter "Evaluate image size"; both as of November 2025. They change with each new family, so one

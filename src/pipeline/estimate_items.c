@@ -75,20 +75,29 @@ void estimate_add_definitions(struct counting *counting, struct json_value tools
 
 /* ---- Messages ---- */
 
+/* What names an address or a file as well may mean that one. */
+static bool is_of_data(struct text name, struct json_value value)
+{
+    return json_name_equal(name, TEXT("data")) || json_name_equal(name, TEXT("media_type")) ||
+           (json_name_equal(name, TEXT("type")) && estimate_is_plain_string(value, TEXT("base64")));
+}
+
 static void add_source(struct counting *counting, struct json_value source)
 {
     struct json_walk walk = json_walk(source);
     struct text name;
     struct json_value value, data = {.kind = JSON_NULL};
     int64_t width, height, count = 0;
+    bool only_data = true;
     while (json_next(&walk, &name, &value)) {
+        only_data = only_data && is_of_data(name, value);
         if (!json_name_equal(name, TEXT("data")))
             continue;
         data = value;
         count++;
     }
     struct text base64 = json_string(&counting->arena, data);
-    if (count == 1 && image_size_base64(base64, &width, &height))
+    if (only_data && count == 1 && image_size_base64(base64, &width, &height))
         estimate_add_sized_image(counting, width, height, false);
     else
         estimate_add_unknown_image(counting, count > 0 ? count : 1);

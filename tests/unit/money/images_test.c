@@ -47,13 +47,25 @@ START_TEST(every_family_has_its_figures)
         {"o1", 675},
         {"o3", 675},
         {"o4-mini", 1762},
-        {"claude-sonnet-4-5", 37 * 37},
-        {"anthropic/claude-3-haiku", 37 * 37},
-        {"us.anthropic.claude-3-haiku-20240307-v1:0", 37 * 37},
+        {"claude-sonnet-4-5", 1438},
+        {"anthropic/claude-3-haiku", 1438},
+        {"us.anthropic.claude-3-haiku-20240307-v1:0", 1438},
     };
     for (size_t i = 0; i < UNIT_COUNT(rows); i++) {
         int64_t got = tokens(rows[i].model, 1024, 1024, false);
         ck_assert_msg(got == rows[i].square, "%s: %lld", rows[i].model, (long long)got);
+    }
+}
+END_TEST
+
+/* Anthropic's "Vision" tells both: tokens = width x height / 750, and patches of 28 x 28. */
+START_TEST(of_two_formulas_for_claude_the_larger_bounds)
+{
+    const struct image_family *claude = image_family(TEXT("claude-sonnet-4-5"));
+    for (int64_t side = 1; side <= 1092; side++) {
+        int64_t tokens = image_tokens(claude, side, 1092, false);
+        ck_assert_int_ge(tokens * 750, side * 1092);
+        ck_assert_int_ge(tokens, (side + 27) / 28 * 39);
     }
 }
 END_TEST
@@ -82,5 +94,5 @@ START_TEST(no_size_costs_more_than_the_most)
 END_TEST
 
 UNIT_MAIN(the_examples_of_openais_guide, a_small_image_is_not_made_larger,
-          every_family_has_its_figures, later_families_and_strangers_are_not_known,
-          no_size_costs_more_than_the_most)
+          every_family_has_its_figures, of_two_formulas_for_claude_the_larger_bounds,
+          later_families_and_strangers_are_not_known, no_size_costs_more_than_the_most)

@@ -257,7 +257,7 @@ START_TEST(an_image_costs_what_its_size_says)
         image_of("gpt-4o", "\"image_url\":{\"detail\":\"low\",\"url\":\"" GIF_50_BY_20 "\"}");
     ck_assert_int_eq(estimate.tokens, 3 + 3 + 1 + 85);
     estimate = image_of("claude-sonnet-4-5", "\"image_url\":{\"url\":\"" GIF_50_BY_20 "\"}");
-    ck_assert_int_eq(estimate.tokens, 3 + 3 + 1 + 2);
+    ck_assert_int_eq(estimate.tokens, 3 + 3 + 1 + 3);
 }
 END_TEST
 
@@ -375,7 +375,7 @@ START_TEST(messages_are_bounded_by_the_bytes_of_their_texts_and_their_images)
         "\"source\":{\"type\":\"base64\",\"data\":\"R0lGODlhMgAUAAAAACwAAAAAMgAUAAA=\"}}]}]}]}");
     ck_assert(estimate.uncounted.at == NULL);
     ck_assert_int_eq(estimate.bound,
-                     64 + 5 + (16 + 4 + 5) + (16 + 4 + (int64_t)strlen("tool_result") + 2));
+                     64 + 5 + (16 + 4 + 5) + (16 + 4 + (int64_t)strlen("tool_result") + 3));
 }
 END_TEST
 
@@ -385,13 +385,15 @@ START_TEST(an_image_of_messages_of_unknown_size_costs_the_most)
         "{\"type\":\"image\"}",
         "{\"type\":\"image\",\"source\":{\"type\":\"url\",\"url\":\"https://a\"}}",
         "{\"type\":\"image\",\"source\":{\"data\":7}}",
+        "{\"type\":\"image\",\"source\":{\"type\":\"url\",\"url\":\"https://a\","
+        "\"data\":\"R0lGODlhMgAUAAAAACwAAAAAMgAUAAA=\"}}",
     };
     for (size_t i = 0; i < UNIT_COUNT(blocks); i++) {
         char body[300];
         (void)snprintf(body, sizeof(body), "{\"messages\":[{\"role\":\"user\",\"content\":[%s]}]}",
                        blocks[i]);
         ck_assert_int_eq(estimate_of(ENDPOINT_MESSAGES, "claude-sonnet-4-5", body).bound,
-                         64 + 16 + 4 + 4784);
+                         64 + 16 + 4 + 5024);
     }
 }
 END_TEST
