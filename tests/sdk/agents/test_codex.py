@@ -142,7 +142,7 @@ def spend(run, purser, provider):
     lowered, ends a run too."""
     for _ in range(12):
         before = provider.bill(False)["requests"]
-        out, status = run(purser, "cap", "Say much [fake prompt=30000 output=1500 chunks=3]")
+        out, status = run(purser, "cap", "Say much [fake prompt=5000 output=4000 chunks=3]")
         if provider.bill(False)["requests"] == before:
             assert status == 1
             return out
