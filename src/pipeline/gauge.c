@@ -10,6 +10,7 @@
 #define PART_MOST    (64 * 1024 * 1024) /* bytes; what is behind is counted as a part of its own */
 #define CHOICES_MOST 128                /* beyond that they share the first one's place */
 #define WINDOW_US    (250 * 1000)
+#define MOMENT_US    (25 * 1000)
 
 struct gauge_text {
     struct tokens_stream stream;
@@ -26,6 +27,7 @@ void gauge_open(struct gauge *gauge, const struct gauge_options *options)
         .on = true,
         .reader = {.endpoint = options->endpoint},
         .counted = options->choices,
+        .window_tokens = options->choices,
         .most = options->most,
     };
     gauge->bytes = !tokens_by_model(options->model, &gauge->encoding);
@@ -115,8 +117,9 @@ static void add(struct gauge *gauge, const struct delta *delta)
         collect(gauge, text, delta->text);
 }
 
-/* Several events of one read are one moment, so a pace is measured over no less than a window. What
- * is not counted yet is guessed, at three bytes a token. */
+/* Within a window, but over no less than a moment: events come in clumps. What comes at once counts
+ * as generated in a moment: who generates much at once may have generated as much again. What is
+ * not counted yet is guessed, at three bytes a token. */
 static void measure(struct gauge *gauge, int64_t now_us)
 {
     int64_t tokens = gauge->counted + gauge->pending / 3;
