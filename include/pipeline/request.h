@@ -127,4 +127,7 @@ enum dialect request_dialect(const struct request *request);
 /* The first header of that name (ASCII case ignored); TEXT_NONE if there is none. */
 struct text request_header(const struct request *request, const char *name);
 
+/* How many headers of that name there are. */
+size_t request_times_sent(const struct request *request, const char *name);
+
 #endif

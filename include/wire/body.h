@@ -102,7 +102,8 @@ struct body {
     struct text unbounded_param;
     const char *unbounded_why;
     /* Files that it names by their ids: every member `file_id` (in any letter case) that is a text,
-     * at any depth. Only the first BODY_MOST_FILES are told. Its answer then hangs on who asks. */
+     * and every text of a list `file_ids` (those of a tool that runs code), at any depth. Only the
+     * first BODY_MOST_FILES are told. Its answer then hangs on who asks. */
     struct text *files;
     size_t file_count;
     struct text input_file, url; /* batches: `input_file_id` and `endpoint`, not empty */

@@ -327,14 +327,6 @@ static bool check_promises(struct request *request)
     return true;
 }
 
-static size_t times_sent(const struct request *request, const char *name)
-{
-    size_t times = 0;
-    for (size_t i = 0; i < request->header_count; i++)
-        times += text_equal_nocase(request->headers[i].name, text_of(name)) ? 1 : 0;
-    return times;
-}
-
 static bool parse_tokens(struct text value, int64_t *tokens)
 {
     return text_to_int(value, tokens) && *tokens >= 0 && *tokens <= MONEY_MOST.nano;
@@ -366,7 +358,7 @@ static bool read_own_limits(struct request *request)
     struct own_limits own = {{LIMIT_NONE, LIMIT_NONE, LIMIT_NONE}};
     size_t limits = 0;
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-        size_t times = times_sent(request, table[i].name);
+        size_t times = request_times_sent(request, table[i].name);
         struct text value = request_header(request, table[i].name);
         limits += times;
         if (times > 0 && (times > 1 || !table[i].parse(value, &own.limit[table[i].unit])))
@@ -413,7 +405,7 @@ static bool is_json(const struct request *request)
         struct text parameter = text_trim(text_split(&rest, ';'));
         json = is_utf8(parameter);
     }
-    return json && times_sent(request, "Content-Type") == 1;
+    return json && request_times_sent(request, "Content-Type") == 1;
 }
 
 bool pipeline_check_json(struct request *request)
@@ -430,7 +422,7 @@ bool pipeline_check_json(struct request *request)
 static bool check_form(struct request *request)
 {
     struct text rest = request_header(request, "Content-Type");
-    if (times_sent(request, "Content-Type") == 1 &&
+    if (request_times_sent(request, "Content-Type") == 1 &&
         text_equal_nocase(text_trim(text_split(&rest, ';')), TEXT("multipart/form-data")))
         return true;
     refuse(request, REFUSAL_CONTENT_TYPE, NULL,

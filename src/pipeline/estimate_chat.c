@@ -143,6 +143,18 @@ static bool has_calls(struct json_value message)
            (json_member(message, TEXT("function_call"), &calls) && calls.kind == JSON_OBJECT);
 }
 
+/* Its JSON tells what text costs, but not what images do. */
+static void add_parts_of_calls(struct counting *counting, struct json_value message)
+{
+    struct json_walk walk = json_walk(message);
+    struct text name;
+    struct json_value value;
+    while (json_next(&walk, &name, &value)) {
+        if (json_name_equal(name, TEXT("content")) && value.kind != JSON_STRING)
+            estimate_add_content(counting, value);
+    }
+}
+
 static void add_message(struct counting *counting, struct json_value message)
 {
     struct json_walk walk = json_walk(message);
@@ -153,6 +165,7 @@ static void add_message(struct counting *counting, struct json_value message)
     if (has_calls(message)) {
         estimate_add_json(counting, message, HOW_ESTIMATED);
         estimate_add(counting, ESTIMATE_CALLS, HOW_ESTIMATED);
+        add_parts_of_calls(counting, message);
         return;
     }
     estimate_add(counting, ESTIMATE_MESSAGE, HOW_EXACT);
@@ -198,11 +211,15 @@ void estimate_add_tools(struct counting *counting, struct json_value tools)
 
 void estimate_add_format(struct counting *counting, struct json_value format)
 {
+    struct json_walk walk = json_walk(format);
+    struct text name;
     struct json_value schema;
-    if (!json_member(format, TEXT("json_schema"), &schema))
-        return;
-    estimate_add_json(counting, schema, HOW_ESTIMATED);
-    estimate_add(counting, SCHEMA_TOKENS, HOW_ESTIMATED);
+    while (json_next(&walk, &name, &schema)) {
+        if (!json_name_equal(name, TEXT("json_schema")))
+            continue;
+        estimate_add_json(counting, schema, HOW_ESTIMATED);
+        estimate_add(counting, SCHEMA_TOKENS, HOW_ESTIMATED);
+    }
 }
 
 /* A text, token ids, or a list of either. */

@@ -22,6 +22,17 @@ static bool bad_form(struct request *request, const char *param, const char *why
     return false;
 }
 
+/* `file[]` is a file to some, and so is, under any name, what comes with a name of a file. */
+static struct text *place_of(const struct multipart_part *part, struct text *purpose,
+                             struct text *file)
+{
+    struct text rest = part->name;
+    struct text stem = text_trim(text_split(&rest, '['));
+    if (text_equal_nocase(stem, TEXT("purpose")))
+        return purpose;
+    return text_equal_nocase(stem, TEXT("file")) || part->filename.at != NULL ? file : NULL;
+}
+
 /* One purpose and one file: of two, nobody knows which one the provider takes. */
 static bool read_form(struct request *request, struct text *purpose, struct text *file)
 {
@@ -29,12 +40,10 @@ static bool read_form(struct request *request, struct text *purpose, struct text
     struct multipart form = multipart_begin(buffer_text(&request->bytes), boundary);
     struct multipart_part part;
     enum multipart_result result = MULTIPART_BROKEN;
-    if (boundary.size == 0)
+    if (boundary.size == 0 || request_times_sent(request, "Content-Type") != 1)
         return bad_form(request, NULL, "Send the file as multipart/form-data with one boundary.");
     while ((result = multipart_next(&form, &part)) == MULTIPART_PART) {
-        struct text *place = text_equal_nocase(part.name, TEXT("purpose")) ? purpose
-                             : text_equal_nocase(part.name, TEXT("file"))  ? file
-                                                                           : NULL;
+        struct text *place = place_of(&part, purpose, file);
         if (place != NULL && place->at != NULL)
             return bad_form(request, place == file ? "file" : "purpose", "It stands twice.");
         if (place != NULL)

@@ -76,6 +76,14 @@ struct text request_header(const struct request *request, const char *name)
     return TEXT_NONE;
 }
 
+size_t request_times_sent(const struct request *request, const char *name)
+{
+    size_t times = 0;
+    for (size_t i = 0; i < request->header_count; i++)
+        times += text_equal_nocase(request->headers[i].name, text_of(name)) ? 1 : 0;
+    return times;
+}
+
 /* Without /s/<session> and /v1, which may stand before it. */
 static struct text short_path(const struct request *request)
 {

@@ -9,15 +9,15 @@ struct search {
 };
 
 /* Escapes are resolved only where there are some: nearly all names are what they look like. */
-static bool is_file_id(struct search *search, struct text raw)
+static bool is_named(struct search *search, struct text raw, struct text wanted)
 {
-    if (text_equal_nocase(raw, TEXT("file_id")))
+    if (text_equal_nocase(raw, wanted))
         return true;
     if (text_find(raw, TEXT("\\"), 0) == SIZE_MAX)
         return false;
     struct text quoted = text_make(raw.at - 1, raw.size + 2);
     struct text name = json_string(search->arena, (struct json_value){JSON_STRING, quoted});
-    return text_equal_nocase(name, TEXT("file_id"));
+    return text_equal_nocase(name, wanted);
 }
 
 static void note(struct search *search, struct json_value id)
@@ -32,13 +32,27 @@ static void note(struct search *search, struct json_value id)
 
 static void look(struct search *search);
 
+static void look_into_ids(struct search *search)
+{
+    skim_enter(&search->skim);
+    while (skim_element(&search->skim)) {
+        if (skim_peek(&search->skim) == JSON_STRING)
+            note(search, skim_value(&search->skim));
+        else
+            look(search);
+    }
+}
+
 static void look_into_object(struct search *search)
 {
     struct text name;
     skim_enter(&search->skim);
     while (skim_member(&search->skim, &name)) {
-        if (skim_peek(&search->skim) == JSON_STRING && is_file_id(search, name))
+        enum json_kind kind = skim_peek(&search->skim);
+        if (kind == JSON_STRING && is_named(search, name, TEXT("file_id")))
             note(search, skim_value(&search->skim));
+        else if (kind == JSON_ARRAY && is_named(search, name, TEXT("file_ids")))
+            look_into_ids(search);
         else
             look(search);
     }
@@ -64,6 +78,6 @@ void body_find_files(struct body *body, struct arena *arena)
 {
     struct json_value whole = {JSON_OBJECT, text_trim(body->raw)};
     struct search search = {.skim = skim_begin(whole), .arena = arena, .body = body};
-    if (body->input_bound == BODY_UNBOUNDED || body->images > 0)
+    if (body->input_bound == BODY_UNBOUNDED || body->images > 0 || body->unbounded_param.size > 0)
         look(&search);
 }

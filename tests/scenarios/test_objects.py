@@ -179,6 +179,10 @@ PURPOSE = 'Content-Disposition: form-data; name="purpose"'
     form((PURPOSE, b"batch"), (FILE + "\r\nContent-Transfer-Encoding: base64", b"eA==")),
     form((PURPOSE, b"batch"), (FILE + "\r\nContent-Encoding: gzip", b"x")),
     form((PURPOSE, b"batch"), (FILE.replace("name=", "name*=utf-8''"), b"x")),
+    form((PURPOSE, b"batch"), (FILE, b"x"), (FILE.replace('"file"', '"file[]"'), b"y")),
+    form((PURPOSE, b"vision"), (PURPOSE.replace('"purpose"', '"purpose[0]"'), b"batch"),
+         (FILE, b"x")),
+    form((PURPOSE, b"batch"), (FILE, b"x"), (FILE.replace('"file"', '"other"'), b"y")),
     b"preamble\r\n" + form((PURPOSE, b"batch"), (FILE, b"x")),
     form((PURPOSE, b"batch"), (FILE, b"x")) + b"epilogue",
     form((PURPOSE, b"batch"), (FILE, b"x"))[:-4],
@@ -199,6 +203,19 @@ def test_an_upload_must_be_a_form(scene):
         answer = purser.client.post("/v1/files", content=form((PURPOSE, b"vision"), (FILE, b"x")),
                                     headers={"Content-Type": kind})
         error_of(answer, 400, "invalid_request")
+
+
+def test_an_upload_tells_its_boundary_once(scene):
+    """Of two headers the provider may believe the other one, and read another file."""
+    provider, purser = scene
+    asked = provider.requests(64)
+    other = form((PURPOSE, b"batch"), (FILE, line(0).encode()), boundary="b1")
+    kind = "multipart/form-data; boundary="
+    answer = purser.client.post(
+        "/v1/files", content=form((PURPOSE, b"vision"), (FILE, other)),
+        headers=[("Content-Type", kind + "b0"), ("Content-Type", kind + "b1")])
+    error_of(answer, 400, "invalid_request")
+    assert provider.requests(64) == asked
 
 
 def test_a_batchs_file_of_a_hundred_thousand_lines_is_read():
@@ -294,6 +311,12 @@ def test_a_file_in_a_request_must_not_be_another_keys(scene):
         "model": "gpt-4o-mini", "max_output_tokens": 16, "input": [{"role": "user", "content": [
             {"type": "input_image", "file_id": name}]}]})
     error_of(answer, 404, "object_not_found")
+    for container in ({"file_ids": [name]}, {"FILE_IDS": ["file-other", name]},
+                      {"file\u005fids": [name]}, {"x": {"file_id": name}}):
+        answer = purser.client.post("/v1/responses", headers=AS_BOB, json={
+            "model": "gpt-4o-mini", "max_output_tokens": 16, "input": "what is in it?",
+            "tools": [{"type": "code_interpreter", "container": {"type": "auto", **container}}]})
+        error_of(answer, 404, "object_not_found")
     assert provider.requests(64) == asked
     assert ask(name).status_code == 200
     assert ask("file-that-nobody-made-here").status_code == 200

@@ -105,6 +105,24 @@ START_TEST(a_schema_of_the_answer_costs_its_json_and_64)
 }
 END_TEST
 
+START_TEST(a_schema_standing_twice_counts_twice)
+{
+    ck_assert_uint_eq(tokens_of("{\"messages\":[],\"response_format\":{\"json_schema\":{\"a\":1},"
+                                "\"json_schema\":{\"name\":\"x y\"}}}"),
+                      3 + 64 + plain("{\"a\":1}") + 64 + plain("{\"name\":\"x y\"}"));
+}
+END_TEST
+
+START_TEST(an_image_in_a_message_with_tool_calls_counts_too)
+{
+    struct estimate estimate =
+        estimate_of(ENDPOINT_CHAT, "gpt-4o",
+                    "{\"messages\":[{\"role\":\"user\",\"tool_calls\":[],\"content\":["
+                    "{\"type\":\"image_url\",\"image_url\":{\"url\":\"https://a/b\"}}]}]}");
+    ck_assert_int_ge(estimate.bound, image_tokens_most(image_family(TEXT("gpt-4o"))));
+}
+END_TEST
+
 START_TEST(text_is_exact_and_so_is_its_bound)
 {
     struct estimate estimate = estimate_of(
@@ -455,7 +473,8 @@ UNIT_MAIN(the_example_of_openais_api_description_has_19_tokens,
           a_message_costs_3_and_its_role_and_content, a_name_costs_1_more, parts_of_text_add_up,
           a_message_with_tool_calls_costs_its_json_and_16,
           tools_cost_their_json_and_16_each_and_8_for_each_property_and_32,
-          a_schema_of_the_answer_costs_its_json_and_64, text_is_exact_and_so_is_its_bound,
+          a_schema_of_the_answer_costs_its_json_and_64, a_schema_standing_twice_counts_twice,
+          an_image_in_a_message_with_tool_calls_counts_too, text_is_exact_and_so_is_its_bound,
           the_bound_has_half_as_much_again_of_what_is_estimated,
           the_bound_has_what_nobody_knows_as_text, content_standing_twice_counts_twice,
           prompts_and_inputs_add_up_and_token_ids_count_one_each,
