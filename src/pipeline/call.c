@@ -51,6 +51,12 @@ static bool header_forwarded(struct text name, bool passthrough)
         "x-litellm-tags",
         "x-litellm-end-user-id",
         "x-portkey-metadata",
+        /* A server that obeys these would do something else than what was held for. */
+        "x-http-method",
+        "x-http-method-override",
+        "x-method-override",
+        "x-original-url",
+        "x-rewrite-url",
     };
     static const char *const own_account[] = {"openai-organization", "openai-project"};
     if (text_starts_nocase(name, TEXT("x-purser-")) ||

@@ -182,12 +182,13 @@ def test_own_and_hop_headers_are_removed_and_the_upstreams_key_is_sent(purser, s
         "x-api-key": "client", "Connection": "keep-alive, x-hop", "x-hop": "1", "TE": "trailers",
         "x-forwarded-for": "10.0.0.1", "OpenAI-Organization": "org-1", "OpenAI-Project": "p",
         "Accept-Encoding": "br, gzip", "x-stainless-lang": "python", "x-litellm-tags": "t",
+        "X-HTTP-Method-Override": "DELETE", "X-Original-URL": "/v1/files",
         "User-Agent": "my-agent/1"})
     _, headers, _ = received(shared_provider)
     assert headers["authorization"] == "Bearer sk-upstream"
     for name in ("x-purser-session", "x-purser-unknown", "cookie", "api-key", "x-api-key",
                  "x-hop", "te", "x-forwarded-for", "openai-organization", "openai-project",
-                 "x-litellm-tags"):
+                 "x-litellm-tags", "x-http-method-override", "x-original-url"):
         assert name not in headers, name
     assert headers["accept-encoding"] == "identity"
     assert headers["x-stainless-lang"] == "python"
