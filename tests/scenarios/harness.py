@@ -7,6 +7,7 @@ Everything listens on loopback, writes below a folder of its own, and is ended w
 """
 
 import contextlib
+import itertools
 import json
 import os
 import pathlib
@@ -28,10 +29,23 @@ ADMIN = "admin-token-0123456789abcdef"
 NANO = 1_000_000_000
 
 
+def own_ports():
+    """Ports below those that the kernel hands out, round and round; processes that run tests side
+    by side have ranges of their own. So nobody takes a port between its choice and its use."""
+    count = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+    size = 20_000 // count
+    return itertools.cycle(range(12_000 + number * size, 12_000 + (number + 1) * size))
+
+
+PORTS = own_ports()
+
+
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    for port in PORTS:
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def wait_until(condition, seconds=10.0, what="the condition"):
