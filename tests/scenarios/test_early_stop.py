@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from harness import (KEY, OUT, Purser, Upstream, events_of, plain_answer, upstream_of,
+from harness import (KEY, OUT, Purser, Upstream, events_of, plain_answer, upstream_of, usd,
                      wait_until)
 
 SANITIZED = "san" in str(OUT)
@@ -192,7 +192,7 @@ def test_a_comment_tells_the_cost_of_every_stream(start, provider, path):
     assert line["usage_source"] == "reported"
     (comment,) = stream.comments
     assert comment.startswith(": purser cost_usd=")
-    assert round(float(comment.rpartition("=")[2]) * 10 ** 9) == line["cost_nano_usd"]
+    assert usd(comment.rpartition("=")[2].strip()) == line["cost_nano_usd"]
 
 
 # ---- many streams and one budget ----
