@@ -2,10 +2,13 @@
  * The budget core: accounts, holds and waiters; sans I/O. Time comes in as an argument, wakes go
  * out as a list. Not thread-safe: gate.h puts the lock and the mail around it.
  *
- * Here the core owns every limit whole (one instance). For every account, always:
+ * Of each account's limit the core may use what a lessor has granted: its ceiling c (lease.h; where
+ * the core is not `leased` it owns every limit whole, and c is the limit). For every account,
+ * always:
  *
- *     I1   spent + held ≤ limit + over       over: bills above their holds, booked as facts; and
- *                                            what was above a limit when it was lowered
+ *     I1   spent + held ≤ c + over           over: bills above their holds, booked as facts, until
+ *                                            the lessor was told; and, if not leased, what was
+ *                                            above a limit when it was lowered
  *     I6   held = Σ of the open holds' charges on it
  *
  * A hold is OPEN, then SETTLED exactly once. A request is booked for its whole life on the windows
@@ -18,6 +21,9 @@
  *                                                             holds in the way as above
  *   else                                                    → EXHAUSTED; NEVER_FITS if it would
  *                                                             not even fit the untouched limit
+ * Room under the limit that is not under the ceiling yet must be granted first: so who needs it
+ * waits, too, in the same line, for a round trip of the lessor (`growing`).
+ *
  * A waiter whose time is up is clamped to what is free if that is at least min_output, else
  * CONTENTION. Nobody overtakes an earlier waiter that waits for one of the same accounts. A waiter
  * waits for those of its accounts that have too little room for it or for somebody who waits there
@@ -70,6 +76,9 @@ struct core_options {
     int64_t default_max_output; /* 0: none */
     size_t max_waiting;
     size_t max_accounts; /* at the bound new ids are refused; idle empty ones make room */
+    bool leased;      /* ceilings begin at 0 (or what was restored), and a lease makes them grow */
+    int64_t usd_step; /* leased: limits in USD are rounded down to a multiple of so many
+                         nano-dollars, as the store's are; at least 1. Else ignored */
 };
 
 enum verdict {
@@ -84,6 +93,7 @@ enum verdict {
     VERDICT_RECOUNT,   /* only if ask.may_recount: it would wait, be clamped or be refused; ask anew
                           with the closer bound */
     VERDICT_CROWDED,   /* max_accounts reached by a new id */
+    VERDICT_AWAY,      /* only to who waited: there may be room, but nobody can grant it now */
     VERDICT_AGAIN,     /* only to who waited: the rules have changed (core_redefine); ask anew */
 };
 
@@ -132,6 +142,9 @@ struct account_view {
     int64_t limit; /* enforced */
     int64_t limit_configured;
     int64_t spent, held;
+    int64_t ceiling;   /* what this instance may spend and hold; not leased: the limit */
+    int64_t elsewhere; /* what other instances have spent, as far as they said */
+    int64_t forfeited; /* of `spent`: booked without knowing whether it was used */
 };
 
 /* Only what the verdict names is set, and the numbers among the rest are 0. */
@@ -151,6 +164,7 @@ struct grant {
     struct charge charges[CHARGE_MOST]; /* GRANTED; their ids are valid until the hold is settled */
     size_t charge_count;
     uint64_t waiter;               /* WAIT: its id */
+    bool growing;                  /* WAIT: only until the lessor has answered */
     struct account_view blocking;  /* refusals: which account said no */
     int64_t affordable_max_output; /* NEVER_FITS: what would fit an untouched limit; 0: nothing */
 };
@@ -167,6 +181,13 @@ void core_close(struct core *core); /* forgets holds and waiters; NULL-safe */
  * first call that uses it. Where the charge names its scope, id and window too, core_view with
  * `everything` can show it before. Only before the first reservation. */
 void core_restore(struct core *core, const struct charge *charge);
+
+/* What was granted of an account before (charge.amount is its ceiling), from the journal: at the
+ * beginning, like core_restore. */
+void core_restore_ceiling(struct core *core, const struct charge *charge);
+
+/* Some account should grow, or told of an overrun: a lease has something to do. */
+bool core_wants_growth(const struct core *core);
 
 /* Puts other budgets and rules in force; what core_open asserts, this asserts too. Accounts are
  * told by what their number hashes (struct charge): so a budget that changes no more than its name,

@@ -23,6 +23,7 @@ static const struct refusal_row table[REFUSAL_COUNT] = {
     [REFUSAL_NOT_PRICED] = {400, "invalid_request_error", "model_not_priced", RETRY_NO},
     [REFUSAL_UNBOUNDED] = {400, "invalid_request_error", "unbounded_tool", RETRY_NO},
     [REFUSAL_ACCOUNTS_FULL] = {503, "server_error", "budget_accounts_full", RETRY_NO},
+    [REFUSAL_STORE_AWAY] = {503, "server_error", "budget_store_unavailable", RETRY_LATER},
     [REFUSAL_MODEL_NOT_FOUND] = {404, "invalid_request_error", "model_not_found", RETRY_NO},
     [REFUSAL_DIALECT] = {404, "invalid_request_error", "wrong_dialect", RETRY_NO},
     [REFUSAL_UNKNOWN_PATH] = {404, "invalid_request_error", "unknown_path", RETRY_NO},
@@ -408,6 +409,13 @@ void refuse_verdict(struct request *request, const struct grant *grant)
         refuse(request, REFUSAL_ACCOUNTS_FULL, NULL,
                "Too many budget accounts are in use; no new session, user or tag can be opened. "
                "Raise limits.accounts in the configuration.");
+        return;
+    case VERDICT_AWAY:
+        refuse(request, REFUSAL_STORE_AWAY, NULL,
+               "Nobody can say at the moment whether %.*s has room for this call: the store that "
+               "shares out budgets does not answer, or its disk fails. Nothing was spent. Try "
+               "again in a few seconds.",
+               TEXT_ARG(law_of(&grant->blocking)));
         return;
     case VERDICT_GRANTED:
     case VERDICT_WAIT:

@@ -327,6 +327,7 @@ START_TEST(the_other_verdicts_have_codes_of_their_own)
         {VERDICT_UNPRICED, 400, "model_not_priced", "\"model\""},
         {VERDICT_UNBOUNDED, 400, "unbounded_tool", "\"messages\""},
         {VERDICT_CROWDED, 503, "budget_accounts_full", "null"},
+        {VERDICT_AWAY, 503, "budget_store_unavailable", "null"},
     };
     struct desk desk;
     desk_open(&desk);

@@ -1,0 +1,76 @@
+/*
+ * Headroom: how far the ceilings of accounts are above what is spent and held on them; whose must
+ * grow, and who has more than it needs. This is the core's side of the talk with the lessor;
+ * lease.c is the other, and decides when and in which order. Part of the core (core.h); nobody else
+ * includes this. Where the core is not leased (core_options) nothing here is called.
+ *
+ * A ceiling grows when somebody waits for room under it (by what all who wait there lack), and
+ * before that, off the path of any request, when less than half of the target is left:
+ *
+ *     target = what was reserved there in the last two seconds or so (account_flow)
+ *
+ * What is asked is never above what the limit leaves (account_obtainable). What the lessor grants
+ * may be less.
+ */
+#ifndef PURSER_BUDGET_HEADROOM_H
+#define PURSER_BUDGET_HEADROOM_H
+
+#include "budget/core_state.h"
+
+/* After so long without use headroom goes back to the lessor. */
+#define HEADROOM_IDLE_S 5
+
+/* A move that the core wants on one account. It stays pinned, and asks for nothing else, until
+ * headroom_answer. */
+struct growth {
+    struct account *account;
+    int64_t least;  /* somebody waits for so much; 0: nobody waits */
+    int64_t most;   /* so much would do for a while; 0 if only `charge` is wanted */
+    int64_t charge; /* a bill above its hold: to be granted whatever the limit says */
+};
+
+/* Those who want to grow, the longest waiting first; at most `most` of them. */
+size_t headroom_take(struct core *core, struct growth *growths, size_t most);
+bool headroom_any(const struct core *core);
+
+/* What the lessor said of one growth, once it is on disk (I4). */
+struct growth_answer {
+    int64_t grown;             /* above 0: the ceiling is so much higher from now on */
+    int64_t charged;           /* of struct growth's `charge`: in the ceiling from now on, too */
+    int64_t forgotten;         /* what this instance was granted before and does not know of any
+                                  more: booked as spent, and as forfeited */
+    int64_t elsewhere_granted; /* Σ g of the other instances; 0 if there are none */
+    int64_t elsewhere_spent;   /* what they said they have spent of it: at most that */
+    bool away;                 /* nobody answered: who waits for it is told so (VERDICT_AWAY) */
+};
+void headroom_answer(struct core *core, struct account *account,
+                     const struct growth_answer *answer);
+
+/* Asks again for those who still wait: to be called now and then (250 ms), because others give
+ * back what they do not use. */
+void headroom_remind(struct core *core);
+
+/* What goes back to the lessor: the ceiling is lower already, and must be so on disk before the
+ * lessor is told. The account stays pinned until headroom_given. */
+struct gift {
+    struct account *account;
+    int64_t amount; /* above 0 */
+};
+
+/* Lowers the ceilings of accounts that nobody used for HEADROOM_IDLE_S, and of those that stand
+ * above a lowered limit; with `all`, of every account where nobody waits. */
+size_t headroom_yield(struct core *core, int64_t now_s, bool all, struct gift *gifts, size_t most);
+void headroom_given(struct core *core, struct account *account);
+
+/* An account's target; see above. */
+int64_t headroom_target(const struct account *account);
+
+/* ---- told by the rest of the core ---- */
+
+void headroom_note_use(struct core *core, struct account *account, int64_t amount);
+void headroom_note_lack(struct core *core, struct account *account);
+void headroom_note_over(struct core *core, struct account *account);
+/* Before the account is freed. */
+void headroom_forget(struct core *core, struct account *account);
+
+#endif

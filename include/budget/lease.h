@@ -1,0 +1,82 @@
+/*
+ * The lease: how an instance comes by its ceilings. The core says which of them should move
+ * (headroom.h), the journal keeps them (journal.h), the store shares them out (store.h); this is
+ * the order in which the three are talked to, and the answer to every way in which that can fail.
+ * Sans I/O: whoever runs it asks what to do next, does it, and says how that went. In production
+ * this is the treasury thread (treasury.h); in the simulator, the simulator.
+ *
+ *     growing    store, then journal, then the core may use it          (I2, I4)
+ *     giving     core stops using it, then journal, then store          (I2)
+ *
+ * One operation is under way at a time. Its reply may be lost: then nobody knows whether it was
+ * applied, and it is never sent again. The next operation is a SYNC with a higher sequence, which
+ * states what the journal says: that takes back what was grown and not noted.
+ *
+ * Alone (embedded) there is no store: what the limit leaves is granted at once, and the journal is
+ * all there is.
+ *
+ * Not thread-safe, like the core: both are behind the gate's lock while a function here runs, and
+ * neither is while an action is carried out.
+ */
+#ifndef PURSER_BUDGET_LEASE_H
+#define PURSER_BUDGET_LEASE_H
+
+#include "budget/core.h"
+#include "budget/store.h"
+
+struct lease;
+
+struct lease_options {
+    struct core *core; /* must outlive the lease; core_options.leased */
+    bool shared;       /* there is a store */
+    char journal[STORE_JOURNAL_SIZE];
+    int64_t incarnation; /* of the journal's opening, above all before; on disk already */
+    struct text label;
+};
+
+enum lease_step {
+    LEASE_REST,   /* nothing to do before `until_ms` unless the core wants something
+                     (core_wants_growth) */
+    LEASE_COMMIT, /* put `rows` into the journal, on disk before lease_committed: each is a ceiling
+                     with its account's whole name, `amount` in nano-dollars, tokens or requests */
+    LEASE_ASK,    /* put `request` to the store */
+};
+
+struct lease_action {
+    enum lease_step step;
+    int64_t until_ms;
+    const struct charge *rows; /* the lease's, until it is told how it went */
+    size_t row_count;
+    const struct store_request *request; /* likewise */
+};
+
+enum lease_state {
+    LEASE_EMBEDDED,
+    LEASE_OPEN,       /* the store answers and grants */
+    LEASE_RECOVERING, /* it answers, and grants nothing until all instances have synced */
+    LEASE_GONE,       /* it does not answer, or does not know us: `why` */
+};
+
+/* `rows`: the journal's, as found at the start; core_restore_ceiling was called for each. Copied.
+ */
+struct lease *lease_open(const struct lease_options *options, const struct charge *rows,
+                         size_t count);
+void lease_close(struct lease *lease);
+
+/* What to do now. `now_ms` is steady time. Must not be called again before the action (but REST)
+ * was answered. */
+void lease_next(struct lease *lease, int64_t now_ms, int64_t now_s, struct lease_action *action);
+
+/* False: nothing of it is on disk, or nobody knows whether it is. Growth stops until a commit has
+ * worked again: all rows are then committed anew. */
+void lease_committed(struct lease *lease, int64_t now_ms, bool done);
+
+/* STORE_AWAY if there was no reply. The reply is read only here. */
+void lease_replied(struct lease *lease, int64_t now_ms, const struct store_reply *reply);
+
+/* Gives back everything that is not held or spent: at a shutdown, until lease_next rests. */
+void lease_retire(struct lease *lease);
+
+enum lease_state lease_state(const struct lease *lease);
+
+#endif
