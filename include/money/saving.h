@@ -12,7 +12,8 @@ enum saving {
     SAVING_ROUTER,     /* sent to a cheaper model or upstream than the one asked for */
     SAVING_OPTIMIZER,  /* sent with a shorter prompt */
     SAVING_BATCH,      /* at the batch price */
-    SAVING_EARLY_STOP, /* an answer stopped before its end */
+    SAVING_EARLY_STOP, /* an answer stopped before its end: what the rest would have cost at the
+                          most, up to the maximum that its client named; nothing if it named none */
     SAVING_COUNT
 };
 

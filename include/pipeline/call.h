@@ -49,11 +49,13 @@ struct call {
     struct text pending; /* the id of that, once the answer says that it is not done */
     struct buffer pending_answer; /* the answer, if it is a batch's */
     struct text credential;       /* lasting, in passthrough: the caller's key */
-    bool stored;              /* what it answers will stay at the upstream, and is nobody's yet */
-    int64_t choices;          /* asked for; embeddings: inputs */
-    bool exact;               /* its pieces are known and price it (pipeline/media.h) */
-    bool in_parts;            /* some inputs only: the rest was known */
-    bool taken_over;          /* a follower pays: the request that began it is booked already */
+    bool stored;     /* what it answers will stay at the upstream, and is nobody's yet */
+    int64_t choices; /* asked for; embeddings: inputs */
+    int64_t wanted;  /* output of each choice that its client asked for, and its model can make; 0:
+                        it named no maximum */
+    bool exact;      /* its pieces are known and price it (pipeline/media.h) */
+    bool in_parts;   /* some inputs only: the rest was known */
+    bool taken_over; /* a follower pays: the request that began it is booked already */
     struct arena payer_arena; /* what `entry` and `held` point into then */
     struct text
         guest; /* passthrough: the key id that an accepting answer makes known; else empty */

@@ -95,6 +95,10 @@ void settle_headers_of_replay(struct request *request);
 struct money meter_cost(const struct call *call);
 /* What such a usage costs by the model's price. */
 struct money meter_price(const struct call *call, const struct usage *usage);
+/* What a booked call that was stopped early would have cost beyond that, at the most: had all that
+ * was left to its client's maximum been generated. Zero if it was not, or if its client named no
+ * maximum. Stopped is also whose maximum a budget lowered, if it generated as much as that. */
+struct money meter_saved(const struct call *call);
 
 /* Rolling holds (rolling.c). Says in the ask with how many tokens of each choice a request's hold
  * begins, if it need not be held in full. */

@@ -36,6 +36,8 @@ struct held {
     int64_t max_output;
     int64_t held_output; /* per choice, what it covers: less than max_output if it is rolling */
     bool send_max, clamped;
+    bool lowered; /* what the client named is above what its model makes at the most: that is sent
+                     instead */
     struct money amount;                 /* what is booked if the call's use stays unknown */
     int64_t input_tokens, output_tokens; /* the same in tokens */
     struct bound bound;                  /* what it was held for */

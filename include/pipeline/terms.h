@@ -58,6 +58,7 @@ struct terms {
     int64_t max_tool_calls; /* of the provider's own tools, where a request names none */
     bool learned_input;     /* may bound an input that has no public tokeniser */
     int64_t slice_tokens;   /* of rolling holds; 0: there are none */
+    bool may_lower;         /* a maximum that the client named (admission.clamp is `always`) */
     bool early_error;       /* a stream that is stopped early ends with an error event */
     bool cost_comment;      /* streams end with their cost in a comment */
     struct recall_rules recall;

@@ -339,6 +339,7 @@ struct terms *draft_terms(const struct config *config, struct catalog *catalog)
     terms->max_tool_calls = config->max_tool_calls;
     terms->slice_tokens = config->slice_tokens;
     terms->learned_input = config->input_bound == INPUT_BOUND_LEARNED;
+    terms->may_lower = config->clamp == CLAMP_RULE_ALWAYS;
     terms->early_error = config->early_stop == EARLY_STOP_ERROR;
     terms->cost_comment = config->stream_cost_comment;
     terms->budget_status = (int)config->budget_status;

@@ -225,6 +225,15 @@ void call_open_gauge(struct call *call)
     gauge_open(&call->gauge, &options);
 }
 
+static int64_t wanted_output(const struct request *request)
+{
+    int64_t named = request->body.max_output;
+    int64_t most = request->model != NULL ? request->model->max_output_tokens : 0;
+    if (named == BODY_ABSENT)
+        return 0;
+    return most > 0 && most < named ? most : named;
+}
+
 void call_open(struct request *request)
 {
     struct worker *worker = request->worker;
@@ -249,6 +258,7 @@ void call_open(struct request *request)
     call->stored = endpoint_facts(request->endpoint)->stored && !request->body.not_stored;
     call->choices =
         request->endpoint == ENDPOINT_EMBEDDINGS ? request->body.prompts : request->body.choices;
+    call->wanted = wanted_output(request);
     call->flight = request->recall.flight; /* it is the call's to end from now on */
     request->recall.flight = NULL;
     call->in_parts = parts_missing(request).size > 0;

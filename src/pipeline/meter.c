@@ -100,3 +100,42 @@ struct money meter_price(const struct call *call, const struct usage *usage)
         buckets.pieces[PIECE_SECOND] = usage->seconds;
     return price_cost(&call->model->price, &buckets);
 }
+
+/* ---- what was saved ---- */
+
+static int64_t of_all_choices(const struct call *call, int64_t tokens)
+{
+    int64_t product;
+    bool over = __builtin_mul_overflow(tokens, call->choices, &product);
+    return over || product > USAGE_MOST ? USAGE_MOST : product;
+}
+
+/* Less than the lowered maximum may have been all that there was to say. */
+static bool was_stopped(const struct call *call)
+{
+    bool used_up = call->entry.usage_source == USAGE_REPORTED &&
+                   call->entry.completion_tokens >= of_all_choices(call, call->held.max_output);
+    return call->stopped_by != NULL || (call->held.clamped && used_up);
+}
+
+/* Of plain text: what is dearer would have been said. */
+static struct money cost_with_output(const struct call *call, int64_t tokens)
+{
+    int64_t prompt = call->entry.prompt_tokens;
+    const struct usage usage = {.prompt = prompt < USAGE_MOST ? prompt : USAGE_MOST,
+                                .completion = tokens,
+                                .reasoning_told = true,
+                                .audio_input_told = true,
+                                .image_input_told = true,
+                                .image_output_told = true};
+    return meter_price(call, &usage);
+}
+
+struct money meter_saved(const struct call *call)
+{
+    int64_t output = call->entry.completion_tokens;
+    int64_t most = of_all_choices(call, call->wanted);
+    if (call->model == NULL || most <= output || !was_stopped(call))
+        return MONEY_ZERO;
+    return money_subtract(cost_with_output(call, most), cost_with_output(call, output));
+}

@@ -94,12 +94,25 @@ static int64_t counted_bound(const struct request *request)
     return ask.likely ? estimate_learned(&estimate, permille) : estimate.bound;
 }
 
+/* What is named above the model's own maximum counts as that, and is sent so: then the provider
+ * keeps to it, whatever the catalog is worth. Who forbids that holds what was named. */
 static int64_t wanted_output(const struct request *request)
 {
-    if (request->body.max_output != BODY_ABSENT)
-        return request->body.max_output;
+    const struct body *body = &request->body;
     int64_t most = request->model != NULL ? request->model->max_output_tokens : 0;
-    return most > 0 ? most : INT64_MAX;
+    if (body->max_output == BODY_ABSENT)
+        return most > 0 ? most : INT64_MAX;
+    bool above = most > 0 && body->max_output > most && most >= body->least_output;
+    return above && request->terms->may_lower ? most : body->max_output;
+}
+
+/* Where nothing limits what it costs, it goes as it came. */
+static void note_lowered(const struct request *request, struct held *held)
+{
+    bool limited = held->hold != 0 || request->own != NULL;
+    held->lowered =
+        limited && !held->bound.output_free && held->max_output < request->body.max_output;
+    held->send_max = held->send_max || held->lowered;
 }
 
 void reserve_fill_ask(struct request *request, struct ask *ask)
@@ -192,6 +205,7 @@ static enum next decide(struct request *request, const struct grant *grant)
     if (grant->clamped) /* a shorter answer than was asked for is nobody else's */
         recall_refused(request, false);
     reserve_fill_held(&request->ask, grant, &request->arena, &request->held);
+    note_lowered(request, &request->held);
     return GO_ON;
 }
 

@@ -180,6 +180,7 @@ void settle_call(struct call *call)
     settle_decide(call);
     if (call->request != NULL)
         entry->saved[SAVING_CACHE] = parts_saved(call->request);
+    entry->saved[SAVING_EARLY_STOP] = meter_saved(call);
     book(call);
     share_end(call);
 }
@@ -239,7 +240,7 @@ void settle_headers(struct call *call)
     struct request *request = call->request;
     struct reply *reply = &request->reply;
     put_origin(request);
-    if (request->held.clamped)
+    if (request->held.clamped || request->held.lowered)
         reply_header_text(
             reply, &request->arena, "x-purser-clamped-max-tokens",
             arena_printf(&request->arena, "%lld", (long long)request->held.max_output));

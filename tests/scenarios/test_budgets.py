@@ -186,6 +186,33 @@ def test_every_maximum_field_is_clamped(tight, shared_provider, fields):
         {name: min(value, 100) for name, value in fields.items()}
 
 
+def test_a_maximum_above_the_models_own_holds_and_sends_that(tight, shared_provider):
+    purser = tight(NANO)
+    answer = purser.chat(max_tokens=1000000, fake="output=99999")
+    assert answer.status_code == 200, answer.text
+    assert 0 < purser.lines_of(answer)[0]["hold_nano_usd"] - 16384 * OUTPUT < 200 * INPUT
+    assert sent(shared_provider)["max_tokens"] == 16384
+    assert answer.headers["x-purser-clamped-max-tokens"] == "16384"
+    assert answer.json()["usage"]["completion_tokens"] == 16384
+    assert "saved_nano_usd" not in purser.booked(answer)
+
+
+@pytest.mark.parametrize("clamp", ["absent", "never"])
+def test_where_it_may_not_be_lowered_it_is_held_as_named(tight, shared_provider, clamp):
+    purser = tight(NANO, clamp=clamp)
+    answer = purser.chat(max_tokens=1000000)
+    assert 0 < purser.lines_of(answer)[0]["hold_nano_usd"] - 1000000 * OUTPUT < 200 * INPUT
+    assert sent(shared_provider)["max_tokens"] == 1000000
+    assert "x-purser-clamped-max-tokens" not in answer.headers
+
+
+def test_without_a_budget_a_maximum_goes_as_it_came(shared_provider, start):
+    purser = start(shared_provider)
+    answer = purser.chat(max_tokens=1000000)
+    assert sent(shared_provider)["max_tokens"] == 1000000
+    assert "x-purser-clamped-max-tokens" not in answer.headers
+
+
 def test_a_maximum_that_fits_is_not_touched(tight, shared_provider):
     purser = tight(NANO)
     answer = purser.chat(max_tokens=5000)

@@ -134,6 +134,27 @@ def test_a_stream_ends_where_its_budget_does(start, provider):
     assert "stop=budget by=purse" in purser.log()
 
 
+def test_what_the_rest_would_have_cost_is_booked_as_saved(start, provider):
+    purser = start(provider, budgets=limited(0.0006), admission={"slice_tokens": 100})
+    streams = rivals(purser)
+    ended = stopped(purser, streams)
+    assert ended
+    for stream in streams:
+        line = purser.booked(stream.name)
+        saved = (3000 - line["completion_tokens"]) * 600
+        assert line.get("saved_nano_usd", {}) == \
+            ({"early_stop": saved} if stream in ended else {}), line
+    total = purser.costs()["total"]["saved_usd"]
+    lines = [purser.booked(stream.name) for stream in ended]
+    assert usd(total["early_stop"]) == sum(line["saved_nano_usd"]["early_stop"] for line in lines)
+
+
+def test_who_named_no_maximum_claims_no_saving(start, provider):
+    purser = start(provider, budgets=limited(0.0006), admission={"slice_tokens": 100})
+    streams = [Stream(purser, "output=3000,gap_ms=3").join() for _ in range(2)]
+    assert all("saved_nano_usd" not in purser.booked(stream.name) for stream in streams)
+
+
 def test_without_asking_for_usage_none_is_told(start, provider):
     purser = start(provider, budgets=limited(0.0005), admission={"slice_tokens": 100})
     for stream in stopped(purser, rivals(purser)):

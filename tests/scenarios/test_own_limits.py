@@ -45,6 +45,14 @@ def test_the_maximum_is_lowered_to_fit(shared_provider, start, unit, budgets):
     assert answer.json()["usage"]["completion_tokens"] == 100
     assert cost <= limit.get("nano", cost) and tokens <= limit.get("tokens", tokens)
     assert purser.booked(answer)["cost_nano_usd"] == cost
+    assert purser.booked(answer)["saved_nano_usd"] == {"early_stop": 4900 * OUTPUT}
+
+
+def test_a_lowered_maximum_that_is_not_used_up_saves_nothing(shared_provider, start):
+    purser = start(shared_provider)
+    answer = purser.chat(max_tokens=5000, headers=at_most(tokens=HELLO + 100), fake="output=99")
+    assert answer.headers["x-purser-clamped-max-tokens"] == "100"
+    assert "saved_nano_usd" not in purser.booked(answer)
 
 
 def test_both_limits_bind_at_once(shared_provider, start):
