@@ -385,63 +385,6 @@ START_TEST(all_kinds_of_tokens_have_their_own_prices)
 }
 END_TEST
 
-#define STOPPED_AT (8 + 18) /* what was seen, and half a second of its pace */
-
-/* Of a stopped stream; its price for output is 2. */
-static int64_t saved(struct till *till, int64_t wanted)
-{
-    static const struct account_view purse = {.budget = {"usd", 3}};
-    see(till);
-    till->call.wanted = wanted;
-    till->call.stopped_by = &purse;
-    till->call.cancelled = true;
-    till->transfer.end = TRANSFER_RUNNING;
-    settle_call(&till->call);
-    gauge_close(&till->call.gauge);
-    ck_assert_int_eq(till->call.entry.completion_tokens, STOPPED_AT);
-    ck_assert_int_eq(till->call.entry.saved[SAVING_CACHE].nano, 0);
-    return till->call.entry.saved[SAVING_EARLY_STOP].nano;
-}
-
-START_TEST(a_stopped_stream_saves_at_most_the_rest_of_what_was_asked_for)
-{
-    static const struct {
-        int64_t wanted, saved;
-    } cases[] = {
-        {1000, 2 * (1000 - STOPPED_AT)}, {STOPPED_AT + 1, 2}, {STOPPED_AT, 0}, {5, 0}, {0, 0}};
-    for (size_t i = 0; i < UNIT_COUNT(cases); i++) {
-        struct till till;
-        till_open(&till);
-        ck_assert_int_eq(saved(&till, cases[i].wanted), cases[i].saved);
-        till_close(&till);
-    }
-    struct till till;
-    till_open(&till); /* what an outside says does not break the books */
-    ck_assert_int_gt(saved(&till, INT64_MAX), 0);
-    till_close(&till);
-}
-END_TEST
-
-START_TEST(a_lowered_maximum_saves_only_if_it_was_used_up)
-{
-    static const struct {
-        int64_t completion, saved;
-        bool clamped;
-    } cases[] = {{50, 2 * (200 - 50), true}, {49, 0, true}, {50, 0, false}};
-    for (size_t i = 0; i < UNIT_COUNT(cases); i++) {
-        struct till till;
-        till_open(&till);
-        report(&till, 10, cases[i].completion);
-        till.call.choices = 1;
-        till.call.wanted = 200;
-        till.call.held.clamped = cases[i].clamped;
-        settle_call(&till.call);
-        ck_assert_int_eq(till.call.entry.saved[SAVING_EARLY_STOP].nano, cases[i].saved);
-        till_close(&till);
-    }
-}
-END_TEST
-
 static int64_t cost_named(struct till *till, const char *cost, const char *key_cost)
 {
     memset(till->call.usage.cost, 0, USAGE_COST_SIZE);
@@ -595,9 +538,7 @@ START_TEST(amounts_of_budgets_can_be_hidden)
 }
 END_TEST
 
-UNIT_MAIN(a_stopped_stream_saves_at_most_the_rest_of_what_was_asked_for,
-          a_lowered_maximum_saves_only_if_it_was_used_up,
-          text_that_was_seen_is_counted_with_what_may_be_on_its_way,
+UNIT_MAIN(text_that_was_seen_is_counted_with_what_may_be_on_its_way,
           slack_goes_no_further_than_the_hold, a_running_usage_tells_the_input,
           where_not_all_is_seen_the_hold_is_booked, reported_usage_is_what_it_costs,
           reported_usage_counts_whatever_ended_the_call, a_bill_above_its_hold_is_booked_as_it_is,
