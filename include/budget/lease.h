@@ -12,8 +12,21 @@
  * applied, and it is never sent again. The next operation is a SYNC with a higher sequence, which
  * states what the journal says: that takes back what was grown and not noted.
  *
+ * The way into the store, at the start and whenever it is not certain that the store is the one
+ * that was talked to before (its fence is another, it does not know the journal, its gseq did not
+ * grow, it forgot a grant):
+ *
+ *     JOIN → EPOCH → SYNC of all rows → (READY until it is open) → MOVE, BEAT
+ *
+ * EPOCH is sent always: where the fence is as it should be it does nothing. If the store, open, has
+ * less than the journal says, then the journal is right: what is missing is charged. If on the
+ * other hand it has granted more than was ever noted, the difference is booked as spent
+ * (struct growth_answer, `forgotten`).
+ *
  * Alone (embedded) there is no store: what the limit leaves is granted at once, and the journal is
  * all there is.
+ *
+ * While no commit works, or the store does not answer, whoever waits for growth is told so at once.
  *
  * Not thread-safe, like the core: both are behind the gate's lock while a function here runs, and
  * neither is while an action is carried out.
@@ -35,7 +48,7 @@ struct lease_options {
 };
 
 enum lease_step {
-    LEASE_REST,   /* nothing to do before `until_ms` unless the core wants something
+    LEASE_REST,   /* nothing to do before `until_ms` or, if `eager`, until the core wants something
                      (core_wants_growth) */
     LEASE_COMMIT, /* put `rows` into the journal, on disk before lease_committed: each is a ceiling
                      with its account's whole name, `amount` in nano-dollars, tokens or requests */
@@ -44,7 +57,8 @@ enum lease_step {
 
 struct lease_action {
     enum lease_step step;
-    int64_t until_ms;
+    int64_t until_ms;          /* REST; INT64_MAX: nothing to do by itself */
+    bool eager;                /* REST */
     const struct charge *rows; /* the lease's, until it is told how it went */
     size_t row_count;
     const struct store_request *request; /* likewise */
@@ -54,7 +68,7 @@ enum lease_state {
     LEASE_EMBEDDED,
     LEASE_OPEN,       /* the store answers and grants */
     LEASE_RECOVERING, /* it answers, and grants nothing until all instances have synced */
-    LEASE_GONE,       /* it does not answer, or does not know us: `why` */
+    LEASE_GONE,       /* it does not answer, or it is empty; or nobody has asked it yet */
 };
 
 /* `rows`: the journal's, as found at the start; core_restore_ceiling was called for each. Copied.
@@ -74,9 +88,13 @@ void lease_committed(struct lease *lease, int64_t now_ms, bool done);
 /* STORE_AWAY if there was no reply. The reply is read only here. */
 void lease_replied(struct lease *lease, int64_t now_ms, const struct store_reply *reply);
 
-/* Gives back everything that is not held or spent: at a shutdown, until lease_next rests. */
+/* Gives back everything that is not held or spent: at a shutdown, until lease_next rests for ever
+ * (as it does at once where no commit works or the store does not answer). */
 void lease_retire(struct lease *lease);
 
 enum lease_state lease_state(const struct lease *lease);
+
+/* False while nothing can grow: no commit works, or nobody grants. */
+bool lease_grants(const struct lease *lease);
 
 #endif

@@ -47,7 +47,7 @@ enum store_kind {
 /* One account of a MOVE or SYNC. What is not wanted is 0. */
 struct store_row {
     uint64_t account;
-    int64_t limit;   /* L as this instance knows it, 0 or more */
+    int64_t limit;   /* L as this instance knows it, 0 or more; SYNC: LIMIT_NONE if it does not */
     int64_t until_s; /* the account may be forgotten then; WINDOW_FOREVER: never */
     int64_t least;   /* MOVE: to grow by this, or by what the limit leaves if that is less, */
     int64_t most;    /* and by as much as this if (L − G) / 2N is more than `least` */
