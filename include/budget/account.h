@@ -20,6 +20,21 @@
  * held stays in range), whatever nonsense an upstream bills. */
 #define ACCOUNT_MOST (INT64_C(1) << 62)
 
+/* How an account comes by its ceiling; headroom.c's. All zero if the core is not leased. */
+struct growing {
+    bool wants;            /* is in the queue of those who want to grow; pinned for it */
+    bool asked;            /* has left it, and the answer is to come; pinned likewise */
+    bool away;             /* the last answer was that nobody answers */
+    bool loose;            /* is in the list of those who may have headroom */
+    struct account *next;  /* who wants after it */
+    struct account *older; /* who is loose, and was used before it */
+    struct account *newer;
+    int64_t lack; /* an extension was refused for so much */
+    int64_t wait; /* scratch of headroom_take: what those need who wait here */
+    int64_t flow; /* reserved there, halved every second */
+    int64_t flow_s;
+};
+
 struct account {
     struct account *next_in_bucket;
     struct account *next, *previous; /* of its budget, in the order of appearing */
@@ -29,27 +44,51 @@ struct account {
     enum scope scope;
     enum unit unit;
     struct window window;
-    int64_t limit; /* enforced */
+    int64_t limit; /* enforced; leased in USD: a multiple of usd_step */
     int64_t spent, held, over;
-    int64_t idle_s;       /* its budget's, of sessions; else 0 */
-    int64_t used_s;       /* when it was last reserved on or settled */
-    size_t pins;          /* open holds and waiters: it must stay */
-    size_t waiters;       /* waiters that have it among their accounts */
-    size_t wanted;        /* of these: waiters that wait for it */
-    uint64_t claimed;     /* the last look (core_state.h) in which a waiter claimed it */
-    uint64_t spent_event; /* the last event that changed `spent` */
-    struct text id;       /* of the scope; behind this struct */
+    int64_t forfeited; /* of `spent`: booked without knowing whether it was used */
+    int64_t ceiling;   /* spent + held ≤ ceiling + over (I1); not leased: the limit */
+    int64_t
+        elsewhere_granted;   /* to other instances, and what they have spent of it, as the lessor */
+    int64_t elsewhere_spent; /* said it last; 0 if there are none */
+    int64_t idle_s;          /* its budget's, of sessions; else 0 */
+    int64_t used_s;          /* when it was last reserved on or settled */
+    size_t pins;             /* open holds and waiters: it must stay */
+    size_t waiters;          /* waiters that have it among their accounts */
+    size_t wanted;           /* of these: waiters that wait for it */
+    uint64_t claimed;        /* the last look (core_state.h) in which a waiter claimed it */
+    uint64_t spent_event;    /* the last event that changed `spent` */
+    struct growing growing;
+    struct text id; /* of the scope; behind this struct */
 };
 
-/* What is left of the limit by what is booked, and by holds too. Negative after an overrun. */
+/* What is left of the limit by what is booked, everywhere. Negative after an overrun. */
 static inline int64_t account_left(const struct account *account)
 {
-    return account->limit - account->spent;
+    return account->limit - account->elsewhere_spent - account->spent;
 }
 
+/* What a hold can have now: under the ceiling and, where the limit was lowered since, under that.
+ * Negative after an overrun. */
 static inline int64_t account_free(const struct account *account)
 {
-    return account->limit - account->spent - account->held;
+    int64_t most = account->limit - account->elsewhere_spent;
+    if (account->ceiling < most)
+        most = account->ceiling;
+    return most - account->spent - account->held;
+}
+
+/* By how much the limit lets the ceiling grow, as far as is known. */
+static inline int64_t account_obtainable(const struct account *account)
+{
+    int64_t more = account->limit - account->elsewhere_granted - account->ceiling;
+    return more > 0 ? more : 0;
+}
+
+/* What is needed is there, or would be if all that is obtainable was granted. */
+static inline bool account_reaches(const struct account *account, int64_t need)
+{
+    return need <= 0 || need <= account_free(account) + account_obtainable(account);
 }
 
 /* True if what is free does not suffice. Nothing is needed of an account: nothing lacks, also after
@@ -96,7 +135,11 @@ struct accounts {
     struct account **buckets;
     size_t bucket_count; /* a power of two */
     size_t count, most;
-    size_t sweep_at;  /* the next bucket to sweep */
+    bool leased; /* core_options' */
+    int64_t usd_step;
+    struct account *first_want, *last_want; /* in the order of wanting */
+    struct account *oldest, *newest;        /* loose, in the order of use */
+    size_t sweep_at;                        /* the next bucket to sweep */
     struct lane gone; /* no budget: accounts that are in no bucket and have open holds */
     /* By number: spend of accounts that did not appear yet: from the ledger, or of a budget that
      * went. An account is in its budget's lane, or among those gone, or here. */
@@ -139,7 +182,7 @@ static inline void account_unpin(struct account *account)
 /* Unpins it at a settlement; one that has no budget any more goes with its last hold. */
 void accounts_release(struct accounts *accounts, struct account *account);
 
-/* What is booked and held stays, whatever the limit: then all above it is an overrun (I1). */
+/* What is booked and held stays, whatever the ceiling: then all above it is an overrun (I1). */
 void account_note_overrun(struct account *account);
 
 /* Until when it must be remembered, used now. */
@@ -151,6 +194,7 @@ void accounts_sweep(struct accounts *accounts, int64_t now_s);
 /* Spend from the ledger; see core_restore. */
 struct restored {
     int64_t amount;
+    int64_t ceiling, forfeited;
     int64_t until_s;
     size_t budget; /* ACCOUNT_GONE: of none of the budgets, or the charge did not name its id */
     enum scope scope;
@@ -159,6 +203,9 @@ struct restored {
     char *id;
 };
 void accounts_restore(struct accounts *accounts, const struct charge *charge);
+/* Likewise of a ceiling, and of what of its spend is forfeited. */
+void accounts_restore_ceiling(struct accounts *accounts, const struct charge *charge);
+void accounts_restore_forfeited(struct accounts *accounts, const struct charge *charge);
 /* What was restored for an account that did not appear yet; 0 if nothing was. */
 int64_t accounts_restored(const struct accounts *accounts, const struct account_key *key,
                           int64_t now_s);

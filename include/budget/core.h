@@ -186,7 +186,11 @@ void core_restore(struct core *core, const struct charge *charge);
  * beginning, like core_restore. */
 void core_restore_ceiling(struct core *core, const struct charge *charge);
 
-/* Some account should grow, or told of an overrun: a lease has something to do. */
+/* So much of the spend that was restored is booked without knowing whether it was used; likewise.
+ */
+void core_restore_forfeited(struct core *core, const struct charge *charge);
+
+/* Some account should grow, or the lessor be told of an overrun: a lease has something to do. */
 bool core_wants_growth(const struct core *core);
 
 /* Puts other budgets and rules in force; what core_open asserts, this asserts too. Accounts are

@@ -57,20 +57,27 @@ struct gift {
     int64_t amount; /* above 0 */
 };
 
-/* Lowers the ceilings of accounts that nobody used for HEADROOM_IDLE_S, and of those that stand
- * above a lowered limit; with `all`, of every account where nobody waits. */
+/* Lowers the ceilings of accounts that nobody used for HEADROOM_IDLE_S; with `all`, of every
+ * account, whether somebody waits there or not. Returns the number of gifts, at most `most`. */
 size_t headroom_yield(struct core *core, int64_t now_s, bool all, struct gift *gifts, size_t most);
+/* Of this account, whoever waits there: others lack what it does not use. False: it has nothing. */
+bool headroom_yield_one(struct core *core, struct account *account, struct gift *gift);
 void headroom_given(struct core *core, struct account *account);
 
 /* An account's target; see above. */
 int64_t headroom_target(const struct account *account);
 
-/* ---- told by the rest of the core ---- */
+/* ---- told by the rest of the core; nothing happens if it is not leased ---- */
 
-void headroom_note_use(struct core *core, struct account *account, int64_t amount);
-void headroom_note_lack(struct core *core, struct account *account);
-void headroom_note_over(struct core *core, struct account *account);
-/* Before the account is freed. */
-void headroom_forget(struct core *core, struct account *account);
+/* It is used, and so much was reserved on it. */
+void headroom_note_use(struct accounts *accounts, struct account *account, int64_t amount);
+/* Somebody waits for room on it; or, `lack` above 0, was refused so much at once. */
+void headroom_note_lack(struct accounts *accounts, struct account *account, int64_t lack);
+/* It may have an overrun that the lessor was not told of. */
+void headroom_note_over(struct accounts *accounts, struct account *account);
+/* It may have headroom, and was used just now. */
+void headroom_note_room(struct accounts *accounts, struct account *account);
+/* It is about to be freed. */
+void headroom_forget(struct accounts *accounts, struct account *account);
 
 #endif

@@ -7,6 +7,8 @@
  */
 #include "budget/account.h"
 
+#include "budget/headroom.h"
+
 #include <stdlib.h>
 
 #define SWEEP_BUCKETS 4
@@ -140,11 +142,13 @@ int64_t account_until_s(const struct account *account)
 }
 
 /* An account without spend tells nothing that a new one would not; it goes where room is short. */
-static bool is_over(const struct account *account, int64_t now_s, bool crowded)
+static bool is_over(const struct accounts *accounts, const struct account *account, int64_t now_s,
+                    bool crowded)
 {
     if (account->pins > 0)
         return false;
-    if (crowded && account->spent == 0)
+    /* One that still has headroom gives it back first: it would be lost to all others. */
+    if (crowded && account->spent == 0 && (!accounts->leased || account->ceiling == 0))
         return true;
     return now_s > account_until_s(account);
 }
@@ -155,13 +159,14 @@ static void sweep_bucket(struct accounts *accounts, int64_t now_s, bool crowded)
     accounts->sweep_at = (accounts->sweep_at + 1) & (accounts->bucket_count - 1);
     while (*link != NULL) {
         struct account *account = *link;
-        if (!is_over(account, now_s, crowded)) {
+        if (!is_over(accounts, account, now_s, crowded)) {
             link = &account->next_in_bucket;
             continue;
         }
         *link = account->next_in_bucket;
         lane_remove(&accounts->lanes[account->budget], account);
         accounts->count--;
+        headroom_forget(accounts, account);
         free(account);
     }
 }
@@ -221,7 +226,9 @@ static size_t budget_of(const struct accounts *accounts, const struct charge *ch
     return ACCOUNT_GONE;
 }
 
-static void remember(struct accounts *accounts, const struct charge *charge, size_t budget)
+/* What is remembered of the charge's account: made if need be. */
+static struct restored *remember(struct accounts *accounts, const struct charge *charge,
+                                 size_t budget)
 {
     ASSERT(charge->amount >= 0);
     struct restored *restored = table_get(&accounts->restored, number_key(&charge->account));
@@ -234,15 +241,30 @@ static void remember(struct accounts *accounts, const struct charge *charge, siz
         memcpy(restored->window, charge->window, sizeof(restored->window));
         table_put(&accounts->restored, number_key(&charge->account), restored);
     }
-    restored->amount = account_add(restored->amount, charge->amount, ACCOUNT_MOST);
     if (charge->until_s > restored->until_s)
         restored->until_s = charge->until_s;
+    return restored;
 }
 
 void accounts_restore(struct accounts *accounts, const struct charge *charge)
 {
     ASSERT(accounts->count == 0);
-    remember(accounts, charge, budget_of(accounts, charge));
+    struct restored *restored = remember(accounts, charge, budget_of(accounts, charge));
+    restored->amount = account_add(restored->amount, charge->amount, ACCOUNT_MOST);
+}
+
+void accounts_restore_ceiling(struct accounts *accounts, const struct charge *charge)
+{
+    ASSERT(accounts->count == 0);
+    struct restored *restored = remember(accounts, charge, budget_of(accounts, charge));
+    restored->ceiling = account_add(restored->ceiling, charge->amount, ACCOUNT_MOST);
+}
+
+void accounts_restore_forfeited(struct accounts *accounts, const struct charge *charge)
+{
+    ASSERT(accounts->count == 0);
+    struct restored *restored = remember(accounts, charge, budget_of(accounts, charge));
+    restored->forfeited = account_add(restored->forfeited, charge->amount, ACCOUNT_MOST);
 }
 
 int64_t accounts_restored(const struct accounts *accounts, const struct account_key *key,
@@ -266,7 +288,7 @@ static bool has_room(struct accounts *accounts, int64_t now_s)
 
 void account_note_overrun(struct account *account)
 {
-    int64_t above = account->spent + account->held - account->limit;
+    int64_t above = account->spent + account->held - account->ceiling;
     if (account->over < above)
         account->over = above;
 }
@@ -276,10 +298,23 @@ static void adopt_restored(struct accounts *accounts, struct account *account, i
     struct restored *restored = table_remove(&accounts->restored, number_key(&account->number));
     if (restored == NULL)
         return;
-    if (now_s <= restored->until_s)
+    if (now_s <= restored->until_s) {
         account->spent = restored->amount;
+        account->forfeited = restored->forfeited;
+        if (accounts->leased)
+            account->ceiling = restored->ceiling;
+    }
     account_note_overrun(account);
     restored_free(restored);
+}
+
+/* What came with it: headroom, or an overrun that the lessor does not know of. */
+static void note_adopted(struct accounts *accounts, struct account *account)
+{
+    if (!accounts->leased)
+        return;
+    headroom_note_room(accounts, account);
+    headroom_note_over(accounts, account);
 }
 
 static struct account_key key_of(const struct account *account)
@@ -299,6 +334,10 @@ static void enrol(struct accounts *accounts, struct account *account, size_t bud
     account->scope = definition->scope;
     account->idle_s = definition->scope == SCOPE_SESSION ? definition->idle_s : 0;
     account->limit = limit;
+    if (!accounts->leased)
+        account->ceiling = limit;
+    else if (account->unit == UNIT_USD)
+        account->limit -= limit % accounts->usd_step;
     struct account_key key = key_of(account);
     account->hash = hash_of(&key);
     ASSERT(find_hashed(accounts, &key, account->hash) == NULL);
@@ -327,9 +366,12 @@ enum account_use accounts_use(struct accounts *accounts, const struct account_ke
 {
     uint64_t hash = hash_of(key);
     struct account *account = find_hashed(accounts, key, hash);
-    if (account != NULL && is_over(account, now_s, false)) {
+    if (account != NULL && is_over(accounts, account, now_s, false)) {
         account->spent = 0;
         account->over = 0;
+        account->forfeited = 0;
+        if (accounts->leased)
+            account->ceiling = 0;
     } else if (account == NULL) {
         int64_t limit = budget_limit_enforced(&accounts->budgets[key->budget], key->unit, key->id);
         if (limit == LIMIT_NONE)
@@ -338,6 +380,7 @@ enum account_use accounts_use(struct accounts *accounts, const struct account_ke
             return ACCOUNT_CROWDED;
         account = account_new(accounts, key, limit);
         adopt_restored(accounts, account, now_s);
+        note_adopted(accounts, account);
     }
     if (account->used_s < now_s)
         account->used_s = now_s;
@@ -352,8 +395,14 @@ enum account_use accounts_use(struct accounts *accounts, const struct account_ke
 static void forget(struct accounts *accounts, struct account *account)
 {
     struct charge charge = charge_of(account);
-    if (charge.amount > 0)
-        remember(accounts, &charge, ACCOUNT_GONE);
+    if (account->spent > 0 || (accounts->leased && account->ceiling > 0)) {
+        struct restored *restored = remember(accounts, &charge, ACCOUNT_GONE);
+        restored->amount = account_add(restored->amount, account->spent, ACCOUNT_MOST);
+        restored->forfeited = account_add(restored->forfeited, account->forfeited, ACCOUNT_MOST);
+        if (accounts->leased)
+            restored->ceiling = account_add(restored->ceiling, account->ceiling, ACCOUNT_MOST);
+    }
+    headroom_forget(accounts, account);
     free(account);
 }
 
@@ -389,6 +438,7 @@ static void move(struct accounts *accounts, struct account *account, size_t budg
     }
     enrol(accounts, account, budget, limit);
     account_note_overrun(account);
+    note_adopted(accounts, account);
 }
 
 /* Which budget has a lane's accounts now, by unit; ACCOUNT_GONE: none. */

@@ -2,7 +2,7 @@
  * Reserving and settling: all accounts or none, in memory, at once. Who must wait is waiting.c's;
  * how much a request needs is demand.c's.
  */
-#include "budget/core_state.h"
+#include "budget/headroom.h"
 
 #include <stdlib.h>
 
@@ -17,18 +17,28 @@ static void take_options(struct core *core, const struct core_options *options)
     core->options.budgets = core->definitions.budgets;
 }
 
+static void set_lease(struct core *core)
+{
+    ASSERT(!core->options.leased || core->options.usd_step > 0);
+    core->accounts.leased = core->options.leased;
+    core->accounts.usd_step = core->options.usd_step;
+}
+
 struct core *core_open(const struct core_options *options)
 {
     struct core *core = memory_new(sizeof(*core));
     take_options(core, options);
     accounts_open(&core->accounts, core->options.budgets, options->budget_count,
                   options->max_accounts);
+    set_lease(core);
     return core;
 }
 
 void core_redefine(struct core *core, const struct core_options *options)
 {
     struct definitions before = core->definitions;
+    ASSERT(options->leased == core->options.leased);
+    ASSERT(options->usd_step == core->options.usd_step);
     waiting_dismiss(core);
     take_options(core, options);
     accounts_redefine(&core->accounts, core->options.budgets, options->budget_count,
@@ -55,6 +65,21 @@ void core_close(struct core *core)
 void core_restore(struct core *core, const struct charge *charge)
 {
     accounts_restore(&core->accounts, charge);
+}
+
+void core_restore_ceiling(struct core *core, const struct charge *charge)
+{
+    accounts_restore_ceiling(&core->accounts, charge);
+}
+
+void core_restore_forfeited(struct core *core, const struct charge *charge)
+{
+    accounts_restore_forfeited(&core->accounts, charge);
+}
+
+bool core_wants_growth(const struct core *core)
+{
+    return headroom_any(core);
 }
 
 /* ---- where a request must find room ---- */
@@ -181,6 +206,17 @@ void places_unpin(struct places *places)
         account_unpin(places->accounts[at]);
 }
 
+/* All that is needed could be granted, as far as is known. */
+static bool places_are_in_reach(const struct places *places, const int64_t need[UNIT_COUNT])
+{
+    for (size_t at = 0; at < places->count; at++) {
+        const struct account *account = places->accounts[at];
+        if (!account_reaches(account, need[account->unit]))
+            return false;
+    }
+    return true;
+}
+
 bool places_have_room(const struct places *places, const int64_t need[UNIT_COUNT])
 {
     for (size_t at = 0; at < places->count; at++) {
@@ -207,13 +243,14 @@ void grant_clear(struct grant *grant, enum verdict verdict)
     grant->tokens = 0;
     grant->charge_count = 0;
     grant->waiter = 0;
+    grant->growing = false;
     grant->affordable_max_output = 0;
 }
 
 void account_check(const struct account *account)
 {
     ASSERT(account->held >= 0);
-    ASSERT(account->spent + account->held - account->over <= account->limit); /* I1, in range */
+    ASSERT(account->spent + account->held - account->over <= account->ceiling); /* I1, in range */
 }
 
 /* From the stake, because the account may have no budget any more. */
@@ -230,6 +267,12 @@ void charge_fill(const struct stake *stake, struct charge *charge)
     memcpy(charge->window, account->window.id, sizeof(charge->window));
 }
 
+static void note_overrun(struct core *core, struct account *account)
+{
+    account_note_overrun(account);
+    headroom_note_over(&core->accounts, account);
+}
+
 static void take(struct core *core, struct places *places, const int64_t need[UNIT_COUNT],
                  const struct hold *terms, struct grant *grant)
 {
@@ -241,9 +284,10 @@ static void take(struct core *core, struct places *places, const int64_t need[UN
         int64_t amount = need[account->unit];
         ASSERT(terms->fact || amount == 0 || amount <= account_free(account));
         account->held += amount;
-        if (terms->fact && account->spent + account->held - account->limit > account->over)
-            account->over = account->spent + account->held - account->limit;
+        if (terms->fact)
+            note_overrun(core, account);
         account_check(account);
+        headroom_note_use(&core->accounts, account, amount);
         hold->stakes[at] = (struct stake){.account = account,
                                           .amount = amount,
                                           .budget = core->options.budgets[account->budget].name};
@@ -281,6 +325,7 @@ static bool says_no(const struct account *account, enum verdict verdict,
     case VERDICT_EXHAUSTED:
         return need > 0 && need > account_left(account);
     case VERDICT_CONTENTION:
+    case VERDICT_AWAY:
         return account_lacks(account, need) || (need > 0 && account->wanted > 0);
     case VERDICT_NEVER_FITS:
         return need > account->limit;
@@ -348,12 +393,14 @@ static void reserve_among_others(struct core *core, const struct ask *ask, struc
             waiting_look(core);
         return;
     }
-    if (core->waiters.count >= core->options.max_waiting) {
+    bool growing = core->options.leased && places_are_in_reach(places, demand->need);
+    if (core->waiters.count >= core->options.max_waiting && !growing) {
         core_refuse(core, places, VERDICT_CONTENTION, demand, grant);
         places_unpin(places);
         return;
     }
     grant_clear(grant, VERDICT_WAIT);
+    grant->growing = growing;
     grant->waiter = waiting_add(core, ask, places, demand);
 }
 
@@ -363,7 +410,7 @@ static bool is_tight(const struct places *places, const struct demand *demand)
     if (demand->verdict == VERDICT_EXHAUSTED || demand->verdict == VERDICT_NEVER_FITS)
         return true;
     return demand->verdict == VERDICT_GRANTED &&
-           (demand->max_output < demand->ceiling || !places_have_room(places, demand->need) ||
+           (demand->max_output < demand->ceiling || !places_are_in_reach(places, demand->need) ||
             waiting_has_claim(places, demand->need));
 }
 
@@ -428,11 +475,12 @@ static void settle_stake(struct core *core, const struct stake *stake, int64_t u
     account->held -= stake->amount;
     account->spent = account_add(account->spent, used, ACCOUNT_MOST);
     if (used > stake->amount)
-        account->over = account_add(account->over, used - stake->amount, INT64_MAX);
+        note_overrun(core, account);
     account->spent_event = core->event;
     if (account->used_s < core->now_s)
         account->used_s = core->now_s;
     account_check(account);
+    headroom_note_room(&core->accounts, account);
     accounts_release(&core->accounts, account);
 }
 

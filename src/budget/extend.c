@@ -2,7 +2,7 @@
  * Holds that grow while their stream runs: on all their accounts or on none, at once. core.h says
  * why they go before those who wait.
  */
-#include "budget/core_state.h"
+#include "budget/headroom.h"
 
 /* What the stake lacks for what the hold needs now. Requests are held whole from the beginning. */
 static int64_t missing(const struct stake *stake, const int64_t need[UNIT_COUNT])
@@ -43,8 +43,18 @@ static const struct stake *blocking(const struct hold *hold, const int64_t need[
     return found;
 }
 
+/* For the next time that it is asked. */
+static void ask_lessor(struct core *core, const struct hold *hold, const int64_t need[UNIT_COUNT])
+{
+    for (size_t at = 0; at < hold->count; at++) {
+        const struct stake *stake = &hold->stakes[at];
+        if (stake_refuses(stake, need))
+            headroom_note_lack(&core->accounts, stake->account, missing(stake, need));
+    }
+}
+
 /* True if somebody waits who has one of its accounts. */
-static bool raise_stakes(struct hold *hold, const int64_t need[UNIT_COUNT])
+static bool raise_stakes(struct core *core, struct hold *hold, const int64_t need[UNIT_COUNT])
 {
     size_t waiters = 0;
     for (size_t at = 0; at < hold->count; at++) {
@@ -56,6 +66,7 @@ static bool raise_stakes(struct hold *hold, const int64_t need[UNIT_COUNT])
         if (account->budget == ACCOUNT_GONE)
             account_note_overrun(account);
         account_check(account);
+        headroom_note_use(&core->accounts, account, more);
         waiters += account->waiters;
     }
     return waiters > 0;
@@ -86,6 +97,7 @@ void core_extend(struct core *core, uint64_t id, int64_t output, struct grant *g
         demand_fill_need(hold->price, &hold->bound, goal, need);
         const struct stake *no = blocking(hold, need);
         if (no != NULL) {
+            ask_lessor(core, hold, need);
             grant_clear(grant, is_exhausted(no, need) ? VERDICT_EXHAUSTED : VERDICT_CONTENTION);
             view_account(core, no->account, &grant->blocking);
             return;
@@ -93,7 +105,7 @@ void core_extend(struct core *core, uint64_t id, int64_t output, struct grant *g
         hold->held_output = goal;
         hold->amount = (struct money){need[UNIT_USD]};
         hold->tokens = need[UNIT_TOKENS];
-        if (raise_stakes(hold, need))
+        if (raise_stakes(core, hold, need))
             waiting_look(core);
     }
     tell(hold, id, grant);

@@ -23,6 +23,9 @@ static void view_limit(const struct core *core, const struct account_key *key,
     view->limit_configured = budget_limit_configured(budget, key->unit, key->id);
     view->spent = 0;
     view->held = 0;
+    view->ceiling = core->options.leased ? 0 : view->limit;
+    view->elsewhere = 0;
+    view->forfeited = 0;
     copy_id(view, key->id);
 }
 
@@ -35,6 +38,9 @@ void view_account(const struct core *core, const struct account *account, struct
     view_limit(core, &key, view);
     view->spent = account->spent;
     view->held = account->held;
+    view->ceiling = account->ceiling;
+    view->elsewhere = account->elsewhere_spent;
+    view->forfeited = account->forfeited;
 }
 
 void view_request(const struct core *core, size_t budget, enum unit unit, struct account_view *view)
@@ -228,7 +234,7 @@ static int64_t left_on(const struct core *core, const struct account_key *key, i
 {
     const struct account *account = accounts_find(&core->accounts, key);
     if (account != NULL)
-        return account_free(account);
+        return account_left(account) - account->held;
     int64_t limit = budget_limit_enforced(&core->options.budgets[key->budget], UNIT_USD, key->id);
     return limit == LIMIT_NONE ? INT64_MAX : limit - accounts_restored(&core->accounts, key, now_s);
 }

@@ -1,5 +1,5 @@
 /*
- * Those who wait for others' holds, in the order in which they came.
+ * Those who wait for others' holds or for the lessor, in the order in which they came.
  *
  * A waiter claims the accounts it waits for: those that have too little room for it at this moment,
  * or that somebody before it claims; none of which it needs nothing. What it would find room on is
@@ -10,7 +10,7 @@
  * A walk is cheap (some 30 ns a waiter): what a waiter needs is computed again only when it is
  * first in line and spend on its accounts has changed.
  */
-#include "budget/core_state.h"
+#include "budget/headroom.h"
 
 #include <stdlib.h>
 
@@ -60,6 +60,16 @@ static void set_claim(struct waiter *waiter, size_t at, bool waits)
         account->wanted++;
     else
         account->wanted--;
+}
+
+/* Room that is under its limit only the lessor can give. */
+static void ask_lessor(struct core *core, const struct waiter *waiter)
+{
+    for (size_t at = 0; at < waiter->places.count; at++) {
+        struct account *account = waiter->places.accounts[at];
+        if (account_lacks(account, waiter->demand.need[account->unit]))
+            headroom_note_lack(&core->accounts, account, 0);
+    }
 }
 
 static void claim(struct waiter *waiter, uint64_t look)
@@ -117,6 +127,7 @@ uint64_t waiting_add(struct core *core, const struct ask *ask, const struct plac
     }
     claim(waiter, look);
     queue_append(core, waiter);
+    ask_lessor(core, waiter);
     ASSERT(waiter->waits != 0);
     return waiter->id;
 }
@@ -190,6 +201,32 @@ static void assess_again(struct core *core, struct waiter *waiter)
     waiter->assessed = core->event;
 }
 
+/* It lacks what only the lessor can give. */
+static bool lacks_growth(const struct waiter *waiter)
+{
+    bool lacks = false;
+    for (size_t at = 0; at < waiter->places.count; at++) {
+        const struct account *account = waiter->places.accounts[at];
+        int64_t need = waiter->demand.need[account->unit];
+        if (!account_reaches(account, need))
+            return false;
+        lacks = lacks || account_lacks(account, need);
+    }
+    return lacks;
+}
+
+/* And nobody answers. */
+static bool is_left_alone(const struct waiter *waiter)
+{
+    bool away = false;
+    for (size_t at = 0; at < waiter->places.count; at++) {
+        const struct account *account = waiter->places.accounts[at];
+        bool lacks = account_lacks(account, waiter->demand.need[account->unit]);
+        away = away || (lacks && account->growing.away && !account->growing.asked);
+    }
+    return away && lacks_growth(waiter);
+}
+
 enum decided { STAYS, REFUSED, GRANTED };
 
 static enum decided decide_first_in_line(struct core *core, struct waiter *waiter)
@@ -200,7 +237,15 @@ static enum decided decide_first_in_line(struct core *core, struct waiter *waite
         refuse_waiter(core, waiter, verdict, wake_add(core, waiter->ask.cookie));
         return REFUSED;
     }
-    if (!places_have_room(&waiter->places, waiter->demand.need))
+    bool room = places_have_room(&waiter->places, waiter->demand.need);
+    if (!room && is_left_alone(waiter)) {
+        room = demand_shrink(&waiter->ask, &waiter->places, &waiter->demand);
+        if (!room) {
+            refuse_waiter(core, waiter, VERDICT_AWAY, wake_add(core, waiter->ask.cookie));
+            return REFUSED;
+        }
+    }
+    if (!room)
         return STAYS;
     grant_waiter(core, waiter, wake_add(core, waiter->ask.cookie));
     return GRANTED;
@@ -264,7 +309,8 @@ bool core_time_is_up(struct core *core, uint64_t id, int64_t now_s, struct grant
              demand_shrink(&waiter->ask, &waiter->places, &waiter->demand))
         grant_waiter(core, waiter, grant);
     else
-        refuse_waiter(core, waiter, VERDICT_CONTENTION, grant);
+        refuse_waiter(core, waiter, lacks_growth(waiter) ? VERDICT_AWAY : VERDICT_CONTENTION,
+                      grant);
     waiting_look(core);
     return true;
 }

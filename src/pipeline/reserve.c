@@ -10,6 +10,7 @@
 
 #define INPUT_MOST   1000000000000000 /* tokens; what money/price.h counts at the most */
 #define LONG_CONTEXT 1000000          /* tokens: Anthropic's beta "context-1m" */
+#define GROWTH_MS    2000             /* for the lessor of ceilings, however short `wait_ms` is */
 
 static bool is_long_context(struct text name, struct text value)
 {
@@ -241,7 +242,10 @@ enum next reserve_request(struct request *request)
         reserve_fill_ask(request, &request->ask);
     if (ask_gate(request, &grant))
         return decide(request, &grant);
-    loop_timer_set(worker->loop, &request->timer, request->terms->wait_ms * 1000);
+    int64_t wait_ms = request->terms->wait_ms;
+    if (grant.growing && wait_ms < GROWTH_MS)
+        wait_ms = GROWTH_MS;
+    loop_timer_set(worker->loop, &request->timer, wait_ms * 1000);
     return GO_WAIT;
 }
 

@@ -1,0 +1,310 @@
+/*
+ * Whose ceiling must grow, and who can give back. Both are lists through the accounts, so that a
+ * reservation that finds headroom pays for no more than a few assignments.
+ */
+#include "budget/headroom.h"
+
+/* ---- those who want to grow ---- */
+
+static void want(struct accounts *accounts, struct account *account)
+{
+    struct growing *growing = &account->growing;
+    if (growing->wants || growing->asked || account->budget == ACCOUNT_GONE)
+        return;
+    growing->wants = true;
+    growing->next = NULL;
+    account->pins++;
+    if (accounts->last_want != NULL)
+        accounts->last_want->growing.next = account;
+    else
+        accounts->first_want = account;
+    accounts->last_want = account;
+}
+
+static struct account *take_first(struct accounts *accounts)
+{
+    struct account *account = accounts->first_want;
+    accounts->first_want = account->growing.next;
+    if (accounts->first_want == NULL)
+        accounts->last_want = NULL;
+    account->growing.wants = false;
+    return account;
+}
+
+/* Halved for every second that passed: so two seconds of a steady traffic. */
+static int64_t flow_at(const struct account *account, int64_t now_s)
+{
+    int64_t seconds = now_s - account->growing.flow_s;
+    if (seconds <= 0)
+        return account->growing.flow;
+    return seconds < 63 ? account->growing.flow >> seconds : 0;
+}
+
+int64_t headroom_target(const struct account *account)
+{
+    return account->growing.flow;
+}
+
+/* ---- those who may have something to give ---- */
+
+static void loose_remove(struct accounts *accounts, struct account *account)
+{
+    struct growing *growing = &account->growing;
+    if (growing->older != NULL)
+        growing->older->growing.newer = growing->newer;
+    else
+        accounts->oldest = growing->newer;
+    if (growing->newer != NULL)
+        growing->newer->growing.older = growing->older;
+    else
+        accounts->newest = growing->older;
+    growing->loose = false;
+}
+
+static void loose_append(struct accounts *accounts, struct account *account)
+{
+    struct growing *growing = &account->growing;
+    growing->older = accounts->newest;
+    growing->newer = NULL;
+    if (accounts->newest != NULL)
+        accounts->newest->growing.newer = account;
+    else
+        accounts->oldest = account;
+    accounts->newest = account;
+    growing->loose = true;
+}
+
+void headroom_note_room(struct accounts *accounts, struct account *account)
+{
+    if (!accounts->leased || accounts->newest == account)
+        return;
+    if (account->growing.loose)
+        loose_remove(accounts, account);
+    loose_append(accounts, account);
+}
+
+/* ---- told by the rest of the core ---- */
+
+void headroom_note_use(struct accounts *accounts, struct account *account, int64_t amount)
+{
+    if (!accounts->leased)
+        return;
+    struct growing *growing = &account->growing;
+    growing->flow = account_add(flow_at(account, account->used_s), amount, ACCOUNT_MOST);
+    growing->flow_s = account->used_s;
+    headroom_note_room(accounts, account);
+    if (account_free(account) < growing->flow / 2 && account_obtainable(account) > 0)
+        want(accounts, account);
+}
+
+void headroom_note_lack(struct accounts *accounts, struct account *account, int64_t lack)
+{
+    if (!accounts->leased)
+        return;
+    if (account->growing.lack < lack)
+        account->growing.lack = lack;
+    if (account_obtainable(account) > 0)
+        want(accounts, account);
+}
+
+void headroom_note_over(struct accounts *accounts, struct account *account)
+{
+    if (accounts->leased && account->over > 0)
+        want(accounts, account);
+}
+
+/* One that wants to grow is pinned, and is not freed. */
+void headroom_forget(struct accounts *accounts, struct account *account)
+{
+    ASSERT(!account->growing.wants);
+    ASSERT(!account->growing.asked);
+    if (account->growing.loose)
+        loose_remove(accounts, account);
+}
+
+/* ---- asking ---- */
+
+static int64_t step_of(const struct core *core, const struct account *account)
+{
+    return account->unit == UNIT_USD ? core->accounts.usd_step : 1;
+}
+
+/* An amount of 0 or more; at most ACCOUNT_MOST, which is more than any limit. */
+static int64_t round_up(int64_t amount, int64_t step)
+{
+    int64_t rest = amount % step;
+    return rest == 0 || amount > ACCOUNT_MOST - step ? amount - rest : amount - rest + step;
+}
+
+/* What those need together who wait for one of the accounts that are about to be asked for. */
+static void count_waiting(const struct core *core)
+{
+    for (const struct waiter *waiter = core->first; waiter != NULL; waiter = waiter->next) {
+        for (size_t at = 0; at < waiter->places.count; at++) {
+            struct account *account = waiter->places.accounts[at];
+            int64_t need = waiter->demand.need[account->unit];
+            account->growing.wait = account_add(account->growing.wait, need, ACCOUNT_MOST);
+        }
+    }
+}
+
+static void forget_waiting(const struct core *core)
+{
+    for (const struct waiter *waiter = core->first; waiter != NULL; waiter = waiter->next) {
+        for (size_t at = 0; at < waiter->places.count; at++)
+            waiter->places.accounts[at]->growing.wait = 0;
+    }
+}
+
+static int64_t least_of(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* No more than what the limit leaves: a part of it is of use, too. */
+static int64_t missing(const struct account *account, int64_t wanted, int64_t step)
+{
+    int64_t more = wanted - account_free(account);
+    return more <= 0 ? 0 : least_of(round_up(more, step), account_obtainable(account));
+}
+
+static struct growth growth_of(const struct core *core, struct account *account)
+{
+    struct growing *growing = &account->growing;
+    int64_t step = step_of(core, account);
+    int64_t least = missing(account, growing->wait, step);
+    int64_t lack = least_of(round_up(growing->lack, step), account_obtainable(account));
+    int64_t most = missing(account, flow_at(account, core->now_s), step);
+    if (least < lack)
+        least = lack;
+    return (struct growth){.account = account,
+                           .least = least,
+                           .most = most > least ? most : least,
+                           .charge = round_up(account->over, step)};
+}
+
+bool headroom_any(const struct core *core)
+{
+    return core->accounts.first_want != NULL;
+}
+
+size_t headroom_take(struct core *core, struct growth *growths, size_t most)
+{
+    struct accounts *accounts = &core->accounts;
+    size_t count = 0;
+    if (accounts->first_want == NULL)
+        return 0;
+    count_waiting(core);
+    while (count < most && accounts->first_want != NULL) {
+        struct account *account = take_first(accounts);
+        struct growth growth = growth_of(core, account);
+        account->growing.lack = 0;
+        if (growth.most == 0 && growth.charge == 0) {
+            accounts_release(accounts, account); /* it has what it wanted by now */
+            continue;
+        }
+        account->growing.asked = true;
+        growths[count++] = growth;
+    }
+    forget_waiting(core);
+    return count;
+}
+
+/* ---- the answer ---- */
+
+static void take_answer(struct account *account, const struct growth_answer *answer)
+{
+    int64_t more = account_add(answer->grown, answer->charged, ACCOUNT_MOST);
+    more = account_add(more, answer->forgotten, ACCOUNT_MOST);
+    account->ceiling = account_add(account->ceiling, more, ACCOUNT_MOST);
+    account->spent = account_add(account->spent, answer->forgotten, ACCOUNT_MOST);
+    account->forfeited = account_add(account->forfeited, answer->forgotten, ACCOUNT_MOST);
+    account->over -= least_of(account->over, answer->charged);
+    account->growing.away = answer->away;
+    if (answer->away)
+        return;
+    account->elsewhere_granted = answer->elsewhere_granted;
+    account->elsewhere_spent = answer->elsewhere_spent;
+}
+
+/* Who came while the answer was under way. */
+static bool needs_more(const struct account *account)
+{
+    bool lacks = account->wanted > 0 || account->growing.lack > 0;
+    return account->over > 0 || (lacks && account_obtainable(account) > 0);
+}
+
+void headroom_answer(struct core *core, struct account *account, const struct growth_answer *answer)
+{
+    ASSERT(account->growing.asked);
+    ASSERT(answer->grown >= 0);
+    ASSERT(answer->charged >= 0);
+    ASSERT(answer->forgotten >= 0);
+    account->growing.asked = false;
+    core->event++;
+    take_answer(account, answer);
+    account->spent_event = core->event;
+    account_check(account);
+    headroom_note_room(&core->accounts, account);
+    if (account->waiters > 0)
+        waiting_look(core);
+    if (!answer->away && needs_more(account))
+        want(&core->accounts, account);
+    accounts_release(&core->accounts, account);
+}
+
+void headroom_remind(struct core *core)
+{
+    for (const struct waiter *waiter = core->first; waiter != NULL; waiter = waiter->next) {
+        for (size_t at = 0; at < waiter->places.count; at++) {
+            struct account *account = waiter->places.accounts[at];
+            if (account_lacks(account, waiter->demand.need[account->unit]))
+                want(&core->accounts, account);
+        }
+    }
+}
+
+/* ---- giving back ---- */
+
+bool headroom_yield_one(struct core *core, struct account *account, struct gift *gift)
+{
+    if (account->growing.asked || account->budget == ACCOUNT_GONE)
+        return false;
+    int64_t amount = account->ceiling - account->spent - account->held;
+    amount -= amount > 0 ? amount % step_of(core, account) : 0;
+    if (amount <= 0)
+        return false;
+    account->ceiling -= amount;
+    account->growing.asked = true;
+    account->pins++;
+    account_check(account);
+    *gift = (struct gift){.account = account, .amount = amount};
+    return true;
+}
+
+size_t headroom_yield(struct core *core, int64_t now_s, bool all, struct gift *gifts, size_t most)
+{
+    struct accounts *accounts = &core->accounts;
+    struct account *account = accounts->oldest;
+    size_t count = 0;
+    while (count < most && account != NULL) {
+        struct account *newer = account->growing.newer;
+        if (!all && account->used_s + HEADROOM_IDLE_S > now_s)
+            break;
+        if (!account->growing.asked)
+            loose_remove(accounts, account);
+        if (headroom_yield_one(core, account, &gifts[count]))
+            count++;
+        account = newer;
+    }
+    return count;
+}
+
+void headroom_given(struct core *core, struct account *account)
+{
+    ASSERT(account->growing.asked);
+    account->growing.asked = false;
+    if (needs_more(account))
+        want(&core->accounts, account);
+    accounts_release(&core->accounts, account);
+}
