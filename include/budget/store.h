@@ -3,10 +3,10 @@
  * request, so that nothing can leak or expire there. This header is its language; spoken by
  *
  *     store_apply        here, in C and without I/O: the reference, and the simulator's Redis
- *     redis_scripts      the same in Lua; a test compares them on a million random operations
+ *     store.lua          the same in Lua; a test compares them on a million random operations
  *
  * All amounts are in the store's units: micro-dollars (Lua's numbers are doubles), tokens or
- * requests. The store holds, for account a and journal n,
+ * requests; 0 to STORE_MOST. The store holds, for account a and journal n,
  *
  *     g[a,n]   granted to n so far, over the whole life of the account: n has spent and holds no
  *              more than that
@@ -19,6 +19,10 @@
  * server's run id with its replication id: after a restart, a promotion, or there and back, it is
  * another one, and acknowledged writes may be lost. Then nothing is granted until all instances
  * have said (STORE_SYNC) what they were granted.
+ *
+ * An epoch that recovers opens (STORE_READY) when all of the registry have synced, and no fewer
+ * than some instance remembers (`instances`): a server that lost an instance's JOIN does not know
+ * that it must wait for it.
  */
 #ifndef PURSER_BUDGET_STORE_H
 #define PURSER_BUDGET_STORE_H
@@ -29,29 +33,43 @@
 #define STORE_JOURNAL_SIZE 33 /* 128 random bits in hex, and the final zero */
 #define STORE_FENCE_SIZE   128
 
+/* No amount in any unit is above this, nor are an account's sums; two of them are still exact in a
+ * double. A limit above it counts as this. */
+#define STORE_MOST INT64_C(4000000000000000)
+
+/* An account is kept so long after it was last named, whatever clock said that its end is near. */
+#define STORE_LINGER_S 7200
+
 enum store_kind {
+    STORE_INIT,  /* an operator's word: if the store is empty, it is set up: the epoch is `epoch`,
+                    nobody is registered; open, or if `instances` is above 0 recovering until so
+                    many journals have synced. STALE if it is not empty */
     STORE_JOIN,  /* enters the journal into the registry, or says it is there again; answers fence,
-                    epoch and state. Does not look at fence, epoch or sequence, and sets the
-                    latter */
-    STORE_MOVE,  /* grows, gives back and charges: row by row, each by itself */
+                    epoch and state. Does not look at fence and epoch */
+    STORE_MOVE,  /* grows, gives back and charges: row by row, each by itself: first `give`, then
+                    `charge`, then growth */
     STORE_SYNC,  /* states values. While the epoch is open: g = min(g, value). While it recovers:
                     g = value; the last one of a journal's rows (`complete`) marks it present */
-    STORE_EPOCH, /* compare and set: if the store's epoch is `epoch` and its fence is not the
-                    server's: epoch + 1, recovering, the server's fence, nobody present */
-    STORE_READY, /* opens the epoch if it recovers and all of the registry are present */
-    STORE_BEAT,  /* says it lives; nothing else */
-    STORE_LEAVE, /* takes a journal (`whose`) out of the registry; what it was granted stays
-                    charged until its accounts' ends. An operator's word */
+    STORE_EPOCH, /* compare and set: if the store's epoch is `epoch`, and its fence is not the
+                    server's or the asker has seen that data was `lost`: epoch + 1, recovering,
+                    the server's fence, nobody present. Else nothing; the reply says what is. Does
+                    not look at fence */
+    STORE_READY, /* opens the epoch if it recovers and nobody is absent; the reply says whether */
+    STORE_BEAT,  /* says it lives, reports `spent` of its rows, and reads them */
+    STORE_LEAVE, /* an operator's word, of the epoch `epoch`: takes a journal (`whose`) out of the
+                    registry; what it was granted stays charged until its accounts' ends. While it
+                    recovers, also one that the store does not know of but waits for. Names no
+                    journal of its own, and looks at no sequence. It may come back by JOIN */
 };
 
-/* One account of a MOVE or SYNC. What is not wanted is 0. */
+/* One account of a MOVE, SYNC or BEAT. What is not wanted is 0. */
 struct store_row {
     uint64_t account;
-    int64_t limit;   /* L as this instance knows it, 0 or more; SYNC: LIMIT_NONE if it does not */
+    int64_t limit;   /* L as this instance knows it; SYNC, BEAT: LIMIT_NONE if it does not */
     int64_t until_s; /* the account may be forgotten then; WINDOW_FOREVER: never */
     int64_t least;   /* MOVE: to grow by this, or by what the limit leaves if that is less, */
     int64_t most;    /* and by as much as this if (L − G) / 2N is more than `least` */
-    int64_t give;    /* MOVE: to be taken off g */
+    int64_t give;    /* MOVE: to be taken off g; no more than g is */
     int64_t charge;  /* MOVE: to be added to g whatever the limit says */
     int64_t value;   /* SYNC */
     int64_t spent;   /* u */
@@ -60,6 +78,7 @@ struct store_row {
 /* No operation has more rows. */
 #define STORE_ROWS_MOST 512
 
+/* What an operation does not use is 0. Asserted: amounts, and numbers below STORE_MOST. */
 struct store_request {
     enum store_kind kind;
     char journal[STORE_JOURNAL_SIZE];
@@ -68,29 +87,36 @@ struct store_request {
     char fence[STORE_FENCE_SIZE];
     int64_t epoch;
     int64_t incarnation, sequence;
-    int64_t now_s; /* the instance's wall clock: for `last seen`, which decides nothing */
-    bool complete; /* SYNC: the last of this journal's rows */
-    const struct store_row *rows;
+    int64_t now_s;     /* the instance's wall clock: for `last seen`, which decides nothing */
+    bool complete;     /* SYNC: the last of this journal's rows */
+    bool lost;         /* EPOCH: `gseq` did not grow, or g is below what this journal was granted */
+    int64_t instances; /* EPOCH, complete SYNC: N of the last reply before it recovered, 0 if there
+                          was none: so many must be present, too. INIT: see there */
+    const struct store_row *rows; /* MOVE, SYNC, BEAT */
     size_t row_count;
 };
 
 enum store_verdict {
     STORE_OK,
-    STORE_OLD_FENCE,  /* fence or epoch are not the store's: nothing was done. Ask by JOIN */
+    STORE_OLD_FENCE,  /* fence or epoch are not the store's, or the store's fence is not the
+                         server's: nothing was done. Ask by JOIN */
     STORE_RECOVERING, /* MOVE: gifts and charges were done, nothing was grown; SYNC belongs now */
     STORE_STALE,      /* incarnation and sequence are not above the last: nothing was done */
     STORE_STRANGER,   /* the journal is not in the registry (it was made to leave, or the store is
-                         another one): nothing was done */
+                         another one): nothing was done. Ask by JOIN */
     STORE_EMPTY,      /* there is no `meta`: data loss, or never set up. An operator must look */
     STORE_AWAY,       /* (a lessor's) no answer, or none that can be read: it may have been done */
 };
 
 struct store_answer {
     int64_t moved;     /* grown by; 0 or more */
-    int64_t granted;   /* g of the asker after it */
+    int64_t granted;   /* g of the asker after it. Less than the asker has: the store lost it, or it
+                          was let go (LEAVE): the asker owns no more than this now, and charges
+                          what it has spent above */
     int64_t total;     /* G after it */
     int64_t elsewhere; /* Σ u of the others */
-    bool wanted;       /* somebody else was refused here lately: idle headroom is welcome back */
+    bool wanted;       /* somebody else was refused here lately: idle headroom is welcome back.
+                          Said 2N times after each refusal */
 };
 
 struct store_reply {
@@ -98,11 +124,13 @@ struct store_reply {
     char fence[STORE_FENCE_SIZE]; /* the server's, at this moment */
     int64_t epoch;
     bool recovering;
+    bool unfenced;     /* the store's fence is not the server's: EPOCH is due */
     int64_t gseq;      /* grows with every operation that was applied; if it ever does not, data
                           was lost */
     int64_t instances; /* N: of the registry */
-    int64_t absent;    /* of these, not present while it recovers */
-    size_t row_count;  /* MOVE, SYNC: one for each of the request's rows, if OK or RECOVERING */
+    int64_t absent;    /* so many more must be present before READY opens it; 0 while open */
+    size_t row_count;  /* MOVE, SYNC, BEAT: one for each of the request's rows, if OK or
+                          RECOVERING; else 0 */
     struct store_answer rows[STORE_ROWS_MOST];
 };
 
@@ -110,12 +138,14 @@ struct store_reply {
 
 struct store;
 
-struct store *store_open(void); /* empty: everything is answered with STORE_EMPTY */
+struct store *store_open(void); /* empty: everything but INIT is answered with STORE_EMPTY */
 void store_close(struct store *store);
-/* What `purser budget init` does: epoch 1, open, nobody registered. */
-void store_init(struct store *store, const char *fence);
 /* The server's identity changes (a restart, a promotion); what it holds stays. */
 void store_set_fence(struct store *store, const char *fence);
+/* store_set_fence, and what `purser budget init` does: epoch 1, open, nobody registered. */
+void store_init(struct store *store, const char *fence);
+/* The server's clock; 0 at first. Accounts whose time is up by it are forgotten. */
+void store_set_time(struct store *store, int64_t now_s);
 /* A copy of all it holds: a replica, or what a server falls back to. */
 struct store *store_copy(const struct store *store);
 

@@ -1,0 +1,481 @@
+/*
+ * The store's operations in C. What store.lua does in Redis, this does in memory, in the same order
+ * and with the same numbers: so whatever is changed here is changed there.
+ */
+#include "budget/store.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define NOBODY SIZE_MAX
+
+struct member {
+    char journal[STORE_JOURNAL_SIZE];
+    int64_t incarnation, sequence;
+    bool registered;
+    int64_t present; /* the last epoch in which it synced while it recovered; 0: none */
+};
+
+/* What one member has of one account. */
+struct share {
+    int64_t granted, spent;
+};
+
+struct entry {
+    uint64_t account;
+    int64_t total, spent; /* G, Σ u */
+    int64_t until_s;
+    size_t wanter; /* the member that was refused last, or NOBODY */
+    int64_t hints; /* so often others are told that somebody wants it */
+    struct share *shares;
+    size_t share_count; /* of the members with a lower index */
+};
+
+struct store {
+    bool there;                    /* it has been set up */
+    char server[STORE_FENCE_SIZE]; /* the server's fence */
+    char fence[STORE_FENCE_SIZE];  /* that of the epoch */
+    int64_t epoch, gseq;
+    bool recovering;
+    int64_t registered, present; /* members */
+    int64_t awaited;             /* so many must be present, at least */
+    int64_t now_s;
+    struct member *members;
+    size_t member_count;
+    struct entry *entries; /* dense, found by `slots` */
+    size_t entry_count, entry_room;
+    uint32_t *slots; /* of an entry its index + 1; 0: free */
+    size_t slot_count;
+};
+
+struct store *store_open(void)
+{
+    return memory_new(sizeof(struct store));
+}
+
+void store_close(struct store *store)
+{
+    if (store == NULL)
+        return;
+    for (size_t i = 0; i < store->entry_count; i++)
+        free(store->entries[i].shares);
+    free(store->entries);
+    free(store->slots);
+    free(store->members);
+    free(store);
+}
+
+void store_set_fence(struct store *store, const char *fence)
+{
+    size_t size = strlen(fence);
+    ASSERT(size < STORE_FENCE_SIZE);
+    memcpy(store->server, fence, size + 1);
+}
+
+void store_init(struct store *store, const char *fence)
+{
+    struct store_request request = {.kind = STORE_INIT, .epoch = 1};
+    struct store_reply *reply = memory_new(sizeof(*reply));
+    store_set_fence(store, fence);
+    store_apply(store, &request, reply);
+    free(reply);
+}
+
+/* ---- accounts ---- */
+
+static size_t slot_of(const struct store *store, uint64_t account)
+{
+    size_t at = (size_t)((account * UINT64_C(0x9e3779b97f4a7c15)) >> 32);
+    for (at &= store->slot_count - 1; store->slots[at] != 0;
+         at = (at + 1) & (store->slot_count - 1))
+        if (store->entries[store->slots[at] - 1].account == account)
+            break;
+    return at;
+}
+
+static void index_again(struct store *store, size_t slot_count)
+{
+    free(store->slots);
+    store->slots = memory_new(slot_count * sizeof(*store->slots));
+    store->slot_count = slot_count;
+    for (size_t i = 0; i < store->entry_count; i++)
+        store->slots[slot_of(store, store->entries[i].account)] = (uint32_t)(i + 1);
+}
+
+static struct entry *entry_find(const struct store *store, uint64_t account)
+{
+    if (store->slot_count == 0)
+        return NULL;
+    uint32_t found = store->slots[slot_of(store, account)];
+    return found == 0 ? NULL : &store->entries[found - 1];
+}
+
+static struct entry *entry_use(struct store *store, uint64_t account)
+{
+    struct entry *entry = entry_find(store, account);
+    if (entry != NULL)
+        return entry;
+    if (store->entry_count == store->entry_room) {
+        store->entry_room = store->entry_room == 0 ? 16 : 2 * store->entry_room;
+        store->entries = memory_resize(store->entries, store->entry_room * sizeof(*entry));
+        index_again(store, 2 * store->entry_room);
+    }
+    entry = &store->entries[store->entry_count++];
+    *entry = (struct entry){.account = account, .wanter = NOBODY};
+    store->slots[slot_of(store, account)] = (uint32_t)store->entry_count;
+    return entry;
+}
+
+static struct share *share_use(struct entry *entry, size_t member)
+{
+    if (member >= entry->share_count) {
+        size_t count = member + 4;
+        entry->shares = memory_resize(entry->shares, count * sizeof(*entry->shares));
+        memset(&entry->shares[entry->share_count], 0,
+               (count - entry->share_count) * sizeof(*entry->shares));
+        entry->share_count = count;
+    }
+    return &entry->shares[member];
+}
+
+void store_set_time(struct store *store, int64_t now_s)
+{
+    size_t kept = 0;
+    store->now_s = now_s;
+    for (size_t i = 0; i < store->entry_count; i++) {
+        if (store->entries[i].until_s > now_s)
+            store->entries[kept++] = store->entries[i];
+        else
+            free(store->entries[i].shares);
+    }
+    if (kept == store->entry_count)
+        return;
+    store->entry_count = kept;
+    index_again(store, store->slot_count);
+}
+
+static int64_t least_of(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static int64_t most_of(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* ---- members ---- */
+
+static size_t member_find(const struct store *store, const char *journal)
+{
+    for (size_t i = 0; i < store->member_count; i++)
+        if (strcmp(store->members[i].journal, journal) == 0)
+            return i;
+    return NOBODY;
+}
+
+static size_t member_add(struct store *store, const char *journal)
+{
+    size_t size = (store->member_count + 1) * sizeof(struct member);
+    store->members = memory_resize(store->members, size);
+    struct member *member = &store->members[store->member_count];
+    *member = (struct member){0};
+    size_t length = strlen(journal);
+    ASSERT(length < STORE_JOURNAL_SIZE);
+    memcpy(member->journal, journal, length);
+    return store->member_count++;
+}
+
+/* I5 */
+static bool is_fresh(const struct store *store, size_t at, const struct store_request *request)
+{
+    const struct member *member = &store->members[at];
+    if (request->incarnation != member->incarnation)
+        return request->incarnation > member->incarnation;
+    return request->sequence > member->sequence;
+}
+
+static bool is_present(const struct store *store, size_t at)
+{
+    return store->recovering && store->members[at].present == store->epoch;
+}
+
+static int64_t absent(const struct store *store)
+{
+    return store->recovering ? most_of(store->registered, store->awaited) - store->present : 0;
+}
+
+/* ---- rows ---- */
+
+static void row_grow(const struct store *store, struct entry *entry, const struct store_row *row,
+                     struct share *share, struct store_answer *answer)
+{
+    int64_t room = most_of(0, row->limit - entry->total);
+    int64_t fair = room / (2 * store->registered);
+    answer->moved = least_of(room, most_of(row->least, least_of(row->most, fair)));
+    share->granted += answer->moved;
+    entry->total += answer->moved;
+}
+
+static void row_move(const struct store *store, struct entry *entry, const struct store_row *row,
+                     size_t at, struct store_answer *answer)
+{
+    struct share *share = &entry->shares[at];
+    int64_t given = least_of(row->give, share->granted);
+    int64_t charged = least_of(row->charge, STORE_MOST - (entry->total - given));
+    share->granted += charged - given;
+    entry->total += charged - given;
+    if (store->recovering)
+        return;
+    row_grow(store, entry, row, share, answer);
+    if (answer->moved < row->least) {
+        entry->wanter = at;
+        entry->hints = 2 * store->registered;
+    } else if (row->least > 0 && entry->wanter == at) {
+        entry->wanter = NOBODY;
+    }
+}
+
+static void row_sync(const struct store *store, struct entry *entry, const struct store_row *row,
+                     struct share *share)
+{
+    int64_t others = entry->total - share->granted;
+    share->granted = least_of(row->value, store->recovering ? STORE_MOST - others : share->granted);
+    entry->total = others + share->granted;
+}
+
+static void row_report(const struct store *store, struct entry *entry, const struct store_row *row,
+                       struct share *share)
+{
+    int64_t others = entry->spent - share->spent;
+    share->spent = least_of(row->spent, STORE_MOST - others);
+    entry->spent = others + share->spent;
+    int64_t keep_s = most_of(row->until_s, store->now_s + STORE_LINGER_S);
+    entry->until_s = most_of(entry->until_s, keep_s);
+}
+
+static void row_apply(struct store *store, const struct store_request *request,
+                      const struct store_row *row, size_t at, struct store_answer *answer)
+{
+    struct entry *entry = entry_use(store, row->account);
+    struct share *share = share_use(entry, at);
+    *answer = (struct store_answer){0};
+    if (request->kind == STORE_MOVE)
+        row_move(store, entry, row, at, answer);
+    if (request->kind == STORE_SYNC)
+        row_sync(store, entry, row, share);
+    row_report(store, entry, row, share);
+    answer->granted = share->granted;
+    answer->total = entry->total;
+    answer->elsewhere = entry->spent - share->spent;
+    answer->wanted = entry->wanter != NOBODY && entry->wanter != at && entry->hints > 0;
+    if (answer->wanted)
+        entry->hints--;
+}
+
+static void check_row(enum store_kind kind, const struct store_row *row)
+{
+    const int64_t amounts[] = {row->least,  row->most,  row->give,
+                               row->charge, row->value, row->spent};
+    for (size_t i = 0; i < sizeof(amounts) / sizeof(amounts[0]); i++) {
+        ASSERT(amounts[i] >= 0);
+        ASSERT(amounts[i] <= STORE_MOST);
+    }
+    ASSERT(row->limit >= (kind == STORE_MOVE ? 0 : LIMIT_NONE));
+    ASSERT(row->limit <= STORE_MOST);
+    ASSERT(row->until_s >= 0);
+}
+
+static void apply_rows(struct store *store, const struct store_request *request, size_t at,
+                       struct store_reply *reply)
+{
+    ASSERT(request->row_count <= STORE_ROWS_MOST);
+    for (size_t i = 0; i < request->row_count; i++) {
+        check_row(request->kind, &request->rows[i]);
+        row_apply(store, request, &request->rows[i], at, &reply->rows[i]);
+    }
+    reply->row_count = request->row_count;
+}
+
+/* ---- operations ---- */
+
+static enum store_verdict apply_init(struct store *store, const struct store_request *request)
+{
+    if (store->there)
+        return STORE_STALE;
+    store->there = true;
+    memcpy(store->fence, store->server, sizeof(store->fence));
+    store->epoch = request->epoch;
+    store->awaited = request->instances;
+    store->recovering = request->instances > 0;
+    return STORE_OK;
+}
+
+static enum store_verdict apply_join(struct store *store, const struct store_request *request)
+{
+    size_t at = member_find(store, request->journal);
+    if (at == NOBODY)
+        at = member_add(store, request->journal);
+    else if (!is_fresh(store, at, request))
+        return STORE_STALE;
+    struct member *member = &store->members[at];
+    member->incarnation = request->incarnation;
+    member->sequence = request->sequence;
+    if (!member->registered) {
+        member->registered = true;
+        member->present = 0;
+        store->registered++;
+    }
+    return STORE_OK;
+}
+
+static void apply_epoch(struct store *store, const struct store_request *request)
+{
+    bool torn = strcmp(store->fence, store->server) != 0;
+    if (request->epoch != store->epoch || (!torn && !request->lost))
+        return;
+    memcpy(store->fence, store->server, sizeof(store->fence));
+    store->epoch++;
+    store->recovering = true;
+    store->present = 0;
+    store->awaited = most_of(store->awaited, request->instances);
+}
+
+static void apply_sync(struct store *store, const struct store_request *request, size_t at,
+                       struct store_reply *reply)
+{
+    apply_rows(store, request, at, reply);
+    if (!store->recovering || !request->complete || is_present(store, at))
+        return;
+    store->members[at].present = store->epoch;
+    store->present++;
+    store->awaited = most_of(store->awaited, request->instances);
+}
+
+static void apply_ready(struct store *store)
+{
+    if (absent(store) > 0)
+        return;
+    store->recovering = false;
+    store->awaited = 0;
+}
+
+static enum store_verdict apply_leave(struct store *store, const struct store_request *request)
+{
+    if (request->epoch != store->epoch || strcmp(store->fence, store->server) != 0)
+        return STORE_OLD_FENCE;
+    size_t at = member_find(store, request->whose);
+    bool known = at != NOBODY && store->members[at].registered;
+    if (!known && (!store->recovering || store->awaited <= store->registered))
+        return STORE_STRANGER;
+    store->awaited = most_of(0, store->awaited - 1);
+    if (!known)
+        return STORE_OK;
+    store->present -= is_present(store, at);
+    store->members[at].registered = false;
+    store->registered--;
+    return STORE_OK;
+}
+
+/* What an instance of the registry may do only with a fresh fence, epoch and sequence. */
+static enum store_verdict apply_member(struct store *store, const struct store_request *request,
+                                       struct store_reply *reply)
+{
+    bool epoch = request->kind == STORE_EPOCH;
+    if (!epoch && (request->epoch != store->epoch || strcmp(request->fence, store->server) != 0 ||
+                   strcmp(store->fence, store->server) != 0))
+        return STORE_OLD_FENCE;
+    size_t at = member_find(store, request->journal);
+    if (at == NOBODY || !store->members[at].registered)
+        return STORE_STRANGER;
+    if (!is_fresh(store, at, request))
+        return STORE_STALE;
+    store->members[at].incarnation = request->incarnation;
+    store->members[at].sequence = request->sequence;
+    if (epoch)
+        apply_epoch(store, request);
+    else if (request->kind == STORE_READY)
+        apply_ready(store);
+    else if (request->kind == STORE_SYNC)
+        apply_sync(store, request, at, reply);
+    else
+        apply_rows(store, request, at, reply);
+    return request->kind == STORE_MOVE && store->recovering ? STORE_RECOVERING : STORE_OK;
+}
+
+static enum store_verdict apply(struct store *store, const struct store_request *request,
+                                struct store_reply *reply)
+{
+    if (request->kind == STORE_INIT)
+        return apply_init(store, request);
+    if (!store->there)
+        return STORE_EMPTY;
+    if (request->kind == STORE_JOIN)
+        return apply_join(store, request);
+    if (request->kind == STORE_LEAVE)
+        return apply_leave(store, request);
+    return apply_member(store, request, reply);
+}
+
+static void check_numbers(const struct store_request *request)
+{
+    const int64_t numbers[] = {request->epoch, request->incarnation, request->sequence,
+                               request->now_s, request->instances};
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        ASSERT(numbers[i] >= 0);
+        ASSERT(numbers[i] < STORE_MOST);
+    }
+}
+
+void store_apply(struct store *store, const struct store_request *request,
+                 struct store_reply *reply)
+{
+    check_numbers(request);
+    reply->row_count = 0;
+    reply->verdict = apply(store, request, reply);
+    if (reply->verdict == STORE_OK || reply->verdict == STORE_RECOVERING)
+        store->gseq++;
+    memcpy(reply->fence, store->server, sizeof(reply->fence));
+    reply->epoch = store->epoch;
+    reply->recovering = store->recovering;
+    reply->unfenced = store->there && strcmp(store->fence, store->server) != 0;
+    reply->gseq = store->gseq;
+    reply->instances = store->registered;
+    reply->absent = absent(store);
+}
+
+/* ---- copies and checks ---- */
+
+static void *copy_of(const void *from, size_t size)
+{
+    void *copy = size == 0 ? NULL : memory_new(size);
+    if (size > 0)
+        memcpy(copy, from, size);
+    return copy;
+}
+
+struct store *store_copy(const struct store *store)
+{
+    struct store *copy = copy_of(store, sizeof(*store));
+    copy->members = copy_of(store->members, store->member_count * sizeof(*store->members));
+    copy->slots = copy_of(store->slots, store->slot_count * sizeof(*store->slots));
+    copy->entries = copy_of(store->entries, store->entry_room * sizeof(*store->entries));
+    for (size_t i = 0; i < store->entry_count; i++) {
+        struct entry *entry = &copy->entries[i];
+        entry->shares = copy_of(entry->shares, entry->share_count * sizeof(*entry->shares));
+    }
+    return copy;
+}
+
+int64_t store_granted(const struct store *store, uint64_t account, const char *journal)
+{
+    const struct entry *entry = entry_find(store, account);
+    size_t at = member_find(store, journal);
+    return entry == NULL || at >= entry->share_count ? 0 : entry->shares[at].granted;
+}
+
+int64_t store_total(const struct store *store, uint64_t account)
+{
+    const struct entry *entry = entry_find(store, account);
+    return entry == NULL ? 0 : entry->total;
+}
