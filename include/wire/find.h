@@ -1,6 +1,6 @@
 /*
  * Finding one of two bytes in text that is mostly something else: 16 bytes at a time with SSE2,
- * else eight at a time in a plain register.
+ * else eight at a time in a plain register; what is far away is found by base/far.h.
  */
 #ifndef PURSER_WIRE_FIND_H
 #define PURSER_WIRE_FIND_H
@@ -9,7 +9,7 @@
 #include <emmintrin.h>
 #endif
 
-#include "base/text.h"
+#include "base/far.h"
 
 #define FIND_ONES UINT64_C(0x0101010101010101)
 #define FIND_HIGH UINT64_C(0x8080808080808080)
@@ -27,8 +27,7 @@ static inline uint64_t find_zero_byte(uint64_t word)
     return (word - FIND_ONES) & ~word & FIND_HIGH;
 }
 
-/* The offset of the first `one` or `other` at or after `from`; the size if there is none. */
-static inline size_t find_either(struct text whole, size_t from, char one, char other)
+static inline size_t find_near(struct text whole, size_t from, char one, char other)
 {
     size_t at = from;
 
@@ -55,6 +54,21 @@ static inline size_t find_either(struct text whole, size_t from, char one, char 
         at++;
     }
     return at;
+}
+
+/* The offset of the first `one` or `other` at or after `from`; the size if there is none. */
+static inline size_t find_either(struct text whole, size_t from, char one, char other)
+{
+    if (from >= whole.size || whole.size - from <= FAR_NEAR) {
+        return find_near(whole, from, one, other);
+    }
+    size_t near = from + FAR_NEAR;
+    size_t at = find_near(text_make(whole.at, near), from, one, other);
+    if (at < near) {
+        return at;
+    }
+    at += far_run(whole.at + at, whole.at + whole.size, one, other, FAR_NONE);
+    return find_near(whole, at, one, other);
 }
 
 #endif
