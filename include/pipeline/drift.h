@@ -9,6 +9,12 @@
  * DRIFT_KEPT, and a tenth more, is what `admission.input_bound: learned` holds for. That is no
  * proof: only bytes are.
  *
+ * What a provider makes of tools is not public: they are estimated, and held with half as much
+ * again (pipeline/estimate.h). That is dropped for a model once DRIFT_TOOLS_ENOUGH calls with
+ * tools, and texts beside them, were reported with no more than the estimate, none in between with
+ * more. A call that is billed more input than it held brings it back, until as many have confirmed
+ * it anew.
+ *
  * In memory only. At most DRIFT_MODELS_MOST models; further ones are not looked at.
  */
 #ifndef PURSER_PIPELINE_DRIFT_H
@@ -23,6 +29,7 @@
 #define DRIFT_KEPT          64
 #define DRIFT_ENOUGH        32 /* quotients, before anything is said to be learned */
 #define DRIFT_BYTES_MOST    8192
+#define DRIFT_TOOLS_ENOUGH  16
 #define DRIFT_MOST_PERMILLE 100000
 
 struct drift {
@@ -35,7 +42,8 @@ void drift_close(struct drift *drift);
 
 struct drift_sample {
     struct text model;
-    bool exact;                /* its tokeniser is public */
+    bool exact; /* its tokeniser is public */
+    bool tools; /* not only texts are counted; of such ones nothing else is learned */
     int64_t counted, reported; /* tokens, 1 or more */
     int64_t now_s;
 };
@@ -47,6 +55,10 @@ void drift_note(struct drift *drift, const struct drift_sample *sample);
 /* What was learned of a model: thousandths of a token for one of o200k_base. False: not enough yet.
  */
 bool drift_learned(struct drift *drift, struct text model, int64_t *permille);
+
+/* Whether the estimate of tools needs no more room for a model; and that it did. Any thread. */
+bool drift_tools_confirmed(struct drift *drift, struct text model);
+void drift_tools_refuted(struct drift *drift, struct text model);
 
 struct drift_view {
     struct text name; /* lives as long as the drift */

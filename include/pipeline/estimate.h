@@ -17,9 +17,10 @@
  * JSON is counted without blanks between its members. Completions and embeddings: their texts, and
  * a token for each token id. `n` and `best_of` do not multiply input.
  *
- * The bound has half as much again of what is estimated, and whatever else may reach the model
- * (members nobody knows, ids of tool calls) as text. Of a model without a public tokeniser it is
- * bytes: those of the texts in UTF-8, unescaped, and 16 for each message.
+ * The bound has half as much again of what is estimated (of tools until reported usage has
+ * confirmed for the model that they are no more: pipeline/drift.h), and whatever else may reach the
+ * model (members nobody knows, ids of tool calls) as text. Of a model without a public tokeniser it
+ * is bytes: those of the texts in UTF-8, unescaped, and 16 for each message.
  *
  * 4 KB of English take 40 us, 100 KB 0.8 ms; other texts two or three times as long. Of a request's
  * texts ESTIMATE_MOST_BYTES are counted, the rest of them is bounded by its bytes: counting runs on
@@ -47,15 +48,17 @@ struct estimate_ask {
     struct text body;  /* JSON that json_parse accepted */
     struct text input; /* raw JSON in place of the member `input`; TEXT_NONE: as it is */
     struct estimate_model model;
-    int64_t hidden; /* Responses and Messages: what body_read says that the provider adds */
-    bool likely;    /* count also where only bytes are a bound; else `tokens` is 0 there */
+    int64_t hidden;       /* Responses and Messages: what body_read says that the provider adds */
+    bool tools_confirmed; /* by drift_tools_confirmed */
+    bool likely;          /* count also where only bytes are a bound; else `tokens` is 0 there */
 };
 
 struct estimate {
     int64_t tokens; /* as they will probably be billed; without a public tokeniser, in o200k_base */
     int64_t bound;  /* never fewer are billed */
     bool plain;     /* nothing but texts, all of them counted */
-    bool exact;     /* `tokens` is what will be billed: plain, and by a public tokeniser */
+    bool with_tools; /* the same but for functions that the model may call */
+    bool exact;      /* `tokens` is what will be billed: plain, and by a public tokeniser */
     /* What stands in the request and is not counted ("audio", a file, an image of an unknown
      * family): there is no bound then. TEXT_NONE: nothing. Points into the body or is static. */
     struct text uncounted;

@@ -17,6 +17,7 @@
 enum how {
     HOW_EXACT,
     HOW_ESTIMATED, /* the bound has half as much again */
+    HOW_TOOLS,     /* likewise, unless reported usage has confirmed it for the model */
     HOW_MARGIN,    /* the bound alone has it */
 };
 
@@ -24,6 +25,8 @@ struct counting {
     const struct estimate_ask *ask;
     struct estimate *estimate;
     size_t left; /* bytes that may still be counted */
+    bool tools;  /* there are some */
+    bool others; /* what is neither text nor tools, or was not counted */
     struct arena arena;
 };
 

@@ -14,6 +14,7 @@ struct drift_model {
     int64_t samples, different;
     int64_t in_a_row; /* different ones, the last of them */
     int64_t warned_s; /* 0: never */
+    int64_t tools;    /* calls with tools that confirmed the estimate, one after the other */
     int64_t permille[DRIFT_KEPT];
 };
 
@@ -60,6 +61,12 @@ static void keep(struct drift_model *model, const struct drift_sample *sample)
     model->in_a_row = same ? 0 : model->in_a_row + 1;
 }
 
+static void keep_tools(struct drift_model *model, const struct drift_sample *sample)
+{
+    model->exact = sample->exact;
+    model->tools = sample->reported <= sample->counted ? model->tools + 1 : 0;
+}
+
 static bool is_to_be_told(struct drift_model *model, int64_t now_s)
 {
     bool told = model->warned_s != 0 && now_s - model->warned_s < HOUR_S;
@@ -74,7 +81,7 @@ void drift_note(struct drift *drift, const struct drift_sample *sample)
     pthread_mutex_lock(&drift->lock);
     struct drift_model *model = take_model(drift, sample);
     if (model != NULL)
-        keep(model, sample);
+        (sample->tools ? keep_tools : keep)(model, sample);
     bool tell = model != NULL && is_to_be_told(model, sample->now_s);
     pthread_mutex_unlock(&drift->lock);
     if (tell)
@@ -103,6 +110,24 @@ bool drift_learned(struct drift *drift, struct text name, int64_t *permille)
         *permille = largest(model) * 11 / 10 + 1;
     pthread_mutex_unlock(&drift->lock);
     return enough;
+}
+
+bool drift_tools_confirmed(struct drift *drift, struct text name)
+{
+    pthread_mutex_lock(&drift->lock);
+    const struct drift_model *model = table_get(&drift->models, name);
+    bool confirmed = model != NULL && model->tools >= DRIFT_TOOLS_ENOUGH;
+    pthread_mutex_unlock(&drift->lock);
+    return confirmed;
+}
+
+void drift_tools_refuted(struct drift *drift, struct text name)
+{
+    pthread_mutex_lock(&drift->lock);
+    struct drift_model *model = table_get(&drift->models, name);
+    if (model != NULL)
+        model->tools = 0;
+    pthread_mutex_unlock(&drift->lock);
 }
 
 size_t drift_view(struct drift *drift, struct drift_view views[DRIFT_MODELS_MOST])

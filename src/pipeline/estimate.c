@@ -8,20 +8,27 @@
 
 /* ---- adding up ---- */
 
+static void note_how(struct counting *counting, enum how how)
+{
+    counting->tools = counting->tools || how == HOW_TOOLS;
+    counting->others = counting->others || (how != HOW_TOOLS && how != HOW_EXACT);
+}
+
 void estimate_add(struct counting *counting, int64_t tokens, enum how how)
 {
     struct estimate *estimate = counting->estimate;
-    estimate->plain = estimate->plain && how == HOW_EXACT;
+    bool doubtful = how == HOW_ESTIMATED || (how == HOW_TOOLS && !counting->ask->tools_confirmed);
+    note_how(counting, how);
     estimate->tokens += how == HOW_MARGIN ? 0 : tokens;
     estimate->bound += tokens;
-    if (how == HOW_ESTIMATED && counting->ask->model.exact)
+    if (doubtful && counting->ask->model.exact)
         estimate->bound += (tokens + 1) / 2;
 }
 
 static int64_t count(struct counting *counting, struct text text)
 {
     if (text.size > counting->left) {
-        counting->estimate->plain = false;
+        counting->others = true;
         return (int64_t)text.size;
     }
     counting->left -= text.size;
@@ -34,7 +41,7 @@ void estimate_add_text(struct counting *counting, struct text text, enum how how
         estimate_add(counting, count(counting, text), how);
         return;
     }
-    counting->estimate->plain = counting->estimate->plain && how == HOW_EXACT;
+    note_how(counting, how);
     counting->estimate->bound += (int64_t)text.size;
     if (counting->ask->likely && how != HOW_MARGIN)
         counting->estimate->tokens += count(counting, text);
@@ -104,7 +111,7 @@ static bool sees_images(struct counting *counting)
 
 static void add_image_tokens(struct counting *counting, int64_t tokens)
 {
-    counting->estimate->plain = false;
+    counting->others = true;
     counting->estimate->tokens += tokens;
     counting->estimate->bound += tokens;
 }
@@ -221,7 +228,7 @@ void estimate_input(const struct estimate_ask *ask, struct estimate *estimate)
     struct text body = text_trim(ask->body);
     struct skim skim = {body.at, body.at + body.size};
     struct text name;
-    *estimate = (struct estimate){.plain = has_formula(ask->endpoint)};
+    *estimate = (struct estimate){.tokens = 0};
     if (!has_formula(ask->endpoint))
         estimate->bound = ask->hidden + HIDDEN_TOKENS;
     if (skim_peek(&skim) == JSON_OBJECT) {
@@ -230,6 +237,9 @@ void estimate_input(const struct estimate_ask *ask, struct estimate *estimate)
             add_top_member(&counting, name, skim_value(&skim));
     }
     arena_close(&counting.arena);
+    bool texts = has_formula(ask->endpoint) && !counting.others;
+    estimate->plain = texts && !counting.tools;
+    estimate->with_tools = texts && counting.tools;
     estimate->exact = estimate->plain && ask->model.exact;
 }
 
@@ -312,12 +322,13 @@ void estimate_compare(const struct call *call)
     const struct drift_sample sample = {
         .model = call->entry.model,
         .exact = ask.model.exact,
+        .tools = estimate.with_tools,
         .counted = estimate.tokens,
         .reported = call->entry.prompt_tokens,
         .now_s = loop_wall_us(call->worker->loop) / 1000000,
     };
-    if (estimate.plain && estimate.uncounted.at == NULL && sample.counted > 0 &&
-        sample.reported > 0)
+    bool known = estimate.plain || (estimate.with_tools && ask.model.exact);
+    if (known && estimate.uncounted.at == NULL && sample.counted > 0 && sample.reported > 0)
         drift_note(&call->worker->house->drift, &sample);
 }
 

@@ -202,11 +202,11 @@ void estimate_add_tools(struct counting *counting, struct json_value tools)
     int64_t count = element_count(tools);
     if (count == 0)
         return;
-    estimate_add_json(counting, tools, HOW_ESTIMATED);
+    estimate_add_json(counting, tools, HOW_TOOLS);
     estimate_add(counting,
                  TOOLS_TOKENS + TOOL_TOKENS * count +
                      PROPERTY_TOKENS * skim_count_members_of(tools, TEXT("properties")),
-                 HOW_ESTIMATED);
+                 HOW_TOOLS);
 }
 
 void estimate_add_format(struct counting *counting, struct json_value format)

@@ -67,7 +67,11 @@ static void count_call(const struct call *call)
                    [TALLY_REASONING] = entry->reasoning_tokens},
     };
     tally_call(&call->worker->tally, &counted);
-    if (entry->usage_source == USAGE_REPORTED && ++call->worker->compared % DRIFT_ONE_OF == 0)
+    if (entry->usage_source != USAGE_REPORTED)
+        return;
+    if (call->held.hold != 0 && entry->prompt_tokens > call->held.bound.input_tokens)
+        drift_tools_refuted(&call->worker->house->drift, entry->model);
+    if (++call->worker->compared % DRIFT_ONE_OF == 0)
         estimate_compare(call);
 }
 

@@ -85,10 +85,12 @@ static int64_t counted_bound(const struct request *request)
         .model = tokeniser_of(request),
         .hidden = request->body.hidden_tokens,
     };
+    struct drift *drift = &request->worker->house->drift;
     int64_t permille = 0;
     struct estimate estimate;
+    ask.tools_confirmed = drift_tools_confirmed(drift, request->model_booked);
     ask.likely = !ask.model.exact && request->terms->learned_input &&
-                 drift_learned(&request->worker->house->drift, request->model_booked, &permille);
+                 drift_learned(drift, request->model_booked, &permille);
     estimate_input(&ask, &estimate);
     if (estimate.uncounted.at != NULL)
         return INT64_MAX;

@@ -97,6 +97,26 @@ def test_tools_are_held_with_a_margin(tight):
     assert 100 * INPUT < held < 170 * INPUT
 
 
+def test_the_margin_of_tools_goes_when_usage_confirms_them(shared_provider, start):
+    tool = {"type": "function", "function": {"name": "f", "parameters": {
+        "type": "object", "properties": {name: {"type": "string"} for name in "abcdefgh"}}}}
+    purser = start(shared_provider, budgets=[budget(usd=10)], workers=1)
+
+    def held():
+        answer = purser.chat(tools=[tool], max_tokens=20,
+                             headers={"x-purser-max-tokens": "400"})
+        assert answer.status_code == 200, answer.text
+        return hold_of(purser, answer) - 20 * OUTPUT
+
+    before = held()
+    for _ in range(16 * 64):
+        assert purser.chat(tools=[tool], max_tokens=20).status_code == 200
+    after = held()
+    assert 0.6 * before < after < 0.75 * before  # the question itself never had a margin
+    assert purser.chat(tools=[tool], max_tokens=20, fake="prompt=5000").status_code == 200
+    assert held() == before
+
+
 # ---- images ----
 
 @pytest.mark.parametrize("width,height,more,tokens", [

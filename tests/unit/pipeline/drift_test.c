@@ -95,6 +95,56 @@ START_TEST(models_beyond_the_bound_are_not_looked_at)
 }
 END_TEST
 
-UNIT_MAIN(nothing_is_learned_before_there_is_enough,
+static void note_tools(int64_t counted, int64_t reported)
+{
+    const struct drift_sample sample = {.model = TEXT("gpt-4o"),
+                                        .exact = true,
+                                        .tools = true,
+                                        .counted = counted,
+                                        .reported = reported,
+                                        .now_s = 1000};
+    drift_note(&drift, &sample);
+}
+
+static void confirm(void)
+{
+    for (int i = 1; i < DRIFT_TOOLS_ENOUGH; i++)
+        note_tools(100, 90 + i % 11);
+    ck_assert(!drift_tools_confirmed(&drift, TEXT("gpt-4o")));
+    note_tools(100, 100);
+    ck_assert(drift_tools_confirmed(&drift, TEXT("gpt-4o")));
+}
+
+START_TEST(the_estimate_of_tools_is_confirmed_by_enough_calls_in_a_row)
+{
+    drift_open(&drift);
+    ck_assert(!drift_tools_confirmed(&drift, TEXT("gpt-4o")));
+    drift_tools_refuted(&drift, TEXT("gpt-4o")); /* of an unknown one nothing happens */
+    note("gpt-4o", true, 100, 100);              /* texts confirm nothing */
+    confirm();
+    ck_assert(!drift_tools_confirmed(&drift, TEXT("gpt-4.1")));
+    note_tools(100, 101);
+    ck_assert(!drift_tools_confirmed(&drift, TEXT("gpt-4o")));
+    confirm();
+    drift_tools_refuted(&drift, TEXT("gpt-4o"));
+    ck_assert(!drift_tools_confirmed(&drift, TEXT("gpt-4o")));
+    confirm();
+    drift_close(&drift);
+}
+END_TEST
+
+START_TEST(tools_say_nothing_of_a_tokeniser)
+{
+    drift_open(&drift);
+    for (int i = 0; i < 100; i++)
+        note_tools(100, 50);
+    ck_assert_int_eq(view_of("gpt-4o").samples, 0);
+    ck_assert_int_eq(view_of("gpt-4o").different, 0);
+    drift_close(&drift);
+}
+END_TEST
+
+UNIT_MAIN(the_estimate_of_tools_is_confirmed_by_enough_calls_in_a_row,
+          tools_say_nothing_of_a_tokeniser, nothing_is_learned_before_there_is_enough,
           the_largest_of_the_last_ones_is_what_is_learned, what_differs_is_told_apart,
           reports_without_measure_do_no_harm, models_beyond_the_bound_are_not_looked_at)

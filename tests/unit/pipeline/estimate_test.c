@@ -147,6 +147,29 @@ START_TEST(the_bound_has_half_as_much_again_of_what_is_estimated)
 }
 END_TEST
 
+START_TEST(tools_whose_estimate_was_confirmed_are_bounded_by_it)
+{
+    const char *body = "{\"messages\":[],\"tools\":[{\"type\":\"function\"}]}";
+    struct estimate estimate;
+    struct estimate_ask ask = {.endpoint = ENDPOINT_CHAT,
+                               .body = text_of(body),
+                               .model = estimate_model_named(TEXT("gpt-4o")),
+                               .tools_confirmed = true};
+    estimate_input(&ask, &estimate);
+    ck_assert(estimate.with_tools);
+    ck_assert(!estimate.plain);
+    ck_assert_int_eq(estimate.bound, estimate.tokens);
+    ask.body = TEXT("{\"messages\":[{\"role\":\"user\",\"tool_calls\":[]}],\"tools\":[{}]}");
+    estimate_input(&ask, &estimate); /* it says nothing of calls */
+    ck_assert(!estimate.with_tools);
+    ck_assert_int_gt(estimate.bound, estimate.tokens);
+    ask.body = TEXT("{\"messages\":[],\"tools\":[{}],\"tool_choice\":\"auto\"}");
+    estimate_input(&ask, &estimate); /* nor of what nobody knows */
+    ck_assert(!estimate.with_tools);
+    ck_assert_int_gt(estimate.bound, estimate.tokens);
+}
+END_TEST
+
 START_TEST(the_bound_has_what_nobody_knows_as_text)
 {
     static const char *const requests[] = {
@@ -469,7 +492,8 @@ START_TEST(the_count_of_plain_chats_is_never_above_the_bound_by_bytes)
 }
 END_TEST
 
-UNIT_MAIN(the_example_of_openais_api_description_has_19_tokens,
+UNIT_MAIN(tools_whose_estimate_was_confirmed_are_bounded_by_it,
+          the_example_of_openais_api_description_has_19_tokens,
           a_message_costs_3_and_its_role_and_content, a_name_costs_1_more, parts_of_text_add_up,
           a_message_with_tool_calls_costs_its_json_and_16,
           tools_cost_their_json_and_16_each_and_8_for_each_property_and_32,
