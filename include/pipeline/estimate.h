@@ -40,6 +40,8 @@
 struct estimate_model {
     bool exact; /* its tokeniser is public: `encoding`. Else counts of o200k_base stand in for it */
     enum tokens_encoding encoding;
+    int64_t guess_permille; /* 0: as `encoding` counts. Else a text has about so many tokens: not
+                               exact, and never for a hold (money/tokens_guess.h) */
     const struct image_family *images; /* NULL: what an image costs is not known */
 };
 
@@ -72,6 +74,8 @@ void estimate_input(const struct estimate_ask *ask, struct estimate *estimate);
 
 /* By the model's name alone, whoever serves it. */
 struct estimate_model estimate_model_named(struct text name);
+/* The same, guessing where the tokeniser is not public. */
+struct estimate_model estimate_model_guessed(struct text name);
 
 /* By what an upstream is sent; where that is a deployment's own name, by the record it is priced
  * as (NULL: none). Exact only at those that are known to be OpenAI's: anybody may call another

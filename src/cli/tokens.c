@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cli/usage.h"
+#include "money/tokens_guess.h"
 #include "pipeline/estimate.h"
 
 #define READ_BYTES ((size_t)1 << 20)
@@ -19,7 +20,13 @@ static const char manual[] =
     "\n"
     "  --chat           a FILE is a chat request in JSON; its input is counted\n"
     "  --encoding NAME  o200k_base (the default) or cl100k_base\n"
-    "  --model NAME     the encoding of that model of OpenAI's; --chat takes the request's model\n";
+    "  --model NAME     the encoding of that model; --chat takes the request's model. Of models\n"
+    "                   that are not OpenAI's the tokeniser is not public: (estimate)\n";
+
+struct count {
+    size_t tokens;
+    bool estimate;
+};
 
 struct asking {
     const char *encoding, *model; /* NULL: not named */
@@ -51,24 +58,14 @@ static bool parse_arguments(int argc, char **argv, struct asking *asking)
     return asking->encoding == NULL || asking->model == NULL;
 }
 
-static bool encoding_of_model(struct text model, enum tokens_encoding *encoding,
-                              struct fault *fault)
+/* With neither option: o200k_base, or the request's own model. */
+static bool find_model(const struct asking *asking, struct estimate_model *model,
+                       struct fault *fault)
 {
-    if (tokens_by_model(model, encoding))
-        return true;
-    return fault_set(fault,
-                     "'%.*s' is not known as a model of OpenAI's, and no other has a public "
-                     "tokeniser; --encoding o200k_base gives an estimate",
-                     TEXT_ARG(model));
-}
-
-static bool find_encoding(const struct asking *asking, enum tokens_encoding *encoding,
-                          struct fault *fault)
-{
-    *encoding = TOKENS_O200K_BASE;
+    *model = (struct estimate_model){.exact = true, .encoding = TOKENS_O200K_BASE};
     if (asking->model != NULL)
-        return encoding_of_model(text_of(asking->model), encoding, fault);
-    if (asking->encoding == NULL || tokens_by_name(text_of(asking->encoding), encoding))
+        *model = estimate_model_guessed(text_of(asking->model));
+    if (asking->encoding == NULL || tokens_by_name(text_of(asking->encoding), &model->encoding))
         return true;
     return fault_set(fault, "there is no encoding '%s'; there are %.*s and %.*s", asking->encoding,
                      TEXT_ARG(tokens_name(TOKENS_O200K_BASE)),
@@ -89,81 +86,87 @@ static bool read_all(int fd, struct buffer *content, struct fault *fault)
     return got == 0 || fault_set(fault, "%s", strerror(errno));
 }
 
-/* Whose tokens: as --encoding or --model says, else the request. */
-static bool find_model(const struct asking *asking, enum tokens_encoding encoding,
-                       struct text named, struct estimate_model *model, struct fault *fault)
+/* Whose tokens: as --encoding or --model says, else the request. Images are the named model's. */
+static bool model_of_request(const struct asking *asking, struct text named,
+                             struct estimate_model *model, struct fault *fault)
 {
     if (asking->encoding != NULL) {
-        *model = estimate_model_named(named);
-    } else {
-        struct text name = asking->model != NULL ? text_of(asking->model) : named;
-        if (name.size == 0)
+        model->images = estimate_model_named(named).images;
+    } else if (asking->model == NULL) {
+        if (named.size == 0)
             return fault_set(fault, "it names no model; --model or --encoding does");
-        if (!encoding_of_model(name, &encoding, fault))
-            return false;
-        *model = estimate_model_named(name);
+        *model = estimate_model_guessed(named);
     }
-    model->encoding = encoding;
-    model->exact = true;
     return true;
 }
 
-static bool count_request(const struct asking *asking, enum tokens_encoding encoding,
-                          struct json_value request, size_t *tokens, struct fault *fault)
+static bool count_request(const struct asking *asking, struct estimate_model model,
+                          struct json_value request, struct count *count, struct fault *fault)
 {
-    struct json_value model, messages;
+    struct json_value value, messages;
     struct arena arena = {0};
     struct text named = TEXT_NONE;
-    if (json_member(request, TEXT("model"), &model))
-        named = json_string(&arena, model);
-    struct estimate_ask ask = {.endpoint = ENDPOINT_CHAT, .body = request.raw};
-    bool found = find_model(asking, encoding, named, &ask.model, fault);
+    if (json_member(request, TEXT("model"), &value))
+        named = json_string(&arena, value);
+    bool found = model_of_request(asking, named, &model, fault);
     arena_close(&arena);
     if (!found)
         return false;
     if (!json_member(request, TEXT("messages"), &messages) || messages.kind != JSON_ARRAY)
         return fault_set(fault, "it is no chat request: it has no list of messages");
+    const struct estimate_ask ask = {
+        .endpoint = ENDPOINT_CHAT, .body = request.raw, .model = model, .likely = true};
     struct estimate estimate;
     estimate_input(&ask, &estimate);
     if (estimate.uncounted.at != NULL)
         return fault_set(fault, "it has what is not counted: %.*s", TEXT_ARG(estimate.uncounted));
-    *tokens = (size_t)estimate.tokens;
+    *count = (struct count){(size_t)estimate.tokens, !estimate.exact};
     return true;
 }
 
-static bool count_chat(const struct asking *asking, enum tokens_encoding encoding, struct text body,
-                       size_t *tokens, struct fault *fault)
+static bool count_chat(const struct asking *asking, const struct estimate_model *model,
+                       struct text body, struct count *count, struct fault *fault)
 {
     struct json_value request;
     size_t where;
     if (json_parse(body, &request, &where) != JSON_OK)
         return fault_set(fault, "it is not JSON at byte %zu", where);
-    return count_request(asking, encoding, request, tokens, fault);
+    return count_request(asking, *model, request, count, fault);
 }
 
-static bool count_content(const struct asking *asking, enum tokens_encoding encoding, int fd,
-                          size_t *tokens, struct fault *fault)
+static void count_text(const struct estimate_model *model, struct text text, struct count *count)
+{
+    bool guess = model->guess_permille > 0;
+    *count = (struct count){guess ? tokens_guess(model->guess_permille, text)
+                                  : tokens_count(model->encoding, text),
+                            guess};
+}
+
+static bool count_content(const struct asking *asking, const struct estimate_model *model, int fd,
+                          struct count *count, struct fault *fault)
 {
     struct buffer content = {0};
     bool counted = read_all(fd, &content, fault);
     if (counted && asking->chat)
-        counted = count_chat(asking, encoding, buffer_text(&content), tokens, fault);
+        counted = count_chat(asking, model, buffer_text(&content), count, fault);
     else if (counted)
-        *tokens = tokens_count(encoding, buffer_text(&content));
+        count_text(model, buffer_text(&content), count);
     buffer_close(&content);
     return counted;
 }
 
 /* NULL: standard input, without a name behind the count. */
-static bool count_file(const struct asking *asking, enum tokens_encoding encoding, const char *path)
+static bool count_file(const struct asking *asking, const struct estimate_model *model,
+                       const char *path)
 {
     struct fault fault;
-    size_t tokens = 0;
+    struct count count = {0};
     int fd = path == NULL ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
-    bool counted = fd >= 0 ? count_content(asking, encoding, fd, &tokens, &fault)
+    bool counted = fd >= 0 ? count_content(asking, model, fd, &count, &fault)
                            : fault_set(&fault, "%s", strerror(errno));
     if (counted)
-        printf("%zu%s%s\n", tokens, path == NULL ? "" : " ", path == NULL ? "" : path);
+        printf("%zu%s%s%s\n", count.tokens, path == NULL ? "" : " ", path == NULL ? "" : path,
+               count.estimate ? " (estimate)" : "");
     else
         (void)fprintf(stderr, "purser tokens: %s: %s\n", path == NULL ? "standard input" : path,
                       fault.message);
@@ -176,21 +179,21 @@ int cli_tokens(int argc, char **argv)
 {
     struct asking asking;
     struct fault fault;
-    enum tokens_encoding encoding;
+    struct estimate_model model;
     if (usage_asked(argc, argv, manual))
         return EXIT_SUCCESS;
     if (!parse_arguments(argc, argv, &asking)) {
         (void)fprintf(stderr, "%s", manual);
         return 2;
     }
-    if (!find_encoding(&asking, &encoding, &fault)) {
+    if (!find_model(&asking, &model, &fault)) {
         (void)fprintf(stderr, "purser tokens: %s\n", fault.message);
         return 2;
     }
-    bool all = asking.count > 0 || count_file(&asking, encoding, NULL);
+    bool all = asking.count > 0 || count_file(&asking, &model, NULL);
     for (int i = 0; i < asking.count; i++) {
         bool standard = strcmp(asking.files[i], "-") == 0;
-        all = count_file(&asking, encoding, standard ? NULL : asking.files[i]) && all;
+        all = count_file(&asking, &model, standard ? NULL : asking.files[i]) && all;
     }
     return all ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -1,6 +1,7 @@
 /* Counting the input of a request: see pipeline/estimate.h. */
 #include "pipeline/estimate.h"
 
+#include "money/tokens_guess.h"
 #include "pipeline/estimate_parts.h"
 #include "wire/skim.h"
 
@@ -32,6 +33,8 @@ static int64_t count(struct counting *counting, struct text text)
         return (int64_t)text.size;
     }
     counting->left -= text.size;
+    if (counting->ask->model.guess_permille > 0)
+        return (int64_t)tokens_guess(counting->ask->model.guess_permille, text);
     return (int64_t)tokens_at_most(counting->ask->model.encoding, text);
 }
 
@@ -250,6 +253,13 @@ struct estimate_model estimate_model_named(struct text name)
     struct estimate_model model = {.images = image_family(name)};
     model.encoding = TOKENS_O200K_BASE;
     model.exact = tokens_by_model(name, &model.encoding) && !text_matches(name, TEXT("*gpt-oss*"));
+    return model;
+}
+
+struct estimate_model estimate_model_guessed(struct text name)
+{
+    struct estimate_model model = estimate_model_named(name);
+    model.guess_permille = model.exact ? 0 : tokens_guess_permille(name);
     return model;
 }
 

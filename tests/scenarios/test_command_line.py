@@ -71,10 +71,22 @@ def test_tokens_counts_chat_requests_by_their_model(tmp_path):
     assert tokens("--chat", "chat.json", cwd=tmp_path).stdout == "19 chat.json\n"
     body["model"] = "my-model"
     assert tokens("--chat", "--model", "gpt-4", text=json.dumps(body)).stdout == "19\n"
-    for text, told in ((json.dumps(body), "my-model"), ("{}", "names no model"),
+    assert tokens("--chat", text=json.dumps(body)).stdout == "24 (estimate)\n"
+    for text, told in (("{}", "names no model"),
                        ('{"model": "gpt-4o"}', "no chat request"), ("{", "not JSON at byte 1")):
         done = tokens("--chat", text=text)
         assert (done.returncode, done.stdout) == (1, "") and told in done.stderr
+
+
+def test_tokens_of_a_model_without_a_public_tokeniser_are_an_estimate(tmp_path):
+    (tmp_path / "a.txt").write_text("Hello, world!")
+    claude = ["--model", "claude-sonnet-4-5"]
+    done = tokens(*claude, "a.txt", cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "6 a.txt (estimate)\n", "")
+    assert tokens(*claude, text="\u65e5\u672c").stdout == "3 (estimate)\n"
+    assert tokens("--model", "my-model", "a.txt", cwd=tmp_path).stdout == "5 a.txt (estimate)\n"
+    body = {"model": "gpt-4o", "messages": [], "tools": [{"type": "function"}]}
+    assert tokens("--chat", text=json.dumps(body)).stdout.endswith(" (estimate)\n")
 
 
 def test_tokens_names_what_it_cannot_read_and_counts_the_others(tmp_path):
@@ -86,7 +98,6 @@ def test_tokens_names_what_it_cannot_read_and_counts_the_others(tmp_path):
 
 @pytest.mark.parametrize("arguments,told", [
     (["--encoding", "p50k_base"], "o200k_base and cl100k_base"),
-    (["--model", "claude-sonnet-4-5"], "claude-sonnet-4-5"),
     (["--model", "gpt-4", "--encoding", "o200k_base"], "usage"),
     (["--model"], "usage"), (["--fly", "high"], "usage")])
 def test_tokens_says_what_it_does_not_understand(arguments, told):
