@@ -160,7 +160,7 @@ void accounts_redefine(struct accounts *accounts, const struct budget *budgets, 
                        size_t most);
 
 /* The window of a budget at `now_s`: the one last seen as long as it lasts, and when clocks went
- * back (ids never go back). accounts_turn remembers it. A clock put forward is believed. */
+ * back (ids never go back). accounts_turn remembers it. */
 struct window accounts_window(const struct accounts *accounts, size_t budget, int64_t now_s);
 void accounts_turn(struct accounts *accounts, size_t budget, int64_t now_s);
 

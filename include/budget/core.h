@@ -207,6 +207,12 @@ bool core_wants_growth(const struct core *core);
  * max_accounts the present accounts stay and new ids are refused. Takes up to 1 µs an account. */
 void core_redefine(struct core *core, const struct core_options *options);
 
+/* To be called now and then (some times a second): from the first call on the wall clock is
+ * believed only as far as steady time went on since (and a thousandth more, and two seconds), so
+ * that a clock which is put to 2031 by mistake does not open windows that are never left again:
+ * then windows are late until the clock is right, and this returns false. Both in milliseconds. */
+bool core_check_clock(struct core *core, int64_t wall_ms, int64_t steady_ms);
+
 void core_reserve(struct core *core, const struct ask *ask, struct grant *grant);
 
 /* Holds nothing on each account of a subject, whatever is left there: for a cost that is a fact and

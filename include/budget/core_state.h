@@ -53,13 +53,16 @@ struct core {
     struct roster waiters;
     struct waiter *first, *last;
     struct wake *first_wake, *last_wake;
-    uint64_t event; /* counts what changes any account's spend */
-    uint64_t look;  /* counts looks at the waiters */
-    int64_t now_s;  /* as far as it was told */
+    uint64_t event;     /* counts what changes any account's spend */
+    uint64_t look;      /* counts looks at the waiters */
+    int64_t now_s;      /* as far as it was told and believes it */
+    int64_t latest_ms;  /* no later moment is believed; 0: any is */
+    int64_t checked_ms; /* steady time of the last core_check_clock */
 };
 
 /* ---- core.c ---- */
 
+int64_t core_believes_s(const struct core *core, int64_t now_s);
 bool places_have_room(const struct places *places, const int64_t need[UNIT_COUNT]);
 void places_unpin(struct places *places);
 /* Makes the hold: the pins become its own. Fills the grant. */

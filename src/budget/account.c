@@ -83,9 +83,7 @@ struct window accounts_window(const struct accounts *accounts, size_t budget, in
 }
 
 /* Before the first turn the window is all zero, and so over. A moment before its beginning counts
- * as inside, because ids never go back. How far they go forward is the wall clock's word alone as
- * long as nothing outlives the process but the ledger; ceilings will check it against steady time.
- */
+ * as inside, because ids never go back. How far they go forward: core_check_clock. */
 void accounts_turn(struct accounts *accounts, size_t budget, int64_t now_s)
 {
     struct lane *lane = &accounts->lanes[budget];

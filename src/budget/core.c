@@ -82,6 +82,27 @@ bool core_wants_growth(const struct core *core)
     return headroom_any(core);
 }
 
+/* ---- time ---- */
+
+#define CLOCK_SLACK_MS 2000
+
+bool core_check_clock(struct core *core, int64_t wall_ms, int64_t steady_ms)
+{
+    int64_t passed_ms = steady_ms - core->checked_ms;
+    if (core->latest_ms == 0)
+        core->latest_ms = wall_ms + CLOCK_SLACK_MS;
+    else if (passed_ms > 0)
+        core->latest_ms += passed_ms + passed_ms / 1000;
+    core->checked_ms = steady_ms;
+    return wall_ms <= core->latest_ms;
+}
+
+int64_t core_believes_s(const struct core *core, int64_t now_s)
+{
+    int64_t latest_s = core->latest_ms / 1000;
+    return latest_s == 0 || now_s <= latest_s ? now_s : latest_s;
+}
+
 /* ---- where a request must find room ---- */
 
 static bool has_tag_match(const struct budget *budget)
@@ -418,8 +439,8 @@ void core_reserve(struct core *core, const struct ask *ask, struct grant *grant)
 {
     struct places places;
     struct account_key key;
-    core->now_s = ask->now_s;
-    accounts_sweep(&core->accounts, ask->now_s);
+    core->now_s = core_believes_s(core, ask->now_s);
+    accounts_sweep(&core->accounts, core->now_s);
     if (!gather(core, ask->subject, &places, &key)) {
         reserve_crowded(core, &key, grant);
         places_unpin(&places);
@@ -453,8 +474,8 @@ void core_rehold(struct core *core, const struct subject *subject, const struct 
     static const struct hold terms = {.fact = true};
     struct places places;
     struct account_key key;
-    core->now_s = now_s;
-    accounts_sweep(&core->accounts, now_s);
+    core->now_s = core_believes_s(core, now_s);
+    accounts_sweep(&core->accounts, core->now_s);
     if (!gather(core, subject, &places, &key)) {
         reserve_crowded(core, &key, grant);
         places_unpin(&places);

@@ -208,12 +208,12 @@ size_t core_view(const struct core *core, const struct subject *subject, bool ev
 {
     struct viewer viewer = {.core = core,
                             .subject = everything ? NULL : subject,
-                            .now_s = now_s,
+                            .now_s = core_believes_s(core, now_s),
                             .views = views,
                             .most = most};
     for (size_t at = 0; at < core->options.budget_count; at++) {
         const struct budget *budget = &core->options.budgets[at];
-        struct window window = accounts_window(&core->accounts, at, now_s);
+        struct window window = accounts_window(&core->accounts, at, viewer.now_s);
         if (budget->scope == SCOPE_REQUEST) {
             if (everything || budget_applies(budget, subject))
                 show_requests(&viewer, at);
@@ -276,6 +276,7 @@ bool core_tightest(const struct core *core, const struct subject *subject, int64
                    struct account_view *view)
 {
     struct tightest tightest = {.left = INT64_MAX};
+    now_s = core_believes_s(core, now_s);
     for (size_t at = 0; at < core->options.budget_count; at++)
         look_at_budget(core, at, subject, now_s, &tightest);
     if (tightest.left == INT64_MAX)

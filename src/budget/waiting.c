@@ -298,7 +298,7 @@ static bool is_behind_another(struct core *core, struct waiter *waiter)
 bool core_time_is_up(struct core *core, uint64_t id, int64_t now_s, struct grant *grant)
 {
     struct waiter *waiter = roster_find(&core->waiters, id);
-    core->now_s = now_s;
+    core->now_s = core_believes_s(core, now_s);
     if (waiter == NULL)
         return false;
     assess_again(core, waiter);
