@@ -221,7 +221,30 @@ START_TEST(an_account_with_an_open_hold_is_never_swept)
 }
 END_TEST
 
-UNIT_MAIN(an_account_keeps_its_number_when_name_and_limit_change,
+START_TEST(a_clock_put_forward_is_believed_only_as_far_as_steady_time_went)
+{
+    struct fixture f = fixture_new();
+    fixture_budget(&f, "org", SCOPE_GLOBAL, UNIT_USD, 1000);
+    fixture_start(&f);
+    int64_t start_ms = f.now_s * 1000;
+    ck_assert(core_check_clock(f.core, start_ms, 5000));
+    fixture_settle(&f, fixture_hold(&f, 400), 800);
+    f.now_s += 5 * 365 * DAY_S; /* the wall says 2031 */
+    ck_assert(!core_check_clock(f.core, f.now_s * 1000, 6000));
+    struct ask ask = fixture_ask(&f, 300, 10);
+    ck_assert_int_eq(fixture_reserve_ask(&f, &ask), VERDICT_EXHAUSTED); /* still the same day */
+    ck_assert_int_eq(fixture_view(&f, 0).spent, 800);
+    f.now_s = NOON_S + DAY_S; /* put right, a day later */
+    ck_assert(core_check_clock(f.core, f.now_s * 1000, 6000 + DAY_S * 1000));
+    ask = fixture_ask(&f, 300, 10);
+    ck_assert_int_eq(fixture_reserve_ask(&f, &ask), VERDICT_GRANTED);
+    ck_assert_int_eq(fixture_view(&f, 0).spent, 0);
+    fixture_end(&f);
+}
+END_TEST
+
+UNIT_MAIN(a_clock_put_forward_is_believed_only_as_far_as_steady_time_went,
+          an_account_keeps_its_number_when_name_and_limit_change,
           an_account_is_another_one_when_anything_else_changes,
           the_number_of_an_account_is_the_one_it_always_was,
           what_was_restored_counts_from_the_first_call_on,

@@ -572,30 +572,7 @@ START_TEST(a_free_model_fits_an_overrun_budget_in_usd)
 }
 END_TEST
 
-START_TEST(a_clock_put_forward_is_believed_only_as_far_as_steady_time_went)
-{
-    struct fixture f = fixture_new();
-    fixture_budget(&f, "org", SCOPE_GLOBAL, UNIT_USD, 1000);
-    fixture_start(&f);
-    int64_t start_ms = f.now_s * 1000;
-    ck_assert(core_check_clock(f.core, start_ms, 5000));
-    fixture_settle(&f, fixture_hold(&f, 400), 800);
-    f.now_s += 5 * 365 * DAY_S; /* the wall says 2031 */
-    ck_assert(!core_check_clock(f.core, f.now_s * 1000, 6000));
-    struct ask ask = fixture_ask(&f, 300, 10);
-    ck_assert_int_eq(fixture_reserve_ask(&f, &ask), VERDICT_EXHAUSTED); /* still the same day */
-    ck_assert_int_eq(fixture_view(&f, 0).spent, 800);
-    f.now_s = NOON_S + DAY_S; /* put right, a day later */
-    ck_assert(core_check_clock(f.core, f.now_s * 1000, 6000 + DAY_S * 1000));
-    ask = fixture_ask(&f, 300, 10);
-    ck_assert_int_eq(fixture_reserve_ask(&f, &ask), VERDICT_GRANTED);
-    ck_assert_int_eq(fixture_view(&f, 0).spent, 0);
-    fixture_end(&f);
-}
-END_TEST
-
-UNIT_MAIN(a_clock_put_forward_is_believed_only_as_far_as_steady_time_went,
-          what_needs_nothing_fits_an_overrun_account, a_free_model_fits_an_overrun_budget_in_usd,
+UNIT_MAIN(what_needs_nothing_fits_an_overrun_account, a_free_model_fits_an_overrun_budget_in_usd,
           without_a_budget_everything_is_granted_and_nothing_held,
           holds_the_bound_in_every_unit_and_settles_what_was_used, a_charge_names_its_account,
           refuses_when_the_team_limit_is_short_and_touches_no_other_account,
