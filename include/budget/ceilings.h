@@ -33,7 +33,13 @@ struct ceilings;
 MUST_USE struct ceilings *ceilings_open(const char *path, struct fault *fault);
 void ceilings_close(struct ceilings *ceilings); /* leaves one file; NULL-safe */
 
-enum object_kind { OBJECT_RESPONSE, OBJECT_FILE, OBJECT_BATCH, OBJECT_KIND_COUNT };
+enum object_kind {
+    OBJECT_RESPONSE,
+    OBJECT_FILE,
+    OBJECT_BATCH,
+    OBJECT_ITEM, /* of a response's output */
+    OBJECT_KIND_COUNT
+};
 
 /* What names an object: ids are unique within their kind and upstream. */
 struct object {

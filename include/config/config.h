@@ -26,6 +26,7 @@ enum auth_header {
 };
 enum session_rule { SESSION_OPTIONAL, SESSION_REQUIRED, SESSION_BOUND };
 enum input_bound { INPUT_BOUND_BYTES, INPUT_BOUND_LEARNED };
+enum foreign_objects { FOREIGN_REFUSE, FOREIGN_ALLOW };
 enum early_stop { EARLY_STOP_LENGTH, EARLY_STOP_ERROR };
 enum clamp_rule { CLAMP_RULE_ALWAYS, CLAMP_RULE_ABSENT, CLAMP_RULE_NEVER };
 enum cache_mode { CACHE_MODE_OFF, CACHE_MODE_EXACT, CACHE_MODE_NORMALIZED };
@@ -108,6 +109,7 @@ struct config {
 
     enum auth_mode auth_mode;
     struct text admin_token; /* empty: none */
+    enum foreign_objects foreign_objects;
     struct config_key *keys;
     size_t key_count;
     struct config_upstream *upstreams;

@@ -49,8 +49,9 @@ struct call {
     struct text pending; /* the id of that, once the answer says that it is not done */
     struct buffer pending_answer; /* the answer, if it is a batch's */
     struct text credential;       /* lasting, in passthrough: the caller's key */
-    bool stored;     /* what it answers will stay at the upstream, and is nobody's yet */
-    int64_t choices; /* asked for; embeddings: inputs */
+    bool stored;                  /* what it answers will stay at the upstream */
+    bool claimed;                 /* and belongs to its key now */
+    int64_t choices;              /* asked for; embeddings: inputs */
     int64_t wanted;  /* output of each choice that its client asked for, and its model can make; 0:
                         it named no maximum */
     bool exact;      /* its pieces are known and price it (pipeline/media.h) */

@@ -16,10 +16,23 @@ void objects_claim(struct worker *worker, const struct object *object, struct te
 /* The same with what is to be noted of it. */
 void objects_claim_with(struct worker *worker, const struct object *object, struct text key,
                         const struct object_notes *notes);
+
+/* Of whose response an item is. */
+struct output {
+    struct text upstream, key;
+    bool stored;
+};
+
+/* An item of a response's output is the key's, too, as later requests may go on from it by its id;
+ * if the response is not stored, only what stands for more than its bytes. Then all items of a
+ * whole answer. */
+void objects_claim_item(struct worker *worker, struct output of, struct json_value item);
+void objects_claim_items(struct worker *worker, struct output of, struct text answer);
+
 void objects_forget(struct worker *worker, const struct object *object);
 
 /* An upstream showed the object that the key owns: notes that, for lists. The files that a batch
- * names as its results become the key's, too. */
+ * names as its results become the key's, too; of a response, the items of its output. */
 void objects_show(struct worker *worker, const struct object *object, struct text key,
                   struct text answer);
 
@@ -30,9 +43,9 @@ bool objects_id_of(struct text answer, struct arena *arena, struct text *id);
 bool objects_is_id(struct text id);
 
 /* For the step of route: asks who owns what a request names of objects, one after the other: what
- * it goes on from (previous_response_id, where answers are stored) and files in its messages.
- * GO_ON: nothing (more) is named. What goes before is the key's own; a file that nobody made here
- * (the operator's, perhaps) may be anybody's, but nobody's is another key's. */
+ * it goes on from (previous_response_id), files and items. GO_ON: nothing (more) is named. All of
+ * it is the key's own, or nobody's where that may be used: in the modes open and passthrough, or as
+ * auth.foreign_objects says. It never is another key's. Conversations are never made here. */
 enum next objects_check(struct request *request);
 enum next objects_checked(struct request *request); /* the step is awake */
 

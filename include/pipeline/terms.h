@@ -41,6 +41,7 @@ struct admission_options {
     enum admission_mode mode;
     uint8_t admin_digest[32]; /* SHA-256 of the admin token */
     bool has_admin;
+    bool foreign_objects;       /* keys mode: what nobody made here may be named */
     struct table keys;          /* SHA-256 of the key (32 bytes) → struct key */
     struct key guest;           /* in open mode everybody; in passthrough the mould of a key */
     const struct text *origins; /* web pages that may call */

@@ -47,6 +47,7 @@
 #define BODY_MOST       1000000000 /* the largest count a request may name */
 #define BODY_MAX_TAGS   8
 #define BODY_MOST_FILES 64
+#define BODY_MOST_ITEMS 1024
 
 /* Of images and sound: what their price hangs on. */
 struct body_media {
@@ -86,6 +87,7 @@ struct body {
     bool kept_by_provider;
     bool background;               /* Responses: the answer comes before the work is done */
     struct text previous_response; /* `previous_response_id`; TEXT_NONE if absent */
+    bool conversation;             /* a `conversation` that the provider keeps */
     bool not_stored;               /* Responses: `store` is false */
     /* Tools with which the provider searches the web while it answers: each search has a fee, and
      * makes the model read its input once more. */
@@ -106,6 +108,11 @@ struct body {
      * first BODY_MOST_FILES are told. Its answer then hangs on who asks. */
     struct text *files;
     size_t file_count;
+    /* Responses: items of its input by their ids, where the provider looks up what they stand for:
+     * references, reasoning whose text is not here, calls of the provider's own tools, items of
+     * kinds that purser does not know. Only the first BODY_MOST_ITEMS are told. */
+    struct text *items;
+    size_t item_count;
     struct text input_file, url; /* batches: `input_file_id` and `endpoint`, not empty */
     struct body_media media;
     bool form; /* `raw` is a form (wire/form.h), and so is what the raw parts below hold */
@@ -132,6 +139,9 @@ struct body_error {
  * model, messages, prompt or input. `null` for an optional member counts as absent. */
 MUST_USE bool body_read(enum endpoint endpoint, struct text raw, struct arena *arena,
                         struct body *body, struct body_error *error);
+
+/* Whether an item of a response's output stands for more than its bytes when it is sent again. */
+bool body_item_is_far(struct json_value item);
 
 /* What must change on the way to the upstream. */
 struct body_changes {

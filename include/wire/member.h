@@ -39,6 +39,9 @@ bool member_read_count(struct body_reader *reader, const struct member *member,
 /* Session, label and tags. */
 bool member_read_metadata(struct body_reader *reader, const struct member *member,
                           struct json_value value);
+/* What the provider keeps and the answer goes on from: `previous_response_id`, `conversation`. */
+bool member_read_before(struct body_reader *reader, const struct member *member,
+                        struct json_value value);
 /* Anything but false adds cost without a bound, as the row says. */
 bool member_read_unbounded(struct body_reader *reader, const struct member *member,
                            struct json_value value);

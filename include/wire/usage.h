@@ -118,6 +118,7 @@ struct chunk {
     bool error;               /* carries a top-level `error`; says that it failed */
     bool visible;             /* brings text, a refusal, or a tool call a person could see */
     struct text id;           /* Responses: of the response, as in an answer */
+    struct json_value item;   /* Responses: of the output, complete; `raw` is empty if none is */
     struct text service_tier; /* as in an answer; only looked for in chunks that are parsed */
     bool choices_empty;       /* has `choices: []`; always told in a chunk with usage or error */
     bool usage_first;         /* its usage is a beginning: another one, of the output, follows */

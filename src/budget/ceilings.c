@@ -72,6 +72,7 @@ static const struct text kind_names[OBJECT_KIND_COUNT] = {
     [OBJECT_RESPONSE] = {"response", 8},
     [OBJECT_FILE] = {"file", 4},
     [OBJECT_BATCH] = {"batch", 5},
+    [OBJECT_ITEM] = {"item", 4},
 };
 
 /* ---- talking to SQLite ---- */

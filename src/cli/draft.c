@@ -146,6 +146,7 @@ static void make_admission(struct terms *terms, const struct config *config)
     };
     struct admission_options *options = &terms->admission;
     options->mode = modes[config->auth_mode];
+    options->foreign_objects = config->foreign_objects == FOREIGN_ALLOW;
     options->has_admin = config->admin_token.size > 0;
     if (options->has_admin)
         hash_text(config->admin_token, options->admin_digest);

@@ -75,10 +75,13 @@ static bool open_ceilings(struct estate *estate, struct fault *fault)
 static bool forget_old_responses(struct estate *estate, struct fault *fault)
 {
     int64_t before_s = clock_wall_us(clock_real()) / 1000000 - RESPONSES_KEPT_S;
-    size_t dropped = CEILINGS_DROP_MOST;
+    static const enum object_kind kinds[] = {OBJECT_RESPONSE, OBJECT_ITEM};
     bool good = true;
-    while (good && dropped == CEILINGS_DROP_MOST)
-        good = ceilings_drop_older(estate->ceilings, OBJECT_RESPONSE, before_s, &dropped, fault);
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        size_t dropped = CEILINGS_DROP_MOST;
+        while (good && dropped == CEILINGS_DROP_MOST)
+            good = ceilings_drop_older(estate->ceilings, kinds[i], before_s, &dropped, fault);
+    }
     return good;
 }
 

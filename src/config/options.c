@@ -63,6 +63,8 @@ static const struct option_choice WINDOWS[] = {{"hour", WINDOW_HOUR},   {"day", 
                                                {"total", WINDOW_TOTAL}, {0}};
 static const struct option_choice INPUT_BOUNDS[] = {
     {"bytes", INPUT_BOUND_BYTES}, {"learned", INPUT_BOUND_LEARNED}, {0}};
+static const struct option_choice FOREIGN_OBJECTS[] = {
+    {"refuse", FOREIGN_REFUSE}, {"allow", FOREIGN_ALLOW}, {0}};
 static const struct option_choice EARLY_STOPS[] = {
     {"length", EARLY_STOP_LENGTH}, {"error", EARLY_STOP_ERROR}, {0}};
 static const struct option_choice CLAMPS[] = {
@@ -115,6 +117,10 @@ static const struct option AUTH_OPTIONS[] = {
     {"admin_token", &kind_text, ROOT(admin_token), .most = 256, .fallback = "\"\"",
      .example = "${PURSER_ADMIN_TOKEN:-}", .flags = OPTION_SECRET,
      .help = "sees everything, and may reload; empty: nobody may"},
+    {"foreign_objects", &kind_choice, ROOT(foreign_objects), .choices = FOREIGN_OBJECTS,
+     .fallback = "refuse",
+     .help = "mode keys: requests that name files, responses, items or conversations of the "
+             "provider which were not made through purser"},
     {0},
 };
 static const struct option_table AUTH_TABLE = {.options = AUTH_OPTIONS};

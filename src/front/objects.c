@@ -24,7 +24,7 @@ struct operation {
 };
 
 static const struct operation operations[] = {
-    {"GET", OBJECT_RESPONSE, TEXT(""), VISIT_READ},
+    {"GET", OBJECT_RESPONSE, TEXT(""), VISIT_SHOW},
     {"GET", OBJECT_RESPONSE, TEXT("/input_items"), VISIT_READ},
     {"POST", OBJECT_RESPONSE, TEXT("/cancel"), VISIT_READ},
     {"DELETE", OBJECT_RESPONSE, TEXT(""), VISIT_DELETE},

@@ -209,11 +209,16 @@ static bool take_usage(struct call *call, const struct chunk *chunk)
 /* What was made belongs to who asked, as soon as its id is known. */
 static void take_id(struct call *call, struct text id)
 {
-    if (!call->stored || id.size == 0)
+    if (!call->stored || call->claimed || id.size == 0)
         return;
-    call->stored = false;
+    call->claimed = true;
     objects_claim(call->worker, &(struct object){OBJECT_RESPONSE, call->upstream->name, id},
                   call->entry.key);
+}
+
+static struct output output_of(const struct call *call)
+{
+    return (struct output){call->upstream->name, call->entry.key, call->stored};
 }
 
 /* `plain`: it is known to have nothing of what is looked for. */
@@ -224,6 +229,8 @@ static void pass_event(struct call *call, const struct sse_event *event, bool pl
         chunk_read(call->endpoint, event->data, !call->visible, &chunk);
     take_service(call, chunk.service_tier);
     take_id(call, chunk.id);
+    if (chunk.item.raw.size > 0)
+        objects_claim_item(call->worker, output_of(call), chunk.item);
     call->visible = call->visible || chunk.visible || call->gauge.visible;
     call->done = call->done || chunk.done;
     call->is_error = call->is_error || chunk.error;
@@ -535,8 +542,11 @@ static void judge_usage(struct call *call)
         call->usage.searches = call->searches; /* nobody counted what passed */
     call->is_error = answer.is_error;
     take_service(call, answer.service_tier);
-    if (answer.id.size > 0 && transfer_status(call->transfer) < 300)
+    bool good = transfer_status(call->transfer) < 300;
+    if (answer.id.size > 0 && good)
         take_id(call, answer.id);
+    if (call->endpoint == ENDPOINT_RESPONSES && call->mode == CALL_WHOLE && good)
+        objects_claim_items(call->worker, output_of(call), buffer_text(&call->answer));
     call->usage_final = forward_is_whole(call);
     if (call->lasting && call->mode == CALL_WHOLE && call->usage_final &&
         transfer_status(call->transfer) < 300)

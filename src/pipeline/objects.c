@@ -70,6 +70,27 @@ bool objects_id_of(struct text answer, struct arena *arena, struct text *id)
     return json_parse(answer, &object, NULL) == JSON_OK && id_at(object, "id", arena, id);
 }
 
+void objects_claim_item(struct worker *worker, struct output of, struct json_value item)
+{
+    struct arena arena = {0};
+    struct object object = {.kind = OBJECT_ITEM, .upstream = of.upstream};
+    if (item.kind == JSON_OBJECT && (of.stored || body_item_is_far(item)) &&
+        id_at(item, "id", &arena, &object.id))
+        objects_claim(worker, &object, of.key);
+    arena_close(&arena);
+}
+
+void objects_claim_items(struct worker *worker, struct output of, struct text answer)
+{
+    struct json_value whole, output, item;
+    if (json_parse(answer, &whole, NULL) != JSON_OK ||
+        !json_member(whole, TEXT("output"), &output) || output.kind != JSON_ARRAY)
+        return;
+    struct json_walk walk = json_walk(output);
+    while (json_next(&walk, NULL, &item))
+        objects_claim_item(worker, of, item);
+}
+
 /* What is known of a file before anybody asked its upstream. */
 static void claim_result(struct worker *worker, const struct object *batch, struct text key,
                          struct text id)
@@ -103,8 +124,12 @@ void objects_show(struct worker *worker, const struct object *object, struct tex
                   struct text answer)
 {
     struct json_value shown;
-    if (object->kind == OBJECT_RESPONSE || answer.size > ABOUT_MOST ||
-        json_parse(answer, &shown, NULL) != JSON_OK || shown.kind != JSON_OBJECT)
+    if (object->kind == OBJECT_RESPONSE) {
+        objects_claim_items(worker, (struct output){object->upstream, key, true}, answer);
+        return;
+    }
+    if (answer.size > ABOUT_MOST || json_parse(answer, &shown, NULL) != JSON_OK ||
+        shown.kind != JSON_OBJECT)
         return;
     order(worker, &(struct deed){.kind = DEED_NOTE, .object = *object, .notes.about = shown.raw});
     if (object->kind == OBJECT_BATCH)
@@ -178,9 +203,20 @@ bool objects_letter(struct worker *worker, struct letter *letter)
 /* ---- what a request names ---- */
 
 struct mentions {
-    struct object objects[BODY_MOST_FILES + 1];
+    struct object *objects;
     size_t count, at;
 };
+
+/* How a request names an object of a kind. */
+static const char *const params[OBJECT_KIND_COUNT] = {
+    [OBJECT_RESPONSE] = "previous_response_id", [OBJECT_FILE] = "file_id", [OBJECT_ITEM] = "input"};
+
+/* Among several keys what nobody made here may be anybody's secret. */
+static bool nobodys_is_free(const struct request *request)
+{
+    const struct admission_options *admission = &request->terms->admission;
+    return admission->mode != ADMISSION_KEYS || admission->foreign_objects;
+}
 
 static enum next ask_next(struct request *request)
 {
@@ -189,31 +225,50 @@ static enum next ask_next(struct request *request)
                                           : GO_ON;
 }
 
-static enum next too_many(struct request *request)
+static enum next too_many(struct request *request, enum object_kind kind, int most)
 {
-    refuse(request, REFUSAL_BAD_REQUEST, "file_id", "More than %d files are named.",
-           BODY_MOST_FILES);
+    refuse(request, REFUSAL_BAD_REQUEST, params[kind],
+           "More than %d files or items are named by their ids.", most);
     return GO_BOOKS;
+}
+
+static enum next refuse_conversation(struct request *request)
+{
+    refuse(request, REFUSAL_NO_SUCH_OBJECT, "conversation",
+           "Conversations are not made through purser, so it cannot know whose this one is. Go on "
+           "from an answer with previous_response_id. (An operator who shares all that lies at the "
+           "provider sets auth.foreign_objects: allow.)");
+    return GO_BOOKS;
+}
+
+static void mention(struct request *request, enum object_kind kind, const struct text *ids,
+                    size_t count)
+{
+    struct mentions *mentions = request->mentions;
+    for (size_t i = 0; i < count; i++)
+        mentions->objects[mentions->count++] =
+            (struct object){kind, request->upstream->name, ids[i]};
 }
 
 /* Nearly all requests name nothing. */
 enum next objects_check(struct request *request)
 {
     const struct body *body = &request->body;
-    struct text upstream = request->upstream->name;
-    bool goes_on = body->previous_response.size > 0 && endpoint_facts(request->endpoint)->stored;
+    size_t before = body->previous_response.size > 0 ? 1 : 0;
+    size_t count = before + body->file_count + body->item_count;
     if (body->file_count > BODY_MOST_FILES)
-        return too_many(request);
-    if (body->file_count == 0 && !goes_on)
+        return too_many(request, OBJECT_FILE, BODY_MOST_FILES);
+    if (body->item_count > BODY_MOST_ITEMS)
+        return too_many(request, OBJECT_ITEM, BODY_MOST_ITEMS);
+    if (body->conversation && !nobodys_is_free(request))
+        return refuse_conversation(request);
+    if (count == 0)
         return GO_ON;
-    struct mentions *mentions = arena_new(&request->arena, sizeof *mentions);
-    if (goes_on)
-        mentions->objects[mentions->count++] =
-            (struct object){OBJECT_RESPONSE, upstream, body->previous_response};
-    for (size_t i = 0; i < body->file_count; i++)
-        mentions->objects[mentions->count++] =
-            (struct object){OBJECT_FILE, upstream, body->files[i]};
-    request->mentions = mentions;
+    request->mentions = arena_new(&request->arena, sizeof *request->mentions);
+    request->mentions->objects = arena_new(&request->arena, count * sizeof(struct object));
+    mention(request, OBJECT_RESPONSE, &body->previous_response, before);
+    mention(request, OBJECT_FILE, body->files, body->file_count);
+    mention(request, OBJECT_ITEM, body->items, body->item_count);
     return ask_next(request);
 }
 
@@ -222,10 +277,8 @@ enum next objects_checked(struct request *request)
     struct mentions *mentions = request->mentions;
     const struct object *object = &mentions->objects[mentions->at++];
     const struct deed_answer *answer = request->found;
-    bool file = object->kind == OBJECT_FILE;
-    bool free_file = file && !answer->failed && answer->owner == OWNER_NOBODY;
-    if (!free_file &&
-        !objects_judge(request, object->id, file ? "file_id" : "previous_response_id"))
+    bool free = nobodys_is_free(request) && !answer->failed && answer->owner == OWNER_NOBODY;
+    if (!free && !objects_judge(request, object->id, params[object->kind]))
         return GO_BOOKS;
     return ask_next(request);
 }

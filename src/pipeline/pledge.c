@@ -291,6 +291,8 @@ static void settle_response(struct pledge *pledge, struct text answer)
     const struct model *model = model_of(pledge);
     struct answer_report report;
     answer_read(answer, &report);
+    objects_claim_items(pledge->worker, (struct output){pledge->object.upstream, entry->key, true},
+                        answer);
     if (report.usage_result != USAGE_FOUND) {
         settle_hold(pledge, "it tells no usage");
         return;

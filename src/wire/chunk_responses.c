@@ -77,6 +77,9 @@ void chunk_read_responses(struct json_value event, bool look_for_visible, struct
     if (look_for_visible) {
         chunk->visible = event_visible(type, event);
     }
+    if (json_name_equal(type, TEXT("response.output_item.done"))) {
+        (void)json_member(event, TEXT("item"), &chunk->item);
+    }
     if (!json_member(event, TEXT("response"), &response)) {
         return;
     }

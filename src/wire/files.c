@@ -78,6 +78,8 @@ void body_find_files(struct body *body, struct arena *arena)
 {
     struct json_value whole = {JSON_OBJECT, text_trim(body->raw)};
     struct search search = {.skim = skim_begin(whole), .arena = arena, .body = body};
-    if (body->input_bound == BODY_UNBOUNDED || body->images > 0 || body->unbounded_param.size > 0)
+    bool media = endpoint_facts(body->endpoint)->media || body->endpoint == ENDPOINT_MODERATIONS;
+    if (media || body->input_bound == BODY_UNBOUNDED || body->images > 0 ||
+        body->unbounded_param.size > 0)
         look(&search);
 }

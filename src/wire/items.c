@@ -12,9 +12,25 @@ struct item {
     struct text type; /* TEXT_NONE: none, or none that all parsers agree on */
     int types;        /* how many it has, and whether one is of a wrong kind */
     bool odd;
-    bool role, id;
+    bool role, id;  /* its id is the last of body.items until it is known what it stands for */
     int64_t sealed; /* bytes of `encrypted_content` */
 };
+
+static void note_id(struct body_reader *reader, struct json_value id)
+{
+    struct body *body = &reader->body;
+
+    if (id.kind != JSON_STRING) {
+        return;
+    }
+    if (body->items == NULL) {
+        body->items = arena_new(reader->arena, BODY_MOST_ITEMS * sizeof(*body->items));
+    }
+    if (body->item_count < BODY_MOST_ITEMS) {
+        body->items[body->item_count] = json_string(reader->arena, id);
+    }
+    body->item_count++;
+}
 
 static void look_at_member(struct body_reader *reader, struct item *item, struct text name)
 {
@@ -29,6 +45,7 @@ static void look_at_member(struct body_reader *reader, struct item *item, struct
         item->role = true;
     } else if (body_name_is(reader, name, TEXT("id"))) {
         item->id = item->id || value.kind != JSON_NULL;
+        note_id(reader, value);
     } else if (body_name_is(reader, name, TEXT("encrypted_content")) && value.kind == JSON_STRING) {
         item->sealed += (int64_t)value.raw.size;
     }
@@ -111,6 +128,18 @@ static enum item_adds adds_of(const struct item *item)
     return ADDS_ANYTHING;
 }
 
+bool body_item_is_far(struct json_value item)
+{
+    struct json_value type;
+
+    if (!json_member(item, TEXT("type"), &type) || type.kind != JSON_STRING) {
+        return false;
+    }
+    struct text name = text_slice(type.raw, 1, type.raw.size - 1);
+    enum item_adds adds = adds_of(&(struct item){.type = name});
+    return adds == ADDS_FAR || adds == ADDS_ANYTHING;
+}
+
 typedef void read_inner(struct body_reader *reader, const struct member *member);
 
 /* Goes through the object that comes next, and into its member of either name. */
@@ -144,6 +173,12 @@ static void add_sealed(struct body_reader *reader, const struct item *item)
     reader->input_unbounded |= item->sealed == 0 && item->id;
 }
 
+/* Whether the provider looks up by its id what is not here. */
+static bool stands_for_more(const struct item *item, enum item_adds adds)
+{
+    return adds == ADDS_FAR || adds == ADDS_ANYTHING || (adds == ADDS_SEALED && item->sealed == 0);
+}
+
 static read_inner read_tools;
 
 static void read_item(struct body_reader *reader, const struct member *member)
@@ -151,11 +186,16 @@ static void read_item(struct body_reader *reader, const struct member *member)
     static const struct text with_parts[] = {TEXT("content"), TEXT("output")};
     static const struct text with_tools[] = {TEXT("tools"), TEXT("tools")};
     const struct skim start = reader->skim;
+    size_t named = reader->body.item_count;
     const struct item item = look_at(reader);
     const struct skim end = reader->skim;
+    enum item_adds adds = adds_of(&item);
 
+    if (!stands_for_more(&item, adds)) {
+        reader->body.item_count = named;
+    }
     reader->skim = start;
-    switch (adds_of(&item)) {
+    switch (adds) {
     case ADDS_ITS_BYTES:
         break;
     case ADDS_PARTS:
@@ -237,8 +277,10 @@ static void read_tool(struct body_reader *reader, const struct member *member, b
 {
     static const struct text with_tools[] = {TEXT("tools"), TEXT("tools")};
     const struct skim start = reader->skim;
+    size_t named = reader->body.item_count;
     bool object = skim_peek(&reader->skim) == JSON_OBJECT;
     struct text type = object ? look_at(reader).type : skim_value(&reader->skim).raw;
+    reader->body.item_count = named;
     enum tool_kind kind = object ? kind_of(type) : TOOL_HOSTED;
     const struct skim end = reader->skim;
 

@@ -164,8 +164,9 @@ static void read_line(struct jobs *jobs, struct text raw)
             fault(jobs, error.message);
         else if (body.stream)
             fault(jobs, "it asks for a stream");
-        else if (body.previous_response.size > 0)
-            fault(jobs, "it goes on from a response, whose owner is not asked for in batches");
+        else if (body.previous_response.size > 0 || body.conversation || body.item_count > 0)
+            fault(jobs, "it goes on from a response, a conversation or its items, whose owner is "
+                        "not asked for in batches");
         else if (body.file_count > 0)
             fault(jobs, "it names a file, whose owner is not asked for in batches");
         else if (same_as_all(jobs, endpoint, body.model))

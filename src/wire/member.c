@@ -273,11 +273,13 @@ static bool read_far_input(struct body_reader *reader, const struct member *memb
     return true;
 }
 
-static bool read_what_was_before(struct body_reader *reader, const struct member *member,
-                                 struct json_value value)
+bool member_read_before(struct body_reader *reader, const struct member *member,
+                        struct json_value value)
 {
     reader->body.kept_by_provider = true;
-    if (text_equal(member->name, TEXT("previous_response_id")))
+    if (text_equal(member->name, TEXT("conversation")))
+        reader->body.conversation = true;
+    else
         reader->body.previous_response = json_string(reader->arena, value);
     return read_far_input(reader, member, value);
 }
@@ -346,8 +348,8 @@ static const struct member members[] = {
     {ROW("extra_body", GENERATING, ANY, read_far_input)},     /* Gemini */
     {ROW("cached_content", GENERATING, ANY, read_far_input)}, /* Gemini */
     {ROW("chat_template", GENERATING, ANY, read_far_input)},  /* vLLM */
-    {ROW("previous_response_id", GENERATING, STRING, read_what_was_before)}, /* as in Responses */
-    {ROW("conversation", GENERATING, STRING | OBJECT, read_what_was_before)},
+    {ROW("previous_response_id", GENERATING, STRING, member_read_before)}, /* as in Responses */
+    {ROW("conversation", GENERATING, STRING | OBJECT, member_read_before)},
 
     {ROW("store", GENERATING, BOOL, read_kept)},
     {ROW("background", GENERATING, BOOL, read_kept)},

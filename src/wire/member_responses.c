@@ -31,23 +31,6 @@ static bool read_format(struct body_reader *reader, const struct member *member,
     return true;
 }
 
-static bool read_conversation(struct body_reader *reader, const struct member *member,
-                              struct json_value value)
-{
-    (void)member;
-    (void)value;
-    reader->body.kept_by_provider = true;
-    reader->input_unbounded = true;
-    return true;
-}
-
-static bool read_previous(struct body_reader *reader, const struct member *member,
-                          struct json_value value)
-{
-    reader->body.previous_response = json_string(reader->arena, value);
-    return read_conversation(reader, member, value);
-}
-
 static bool read_store(struct body_reader *reader, const struct member *member,
                        struct json_value value)
 {
@@ -87,8 +70,8 @@ static const struct member members[] = {
 
     {ROW("store", RESPONSES, BOOL, read_store)},
     {ROW("background", RESPONSES, BOOL, member_read_flag), .field = AT(body.background)},
-    {ROW("previous_response_id", RESPONSES, STRING, read_previous)},
-    {ROW("conversation", RESPONSES, STRING | OBJECT, read_conversation)},
+    {ROW("previous_response_id", RESPONSES, STRING, member_read_before)},
+    {ROW("conversation", RESPONSES, STRING | OBJECT, member_read_before)},
 
     {NO_BOUND("prompt", "A prompt template may bring tools and input that no budget can foresee.")},
     {NO_BOUND("context_management",

@@ -235,7 +235,9 @@ def test_a_spent_budget_refuses(start, shared_provider):
 
 
 def test_input_that_purser_cannot_see_holds_the_models_whole_context(purser, books):
-    image = [{"role": "user", "content": [{"type": "input_file", "file_id": "file-1"}]}]
+    made = purser.client.post("/v1/files", data={"purpose": "user_data"},
+                              files={"file": ("a.pdf", b"%PDF")}).json()["id"]
+    image = [{"role": "user", "content": [{"type": "input_file", "file_id": made}]}]
     answer = post(purser, "prompt=20,output=16", input=image, max_output_tokens=16)
     assert hold_of(purser, answer) >= 128000 * 150
     first = post(purser, max_output_tokens=16)
@@ -293,6 +295,99 @@ def test_a_stored_response_is_its_keys_alone(purser, books):
         assert refused.status_code == 404
         assert refused.json()["error"]["param"] == "previous_response_id"
     assert post(purser, previous_response_id="resp_of_nobody").status_code == 404
+
+
+def refused_as_foreign(answer, param):
+    assert answer.status_code == 404, answer.text
+    assert answer.json()["error"]["code"] == "object_not_found"
+    assert answer.json()["error"]["param"] == param
+
+
+def reference(item):
+    return [{"type": "item_reference", "id": item}, {"role": "user", "content": "go on"}]
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_items_of_an_answer_are_its_keys_alone(purser, books, streamed):
+    if streamed:
+        with stream(purser, "reasoning=4,output=9") as answer:
+            items = events_in(answer.read().decode())[-1]["response"]["output"]
+    else:
+        items = post(purser, "reasoning=4,output=9").json()["output"]
+    assert {item["type"] for item in items} == {"reasoning", "message"}
+    for item in items:
+        assert post(purser, input=reference(item["id"])).status_code == 200
+        assert post(purser, input=[{"id": item["id"]}]).status_code == 200
+        for path in ("/v1/responses", "/v1/responses/input_tokens"):
+            refused_as_foreign(post(purser, key=BOB, path=path, input=reference(item["id"])),
+                               "input")
+    # The text of a message is here; what was thought is not, unless it is encrypted.
+    assert post(purser, key=BOB, input=[items[1]]).status_code == 200
+    assert post(purser, input=items).status_code == 200
+    refused_as_foreign(post(purser, key=BOB, input=items), "input")
+    sealed = {**items[0], "encrypted_content": "QUJD"}
+    assert post(purser, key=BOB, input=[sealed, items[1]]).status_code == 200
+    refused_as_foreign(post(purser, input=reference("msg_of_nobody")), "input")
+
+
+def test_of_a_response_that_is_not_stored_only_calls_of_the_providers_tools_are_owned(
+        purser, books):
+    made = post(purser, "searches=1,output=5", tools=SEARCH, store=False).json()["output"]
+    call, message = made[0], made[-1]
+    assert call["type"] == "web_search_call"
+    assert post(purser, input=made, store=False).status_code == 200
+    refused_as_foreign(post(purser, key=BOB, input=[call]), "input")
+    refused_as_foreign(post(purser, input=reference(message["id"])), "input")
+
+
+def test_items_of_a_background_response_are_owned_once_it_was_seen(purser, books):
+    made = post(purser, "output=5,delay_ms=50", background=True).json()["id"]
+    item = wait_until(lambda: purser.client.get(f"/v1/responses/{made}").json()["output"])[0]
+    assert post(purser, input=reference(item["id"])).status_code == 200
+    refused_as_foreign(post(purser, key=BOB, input=reference(item["id"])), "input")
+
+
+def test_what_was_before_is_looked_up_at_every_endpoint(purser, books):
+    made = post(purser).json()["id"]
+    for path, body in (("/v1/responses/input_tokens", {}),
+                       ("/v1/chat/completions", {"messages": [{"role": "user", "content": "x"}]}),
+                       ("/v1/completions", {"prompt": "x"})):
+        asked = {"path": path, "previous_response_id": made, **body}
+        answer = post(purser, **asked)
+        assert answer.status_code == 200, answer.text
+        refused_as_foreign(post(purser, key=BOB, **asked), "previous_response_id")
+
+
+def test_conversations_and_files_that_nobody_made_here_are_refused(purser, books, shared_provider):
+    for conversation in ("conv_1", {"id": "conv_1"}):
+        refused_as_foreign(post(purser, conversation=conversation), "conversation")
+    file = [{"role": "user", "content": [{"type": "input_image", "file_id": "file-1"}]}]
+    refused_as_foreign(post(purser, input=file), "file_id")
+    many = [{"type": "item_reference", "id": f"msg_{i}"} for i in range(1025)]
+    error_of(post(purser, input=many), 400, "invalid_request")
+
+
+@pytest.mark.parametrize("auth", [{"mode": "keys", "foreign_objects": "allow"}, {"mode": "open"},
+                                  {"mode": "passthrough"}])
+def test_what_nobody_made_here_may_be_named_where_that_is_allowed(start, shared_provider, auth):
+    keys = KEYS if auth["mode"] == "keys" else []
+    purser = start(shared_provider, auth=auth, keys=keys, budgets=BUDGET)
+    file = [{"role": "user", "content": [{"type": "input_image", "file_id": "file-1"}]}]
+    elsewhere = httpx.post(shared_provider.url + "/responses", json={
+        "model": "gpt-4o-mini", "input": "x"}, headers={"Authorization": "Bearer sk-upstream"})
+    for body in ({"conversation": "conv_1"}, {"input": file}, {"input": reference("msg_of_nobody")},
+                 {"previous_response_id": elsewhere.json()["id"]}):
+        answer = post(purser, max_output_tokens=16, **body)
+        assert answer.status_code == 200, answer.text
+        assert "file" in str(body) or hold_of(purser, answer) >= 128000 * 150
+    made = post(purser).json()
+    if auth["mode"] != "open":
+        bob = {"key": BOB}
+        refused_as_foreign(post(purser, **bob, previous_response_id=made["id"]),
+                           "previous_response_id")
+        refused_as_foreign(post(purser, **bob, input=reference(made["output"][0]["id"])), "input")
+        if auth["mode"] == "keys":  # a path needs an owner all the same
+            assert purser.client.get("/v1/files/file-1").status_code == 404
 
 
 # ---- what is refused ----

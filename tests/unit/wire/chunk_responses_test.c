@@ -73,6 +73,16 @@ START_TEST(the_first_events_tell_the_id_alone)
 }
 END_TEST
 
+START_TEST(an_item_that_is_complete_is_told)
+{
+    struct chunk chunk =
+        read_event("{\"type\":\"response.output_item.done\",\"item\":{\"id\":\"x\"}}", false);
+    UNIT_TEXT(chunk.item.raw, "{\"id\":\"x\"}");
+    chunk = read_event("{\"type\":\"response.output_item.added\",\"item\":{\"id\":\"x\"}}", false);
+    ck_assert_uint_eq(chunk.item.raw.size, 0);
+}
+END_TEST
+
 START_TEST(searches_are_counted_from_the_items)
 {
     struct chunk chunk = read_event(
@@ -131,5 +141,5 @@ START_TEST(sees_what_a_person_could_see)
 END_TEST
 
 UNIT_MAIN(the_whole_response_ends_the_stream_and_has_the_usage, the_end_may_be_without_usage,
-          the_first_events_tell_the_id_alone, searches_are_counted_from_the_items, knows_errors,
-          sees_what_a_person_could_see)
+          the_first_events_tell_the_id_alone, an_item_that_is_complete_is_told,
+          searches_are_counted_from_the_items, knows_errors, sees_what_a_person_could_see)

@@ -181,6 +181,63 @@ START_TEST(images_are_counted_apart)
 }
 END_TEST
 
+/* What a request names of items, with commas between. */
+static void names_items(const char *input, const char *wanted)
+{
+    struct buffer names = {0};
+    struct text more = arena_printf(&scratch, "\"input\":%s%c", input, '\0');
+    respond(more.at);
+    for (size_t i = 0; i < body.item_count; i++)
+        buffer_printf(&names, "%s%.*s", i > 0 ? "," : "", TEXT_ARG(body.items[i]));
+    ck_assert_msg(text_equal(buffer_text(&names), text_of(wanted)), "%s: %.*s", input,
+                  TEXT_ARG(buffer_text(&names)));
+    buffer_close(&names);
+}
+
+START_TEST(items_are_named_where_their_id_stands_for_more)
+{
+    names_items("[{\"type\":\"item_reference\",\"id\":\"msg_1\"},{\"id\":\"msg_2\"}]",
+                "msg_1,msg_2");
+    names_items("[{\"type\":\"item_reference\",\"ID\":\"a\",\"\\u0069d\":\"b\\u0063\"}]", "a,bc");
+    names_items("[{\"type\":\"reasoning\",\"id\":\"rs_1\",\"summary\":[]}]", "rs_1");
+    names_items("[{\"type\":\"web_search_call\",\"id\":\"ws_1\"},"
+                "{\"type\":\"unheard_of\",\"id\":\"u_1\"},"
+                "{\"type\":\"image_generation_call\",\"id\":\"ig_1\"}]",
+                "ws_1,u_1,ig_1");
+    names_items("[{\"type\":\"reasoning\",\"id\":\"rs_1\",\"encrypted_content\":\"QUJD\"},"
+                "{\"type\":\"message\",\"role\":\"assistant\",\"id\":\"msg_1\",\"content\":\"x\"},"
+                "{\"type\":\"function_call\",\"id\":\"fc_1\",\"name\":\"f\",\"arguments\":\"\"}]",
+                "");
+    respond("\"input\":\"x\",\"tools\":[{\"type\":\"function\",\"id\":\"no\",\"name\":\"f\"}]");
+    ck_assert_uint_eq(body.item_count, 0);
+}
+END_TEST
+
+START_TEST(of_many_items_the_first_are_told)
+{
+    struct buffer more = {0};
+    buffer_put(&more, TEXT("\"input\":[{\"id\":\"i0\"}"));
+    for (int i = 1; i <= BODY_MOST_ITEMS; i++)
+        buffer_printf(&more, ",{\"id\":\"i%d\"}", i);
+    buffer_put(&more, TEXT("]"));
+    buffer_put_byte(&more, '\0');
+    respond(more.at);
+    ck_assert_uint_eq(body.item_count, BODY_MOST_ITEMS + 1);
+    UNIT_TEXT(body.items[BODY_MOST_ITEMS - 1], "i1023");
+    buffer_close(&more);
+}
+END_TEST
+
+START_TEST(a_conversation_is_noted)
+{
+    respond("\"input\":\"x\",\"conversation\":{\"id\":\"conv_1\"}");
+    ck_assert(body.conversation && body.previous_response.size == 0);
+    respond("\"input\":\"x\",\"conversation\":null,\"previous_response_id\":\"resp_1\"");
+    ck_assert(!body.conversation);
+    UNIT_TEXT(body.previous_response, "resp_1");
+}
+END_TEST
+
 START_TEST(what_is_not_text_has_no_byte_bound)
 {
     static const char *const inputs[] = {
@@ -360,7 +417,8 @@ END_TEST
 
 UNIT_MAIN(reads_the_members_that_matter, what_is_absent_or_null_is_absent,
           refuses_what_it_cannot_read, text_has_a_byte_bound_whatever_item_it_is_in,
-          images_are_counted_apart, what_is_not_text_has_no_byte_bound,
+          items_are_named_where_their_id_stands_for_more, of_many_items_the_first_are_told,
+          a_conversation_is_noted, images_are_counted_apart, what_is_not_text_has_no_byte_bound,
           encrypted_reasoning_counts_twice, items_of_unknown_kinds_may_cost_anything,
           counts_the_hidden_tokens_of_tools_and_schemas,
           tools_that_the_provider_runs_cost_without_a_bound, searches_of_the_web_are_told_apart,

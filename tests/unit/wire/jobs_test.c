@@ -84,6 +84,7 @@ START_TEST(a_line_that_is_not_understood_is_named)
     expect_fault(CHAT(",\"model\":\"m\""), 1, "model");
     expect_fault(CHAT(",\"n\":-1"), 1, "n");
     expect_fault(CHAT(",\"previous_response_id\":\"r\""), 1, "response");
+    expect_fault(CHAT(",\"conversation\":\"conv_1\""), 1, "conversation");
     expect_fault(JOB(URL, "{\"model\":\"m\\u0000\",\"messages\":[]}"), 1, "zero");
 }
 END_TEST
@@ -105,7 +106,9 @@ START_TEST(what_cannot_be_bounded_is_noted)
     jobs = read_all(CHAT(",\"service_tier\":\"default\"") CHAT(",\"service_tier\":\"priority\""),
                     1000);
     ck_assert_int_eq(jobs.unbounded_line, 2);
-    jobs = read_all(CHAT(",\"conversation\":\"c\""), 1000);
+    jobs = read_all(JOB("/v1/responses", "{\"model\":\"m\",\"input\":"
+                                         "[{\"type\":\"computer_call_output\"}]}"),
+                    1000);
     ck_assert_int_eq(jobs.far_inputs, 1);
     ck_assert_int_eq(jobs.input_tokens, 0);
     jobs = read_all(JOB("/v1/responses", "{\"model\":\"m\",\"input\":\"x\",\"tools\":"
