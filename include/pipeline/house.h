@@ -1,7 +1,7 @@
 /*
  * The house: what all workers share for as long as the process lives. Built once by cli/serve.c,
- * read-only afterwards but for what has a lock of its own (gate, ledger, clerk, registrar, guests,
- * bookings).
+ * read-only afterwards but for what has a lock of its own (gate, ledger, clerk, registrar, reader,
+ * guests, bookings).
  * What a reload of the configuration may change is in terms.h.
  */
 #ifndef PURSER_PIPELINE_HOUSE_H
@@ -18,6 +18,7 @@
 #include "cache/cache.h"
 #include "pipeline/bell.h"
 #include "pipeline/drift.h"
+#include "pipeline/reader.h"
 #include "pipeline/recall.h"
 #include "pipeline/tally.h"
 
@@ -39,6 +40,7 @@ struct house {
     struct ledger *ledger;
     struct clerk *clerk;
     struct registrar *registrar;
+    struct reader *reader; /* of uploaded files */
     struct cache *cache;
     atomic_uint_fast64_t recalled[RECALL_STATE_COUNT]; /* requests, by what came of asking it */
     uint8_t secret[KEYED_HASH_KEY];                    /* of the fingerprints */

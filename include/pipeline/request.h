@@ -95,7 +95,6 @@ struct request {
 
     struct batch *batch;             /* what it makes (pipeline/batch.h) */
     struct visit *visit;             /* to an object at an upstream, under way (pipeline/visit.h) */
-    struct intake *intake;           /* a file whose lines are being read (pipeline/intake.h) */
     struct inquiry *inquiry;         /* about objects (front/objects.c) */
     struct mentions *mentions;       /* objects that it names (pipeline/objects.c) */
     const struct deed_answer *found; /* while the step that asked who owns an object is awake */

@@ -184,6 +184,7 @@ bool estate_open(struct estate *estate, struct terms *terms, struct fault *fault
         open_ledger(estate, fault)) {
         open_gate(estate);
         estate->house.registrar = registrar_open(estate->ceilings);
+        estate->house.reader = reader_open();
         if (open_clerk(estate, fault))
             return true;
     }
@@ -197,6 +198,8 @@ void estate_dismiss_writers(struct estate *estate)
     estate->house.clerk = NULL;
     registrar_close(estate->house.registrar);
     estate->house.registrar = NULL;
+    reader_close(estate->house.reader);
+    estate->house.reader = NULL;
 }
 
 void estate_close(struct estate *estate)

@@ -3,18 +3,7 @@
 
 #include "pipeline/refusal.h"
 #include "pipeline/visit.h"
-#include "wire/jobs.h"
 #include "wire/multipart.h"
-
-#define BYTES_AT_ONCE (128 * 1024) /* read in a turn of the loop: about a millisecond */
-
-struct intake {
-    struct request *request;
-    struct loop_timer timer;
-    struct text file; /* within the request's body */
-    size_t at;
-    struct jobs jobs;
-};
 
 static bool bad_form(struct request *request, const char *param, const char *why)
 {
@@ -91,16 +80,15 @@ static void send_file(struct request *request, const struct jobs *jobs)
     buffer_close(&facts);
 }
 
-static void read_on(void *context)
+/* The body goes with the question: nobody but the reader may look at it meanwhile. */
+static void ask_reader(struct request *request, struct text file)
 {
-    struct intake *intake = context;
-    struct request *request = intake->request;
-    if (jobs_read(&intake->jobs, intake->file, &intake->at, BYTES_AT_ONCE)) {
-        loop_timer_set(request->worker->loop, &intake->timer, 0);
-        return;
-    }
-    request->intake = NULL;
-    send_file(request, &intake->jobs);
+    struct worker *worker = request->worker;
+    struct reading *reading = memory_new(sizeof *reading);
+    *reading = (struct reading){
+        .mailbox = worker->mailbox, .to = request->id, .bytes = request->bytes, .file = file};
+    request->bytes = (struct buffer){0};
+    reader_ask(worker->house->reader, reading);
 }
 
 void intake_begin(struct request *request)
@@ -109,21 +97,23 @@ void intake_begin(struct request *request)
     struct text file = TEXT_NONE;
     if (!read_form(request, &purpose, &file))
         return;
-    if (!text_equal(purpose, TEXT("batch"))) {
+    if (text_equal(purpose, TEXT("batch")))
+        ask_reader(request, file);
+    else
         send_file(request, NULL);
-        return;
-    }
-    struct intake *intake = arena_new(&request->arena, sizeof *intake);
-    *intake = (struct intake){.request = request, .file = file};
-    intake->timer.due = read_on;
-    intake->timer.context = intake;
-    request->intake = intake;
-    read_on(intake);
 }
 
-void intake_leave(struct request *request)
+bool intake_letter(struct worker *worker, struct letter *letter)
 {
-    if (request->intake != NULL)
-        loop_timer_cancel(request->worker->loop, &request->intake->timer);
-    request->intake = NULL;
+    if (letter->kind != READER_LETTER_ANSWER)
+        return false;
+    struct request *request = roster_find(&worker->requests, letter->to);
+    struct reading *reading = letter->body;
+    if (request != NULL) {
+        request->bytes = reading->bytes;
+        reading->bytes = (struct buffer){0};
+        send_file(request, &reading->jobs);
+    }
+    letter_free(letter);
+    return true;
 }

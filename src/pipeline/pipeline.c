@@ -11,6 +11,7 @@
 
 #include <stdlib.h>
 
+#include "pipeline/intake.h"
 #include "pipeline/objects.h"
 #include "pipeline/refusal.h"
 
@@ -118,7 +119,8 @@ void pipeline_send_away(struct request *request)
 bool pipeline_letter(struct worker *worker, struct letter *letter)
 {
     if (letter->kind != GATE_LETTER_GRANT)
-        return objects_letter(worker, letter) || share_letter(worker, letter);
+        return objects_letter(worker, letter) || intake_letter(worker, letter) ||
+               share_letter(worker, letter);
     struct request *request = roster_find(&worker->requests, letter->to);
     struct grant *grant = letter->body;
     if (request != NULL && request->step == STEP_RESERVE && request->waiter != 0) {

@@ -3,7 +3,6 @@
 
 #include <stdlib.h>
 
-#include "pipeline/intake.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/visit.h"
 
@@ -60,7 +59,6 @@ void request_close(struct request *request)
     record_other(request);
     recall_close(request);
     visit_leave(request);
-    intake_leave(request);
     loop_timer_cancel(request->worker->loop, &request->timer);
     roster_remove(&request->worker->requests, request->id);
     loop_defer(request->worker->loop, release, request);
