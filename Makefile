@@ -64,7 +64,7 @@ tokens-oracle: ## token ids against those of tiktoken: all that is compared, som
 tokens-bench: $(OUT)/tests/bench/tokens ## measure the tokeniser beside others, write tests/bench/TOKENS.md
 	@TIMER=$< node tests/bench/tokens.mjs
 
-bench: all tools $(OUT)/tests/bench/estimate ## measure against nginx in the same run, write tests/bench/RESULTS.md
+bench: all tools $(OUT)/tests/bench/estimate $(OUT)/tests/bench/admission ## measure against nginx in the same run, write tests/bench/RESULTS.md
 	@tests/packages test
 	@python3 tests/bench/bench.py --write
 
@@ -105,7 +105,7 @@ $(OUT)/tests/fuzz/%: $(OUT)/tests/fuzz/%.o $(OUT)/libpurser.a
 $(OUT)/tests/fakes/provider: $(FAKES)
 	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lz
 
-$(OUT)/tests/oracle/encode $(OUT)/tests/bench/tokens $(OUT)/tests/bench/estimate: %: %.o $(OUT)/libpurser.a
+$(OUT)/tests/oracle/encode $(OUT)/tests/bench/tokens $(OUT)/tests/bench/estimate $(OUT)/tests/bench/admission: %: %.o $(OUT)/libpurser.a
 	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(OUT)/tests/bench/load: $(OUT)/tests/bench/load.o

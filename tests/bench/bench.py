@@ -15,6 +15,8 @@ And of purser alone, what the cache costs and saves:
                                                beside the same request at temperature 1, which is not
   counting a prompt's tokens                   4 KB and 100 KB of English in one message: what a request
                                                pays whose bytes do not fit its budgets, and no other
+  admission                                    a hold on three budgets that have headroom, and what
+                                               100,000 live sessions cost
 
 CPU is the time the proxy's threads ran (/proc/PID/task/*/schedstat), its children's included. Purser
 runs with all gates on: a key, budgets by day, month, session and request, and the ledger; both have
@@ -222,6 +224,7 @@ class Bench:
         build = pathlib.Path(options.build).resolve()
         self.load_binary = build / "tests" / "bench" / "load"
         self.estimate_binary = build / "tests" / "bench" / "estimate"
+        self.admission_binary = build / "tests" / "bench" / "admission"
         self.plans = QUICK if options.quick else FULL
         self.runs = 1 if options.quick else options.runs
         self.provider = Provider(build / "tests" / "fakes" / "provider", directory)
@@ -432,6 +435,23 @@ def count_table(bench):
     return lines
 
 
+def admission_table(bench):
+    """Likewise: the median of a hundred thousand admissions."""
+    done = subprocess.run([bench.admission_binary, "100", "100000"],
+                          capture_output=True, text=True, check=True)
+    few, many = ([float(field) for field in line.split()] for line in done.stdout.splitlines())
+    lines = ["", "Admission that finds headroom on three budgets (the budget core alone):", "",
+             "| figure | unit | purser | goal | |", "|---|---|--:|---|---|"]
+    for title, unit, value, goal in (
+            ("an admission, 100 live sessions", "µs", few[0] / 1000, ("at most", 1)),
+            ("an admission, 100,000 live sessions", "µs", many[0] / 1000, ("at most", 1)),
+            ("a settlement, 100,000 live sessions", "µs", many[1] / 1000, None),
+            ("memory of 100,000 live sessions", "MB", many[2] / 1024, ("at most", 60))):
+        said, verdict = judge(goal, value, None)
+        lines.append(f"| {title} | {unit} | {value:.2f} | {said} | {verdict} |")
+    return lines
+
+
 def first_line(*command):
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -465,7 +485,8 @@ def results(bench, options):
         "Made by `make bench` (`tests/bench/bench.py` says how each figure is taken): nginx `proxy_pass`",
         "and purser with all gates on, one worker each, in front of the fake provider on loopback;",
         f"medians of {bench.runs} runs, taken in turns. Load and provider share the machine.", "",
-        *machine(options), "", *table(bench), *cache_table(bench), *count_table(bench), "",
+        *machine(options), "", *table(bench), *cache_table(bench), *count_table(bench),
+        *admission_table(bench), "",
         f"The provider's own p50 without a proxy: {show(direct)} µs.", ""])
 
 
