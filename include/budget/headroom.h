@@ -9,8 +9,9 @@
  *
  *     target = what was reserved there in the last two seconds or so (account_flow)
  *
- * What is asked is never above what the limit leaves (account_obtainable). What the lessor grants
- * may be less.
+ * What is asked in advance is never above what the limit leaves beside what others were granted, as
+ * far as that is known (account_obtainable); for those who wait, never above what it leaves beside
+ * the ceiling. What the lessor grants may be less.
  */
 #ifndef PURSER_BUDGET_HEADROOM_H
 #define PURSER_BUDGET_HEADROOM_H
@@ -60,7 +61,8 @@ struct gift {
 /* Lowers the ceilings of accounts that nobody used for HEADROOM_IDLE_S; with `all`, of every
  * account, whether somebody waits there or not. Returns the number of gifts, at most `most`. */
 size_t headroom_yield(struct core *core, int64_t now_s, bool all, struct gift *gifts, size_t most);
-/* Of this account, whoever waits there: others lack what it does not use. False: it has nothing. */
+/* Of this account, whoever waits there: others lack what it does not use. False: it has nothing, or
+ * wants more itself. */
 bool headroom_yield_one(struct core *core, struct account *account, struct gift *gift);
 void headroom_given(struct core *core, struct account *account);
 

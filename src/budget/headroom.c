@@ -168,11 +168,19 @@ static int64_t missing(const struct account *account, int64_t wanted, int64_t st
     return more <= 0 ? 0 : least_of(round_up(more, step), account_obtainable(account));
 }
 
+/* What others have may have come back since they were heard of: nobody waits without asking. */
+static int64_t missing_to_wait(const struct account *account, int64_t wanted, int64_t step)
+{
+    int64_t more = wanted - account_free(account);
+    int64_t leaves = account->limit - account->ceiling;
+    return more <= 0 || leaves <= 0 ? 0 : least_of(round_up(more, step), leaves);
+}
+
 static struct growth growth_of(const struct core *core, struct account *account)
 {
     struct growing *growing = &account->growing;
     int64_t step = step_of(core, account);
-    int64_t least = missing(account, growing->wait, step);
+    int64_t least = missing_to_wait(account, growing->wait, step);
     int64_t lack = least_of(round_up(growing->lack, step), account_obtainable(account));
     int64_t most = missing(account, flow_at(account, core->now_s), step);
     if (least < lack)
@@ -268,7 +276,7 @@ void headroom_remind(struct core *core)
 
 bool headroom_yield_one(struct core *core, struct account *account, struct gift *gift)
 {
-    if (account->growing.asked || account->budget == ACCOUNT_GONE)
+    if (account->growing.asked || account->growing.wants || account->budget == ACCOUNT_GONE)
         return false;
     int64_t amount = account->ceiling - account->spent - account->held;
     amount -= amount > 0 ? amount % step_of(core, account) : 0;

@@ -1,0 +1,53 @@
+/*
+ * The rows of a shared lease: what the journal says of every account, and what the store has said
+ * of it, kept in memory so that all of it can be stated again (STORE_SYNC). Part of the lease
+ * (lease.h); nobody else includes this.
+ *
+ * Here meet the units of the core (nano-dollars) and of the store (micro-dollars); tokens and
+ * requests are the same in both.
+ */
+#ifndef PURSER_BUDGET_LEASE_ROWS_H
+#define PURSER_BUDGET_LEASE_ROWS_H
+
+#include "base/table.h"
+#include "budget/store.h"
+#include "money/charge.h"
+
+struct lease_row {
+    struct charge charge; /* as the journal has it */
+    int64_t granted;      /* g as the store said last; this and what follows in its units */
+    int64_t limit;        /* LIMIT_NONE: not known */
+    int64_t spent;
+    bool doubtful; /* nobody knows whether the last operation on it was applied */
+    bool lacking;  /* the store has less than the journal says */
+};
+
+/* Zero-initialised is empty and valid. */
+struct lease_rows {
+    struct table table;
+    size_t doubtful, lacking; /* so many rows are */
+};
+
+void lease_rows_close(struct lease_rows *rows);
+
+struct lease_row *lease_rows_find(const struct lease_rows *rows, uint64_t account);
+/* What the journal says from now on of the charge's account; its texts are copied. */
+struct lease_row *lease_rows_put(struct lease_rows *rows, const struct charge *charge);
+
+void lease_rows_doubt(struct lease_rows *rows, struct lease_row *row, bool doubtful);
+void lease_rows_lack(struct lease_rows *rows, struct lease_row *row, bool lacking);
+
+/* Walks the rows (start with *at = 0; NULL at the end), and drops those that are past their time.
+ */
+struct lease_row *lease_rows_next(struct lease_rows *rows, size_t *at, int64_t now_s);
+
+/* What a SYNC states of a row. */
+struct store_row lease_row_stated(const struct lease_row *row);
+
+/* Into the store's units, rounded down or up, and back; of amounts of 0 or more. Back it is never
+ * more than 2^62. */
+int64_t store_floor(enum unit unit, int64_t amount);
+int64_t store_ceil(enum unit unit, int64_t amount);
+int64_t store_amount(enum unit unit, int64_t stored);
+
+#endif

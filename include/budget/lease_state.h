@@ -1,0 +1,102 @@
+/*
+ * The inside of the lease, shared by its files: lease.c (what to do next, and how it went),
+ * lease_work.c (the moves of one operation). Nobody else includes this.
+ */
+#ifndef PURSER_BUDGET_LEASE_STATE_H
+#define PURSER_BUDGET_LEASE_STATE_H
+
+#include "budget/headroom.h"
+#include "budget/lease.h"
+#include "budget/lease_rows.h"
+
+/* Where it stands with the store. Alone it is always PHASE_OPEN. */
+enum phase { PHASE_JOIN, PHASE_EPOCH, PHASE_SYNC, PHASE_READY, PHASE_OPEN };
+
+/* What was ordered last and is not answered yet. */
+enum order {
+    ORDER_NONE,
+    ORDER_GIFTS,  /* a commit: ceilings that were lowered, before the store is told */
+    ORDER_GROWTH, /* a commit: ceilings as they will be */
+    ORDER_MEND,   /* a commit: ceilings as they are, after a commit that failed */
+    ORDER_ASK,
+};
+
+enum move_kind {
+    MOVE_GROW,
+    MOVE_GIVE, /* the ceiling is lower already */
+    MOVE_MEND, /* the store has less than the journal says: no account */
+    MOVE_LOOK, /* nothing moves: whether others want what is not used here */
+};
+
+/* One account's part of an operation. The account is pinned until the move is settled. */
+struct move {
+    enum move_kind kind;
+    uint64_t number;
+    struct account *account;
+    struct growth growth; /* GROW */
+    struct growth_answer answer;
+    bool wanted; /* others want what is not used here */
+};
+
+struct lease {
+    struct lease_options options;
+    char *label;
+    int64_t now_ms, now_s;
+
+    enum order order;
+    bool failing;  /* the last commit did; `charges` are to be committed anew */
+    bool gone;     /* the last question to the store had no answer, or it is empty */
+    bool stumbled; /* it had to start over, and nothing was moved since */
+    bool retiring;
+    int64_t not_before_ms; /* nothing is ordered before */
+    int64_t since_ms;      /* not PHASE_OPEN since */
+    int64_t beat_ms;       /* the next sign of life and look for idle headroom */
+
+    enum phase phase;
+    bool recovering;
+    char fence[STORE_FENCE_SIZE];
+    int64_t epoch, gseq, sequence;
+    struct lease_rows rows; /* shared */
+    size_t sync_at;         /* PHASE_SYNC: how far the rows are stated */
+
+    struct move moves[STORE_ROWS_MOST]; /* under way */
+    size_t move_count;
+    bool noted;                             /* the gifts among them are in the journal */
+    struct charge charges[STORE_ROWS_MOST]; /* LEASE_COMMIT's */
+    size_t charge_count;
+    struct arena texts; /* of charges that failed */
+    struct store_row store_rows[STORE_ROWS_MOST];
+    struct store_request request;
+};
+
+/* ---- lease_work.c: all of these look at, or change, lease->moves ---- */
+
+/* Adds those who want to grow. */
+void work_add_growths(struct lease *lease);
+/* Adds what is idle; when retiring, everything. */
+void work_add_gifts(struct lease *lease);
+/* Shared: adds what the store forgot, and a look at some accounts with headroom. */
+void work_add_mends(struct lease *lease);
+void work_add_looks(struct lease *lease);
+
+/* Alone: what the limits leave is the answer. */
+void work_answer_alone(struct lease *lease);
+/* Fills store_rows: one for each move. */
+void work_fill_rows(struct lease *lease);
+/* What the store said of each; false if it cannot be true, or something was forgotten. */
+MUST_USE bool work_take_reply(struct lease *lease, const struct store_reply *reply);
+
+/* Fills `charges` with the ceilings that the moves lead to, of those that change any; of gifts only
+ * if `gifts`. */
+void work_fill_charges(struct lease *lease, bool gifts);
+
+/* Tells the core, and lets go of the accounts. */
+void work_settle(struct lease *lease);
+/* Nothing grows: those who wait are told that nobody answers if `away`. */
+void work_refuse(struct lease *lease, bool away);
+/* What was asked on these accounts may have been done, or not. */
+void work_doubt(struct lease *lease);
+/* Nothing was put on disk, as far as anybody knows: `charges` become what is true. */
+void work_spoil(struct lease *lease);
+
+#endif

@@ -1,0 +1,474 @@
+/*
+ * What the lease does next, and what it makes of how that went. The moves themselves are
+ * lease_work.c's.
+ */
+#include "budget/lease_state.h"
+
+#include <stdlib.h>
+
+enum {
+    BEAT_MS = 250,      /* signs of life, and reminding those who wait */
+    AGAIN_MS = 250,     /* between questions to a store that does not answer, or recovers */
+    EMPTY_MS = 1000,    /* and to one that an operator must look at */
+    DISK_MS = 1000,     /* between commits while they fail */
+    PATIENCE_MS = 2000, /* who waits for growth does so for a recovery of this length */
+    IDLE_MS = 1000,     /* alone: between looks for idle headroom */
+};
+
+/* ---- opening and closing ---- */
+
+/* What was spent on an account before, as the ledger says; in the store's units. */
+static int64_t spent_before(const struct core *core, const struct charge *charge)
+{
+    struct text key = text_make((const char *)&charge->account, sizeof(charge->account));
+    const struct restored *restored = table_get(&core->accounts.restored, key);
+    return restored == NULL ? 0 : store_ceil(charge->unit, restored->amount);
+}
+
+struct lease *lease_open(const struct lease_options *options, const struct charge *rows,
+                         size_t count)
+{
+    struct lease *lease = memory_new(sizeof(*lease));
+    lease->options = *options;
+    lease->label = memory_copy(options->label);
+    lease->options.label = text_of(lease->label);
+    lease->phase = options->shared ? PHASE_JOIN : PHASE_OPEN;
+    lease->since_ms = INT64_MIN;
+    for (size_t at = 0; options->shared && at < count; at++) {
+        struct lease_row *row = lease_rows_put(&lease->rows, &rows[at]);
+        row->spent = spent_before(options->core, &rows[at]);
+    }
+    return lease;
+}
+
+void lease_close(struct lease *lease)
+{
+    if (lease == NULL)
+        return;
+    arena_close(&lease->texts);
+    lease_rows_close(&lease->rows);
+    free(lease->label);
+    free(lease);
+}
+
+void lease_retire(struct lease *lease)
+{
+    lease->retiring = true;
+}
+
+/* ---- how it stands ---- */
+
+enum lease_state lease_state(const struct lease *lease)
+{
+    if (!lease->options.shared)
+        return LEASE_EMBEDDED;
+    if (lease->gone)
+        return LEASE_GONE;
+    if (lease->phase == PHASE_OPEN)
+        return LEASE_OPEN;
+    return lease->recovering ? LEASE_RECOVERING : LEASE_GONE;
+}
+
+bool lease_grants(const struct lease *lease)
+{
+    return !lease->failing && !lease->gone && lease->phase == PHASE_OPEN;
+}
+
+/* Who wants growth is told that nobody grants it, instead of waiting. */
+static bool refuses(const struct lease *lease)
+{
+    if (lease->failing || lease->gone)
+        return true;
+    return lease->phase != PHASE_OPEN && lease->now_ms - lease->since_ms > PATIENCE_MS;
+}
+
+/* ---- orders ---- */
+
+static void rest(const struct lease *lease, int64_t until_ms, struct lease_action *action)
+{
+    *action = (struct lease_action){.step = LEASE_REST,
+                                    .until_ms = until_ms,
+                                    .eager = refuses(lease) || lease->phase == PHASE_OPEN};
+}
+
+static void order_commit(struct lease *lease, enum order order, struct lease_action *action)
+{
+    ASSERT(lease->charge_count > 0);
+    lease->order = order;
+    *action = (struct lease_action){
+        .step = LEASE_COMMIT, .rows = lease->charges, .row_count = lease->charge_count};
+}
+
+static void order_ask(struct lease *lease, enum store_kind kind, size_t rows,
+                      struct lease_action *action)
+{
+    struct store_request *request = &lease->request;
+    *request = (struct store_request){.kind = kind,
+                                      .label = lease->options.label,
+                                      .epoch = lease->epoch,
+                                      .incarnation = lease->options.incarnation,
+                                      .sequence = ++lease->sequence,
+                                      .now_s = lease->now_s,
+                                      .rows = lease->store_rows,
+                                      .row_count = rows};
+    memcpy(request->journal, lease->options.journal, sizeof(request->journal));
+    memcpy(request->fence, lease->fence, sizeof(request->fence));
+    lease->order = ORDER_ASK;
+    lease->beat_ms = lease->now_ms + BEAT_MS;
+    *action = (struct lease_action){.step = LEASE_ASK, .request = request};
+}
+
+/* ---- alone ---- */
+
+static void next_alone(struct lease *lease, struct lease_action *action)
+{
+    work_add_growths(lease);
+    if (lease->retiring || lease->now_ms >= lease->beat_ms) {
+        work_add_gifts(lease);
+        lease->beat_ms = lease->now_ms + IDLE_MS;
+    }
+    work_answer_alone(lease);
+    work_fill_charges(lease, true);
+    if (lease->charge_count > 0) {
+        order_commit(lease, ORDER_GROWTH, action);
+        return;
+    }
+    work_settle(lease);
+    rest(lease, lease->retiring ? INT64_MAX : lease->beat_ms, action);
+}
+
+/* ---- with a store ---- */
+
+static void next_join(struct lease *lease, struct lease_action *action)
+{
+    order_ask(lease, STORE_JOIN, 0, action);
+}
+
+static void next_epoch(struct lease *lease, struct lease_action *action)
+{
+    order_ask(lease, STORE_EPOCH, 0, action);
+}
+
+static void next_ready(struct lease *lease, struct lease_action *action)
+{
+    order_ask(lease, STORE_READY, 0, action);
+}
+
+/* The next piece of all rows. */
+static void next_sync(struct lease *lease, struct lease_action *action)
+{
+    const struct lease_row *row = NULL;
+    size_t count = 0;
+    while (count < STORE_ROWS_MOST &&
+           (row = lease_rows_next(&lease->rows, &lease->sync_at, lease->now_s)) != NULL)
+        lease->store_rows[count++] = lease_row_stated(row);
+    order_ask(lease, STORE_SYNC, count, action);
+    lease->request.complete = row == NULL;
+}
+
+/* Rows of which nobody knows whether the last operation was applied. */
+static void sync_doubtful(struct lease *lease, struct lease_action *action)
+{
+    const struct lease_row *row = NULL;
+    size_t at = 0, count = 0;
+    while (count < STORE_ROWS_MOST &&
+           (row = lease_rows_next(&lease->rows, &at, lease->now_s)) != NULL) {
+        if (row->doubtful)
+            lease->store_rows[count++] = lease_row_stated(row);
+    }
+    order_ask(lease, STORE_SYNC, count, action);
+}
+
+static void ask_moves(struct lease *lease, struct lease_action *action)
+{
+    work_fill_rows(lease);
+    order_ask(lease, STORE_MOVE, lease->move_count, action);
+}
+
+static void next_open(struct lease *lease, struct lease_action *action)
+{
+    bool beats = lease->now_ms >= lease->beat_ms && !lease->retiring;
+    if (lease->rows.doubtful > 0) {
+        sync_doubtful(lease, action);
+        return;
+    }
+    if (!lease->noted && (beats || lease->retiring) && lease->move_count < STORE_ROWS_MOST)
+        work_add_gifts(lease);
+    if (!lease->noted && lease->move_count > 0) {
+        work_fill_charges(lease, true);
+        order_commit(lease, ORDER_GIFTS, action);
+        return;
+    }
+    if (beats)
+        headroom_remind(lease->options.core);
+    work_add_growths(lease);
+    work_add_mends(lease);
+    if (beats)
+        work_add_looks(lease);
+    if (lease->move_count > 0)
+        ask_moves(lease, action);
+    else if (beats)
+        order_ask(lease, STORE_BEAT, 0, action);
+    else
+        rest(lease, lease->retiring ? INT64_MAX : lease->beat_ms, action);
+}
+
+static void next_shared(struct lease *lease, struct lease_action *action)
+{
+    static void (*const next[])(struct lease *, struct lease_action *) = {
+        [PHASE_JOIN] = next_join,   [PHASE_EPOCH] = next_epoch, [PHASE_SYNC] = next_sync,
+        [PHASE_READY] = next_ready, [PHASE_OPEN] = next_open,
+    };
+    next[lease->phase](lease, action);
+}
+
+void lease_next(struct lease *lease, int64_t now_ms, int64_t now_s, struct lease_action *action)
+{
+    ASSERT(lease->order == ORDER_NONE);
+    lease->now_ms = now_ms;
+    lease->now_s = now_s;
+    if (lease->since_ms == INT64_MIN)
+        lease->since_ms = now_ms;
+    bool refused = refuses(lease);
+    if ((refused || lease->retiring) && lease->move_count == 0) {
+        work_add_growths(lease);
+        work_refuse(lease, true);
+    }
+    if (lease->retiring && (refused || lease->phase != PHASE_OPEN))
+        rest(lease, INT64_MAX, action);
+    else if (now_ms < lease->not_before_ms)
+        rest(lease, lease->not_before_ms, action);
+    else if (lease->charge_count > 0)
+        order_commit(lease, lease->failing ? ORDER_MEND : ORDER_GROWTH, action);
+    else if (lease->options.shared)
+        next_shared(lease, action);
+    else
+        next_alone(lease, action);
+}
+
+/* ---- commits ---- */
+
+static void note_charges(struct lease *lease)
+{
+    for (size_t at = 0; lease->options.shared && at < lease->charge_count; at++)
+        (void)lease_rows_put(&lease->rows, &lease->charges[at]);
+    lease->charge_count = 0;
+}
+
+static void commit_failed(struct lease *lease, enum order order)
+{
+    lease->failing = true;
+    lease->not_before_ms = lease->now_ms + DISK_MS;
+    if (order == ORDER_MEND)
+        return;
+    work_spoil(lease);
+    work_doubt(lease);
+    work_refuse(lease, true);
+}
+
+void lease_committed(struct lease *lease, int64_t now_ms, bool done)
+{
+    enum order order = lease->order;
+    ASSERT(order != ORDER_NONE);
+    ASSERT(order != ORDER_ASK);
+    lease->order = ORDER_NONE;
+    lease->now_ms = now_ms;
+    if (!done) {
+        commit_failed(lease, order);
+        return;
+    }
+    note_charges(lease);
+    lease->failing = false;
+    lease->noted = order == ORDER_GIFTS;
+    if (order == ORDER_GROWTH)
+        work_settle(lease);
+}
+
+/* ---- replies ---- */
+
+static void enter(struct lease *lease, enum phase phase)
+{
+    if (lease->phase == PHASE_OPEN && phase != PHASE_OPEN)
+        lease->since_ms = lease->now_ms;
+    lease->phase = phase;
+    lease->sync_at = 0;
+    if (phase != PHASE_OPEN)
+        return;
+    lease->recovering = false;
+    headroom_remind(lease->options.core);
+}
+
+/* The store must be entered anew. What the moves gave is told by stating all rows. */
+static void start_over(struct lease *lease)
+{
+    if (lease->stumbled)
+        lease->not_before_ms = lease->now_ms + AGAIN_MS;
+    lease->stumbled = true;
+    lease->noted = false;
+    work_refuse(lease, false);
+    enter(lease, PHASE_JOIN);
+}
+
+static void lost(struct lease *lease)
+{
+    lease->gone = true;
+    lease->not_before_ms = lease->now_ms + AGAIN_MS;
+    lease->noted = false;
+    work_doubt(lease);
+    work_refuse(lease, true);
+    if (lease->phase == PHASE_SYNC)
+        lease->sync_at = 0;
+}
+
+static void empty(struct lease *lease)
+{
+    lease->gone = true;
+    lease->not_before_ms = lease->now_ms + EMPTY_MS;
+    lease->noted = false;
+    work_refuse(lease, true);
+    enter(lease, PHASE_JOIN);
+}
+
+static void take_identity(struct lease *lease, const struct store_reply *reply)
+{
+    memcpy(lease->fence, reply->fence, sizeof(lease->fence));
+    lease->fence[sizeof(lease->fence) - 1] = '\0';
+    lease->epoch = reply->epoch;
+    lease->recovering = reply->recovering;
+}
+
+static void joined(struct lease *lease, const struct store_reply *reply)
+{
+    take_identity(lease, reply);
+    enter(lease, PHASE_EPOCH);
+}
+
+/* That the fence was as it should be is told by an epoch that stays. */
+static void epoch_set(struct lease *lease, const struct store_reply *reply)
+{
+    bool same = reply->epoch == lease->epoch && strcmp(reply->fence, lease->fence) == 0;
+    if (reply->verdict == STORE_OLD_FENCE && !same) {
+        enter(lease, PHASE_JOIN);
+        return;
+    }
+    take_identity(lease, reply);
+    enter(lease, PHASE_SYNC);
+}
+
+/* True if as many rows were answered as were asked, each with an amount. */
+static bool is_sync_reply(const struct lease *lease, const struct store_reply *reply)
+{
+    bool possible = reply->row_count == lease->request.row_count;
+    for (size_t at = 0; possible && at < reply->row_count; at++)
+        possible = reply->rows[at].granted >= 0;
+    return possible;
+}
+
+static void take_stated(struct lease *lease, const struct store_reply *reply)
+{
+    for (size_t at = 0; at < reply->row_count; at++) {
+        const struct store_row *stated = &lease->store_rows[at];
+        struct lease_row *row = lease_rows_find(&lease->rows, stated->account);
+        if (row == NULL)
+            continue;
+        row->granted = reply->rows[at].granted;
+        lease_rows_doubt(&lease->rows, row, false);
+        lease_rows_lack(&lease->rows, row, row->granted < stated->value);
+    }
+}
+
+static void synced(struct lease *lease, const struct store_reply *reply)
+{
+    if (!is_sync_reply(lease, reply)) {
+        lost(lease);
+        return;
+    }
+    take_stated(lease, reply);
+    lease->recovering = reply->recovering;
+    if (lease->phase != PHASE_SYNC)
+        return;
+    if (lease->request.complete)
+        enter(lease, reply->recovering ? PHASE_READY : PHASE_OPEN);
+}
+
+static void readied(struct lease *lease, const struct store_reply *reply)
+{
+    if (!reply->recovering)
+        enter(lease, PHASE_OPEN);
+    else
+        lease->not_before_ms = lease->now_ms + AGAIN_MS;
+}
+
+/* What the store forgot, or told in a way that cannot be, is settled by stating all rows. */
+static void moved(struct lease *lease, const struct store_reply *reply)
+{
+    lease->noted = false;
+    if (!work_take_reply(lease, reply)) {
+        work_doubt(lease);
+        start_over(lease);
+        return;
+    }
+    lease->stumbled = false;
+    if (reply->verdict == STORE_RECOVERING) {
+        lease->recovering = true;
+        enter(lease, PHASE_SYNC);
+    }
+    work_fill_charges(lease, false);
+    if (lease->charge_count == 0)
+        work_settle(lease);
+}
+
+static void beaten(struct lease *lease, const struct store_reply *reply)
+{
+    if (reply->verdict == STORE_RECOVERING)
+        enter(lease, PHASE_SYNC);
+}
+
+/* A number that counts what was applied must grow; of what changes nothing it may stay. */
+static bool is_later(const struct lease *lease, const struct store_reply *reply)
+{
+    enum store_kind kind = lease->request.kind;
+    if (kind == STORE_JOIN)
+        return true;
+    if (kind == STORE_MOVE || kind == STORE_SYNC)
+        return reply->gseq > lease->gseq;
+    return reply->gseq >= lease->gseq;
+}
+
+static void take_applied(struct lease *lease, const struct store_reply *reply)
+{
+    static void (*const take[])(struct lease *, const struct store_reply *) = {
+        [STORE_JOIN] = joined,     [STORE_MOVE] = moved,    [STORE_SYNC] = synced,
+        [STORE_EPOCH] = epoch_set, [STORE_READY] = readied, [STORE_BEAT] = beaten,
+    };
+    lease->gone = false;
+    if (!is_later(lease, reply)) {
+        work_doubt(lease);
+        start_over(lease);
+        return;
+    }
+    lease->gseq = reply->gseq;
+    take[lease->request.kind](lease, reply);
+}
+
+static bool is_applied(const struct lease *lease, const struct store_reply *reply)
+{
+    if (reply->verdict == STORE_OK || reply->verdict == STORE_RECOVERING)
+        return true;
+    return reply->verdict == STORE_OLD_FENCE && lease->request.kind == STORE_EPOCH;
+}
+
+void lease_replied(struct lease *lease, int64_t now_ms, const struct store_reply *reply)
+{
+    ASSERT(lease->order == ORDER_ASK);
+    lease->order = ORDER_NONE;
+    lease->now_ms = now_ms;
+    if (is_applied(lease, reply))
+        take_applied(lease, reply);
+    else if (reply->verdict == STORE_AWAY)
+        lost(lease);
+    else if (reply->verdict == STORE_EMPTY)
+        empty(lease);
+    else
+        start_over(lease);
+}

@@ -1,0 +1,112 @@
+/* The rows of a shared lease: a table by the account's number. */
+#include "budget/lease_rows.h"
+
+#include <stdlib.h>
+
+#define NANO_IN_MICRO 1000
+#define MOST          (INT64_C(1) << 62)
+
+int64_t store_floor(enum unit unit, int64_t amount)
+{
+    return unit == UNIT_USD ? amount / NANO_IN_MICRO : amount;
+}
+
+int64_t store_ceil(enum unit unit, int64_t amount)
+{
+    int64_t whole = store_floor(unit, amount);
+    return unit == UNIT_USD && amount % NANO_IN_MICRO > 0 ? whole + 1 : whole;
+}
+
+int64_t store_amount(enum unit unit, int64_t stored)
+{
+    int64_t most = unit == UNIT_USD ? MOST / NANO_IN_MICRO : MOST;
+    if (stored > most)
+        return MOST;
+    return unit == UNIT_USD ? stored * NANO_IN_MICRO : stored;
+}
+
+static struct text key_of(const uint64_t *account)
+{
+    return text_make((const char *)account, sizeof(*account));
+}
+
+void lease_rows_close(struct lease_rows *rows)
+{
+    size_t at = 0;
+    void *row = NULL;
+    while (table_next(&rows->table, &at, NULL, &row))
+        free(row);
+    table_close(&rows->table);
+}
+
+struct lease_row *lease_rows_find(const struct lease_rows *rows, uint64_t account)
+{
+    return table_get(&rows->table, key_of(&account));
+}
+
+/* The texts lie behind the row. */
+static struct lease_row *row_new(const struct charge *charge)
+{
+    size_t size = sizeof(struct lease_row) + charge->budget.size + charge->id.size;
+    struct lease_row *row = memory_new(size);
+    char *budget = (char *)(row + 1);
+    char *id = budget + charge->budget.size;
+    if (charge->budget.size > 0)
+        memcpy(budget, charge->budget.at, charge->budget.size);
+    if (charge->id.size > 0)
+        memcpy(id, charge->id.at, charge->id.size);
+    row->charge = *charge;
+    row->charge.budget = text_make(budget, charge->budget.size);
+    row->charge.id = text_make(id, charge->id.size);
+    row->limit = LIMIT_NONE;
+    return row;
+}
+
+struct lease_row *lease_rows_put(struct lease_rows *rows, const struct charge *charge)
+{
+    struct lease_row *row = lease_rows_find(rows, charge->account);
+    if (row == NULL) {
+        row = row_new(charge);
+        table_put(&rows->table, key_of(&charge->account), row);
+    }
+    row->charge.amount = charge->amount;
+    row->charge.until_s = charge->until_s;
+    return row;
+}
+
+void lease_rows_doubt(struct lease_rows *rows, struct lease_row *row, bool doubtful)
+{
+    rows->doubtful = rows->doubtful - (row->doubtful ? 1 : 0) + (doubtful ? 1 : 0);
+    row->doubtful = doubtful;
+}
+
+void lease_rows_lack(struct lease_rows *rows, struct lease_row *row, bool lacking)
+{
+    rows->lacking = rows->lacking - (row->lacking ? 1 : 0) + (lacking ? 1 : 0);
+    row->lacking = lacking;
+}
+
+struct lease_row *lease_rows_next(struct lease_rows *rows, size_t *at, int64_t now_s)
+{
+    struct text key;
+    void *value = NULL;
+    while (table_next(&rows->table, at, &key, &value)) {
+        struct lease_row *row = value;
+        if (row->charge.until_s >= now_s)
+            return row;
+        lease_rows_doubt(rows, row, false);
+        lease_rows_lack(rows, row, false);
+        table_remove(&rows->table, key);
+        free(row);
+    }
+    return NULL;
+}
+
+struct store_row lease_row_stated(const struct lease_row *row)
+{
+    return (struct store_row){.account = row->charge.account,
+                              .limit = row->limit,
+                              .until_s = row->charge.until_s,
+                              .value = store_ceil(row->charge.unit, row->charge.amount),
+                              .spent = row->spent};
+}

@@ -1,0 +1,304 @@
+/* The moves of one operation: from what the core wants to what the store and the journal get. */
+#include "budget/lease_state.h"
+
+/* Accounts that are looked at with each sign of life. */
+#define LOOKS_MOST 64
+
+static struct move *move_add(struct lease *lease, enum move_kind kind, struct account *account)
+{
+    ASSERT(lease->move_count < STORE_ROWS_MOST);
+    struct move *move = &lease->moves[lease->move_count++];
+    *move = (struct move){.kind = kind, .account = account};
+    if (account != NULL)
+        move->number = account->number;
+    return move;
+}
+
+static size_t room_for_moves(const struct lease *lease)
+{
+    return STORE_ROWS_MOST - lease->move_count;
+}
+
+/* ---- gathering ---- */
+
+void work_add_growths(struct lease *lease)
+{
+    struct growth growths[STORE_ROWS_MOST];
+    if (!headroom_any(lease->options.core))
+        return;
+    size_t count = headroom_take(lease->options.core, growths, room_for_moves(lease));
+    for (size_t at = 0; at < count; at++)
+        move_add(lease, MOVE_GROW, growths[at].account)->growth = growths[at];
+}
+
+void work_add_gifts(struct lease *lease)
+{
+    struct gift gifts[STORE_ROWS_MOST];
+    size_t count = headroom_yield(lease->options.core, lease->now_s, lease->retiring, gifts,
+                                  room_for_moves(lease));
+    for (size_t at = 0; at < count; at++)
+        move_add(lease, MOVE_GIVE, gifts[at].account);
+}
+
+void work_add_mends(struct lease *lease)
+{
+    size_t at = 0;
+    const struct lease_row *row = NULL;
+    while (lease->rows.lacking > 0 && room_for_moves(lease) > 0 &&
+           (row = lease_rows_next(&lease->rows, &at, lease->now_s)) != NULL) {
+        if (row->lacking)
+            move_add(lease, MOVE_MEND, NULL)->number = row->charge.account;
+    }
+}
+
+void work_add_looks(struct lease *lease)
+{
+    struct account *account = lease->options.core->accounts.oldest;
+    for (size_t count = 0; account != NULL && count < LOOKS_MOST && room_for_moves(lease) > 0;
+         account = account->growing.newer) {
+        if (account->growing.asked || account_free(account) <= 0)
+            continue;
+        account->pins++;
+        move_add(lease, MOVE_LOOK, account);
+        count++;
+    }
+}
+
+/* ---- rows ---- */
+
+static struct charge charge_of(const struct lease *lease, const struct account *account)
+{
+    const struct core *core = lease->options.core;
+    struct charge charge = {.account = account->number,
+                            .amount = account->ceiling,
+                            .until_s = account_until_s(account),
+                            .unit = account->unit,
+                            .scope = account->scope,
+                            .id = account->id};
+    if (account->budget != ACCOUNT_GONE)
+        charge.budget = core->options.budgets[account->budget].name;
+    memcpy(charge.window, account->window.id, sizeof(charge.window));
+    return charge;
+}
+
+/* One that has no row yet, or none any more because nothing moved there for long, has been granted
+ * its ceiling. */
+static struct lease_row *row_of(struct lease *lease, const struct account *account)
+{
+    struct lease_row *row = lease_rows_find(&lease->rows, account->number);
+    if (row == NULL) {
+        struct charge charge = charge_of(lease, account);
+        row = lease_rows_put(&lease->rows, &charge);
+        row->granted = store_ceil(account->unit, account->ceiling);
+    }
+    row->charge.until_s = account_until_s(account);
+    row->limit = store_floor(account->unit, account->limit);
+    row->spent = store_ceil(account->unit, account->spent);
+    return row;
+}
+
+static int64_t missing(const struct lease_row *row)
+{
+    int64_t stated = store_ceil(row->charge.unit, row->charge.amount);
+    return stated > row->granted ? stated - row->granted : 0;
+}
+
+static int64_t surplus(const struct lease_row *row)
+{
+    int64_t stated = store_ceil(row->charge.unit, row->charge.amount);
+    return row->granted > stated ? row->granted - stated : 0;
+}
+
+static struct store_row stored_move(struct lease *lease, const struct move *move)
+{
+    if (move->kind == MOVE_MEND) {
+        const struct lease_row *row = lease_rows_find(&lease->rows, move->number);
+        if (row == NULL)
+            return (struct store_row){.account = move->number, .limit = LIMIT_NONE};
+        struct store_row stored = lease_row_stated(row);
+        stored.value = 0;
+        stored.charge = missing(row);
+        return stored;
+    }
+    const struct lease_row *row = row_of(lease, move->account);
+    enum unit unit = move->account->unit;
+    struct store_row stored = {.account = move->number,
+                               .limit = row->limit,
+                               .until_s = row->charge.until_s,
+                               .spent = row->spent};
+    if (move->kind == MOVE_GIVE)
+        stored.give = surplus(row); /* the journal has the lower ceiling already */
+    if (move->kind != MOVE_GROW)
+        return stored;
+    stored.least = store_ceil(unit, move->growth.least);
+    stored.most = store_ceil(unit, move->growth.most);
+    stored.charge = store_ceil(unit, move->growth.charge);
+    return stored;
+}
+
+void work_fill_rows(struct lease *lease)
+{
+    for (size_t at = 0; at < lease->move_count; at++)
+        lease->store_rows[at] = stored_move(lease, &lease->moves[at]);
+}
+
+/* ---- answers ---- */
+
+void work_answer_alone(struct lease *lease)
+{
+    for (size_t at = 0; at < lease->move_count; at++) {
+        struct move *move = &lease->moves[at];
+        if (move->kind != MOVE_GROW)
+            continue;
+        int64_t obtainable = account_obtainable(move->account);
+        int64_t most = move->growth.most;
+        move->answer = (struct growth_answer){.grown = most < obtainable ? most : obtainable,
+                                              .charged = move->growth.charge};
+    }
+}
+
+static bool is_possible(const struct store_row *sent, const struct store_answer *answer)
+{
+    return answer->moved >= 0 && answer->moved <= sent->most && answer->granted >= 0 &&
+           answer->total >= answer->granted && answer->elsewhere >= 0;
+}
+
+/* False if the store has less than it granted. */
+static bool take_answer(struct lease *lease, struct move *move, const struct store_row *sent,
+                        const struct store_answer *answer)
+{
+    struct lease_row *row = lease_rows_find(&lease->rows, move->number);
+    if (row == NULL)
+        return true;
+    enum unit unit = row->charge.unit;
+    int64_t expected = row->granted + answer->moved + sent->charge - sent->give;
+    int64_t others = answer->total - answer->granted;
+    int64_t elsewhere = answer->elsewhere < others ? answer->elsewhere : others;
+    row->granted = answer->granted;
+    move->wanted = answer->wanted;
+    if (move->kind == MOVE_MEND)
+        lease_rows_lack(&lease->rows, row, missing(row) > 0);
+    move->answer = (struct growth_answer){
+        .grown = store_amount(unit, answer->moved),
+        .charged = store_amount(unit, sent->charge),
+        .elsewhere_granted = store_amount(unit, others),
+        .elsewhere_spent = store_amount(unit, elsewhere),
+    };
+    if (move->kind == MOVE_GROW && answer->granted > expected)
+        move->answer.forgotten = store_amount(unit, answer->granted - expected);
+    return answer->granted >= expected;
+}
+
+bool work_take_reply(struct lease *lease, const struct store_reply *reply)
+{
+    bool possible = reply->row_count == lease->move_count;
+    for (size_t at = 0; possible && at < lease->move_count; at++)
+        possible = is_possible(&lease->store_rows[at], &reply->rows[at]);
+    if (!possible)
+        return false;
+    bool remembered = true;
+    for (size_t at = 0; at < lease->move_count; at++)
+        remembered =
+            take_answer(lease, &lease->moves[at], &lease->store_rows[at], &reply->rows[at]) &&
+            remembered;
+    return remembered;
+}
+
+/* ---- the journal ---- */
+
+static int64_t raised_by(const struct move *move)
+{
+    const struct growth_answer *answer = &move->answer;
+    if (move->kind != MOVE_GROW)
+        return 0;
+    int64_t more = account_add(answer->grown, answer->charged, ACCOUNT_MOST);
+    return account_add(more, answer->forgotten, ACCOUNT_MOST);
+}
+
+void work_fill_charges(struct lease *lease, bool gifts)
+{
+    lease->charge_count = 0;
+    for (size_t at = 0; at < lease->move_count; at++) {
+        const struct move *move = &lease->moves[at];
+        int64_t raised = raised_by(move);
+        if (raised == 0 && !(gifts && move->kind == MOVE_GIVE))
+            continue;
+        struct charge *charge = &lease->charges[lease->charge_count++];
+        *charge = charge_of(lease, move->account);
+        charge->amount = account_add(charge->amount, raised, ACCOUNT_MOST);
+    }
+}
+
+void work_spoil(struct lease *lease)
+{
+    struct arena texts = {0};
+    lease->charge_count = 0;
+    for (size_t at = 0; at < lease->move_count; at++) {
+        const struct move *move = &lease->moves[at];
+        if (raised_by(move) == 0 && move->kind != MOVE_GIVE)
+            continue;
+        struct charge *charge = &lease->charges[lease->charge_count++];
+        *charge = charge_of(lease, move->account);
+        charge->id = arena_copy(&texts, charge->id);
+    }
+    arena_close(&lease->texts);
+    lease->texts = texts;
+}
+
+/* ---- settling ---- */
+
+static void settle(struct lease *lease, const struct move *move)
+{
+    struct core *core = lease->options.core;
+    if (move->kind == MOVE_GROW)
+        headroom_answer(core, move->account, &move->answer);
+    else if (move->kind == MOVE_GIVE)
+        headroom_given(core, move->account);
+    else if (move->kind == MOVE_LOOK)
+        accounts_release(&core->accounts, move->account); /* may be the end of it */
+}
+
+/* Somebody else was refused what is not used here. */
+static bool should_give(const struct move *move)
+{
+    return move->wanted && move->kind == MOVE_LOOK && move->account->budget != ACCOUNT_GONE &&
+           move->account->waiters == 0;
+}
+
+void work_settle(struct lease *lease)
+{
+    struct core *core = lease->options.core;
+    size_t count = lease->move_count;
+    lease->move_count = 0;
+    for (size_t at = 0; at < count; at++) {
+        const struct move move = lease->moves[at];
+        struct gift gift;
+        bool gives = should_give(&move);
+        settle(lease, &move);
+        if (gives && headroom_yield_one(core, move.account, &gift))
+            move_add(lease, MOVE_GIVE, move.account);
+    }
+}
+
+void work_refuse(struct lease *lease, bool away)
+{
+    for (size_t at = 0; at < lease->move_count; at++) {
+        struct move *move = &lease->moves[at];
+        move->wanted = false;
+        move->answer = (struct growth_answer){.away = away};
+        if (move->kind != MOVE_GROW)
+            continue;
+        move->answer.elsewhere_granted = move->account->elsewhere_granted;
+        move->answer.elsewhere_spent = move->account->elsewhere_spent;
+    }
+    work_settle(lease);
+}
+
+void work_doubt(struct lease *lease)
+{
+    for (size_t at = 0; at < lease->move_count; at++) {
+        struct lease_row *row = lease_rows_find(&lease->rows, lease->moves[at].number);
+        if (row != NULL)
+            lease_rows_doubt(&lease->rows, row, true);
+    }
+}
