@@ -18,8 +18,9 @@
  *
  *     JOIN → EPOCH → SYNC of all rows → (READY until it is open) → MOVE, BEAT
  *
- * EPOCH is sent always: where the fence is as it should be it does nothing. If the store, open, has
- * less than the journal says, then the journal is right: what is missing is charged. If on the
+ * EPOCH is sent always: where the fence is as it should be, and nothing was seen that the store
+ * forgot, it does nothing. If the store, open, has less than the journal says, then the journal is
+ * right: what is missing is charged. If on the
  * other hand it has granted more than was ever noted, the difference is booked as spent
  * (struct growth_answer, `forgotten`).
  *

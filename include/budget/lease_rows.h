@@ -44,8 +44,8 @@ struct lease_row *lease_rows_next(struct lease_rows *rows, size_t *at, int64_t n
 /* What a SYNC states of a row. */
 struct store_row lease_row_stated(const struct lease_row *row);
 
-/* Into the store's units, rounded down or up, and back; of amounts of 0 or more. Back it is never
- * more than 2^62. */
+/* Into the store's units, rounded down or up, to STORE_MOST at the most; and back, to 2^62 at the
+ * most. Of amounts of 0 or more. */
 int64_t store_floor(enum unit unit, int64_t amount);
 int64_t store_ceil(enum unit unit, int64_t amount);
 int64_t store_amount(enum unit unit, int64_t stored);

@@ -147,6 +147,8 @@ static void next_join(struct lease *lease, struct lease_action *action)
 static void next_epoch(struct lease *lease, struct lease_action *action)
 {
     order_ask(lease, STORE_EPOCH, 0, action);
+    lease->request.lost = lease->lost;
+    lease->request.instances = lease->instances;
 }
 
 static void next_ready(struct lease *lease, struct lease_action *action)
@@ -164,6 +166,7 @@ static void next_sync(struct lease *lease, struct lease_action *action)
         lease->store_rows[count++] = lease_row_stated(row);
     order_ask(lease, STORE_SYNC, count, action);
     lease->request.complete = row == NULL;
+    lease->request.instances = row == NULL ? lease->instances : 0;
 }
 
 /* Rows of which nobody knows whether the last operation was applied. */
@@ -343,15 +346,10 @@ static void joined(struct lease *lease, const struct store_reply *reply)
     enter(lease, PHASE_EPOCH);
 }
 
-/* That the fence was as it should be is told by an epoch that stays. */
 static void epoch_set(struct lease *lease, const struct store_reply *reply)
 {
-    bool same = reply->epoch == lease->epoch && strcmp(reply->fence, lease->fence) == 0;
-    if (reply->verdict == STORE_OLD_FENCE && !same) {
-        enter(lease, PHASE_JOIN);
-        return;
-    }
     take_identity(lease, reply);
+    lease->lost = false;
     enter(lease, PHASE_SYNC);
 }
 
@@ -399,11 +397,12 @@ static void readied(struct lease *lease, const struct store_reply *reply)
         lease->not_before_ms = lease->now_ms + AGAIN_MS;
 }
 
-/* What the store forgot, or told in a way that cannot be, is settled by stating all rows. */
+/* What the store forgot, or told in a way that cannot be, is settled by an epoch. */
 static void moved(struct lease *lease, const struct store_reply *reply)
 {
     lease->noted = false;
     if (!work_take_reply(lease, reply)) {
+        lease->lost = true;
         work_doubt(lease);
         start_over(lease);
         return;
@@ -424,15 +423,10 @@ static void beaten(struct lease *lease, const struct store_reply *reply)
         enter(lease, PHASE_SYNC);
 }
 
-/* A number that counts what was applied must grow; of what changes nothing it may stay. */
+/* A number that counts what was applied must grow. */
 static bool is_later(const struct lease *lease, const struct store_reply *reply)
 {
-    enum store_kind kind = lease->request.kind;
-    if (kind == STORE_JOIN)
-        return true;
-    if (kind == STORE_MOVE || kind == STORE_SYNC)
-        return reply->gseq > lease->gseq;
-    return reply->gseq >= lease->gseq;
+    return lease->request.kind == STORE_JOIN || reply->gseq > lease->gseq;
 }
 
 static void take_applied(struct lease *lease, const struct store_reply *reply)
@@ -443,19 +437,15 @@ static void take_applied(struct lease *lease, const struct store_reply *reply)
     };
     lease->gone = false;
     if (!is_later(lease, reply)) {
+        lease->lost = true;
         work_doubt(lease);
         start_over(lease);
         return;
     }
     lease->gseq = reply->gseq;
+    if (lease->request.kind != STORE_JOIN && !reply->recovering && !reply->unfenced)
+        lease->instances = reply->instances;
     take[lease->request.kind](lease, reply);
-}
-
-static bool is_applied(const struct lease *lease, const struct store_reply *reply)
-{
-    if (reply->verdict == STORE_OK || reply->verdict == STORE_RECOVERING)
-        return true;
-    return reply->verdict == STORE_OLD_FENCE && lease->request.kind == STORE_EPOCH;
 }
 
 void lease_replied(struct lease *lease, int64_t now_ms, const struct store_reply *reply)
@@ -463,7 +453,7 @@ void lease_replied(struct lease *lease, int64_t now_ms, const struct store_reply
     ASSERT(lease->order == ORDER_ASK);
     lease->order = ORDER_NONE;
     lease->now_ms = now_ms;
-    if (is_applied(lease, reply))
+    if (reply->verdict == STORE_OK || reply->verdict == STORE_RECOVERING)
         take_applied(lease, reply);
     else if (reply->verdict == STORE_AWAY)
         lost(lease);

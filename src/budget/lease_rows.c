@@ -6,15 +6,20 @@
 #define NANO_IN_MICRO 1000
 #define MOST          (INT64_C(1) << 62)
 
+static int64_t bounded(int64_t stored)
+{
+    return stored < STORE_MOST ? stored : STORE_MOST;
+}
+
 int64_t store_floor(enum unit unit, int64_t amount)
 {
-    return unit == UNIT_USD ? amount / NANO_IN_MICRO : amount;
+    return bounded(unit == UNIT_USD ? amount / NANO_IN_MICRO : amount);
 }
 
 int64_t store_ceil(enum unit unit, int64_t amount)
 {
     int64_t whole = store_floor(unit, amount);
-    return unit == UNIT_USD && amount % NANO_IN_MICRO > 0 ? whole + 1 : whole;
+    return unit == UNIT_USD && amount % NANO_IN_MICRO > 0 ? bounded(whole + 1) : whole;
 }
 
 int64_t store_amount(enum unit unit, int64_t stored)

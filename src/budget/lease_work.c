@@ -114,11 +114,11 @@ static struct store_row stored_move(struct lease *lease, const struct move *move
     if (move->kind == MOVE_MEND) {
         const struct lease_row *row = lease_rows_find(&lease->rows, move->number);
         if (row == NULL)
-            return (struct store_row){.account = move->number, .limit = LIMIT_NONE};
-        struct store_row stored = lease_row_stated(row);
-        stored.value = 0;
-        stored.charge = missing(row);
-        return stored;
+            return (struct store_row){.account = move->number};
+        return (struct store_row){.account = move->number,
+                                  .until_s = row->charge.until_s,
+                                  .charge = missing(row),
+                                  .spent = row->spent};
     }
     const struct lease_row *row = row_of(lease, move->account);
     enum unit unit = move->account->unit;
