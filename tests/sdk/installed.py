@@ -1,5 +1,6 @@
 """Packages for the tests of clients, put below build/ once, and anew when their list changes."""
 
+import fcntl
 import pathlib
 import platform
 import shutil
@@ -20,17 +21,20 @@ def run(*command, **options):
 
 def install(place, wanted, how):
     """Calls how() in the empty folder `place` with the files {name: text} of `wanted` in it,
-    unless it was done before with the same ones."""
+    unless it was done before with the same ones. Tests side by side wait for each other."""
     done = place / "installed"
     key = "\n".join(wanted.values())
-    if done.exists() and done.read_text() == key:
-        return place
-    shutil.rmtree(place, ignore_errors=True)
-    place.mkdir(parents=True)
-    for name, text in wanted.items():
-        (place / name).write_text(text)
-    how()
-    done.write_text(key)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with open(place.with_name(f"{place.name}.lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if done.exists() and done.read_text() == key:
+            return place
+        shutil.rmtree(place, ignore_errors=True)
+        place.mkdir(parents=True)
+        for name, text in wanted.items():
+            (place / name).write_text(text)
+        how()
+        done.write_text(key)
     return place
 
 
