@@ -7,7 +7,7 @@ CC      := clang
 endif
 VERSION := 0.1.0
 
-LIBS    := libmicrohttpd libcurl sqlite3 yaml-0.1 libcrypto zlib
+LIBS    := libmicrohttpd libcurl sqlite3 yaml-0.1 libcrypto zlib hiredis
 # Packages come first: make begins anew once it has made this file.
 ifneq ($(filter-out help clean,$(or $(MAKECMDGOALS),all)),)
 include build/packages.mk
@@ -33,7 +33,7 @@ FAKES   := $(patsubst %.c,$(OUT)/%.o,$(sort $(wildcard tests/fakes/*.c)))
 
 .DEFAULT_GOAL := all
 .SECONDARY:
-.PHONY: all help run test unit units tidy tokens-oracle tokens-bench bench fuzz fuzzers scenarios sdk promptfoo agents chaos clean packages tools format
+.PHONY: all help run test unit units tidy lua-oracle tokens-oracle tokens-bench bench fuzz fuzzers scenarios sdk promptfoo agents chaos clean packages tools format
 
 all: $(OUT)/purser ## build build/release/purser (installs the packages it needs)
 
@@ -60,6 +60,9 @@ tidy unit scenarios sdk promptfoo agents chaos fuzz:
 
 tokens-oracle: ## token ids against those of tiktoken: all that is compared, some minutes
 	@tests/run tokens
+
+lua-oracle: ## store.lua in a real Redis against store.c: a million random operations
+	@tests/run store
 
 tokens-bench: $(OUT)/tests/bench/tokens ## measure the tokeniser beside others, write tests/bench/TOKENS.md
 	@TIMER=$< node tests/bench/tokens.mjs
@@ -105,7 +108,7 @@ $(OUT)/tests/fuzz/%: $(OUT)/tests/fuzz/%.o $(OUT)/libpurser.a
 $(OUT)/tests/fakes/provider: $(FAKES)
 	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lz
 
-$(OUT)/tests/oracle/encode $(OUT)/tests/bench/tokens $(OUT)/tests/bench/estimate $(OUT)/tests/bench/admission: %: %.o $(OUT)/libpurser.a
+$(OUT)/tests/oracle/encode $(OUT)/tests/oracle/store $(OUT)/tests/bench/tokens $(OUT)/tests/bench/estimate $(OUT)/tests/bench/admission: %: %.o $(OUT)/libpurser.a
 	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(OUT)/tests/bench/load: $(OUT)/tests/bench/load.o
@@ -117,6 +120,7 @@ $(OUT)/%.o: %.c
 
 # These are embedded.
 $(OUT)/src/cli/prices.o: config/prices.json
+$(OUT)/src/budget/store_wire.o: src/budget/store.lua
 $(OUT)/src/money/tokens_ranks.o: $(wildcard config/tokens/*)
 
 -include $(shell find $(OUT) -name '*.d' 2>/dev/null)

@@ -1,0 +1,37 @@
+/*
+ * The lessor: puts a store's operations to Redis and says what it answered. For one thread that may
+ * wait (the treasury's; a command's). Each operation is one round trip of the script store.lua.
+ *
+ * It finds the server by its URL (wire/redis_url.h): hosts are tried in turn, Sentinels are asked
+ * for their master, a Cluster's MOVED is followed. A server that is no master, is older than 6.2 or
+ * may evict keys (maxmemory-policy) is not used. None of this decides what is granted: whatever
+ * server answers, the fence tells whether it is the one that was known (store.h).
+ */
+#ifndef PURSER_BUDGET_LESSOR_H
+#define PURSER_BUDGET_LESSOR_H
+
+#include "budget/store.h"
+#include "wire/redis_url.h"
+
+struct lessor;
+
+struct lessor_options {
+    const struct redis_url *url; /* copied */
+    int64_t timeout_ms;          /* for an operation, and as much for a connection */
+    int64_t wait_replicas; /* a MOVE that may grow counts only if so many replicas have it; 0: WAIT
+                              is not asked */
+};
+
+struct lessor *lessor_open(const struct lessor_options *options); /* does not connect yet */
+void lessor_close(struct lessor *lessor);                         /* NULL-safe */
+
+/* STORE_AWAY if there was no answer, or none to be believed: then nobody knows whether it was
+ * applied. Nothing is ever sent a second time that may have been done. After a failed connection
+ * the next ones are put off: by 50 ms, doubling to 1 s; meanwhile it says STORE_AWAY at once. */
+void lessor_ask(struct lessor *lessor, const struct store_request *request,
+                struct store_reply *reply);
+
+/* Why the last operation was STORE_AWAY, for people; empty if it was not. */
+const char *lessor_trouble(const struct lessor *lessor);
+
+#endif

@@ -1,0 +1,320 @@
+/*
+ * The lessor's connection: made when it is needed, left at the first doubt.
+ */
+#include <hiredis/hiredis.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "budget/lessor.h"
+#include "budget/redis_link.h"
+#include "budget/store_wire.h"
+
+#define BACKOFF_LEAST_MS 50
+#define BACKOFF_MOST_MS  1000
+#define TRIES            4 /* one, another after NOSCRIPT, two after MOVED */
+
+/* Redis 6.2: what store.lua is written for. */
+#define MAJOR_LEAST 6
+#define MINOR_LEAST 2
+
+struct lessor {
+    struct redis_url url;
+    int64_t timeout_ms, wait_replicas;
+    struct redis_link *link;
+    char sha[STORE_SHA_SIZE];
+    size_t turn;             /* the host to try next */
+    struct redis_host moved; /* where a Cluster has sent us */
+    bool has_moved;
+    int64_t backoff_ms, retry_us;
+    struct buffer out;
+    struct fault trouble; /* empty: none */
+};
+
+struct lessor *lessor_open(const struct lessor_options *options)
+{
+    struct lessor *lessor = memory_new(sizeof(*lessor));
+    ASSERT(options->url->host_count > 0);
+    lessor->url = *options->url;
+    lessor->timeout_ms = options->timeout_ms;
+    lessor->wait_replicas = options->wait_replicas;
+    return lessor;
+}
+
+void lessor_close(struct lessor *lessor)
+{
+    if (lessor == NULL)
+        return;
+    redis_link_close(lessor->link);
+    buffer_close(&lessor->out);
+    free(lessor);
+}
+
+const char *lessor_trouble(const struct lessor *lessor)
+{
+    return lessor->trouble.message;
+}
+
+static void hang_up(struct lessor *lessor)
+{
+    redis_link_close(lessor->link);
+    lessor->link = NULL;
+}
+
+/* ---- is this server the right one? ---- */
+
+/* The value of "name:" at the beginning of a line. */
+static struct text info_value(struct text info, struct text name)
+{
+    while (info.at != NULL) {
+        struct text line = text_split(&info, '\n');
+        if (text_starts(line, name))
+            return text_trim(text_from(line, name.size));
+    }
+    return TEXT_NONE;
+}
+
+static bool is_new_enough(struct text version)
+{
+    int64_t major = 0, minor = 0;
+    struct text rest = version;
+    return text_to_int(text_split(&rest, '.'), &major) &&
+           text_to_int(text_split(&rest, '.'), &minor) &&
+           (major > MAJOR_LEAST || (major == MAJOR_LEAST && minor >= MINOR_LEAST));
+}
+
+static bool check_info(struct text info, struct fault *fault)
+{
+    struct text version = info_value(info, TEXT("redis_version:"));
+    struct text role = info_value(info, TEXT("role:"));
+    struct text policy = info_value(info, TEXT("maxmemory_policy:"));
+    if (!is_new_enough(version))
+        return fault_set(fault, "its version is %.*s, and 6.2 is needed", TEXT_ARG(version));
+    if (!text_equal(role, TEXT("master")))
+        return fault_set(fault, "it is a replica");
+    if (policy.at != NULL && !text_equal(policy, TEXT("noeviction")))
+        return fault_set(fault,
+                         "its maxmemory-policy is %.*s: what was granted could vanish; set "
+                         "it to noeviction",
+                         TEXT_ARG(policy));
+    return true;
+}
+
+static bool check_server(struct lessor *lessor, struct fault *fault)
+{
+    const char *const words[] = {"INFO"};
+    redisReply *reply = redis_link_ask(lessor->link, words, 1, fault);
+    if (reply == NULL)
+        return false;
+    bool good = reply->type == REDIS_REPLY_STRING
+                    ? check_info(text_make(reply->str, (size_t)reply->len), fault)
+                    : fault_set(fault, "it does not answer INFO: %s",
+                                reply->type == REDIS_REPLY_ERROR ? reply->str : "it is no Redis");
+    freeReplyObject(reply);
+    return good;
+}
+
+static bool load_script(struct lessor *lessor, struct fault *fault)
+{
+    const char *const words[] = {"SCRIPT", "LOAD", store_script().at};
+    redisReply *reply = redis_link_ask(lessor->link, words, 3, fault);
+    if (reply == NULL)
+        return false;
+    bool good = reply->type == REDIS_REPLY_STRING && reply->len == STORE_SHA_SIZE - 1 &&
+                strspn(reply->str, "0123456789abcdef") == STORE_SHA_SIZE - 1;
+    if (good)
+        memcpy(lessor->sha, reply->str, STORE_SHA_SIZE);
+    else
+        fault_set(fault, "it does not take the script: %s",
+                  reply->type == REDIS_REPLY_ERROR ? reply->str : "it is no Redis");
+    freeReplyObject(reply);
+    return good;
+}
+
+/* ---- finding it ---- */
+
+static bool read_master(const redisReply *reply, struct redis_host *host)
+{
+    int64_t port = 0;
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 ||
+        reply->element[0]->type != REDIS_REPLY_STRING ||
+        reply->element[1]->type != REDIS_REPLY_STRING)
+        return false;
+    size_t size = (size_t)reply->element[0]->len;
+    if (size == 0 || size >= sizeof(host->name) ||
+        !text_to_int(text_of(reply->element[1]->str), &port) || port < 1 || port > 65535)
+        return false;
+    memcpy(host->name, reply->element[0]->str, size + 1);
+    host->port = (int)port;
+    return true;
+}
+
+static bool ask_sentinel(const struct lessor *lessor, const struct redis_host *sentinel,
+                         struct redis_host *host, struct fault *fault)
+{
+    const char *const words[] = {"SENTINEL", "get-master-addr-by-name", lessor->url.master};
+    struct redis_link *link =
+        redis_link_open(&lessor->url, sentinel, true, lessor->timeout_ms, fault);
+    redisReply *reply = link == NULL ? NULL : redis_link_ask(link, words, 3, fault);
+    bool good = reply != NULL && read_master(reply, host);
+    if (reply != NULL && !good)
+        fault_set(fault, "the Sentinel at %s:%d does not know a master called %s", sentinel->name,
+                  sentinel->port, lessor->url.master);
+    if (reply != NULL)
+        freeReplyObject(reply);
+    redis_link_close(link);
+    return good;
+}
+
+static bool connect_to(struct lessor *lessor, struct fault *fault)
+{
+    const struct redis_host *listed = &lessor->url.hosts[lessor->turn];
+    struct redis_host host = lessor->has_moved ? lessor->moved : *listed;
+    bool sentinels = lessor->url.master[0] != '\0';
+    if (sentinels && !ask_sentinel(lessor, listed, &host, fault))
+        return false;
+    lessor->link = redis_link_open(&lessor->url, &host, false, lessor->timeout_ms, fault);
+    if (lessor->link == NULL)
+        return false;
+    if (check_server(lessor, fault) && load_script(lessor, fault))
+        return true;
+    hang_up(lessor);
+    return fault_prefix(fault, "Redis at %s", host.name);
+}
+
+static bool connect_again(struct lessor *lessor, struct fault *fault)
+{
+    if (clock_steady_us(clock_real()) < lessor->retry_us)
+        return false; /* with the fault of the last time */
+    if (connect_to(lessor, fault)) {
+        lessor->backoff_ms = 0;
+        return true;
+    }
+    lessor->has_moved = false;
+    lessor->turn = (lessor->turn + 1) % lessor->url.host_count;
+    if (lessor->turn == 0) { /* all of them were tried */
+        int64_t next = 2 * lessor->backoff_ms;
+        lessor->backoff_ms = next < BACKOFF_LEAST_MS  ? BACKOFF_LEAST_MS
+                             : next > BACKOFF_MOST_MS ? BACKOFF_MOST_MS
+                                                      : next;
+        lessor->retry_us = clock_steady_us(clock_real()) + lessor->backoff_ms * 1000;
+    }
+    return false;
+}
+
+/* ---- asking ---- */
+
+enum outcome { DONE, AGAIN, FAILED };
+
+/* "MOVED 3999 127.0.0.1:6381"; without a host it is the one that said so. */
+static bool read_moved(const char *error, struct redis_host *host)
+{
+    struct text rest = text_of(error);
+    text_split(&rest, ' ');
+    text_split(&rest, ' ');
+    size_t colon = SIZE_MAX;
+    for (size_t i = 0; i < rest.size; i++)
+        if (rest.at[i] == ':')
+            colon = i;
+    int64_t port = 0;
+    if (colon == SIZE_MAX || colon == 0 || colon >= sizeof(host->name) ||
+        !text_to_int(text_from(rest, colon + 1), &port) || port < 1 || port > 65535)
+        return false;
+    memcpy(host->name, rest.at, colon);
+    host->name[colon] = '\0';
+    host->port = (int)port;
+    return true;
+}
+
+/* Both errors mean that nothing was done. */
+static enum outcome take_error(struct lessor *lessor, const char *error)
+{
+    struct fault *fault = &lessor->trouble;
+    if (strncmp(error, "NOSCRIPT", 8) == 0 && load_script(lessor, fault))
+        return AGAIN;
+    struct redis_host host = {0};
+    if (strncmp(error, "MOVED ", 6) == 0 && read_moved(error, &host)) {
+        lessor->moved = host;
+        lessor->has_moved = true;
+        hang_up(lessor);
+        return AGAIN;
+    }
+    fault_set(fault, "Redis says: %s", error);
+    return FAILED;
+}
+
+static bool may_grow(const struct store_request *request)
+{
+    for (size_t i = 0; i < request->row_count; i++)
+        if (request->rows[i].least > 0 || request->rows[i].most > 0 || request->rows[i].charge > 0)
+            return request->kind == STORE_MOVE;
+    return false;
+}
+
+static bool enough_replicas(struct lessor *lessor, const redisReply *answer)
+{
+    if (answer->type == REDIS_REPLY_INTEGER && answer->integer >= lessor->wait_replicas)
+        return true;
+    return fault_set(&lessor->trouble, "Redis: %lld of %lld replicas have confirmed in time",
+                     answer->type == REDIS_REPLY_INTEGER ? answer->integer : 0LL,
+                     (long long)lessor->wait_replicas);
+}
+
+static enum outcome take_answer(struct lessor *lessor, const struct store_request *request,
+                                const redisReply *answer, struct store_reply *reply)
+{
+    if (answer->type == REDIS_REPLY_ERROR)
+        return take_error(lessor, answer->str);
+    return store_wire_read(answer, request, reply, &lessor->trouble) ? DONE : FAILED;
+}
+
+static void put_wait(struct lessor *lessor)
+{
+    char replicas[24], timeout[24];
+    const char *const words[] = {"WAIT", replicas, timeout};
+    snprintf(replicas, sizeof(replicas), "%lld", (long long)lessor->wait_replicas);
+    snprintf(timeout, sizeof(timeout), "%lld", (long long)(lessor->timeout_ms / 2 + 1));
+    redis_link_put_words(lessor->link, words, 3);
+}
+
+static enum outcome ask_once(struct lessor *lessor, const struct store_request *request,
+                             struct store_reply *reply)
+{
+    bool waits = lessor->wait_replicas > 0 && may_grow(request);
+    buffer_clear(&lessor->out);
+    store_wire_put(&lessor->out, lessor->sha, request);
+    redis_link_begin(lessor->link, lessor->timeout_ms);
+    redis_link_put(lessor->link, buffer_text(&lessor->out));
+    if (waits)
+        put_wait(lessor);
+    redisReply *answer = redis_link_get(lessor->link, &lessor->trouble);
+    redisReply *replicas =
+        answer != NULL && waits ? redis_link_get(lessor->link, &lessor->trouble) : NULL;
+    enum outcome outcome = FAILED;
+    if (answer != NULL && (!waits || replicas != NULL))
+        outcome = take_answer(lessor, request, answer, reply);
+    if (outcome == DONE && waits && !enough_replicas(lessor, replicas))
+        outcome = FAILED;
+    if (answer != NULL)
+        freeReplyObject(answer);
+    if (replicas != NULL)
+        freeReplyObject(replicas);
+    return outcome;
+}
+
+void lessor_ask(struct lessor *lessor, const struct store_request *request,
+                struct store_reply *reply)
+{
+    enum outcome outcome = AGAIN;
+    for (int tried = 0; outcome == AGAIN && tried < TRIES; tried++) {
+        if (lessor->link == NULL && !connect_again(lessor, &lessor->trouble))
+            outcome = FAILED;
+        else
+            outcome = ask_once(lessor, request, reply);
+    }
+    if (outcome == DONE) {
+        lessor->trouble = (struct fault){0};
+        return;
+    }
+    hang_up(lessor);
+    *reply = (struct store_reply){.verdict = STORE_AWAY};
+}

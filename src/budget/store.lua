@@ -1,0 +1,284 @@
+-- The store's operations, run inside Redis >= 6.2 or Valkey: what store.h says, as store.c does it
+-- in memory, in the same order and with the same numbers. One call is one operation.
+--
+-- KEYS  {purser}:meta, {purser}:nodes, then {purser}:a:<account> of each row
+-- ARGV  kind, journal, fence, epoch, incarnation, sequence, now, complete, lost, instances, whose,
+--       label; then for each row limit, until (0: never), least, most, give, charge, value, spent
+-- Reply verdict, server's fence, epoch, recovering, unfenced, gseq, registered, absent; then for
+--       each row moved, granted, total, elsewhere, wanted
+--
+-- meta       fence, epoch, recovering, gseq, registered, present, awaited; of each journal
+--            q: incarnation.sequence, and while it is registered p: the last epoch in which it
+--            synced while that recovered
+-- nodes      of each journal l: its label, f: and s: when it was first and last seen
+-- a:         L, G, U (spent by all), e (until; 0: never), w (who was refused), h (hints left), of
+--            each journal g: and u:
+-- Numbers are written by text(), because Lua prints large ones as 4e+15.
+
+local MOST = 4e15
+local LINGER = 7200
+local COLUMNS = 8
+local HEAD = 12
+
+local OK, OLD_FENCE, RECOVERING, STALE, STRANGER, EMPTY = 0, 1, 2, 3, 4, 5
+
+local meta, nodes = KEYS[1], KEYS[2]
+local kind, journal = ARGV[1], ARGV[2]
+local epoch, incarnation, sequence = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+local instances = tonumber(ARGV[10])
+local rows = {}
+
+local function text(number)
+    return string.format('%.0f', number)
+end
+
+local function number(value)
+    return tonumber(value or 0)
+end
+
+-- Both change by a restart, one by a promotion: acknowledged writes may be lost then.
+local function server_fence()
+    local run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
+    return run .. '.' .. string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)')
+end
+
+local server = server_fence()
+local read = redis.call('HMGET', meta, 'fence', 'epoch', 'recovering', 'gseq', 'registered',
+                        'present', 'awaited', 'q:' .. journal, 'p:' .. journal)
+local there = read[1] ~= false
+local store = {
+    fence = read[1], epoch = number(read[2]), recovering = read[3] == '1', gseq = number(read[4]),
+    registered = number(read[5]), present = number(read[6]), awaited = number(read[7])
+}
+local last, presence = read[8], read[9] -- of the asker; false: none
+
+local function is_fresh()
+    local i, s = string.match(last or '0.0', '^(%d+)%.(%d+)$')
+    i, s = tonumber(i), tonumber(s)
+    return not last or incarnation > i or (incarnation == i and sequence > s)
+end
+
+local function absent()
+    return store.recovering and math.max(store.registered, store.awaited) - store.present or 0
+end
+
+-- What is written before the rows: if one of these fails, the operation is not applied again.
+local function note(journal_too)
+    store.gseq = store.gseq + 1
+    redis.call('HSET', meta, 'fence', store.fence, 'epoch', text(store.epoch), 'recovering',
+               store.recovering and '1' or '0', 'gseq', text(store.gseq), 'registered',
+               text(store.registered), 'present', text(store.present), 'awaited',
+               text(store.awaited))
+    if journal_too then
+        redis.call('HSET', meta, 'q:' .. journal, text(incarnation) .. '.' .. text(sequence))
+        redis.call('HSET', nodes, 's:' .. journal, ARGV[7])
+    end
+end
+
+-- ---- rows ----
+
+local function keep(key, entry, until_s, now_s)
+    if until_s == 0 or entry.e == 0 then
+        if entry.e ~= 0 then
+            redis.call('PERSIST', key)
+        end
+        return 0
+    end
+    until_s = math.max(until_s, now_s + LINGER, entry.e or 0)
+    if until_s ~= entry.e then
+        redis.call('EXPIREAT', key, text(until_s))
+    end
+    return until_s
+end
+
+local function move(entry, limit, least, most, give, charge)
+    local given = math.min(give, entry.g)
+    local charged = math.min(charge, MOST - (entry.G - given))
+    entry.g = entry.g + charged - given
+    entry.G = entry.G + charged - given
+    if store.recovering then
+        return 0
+    end
+    local room = math.max(0, limit - entry.G)
+    local fair = math.floor(room / (2 * store.registered))
+    local moved = math.min(room, math.max(least, math.min(most, fair)))
+    entry.g = entry.g + moved
+    entry.G = entry.G + moved
+    if moved < least then
+        entry.w, entry.h = journal, 2 * store.registered
+    elseif least > 0 and entry.w == journal then
+        entry.w = ''
+    end
+    return moved
+end
+
+local function sync(entry, value)
+    local others = entry.G - entry.g
+    entry.g = math.min(value, store.recovering and MOST - others or entry.g)
+    entry.G = others + entry.g
+end
+
+local function row(n, now_s)
+    local key, at = KEYS[n + 2], HEAD + (n - 1) * COLUMNS
+    local limit, until_s = tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
+    local mine, spent_mine = 'g:' .. journal, 'u:' .. journal
+    local had = redis.call('HMGET', key, 'G', 'U', 'e', 'w', 'h', mine, spent_mine)
+    local entry = {
+        G = number(had[1]), U = number(had[2]), e = had[3] and tonumber(had[3]), w = had[4] or '',
+        h = number(had[5]), g = number(had[6]), u = number(had[7])
+    }
+    local moved = 0
+    if kind == 'move' then
+        moved = move(entry, limit, tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4]),
+                     tonumber(ARGV[at + 5]), tonumber(ARGV[at + 6]))
+    elseif kind == 'sync' then
+        sync(entry, tonumber(ARGV[at + 7]))
+    end
+    local others = entry.U - entry.u
+    entry.u = math.min(tonumber(ARGV[at + 8]), MOST - others)
+    entry.U = others + entry.u
+    local wanted = entry.w ~= '' and entry.w ~= journal and entry.h > 0
+    if wanted then
+        entry.h = entry.h - 1
+    end
+    redis.call('HSET', key, 'G', text(entry.G), 'U', text(entry.U), 'w', entry.w, 'h',
+               text(entry.h), mine, text(entry.g), spent_mine, text(entry.u))
+    if limit >= 0 then
+        redis.call('HSET', key, 'L', text(limit))
+    end
+    local kept = keep(key, entry, until_s, now_s)
+    if kept ~= entry.e then
+        redis.call('HSET', key, 'e', text(kept))
+    end
+    for _, value in ipairs({moved, entry.g, entry.G, others, wanted and 1 or 0}) do
+        rows[#rows + 1] = value
+    end
+end
+
+local function all_rows()
+    local now_s = tonumber(redis.call('TIME')[1])
+    for n = 1, #KEYS - 2 do
+        row(n, now_s)
+    end
+end
+
+-- ---- operations: each answers with its verdict ----
+
+local operations = {}
+
+function operations.init()
+    if there then
+        return STALE
+    end
+    store.fence, store.epoch = server, epoch
+    store.awaited, store.recovering = instances, instances > 0
+    there = true
+    note(false)
+    return OK
+end
+
+function operations.join()
+    if not is_fresh() then
+        return STALE
+    end
+    if not presence then
+        store.registered = store.registered + 1
+        redis.call('HSET', meta, 'p:' .. journal, '0')
+        redis.call('HSETNX', nodes, 'f:' .. journal, ARGV[7])
+    end
+    redis.call('HSET', nodes, 'l:' .. journal, ARGV[12])
+    note(true)
+    return OK
+end
+
+function operations.leave()
+    if epoch ~= store.epoch or store.fence ~= server then
+        return OLD_FENCE
+    end
+    local theirs = redis.call('HGET', meta, 'p:' .. ARGV[11])
+    if not theirs and (not store.recovering or store.awaited <= store.registered) then
+        return STRANGER
+    end
+    store.awaited = math.max(0, store.awaited - 1)
+    if theirs then
+        if store.recovering and tonumber(theirs) == store.epoch then
+            store.present = store.present - 1
+        end
+        store.registered = store.registered - 1
+        redis.call('HDEL', meta, 'p:' .. ARGV[11])
+    end
+    note(false)
+    return OK
+end
+
+function operations.epoch()
+    if epoch == store.epoch and (store.fence ~= server or ARGV[9] == '1') then
+        store.fence, store.epoch = server, store.epoch + 1
+        store.recovering, store.present = true, 0
+        store.awaited = math.max(store.awaited, instances)
+    end
+    note(true)
+    return OK
+end
+
+function operations.ready()
+    if absent() <= 0 then
+        store.recovering, store.awaited = false, 0
+    end
+    note(true)
+    return OK
+end
+
+function operations.sync()
+    if store.recovering and ARGV[8] == '1' and tonumber(presence) ~= store.epoch then
+        store.present = store.present + 1
+        store.awaited = math.max(store.awaited, instances)
+        redis.call('HSET', meta, 'p:' .. journal, text(store.epoch))
+    end
+    note(true)
+    all_rows()
+    return OK
+end
+
+function operations.move()
+    note(true)
+    all_rows()
+    return store.recovering and RECOVERING or OK
+end
+
+function operations.beat()
+    note(true)
+    all_rows()
+    return OK
+end
+
+local by_operator = {init = true, leave = true}
+
+local function apply()
+    if not there and kind ~= 'init' then
+        return EMPTY
+    end
+    if by_operator[kind] or kind == 'join' then
+        return operations[kind]()
+    end
+    if kind ~= 'epoch' and (epoch ~= store.epoch or ARGV[3] ~= server or store.fence ~= server) then
+        return OLD_FENCE
+    end
+    if not presence then
+        return STRANGER
+    end
+    if not is_fresh() then
+        return STALE
+    end
+    return operations[kind]()
+end
+
+local verdict = apply()
+local reply = {
+    verdict, server, store.epoch, store.recovering and 1 or 0,
+    there and store.fence ~= server and 1 or 0, store.gseq, store.registered, absent()
+}
+for i = 1, #rows do
+    reply[#reply + 1] = rows[i]
+end
+return reply

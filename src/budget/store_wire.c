@@ -1,0 +1,221 @@
+/*
+ * One operation, one command: its numbers in decimal, because Lua's are doubles and everything here
+ * is exact in them.
+ */
+#include "budget/store_wire.h"
+
+#include <hiredis/hiredis.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define HEAD    12 /* words of ARGV before the rows */
+#define COLUMNS 8  /* words of ARGV per row */
+#define TOP     8  /* numbers of an answer before its rows */
+#define ANSWERS 5  /* numbers per row */
+
+__asm__(".section .rodata\n"
+        ".global purser_store_lua_begin\n"
+        ".global purser_store_lua_end\n"
+        "purser_store_lua_begin:\n"
+        ".incbin \"src/budget/store.lua\"\n"
+        "purser_store_lua_end:\n"
+        ".byte 0\n"
+        ".previous\n");
+
+extern const char purser_store_lua_begin[], purser_store_lua_end[];
+
+static const char *const KINDS[] = {
+    [STORE_INIT] = "init", [STORE_JOIN] = "join",   [STORE_MOVE] = "move",
+    [STORE_SYNC] = "sync", [STORE_EPOCH] = "epoch", [STORE_READY] = "ready",
+    [STORE_BEAT] = "beat", [STORE_LEAVE] = "leave",
+};
+
+struct text store_script(void)
+{
+    return text_make(purser_store_lua_begin,
+                     (size_t)(purser_store_lua_end - purser_store_lua_begin));
+}
+
+/* ---- requests ---- */
+
+static void put_word(struct buffer *out, struct text word)
+{
+    buffer_put_byte(out, '$');
+    buffer_put_int(out, (int64_t)word.size);
+    buffer_put(out, TEXT("\r\n"));
+    buffer_put(out, word);
+    buffer_put(out, TEXT("\r\n"));
+}
+
+static void put_number(struct buffer *out, int64_t number)
+{
+    char digits[24];
+    int size = snprintf(digits, sizeof(digits), "%" PRId64, number);
+    put_word(out, text_make(digits, (size_t)size));
+}
+
+static void put_keys(struct buffer *out, const struct store_request *request)
+{
+    put_number(out, (int64_t)request->row_count + 2);
+    put_word(out, TEXT("{purser}:meta"));
+    put_word(out, TEXT("{purser}:nodes"));
+    for (size_t i = 0; i < request->row_count; i++) {
+        char key[32];
+        snprintf(key, sizeof(key), "{purser}:a:%016" PRIx64, request->rows[i].account);
+        put_word(out, text_of(key));
+    }
+}
+
+static void put_row(struct buffer *out, const struct store_row *row)
+{
+    int64_t until_s = row->until_s < STORE_MOST ? row->until_s : 0;
+    const int64_t columns[COLUMNS] = {row->limit, until_s,     row->least, row->most,
+                                      row->give,  row->charge, row->value, row->spent};
+    for (size_t i = 0; i < COLUMNS; i++)
+        put_number(out, columns[i]);
+}
+
+void store_wire_put(struct buffer *out, const char *sha, const struct store_request *request)
+{
+    ASSERT(request->row_count <= STORE_ROWS_MOST);
+    size_t words = 3 + 2 + request->row_count + HEAD + COLUMNS * request->row_count;
+    buffer_put_byte(out, '*');
+    buffer_put_int(out, (int64_t)words);
+    buffer_put(out, TEXT("\r\n"));
+    put_word(out, TEXT("EVALSHA"));
+    put_word(out, text_of(sha));
+    put_keys(out, request);
+    put_word(out, text_of(KINDS[request->kind]));
+    put_word(out, text_of(request->journal));
+    put_word(out, text_of(request->fence));
+    put_number(out, request->epoch);
+    put_number(out, request->incarnation);
+    put_number(out, request->sequence);
+    put_number(out, request->now_s);
+    put_number(out, request->complete);
+    put_number(out, request->lost);
+    put_number(out, request->instances);
+    put_word(out, text_of(request->whose));
+    put_word(out, request->label);
+    for (size_t i = 0; i < request->row_count; i++)
+        put_row(out, &request->rows[i]);
+}
+
+/* ---- replies ---- */
+
+static bool number_at(const redisReply *answer, size_t at, int64_t most, int64_t *number)
+{
+    const redisReply *element = answer->element[at];
+    if (element->type != REDIS_REPLY_INTEGER || element->integer < 0 || element->integer > most)
+        return false;
+    *number = element->integer;
+    return true;
+}
+
+static bool read_row(const redisReply *answer, size_t at, struct store_answer *row)
+{
+    int64_t wanted = 0;
+    if (!number_at(answer, at, STORE_MOST, &row->moved) ||
+        !number_at(answer, at + 1, STORE_MOST, &row->granted) ||
+        !number_at(answer, at + 2, STORE_MOST, &row->total) ||
+        !number_at(answer, at + 3, STORE_MOST, &row->elsewhere) ||
+        !number_at(answer, at + 4, 1, &wanted))
+        return false;
+    row->wanted = wanted == 1;
+    return true;
+}
+
+/* What an honest store never answers. */
+static bool is_possible(const struct store_request *request, const struct store_row *asked,
+                        const struct store_reply *reply, const struct store_answer *row)
+{
+    int64_t most = asked->most > asked->least ? asked->most : asked->least;
+    bool moves = request->kind == STORE_MOVE && !reply->recovering;
+    if (row->moved > (moves ? most : 0) || row->moved > row->granted || row->granted > row->total)
+        return false;
+    if (row->moved > 0 && row->total > asked->limit)
+        return false;
+    return request->kind != STORE_SYNC || row->granted <= asked->value;
+}
+
+static bool read_rows(const redisReply *answer, const struct store_request *request,
+                      struct store_reply *reply)
+{
+    bool applied = reply->verdict == STORE_OK || reply->verdict == STORE_RECOVERING;
+    size_t count = applied ? request->row_count : 0;
+    if (answer->elements != TOP + ANSWERS * count)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (!read_row(answer, TOP + ANSWERS * i, &reply->rows[i]) ||
+            !is_possible(request, &request->rows[i], reply, &reply->rows[i]))
+            return false;
+    reply->row_count = count;
+    return true;
+}
+
+static bool read_fence(const redisReply *element, char fence[STORE_FENCE_SIZE])
+{
+    size_t size = (size_t)element->len;
+    if (element->type != REDIS_REPLY_STRING || size == 0 || size >= STORE_FENCE_SIZE ||
+        memchr(element->str, '\0', size) != NULL)
+        return false;
+    memset(fence, 0, STORE_FENCE_SIZE);
+    memcpy(fence, element->str, size);
+    return true;
+}
+
+static bool read_top(const redisReply *answer, struct store_reply *reply)
+{
+    int64_t verdict = 0, recovering = 0, unfenced = 0;
+    if (!number_at(answer, 0, STORE_EMPTY, &verdict) ||
+        !read_fence(answer->element[1], reply->fence) ||
+        !number_at(answer, 2, STORE_MOST, &reply->epoch) || !number_at(answer, 3, 1, &recovering) ||
+        !number_at(answer, 4, 1, &unfenced) || !number_at(answer, 5, STORE_MOST, &reply->gseq) ||
+        !number_at(answer, 6, STORE_MOST, &reply->instances) ||
+        !number_at(answer, 7, STORE_MOST, &reply->absent))
+        return false;
+    reply->verdict = (enum store_verdict)verdict;
+    reply->recovering = recovering == 1;
+    reply->unfenced = unfenced == 1;
+    return true;
+}
+
+/* An operation that names fence and epoch is not applied under others. */
+static bool is_of_epoch(const struct store_request *request, const struct store_reply *reply)
+{
+    switch (request->kind) {
+    case STORE_MOVE:
+    case STORE_SYNC:
+    case STORE_READY:
+    case STORE_BEAT:
+        break;
+    case STORE_INIT:
+    case STORE_JOIN:
+    case STORE_EPOCH:
+    case STORE_LEAVE:
+        return reply->verdict != STORE_RECOVERING;
+    }
+    if (reply->verdict == STORE_RECOVERING)
+        return request->kind == STORE_MOVE && reply->recovering;
+    if (reply->verdict != STORE_OK)
+        return true;
+    return reply->epoch == request->epoch && strcmp(reply->fence, request->fence) == 0 &&
+           !reply->unfenced && reply->instances > 0 &&
+           !(request->kind == STORE_MOVE && reply->recovering);
+}
+
+bool store_wire_read(const struct redisReply *answer, const struct store_request *request,
+                     struct store_reply *reply, struct fault *fault)
+{
+    struct store_reply *read = memory_new(sizeof(*read));
+    bool good = answer->type == REDIS_REPLY_ARRAY && answer->elements >= TOP &&
+                read_top(answer, read) && is_of_epoch(request, read) &&
+                read_rows(answer, request, read);
+    if (good)
+        *reply = *read;
+    else
+        fault_set(fault, "Redis answered what the store never says");
+    free(read);
+    return good;
+}

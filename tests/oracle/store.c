@@ -1,0 +1,366 @@
+/*
+ * store.lua against store.c: random operations on both, every reply compared. Starts a redis-server
+ * of its own on a socket in a new folder, and ends it.
+ *
+ *     store [operations [seed]]
+ *
+ * The operations are those of instances that know more or less what goes on: most are in order,
+ * some are doubled, late, of another epoch or of strangers; now and then the server's fence changes
+ * or everything is gone.
+ */
+#include <hiredis/hiredis.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "budget/store_wire.h"
+
+#define BATCH     256
+#define INSTANCES 7
+#define ACCOUNTS  40
+
+struct instance {
+    char journal[STORE_JOURNAL_SIZE];
+    char fence[STORE_FENCE_SIZE];
+    int64_t epoch, incarnation, sequence, instances;
+};
+
+struct operation {
+    struct store_request request;
+    struct store_row *rows;
+    struct store_reply reply; /* C's */
+};
+
+static uint64_t state;
+static struct store *store;
+static redisContext *server;
+static char sha[STORE_SHA_SIZE];
+static struct instance instances[INSTANCES];
+static struct operation operations[BATCH];
+static struct store_request last; /* sent again now and then; without its rows */
+static struct store_row last_rows[STORE_ROWS_MOST];
+static int64_t verdicts[STORE_AWAY], grown;
+
+static uint64_t any(uint64_t below)
+{
+    uint64_t z = (state += UINT64_C(0x9e3779b97f4a7c15)); /* splitmix64 */
+    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return (z ^ (z >> 31)) % below;
+}
+
+static bool once_in(uint64_t times)
+{
+    return any(times) == 0;
+}
+
+static _Noreturn void give_up(const char *why)
+{
+    fprintf(stderr, "store: %s\n", why);
+    exit(1);
+}
+
+/* ---- the server ---- */
+
+static redisReply *say(const char *command)
+{
+    redisReply *reply = redisCommand(server, command);
+    if (reply == NULL || reply->type == REDIS_REPLY_ERROR)
+        give_up(reply == NULL ? server->errstr : reply->str);
+    return reply;
+}
+
+static void say_only(const char *command)
+{
+    freeReplyObject(say(command));
+}
+
+static pid_t start_server(char folder[])
+{
+    char socket[64];
+    if (mkdtemp(folder) == NULL)
+        give_up("cannot make a folder");
+    snprintf(socket, sizeof(socket), "%s/s", folder);
+    pid_t child = fork();
+    if (child == 0) {
+        execlp("redis-server", "redis-server", "--port", "0", "--unixsocket", socket, "--save", "",
+               "--appendonly", "no", "--dir", folder, "--logfile", "/dev/null", (char *)NULL);
+        _exit(127);
+    }
+    for (int i = 0; i < 1000; i++) {
+        server = redisConnectUnix(socket);
+        if (server != NULL && server->err == 0)
+            return child;
+        redisFree(server);
+        usleep(10000);
+    }
+    give_up("redis-server does not start");
+}
+
+static void end_server(pid_t child, const char *folder)
+{
+    char socket[64];
+    snprintf(socket, sizeof(socket), "%s/s", folder);
+    kill(child, SIGTERM);
+    waitpid(child, NULL, 0);
+    redisFree(server);
+    unlink(socket);
+    rmdir(folder);
+}
+
+static void read_fence(void)
+{
+    const char *script = "return string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') .. '.' "
+                         ".. string.match(redis.call('INFO', 'replication'), "
+                         "'master_replid:(%x+)')";
+    redisReply *reply = redisCommand(server, "EVAL %s 0", script);
+    if (reply == NULL || reply->type != REDIS_REPLY_STRING)
+        give_up("no fence");
+    store_set_fence(store, reply->str);
+    freeReplyObject(reply);
+}
+
+static void load(void)
+{
+    redisReply *reply = redisCommand(server, "SCRIPT LOAD %s", store_script().at);
+    if (reply == NULL || reply->type != REDIS_REPLY_STRING)
+        give_up("the script is not taken");
+    memcpy(sha, reply->str, STORE_SHA_SIZE);
+    freeReplyObject(reply);
+}
+
+/* A promotion, or a wipe. */
+static void disturb(void)
+{
+    if (once_in(3)) {
+        say_only("FLUSHALL");
+        store_close(store);
+        store = store_open();
+    } else {
+        say_only("REPLICAOF 127.0.0.1 1");
+        say_only("REPLICAOF NO ONE");
+    }
+    read_fence();
+}
+
+/* ---- what instances ask ---- */
+
+static int64_t amount(void)
+{
+    switch (any(8)) {
+    case 0:
+        return 0;
+    case 1:
+        return (int64_t)any((uint64_t)STORE_MOST + 1);
+    case 2:
+        return STORE_MOST;
+    case 3:
+        return (int64_t)any(1000000);
+    default:
+        return (int64_t)any(200);
+    }
+}
+
+static void make_row(enum store_kind kind, struct store_row *row)
+{
+    *row = (struct store_row){.account = any(ACCOUNTS) * UINT64_C(0x123456789abcdef1),
+                              .limit = once_in(9) ? amount() : 5000,
+                              .until_s = once_in(3)   ? 5
+                                         : once_in(2) ? INT64_C(4000000000)
+                                                      : WINDOW_FOREVER,
+                              .spent = amount()};
+    if (kind != STORE_MOVE && once_in(2))
+        row->limit = LIMIT_NONE;
+    if (kind == STORE_SYNC)
+        row->value = amount();
+    if (kind != STORE_MOVE)
+        return;
+    row->least = once_in(3) ? amount() : 0;
+    row->most = once_in(2) ? amount() : 0;
+    row->give = once_in(3) ? amount() : 0;
+    row->charge = once_in(9) ? amount() : 0;
+}
+
+static enum store_kind any_kind(void)
+{
+    static const enum store_kind kinds[] = {
+        STORE_MOVE, STORE_MOVE, STORE_MOVE, STORE_MOVE,  STORE_MOVE,  STORE_MOVE, STORE_MOVE,
+        STORE_SYNC, STORE_SYNC, STORE_BEAT, STORE_EPOCH, STORE_READY, STORE_JOIN,
+    };
+    if (once_in(50))
+        return STORE_INIT;
+    return once_in(60) ? STORE_LEAVE : kinds[any(sizeof(kinds) / sizeof(kinds[0]))];
+}
+
+static void make_rows(struct operation *operation)
+{
+    struct store_request *request = &operation->request;
+    if (request->kind != STORE_MOVE && request->kind != STORE_SYNC && request->kind != STORE_BEAT)
+        return;
+    request->row_count = any(5);
+    if (once_in(2000))
+        request->row_count = STORE_ROWS_MOST;
+    for (size_t i = 0; i < request->row_count; i++)
+        make_row(request->kind, &operation->rows[i]);
+}
+
+static void make(struct operation *operation, struct instance *instance)
+{
+    struct store_request *request = &operation->request;
+    *request = (struct store_request){.kind = any_kind(), .rows = operation->rows};
+    memcpy(request->journal, instance->journal, sizeof(request->journal));
+    memcpy(request->fence, instance->fence, sizeof(request->fence));
+    memcpy(request->whose, instances[any(INSTANCES)].journal, sizeof(request->whose));
+    request->label = TEXT("an instance \"with\"\r\nspecial letters");
+    request->epoch = once_in(40) ? (int64_t)any(20) : instance->epoch;
+    request->now_s = (int64_t)any(UINT64_C(4000000000));
+    if (once_in(100)) {
+        instance->incarnation++;
+        instance->sequence = 0;
+    }
+    request->incarnation = instance->incarnation;
+    request->sequence = ++instance->sequence;
+    request->complete = once_in(2);
+    request->lost = once_in(100);
+    request->instances = once_in(10) ? (int64_t)any(INSTANCES) : 0;
+    make_rows(operation);
+    if (once_in(30)) {
+        *request = last;
+        request->rows = operation->rows;
+        memcpy(operation->rows, last_rows, sizeof(last_rows[0]) * last.row_count);
+    } else if (once_in(20)) {
+        last = *request;
+        memcpy(last_rows, operation->rows, sizeof(last_rows[0]) * last.row_count);
+    }
+}
+
+static void learn(struct instance *instance, const struct operation *operation)
+{
+    const struct store_reply *reply = &operation->reply;
+    if (reply->verdict == STORE_OK && operation->request.kind == STORE_JOIN) {
+        instance->epoch = reply->epoch;
+        memcpy(instance->fence, reply->fence, sizeof(instance->fence));
+    }
+    if (reply->verdict == STORE_OK && operation->request.kind == STORE_EPOCH)
+        instance->epoch = reply->epoch;
+}
+
+/* ---- comparing ---- */
+
+static bool same(const struct store_reply *a, const struct store_reply *b)
+{
+    if (a->verdict != b->verdict || strcmp(a->fence, b->fence) != 0 || a->epoch != b->epoch ||
+        a->recovering != b->recovering || a->unfenced != b->unfenced || a->gseq != b->gseq ||
+        a->instances != b->instances || a->absent != b->absent || a->row_count != b->row_count)
+        return false;
+    for (size_t i = 0; i < a->row_count; i++) {
+        const struct store_answer *one = &a->rows[i], *other = &b->rows[i];
+        if (one->moved != other->moved || one->granted != other->granted ||
+            one->total != other->total || one->elsewhere != other->elsewhere ||
+            one->wanted != other->wanted)
+            return false;
+    }
+    return true;
+}
+
+static void show(const char *who, const struct store_reply *reply)
+{
+    printf("%s: verdict %d epoch %" PRId64 " recovering %d unfenced %d gseq %" PRId64
+           " instances %" PRId64 " absent %" PRId64 " fence %s\n",
+           who, (int)reply->verdict, reply->epoch, reply->recovering, reply->unfenced, reply->gseq,
+           reply->instances, reply->absent, reply->fence);
+    for (size_t i = 0; i < reply->row_count && i < 8; i++)
+        printf("  moved %" PRId64 " granted %" PRId64 " total %" PRId64 " elsewhere %" PRId64
+               " wanted %d\n",
+               reply->rows[i].moved, reply->rows[i].granted, reply->rows[i].total,
+               reply->rows[i].elsewhere, reply->rows[i].wanted);
+}
+
+static bool compare(const struct operation *operation)
+{
+    static struct store_reply reply;
+    struct fault fault = {0};
+    redisReply *answer = NULL;
+    if (redisGetReply(server, (void **)&answer) != REDIS_OK)
+        give_up(server->errstr);
+    bool read = store_wire_read(answer, &operation->request, &reply, &fault);
+    bool agree = read && same(&operation->reply, &reply);
+    if (!agree) {
+        printf("they differ on kind %d of %s, %zu rows%s%s\n", (int)operation->request.kind,
+               operation->request.journal, operation->request.row_count, read ? "" : ": ",
+               read                                ? ""
+               : answer->type == REDIS_REPLY_ERROR ? answer->str
+                                                   : fault.message);
+        show("C  ", &operation->reply);
+        if (read)
+            show("Lua", &reply);
+    }
+    freeReplyObject(answer);
+    return agree;
+}
+
+static bool run_batch(void)
+{
+    struct buffer out = {0};
+    for (size_t i = 0; i < BATCH; i++) {
+        struct instance *instance = &instances[any(INSTANCES)];
+        make(&operations[i], instance);
+        store_apply(store, &operations[i].request, &operations[i].reply);
+        verdicts[operations[i].reply.verdict]++;
+        for (size_t row = 0; row < operations[i].reply.row_count; row++)
+            grown += operations[i].reply.rows[row].moved > 0;
+        learn(instance, &operations[i]);
+        buffer_clear(&out);
+        store_wire_put(&out, sha, &operations[i].request);
+        if (redisAppendFormattedCommand(server, out.at, out.size) != REDIS_OK)
+            give_up(server->errstr);
+    }
+    buffer_close(&out);
+    for (size_t i = 0; i < BATCH; i++)
+        if (!compare(&operations[i]))
+            return false;
+    return true;
+}
+
+static void prepare(void)
+{
+    store = store_open();
+    for (size_t i = 0; i < INSTANCES; i++) {
+        snprintf(instances[i].journal, sizeof(instances[i].journal), "%032zx", i + 1);
+        instances[i].incarnation = 1;
+    }
+    for (size_t i = 0; i < BATCH; i++)
+        operations[i].rows = memory_new(STORE_ROWS_MOST * sizeof(struct store_row));
+    load();
+    read_fence();
+}
+
+int main(int argc, char **argv)
+{
+    char folder[] = "/tmp/purser-store-XXXXXX";
+    int64_t count = 1000000, seed = 1;
+    if ((argc > 1 && !text_to_int(text_of(argv[1]), &count)) ||
+        (argc > 2 && !text_to_int(text_of(argv[2]), &seed)))
+        give_up("usage: store [operations [seed]]");
+    state = (uint64_t)seed;
+    pid_t child = start_server(folder);
+    prepare();
+    bool agree = true;
+    int64_t done = 0;
+    for (; agree && done < count; done += BATCH) {
+        if (once_in(25))
+            disturb();
+        agree = run_batch();
+    }
+    end_server(child, folder);
+    printf("seed %" PRId64 ": %" PRId64 " operations: ok %" PRId64 ", old fence %" PRId64
+           ", recovering %" PRId64 ", stale %" PRId64 ", stranger %" PRId64 ", empty %" PRId64
+           "; %" PRId64 " accounts grew\n",
+           seed, done, verdicts[STORE_OK], verdicts[STORE_OLD_FENCE], verdicts[STORE_RECOVERING],
+           verdicts[STORE_STALE], verdicts[STORE_STRANGER], verdicts[STORE_EMPTY], grown);
+    printf("%d passed, %d failed\n", agree, !agree);
+    return agree ? 0 : 1;
+}
