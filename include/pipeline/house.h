@@ -50,7 +50,8 @@ struct house {
     struct drift drift;
     size_t calls_most; /* at upstreams, those that outlived their client included; 0: no limit */
     atomic_size_t calls;
-    atomic_bool stopping; /* set once: new requests are refused */
+    atomic_size_t pledges, pledges_tried; /* and those whose provider cannot be asked */
+    atomic_bool stopping;                 /* set once: new requests are refused */
 };
 
 /* A key of passthrough mode was accepted by an upstream; and whether it was. Any thread. */

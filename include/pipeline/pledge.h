@@ -12,16 +12,17 @@
  * only the client's own key can ask, which is never stored: there a restart books the hold.
  *
  * What cannot be known is booked at its hold: an object that its provider no longer knows, results
- * that do not tell their usage, or no end after PLEDGE_MOST_S.
+ * that do not tell their usage, or no end after eight days (pipeline/patience.h). A provider that
+ * cannot be asked (a wrong key, an outage) is asked on, less and less often: until then the hold
+ * stays, the log tells, and GET /metrics counts it.
  */
 #ifndef PURSER_PIPELINE_PLEDGE_H
 #define PURSER_PIPELINE_PLEDGE_H
 
 #include "books/ledger.h"
+#include "pipeline/patience.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/results.h"
-
-#define PLEDGE_MOST_S (8 * 24 * 3600) /* a batch has a day */
 
 struct pledge {
     struct worker *worker;
@@ -33,8 +34,7 @@ struct pledge {
     struct text credential; /* passthrough: the caller's; else empty */
     int64_t made_s;
     struct loop_timer timer;
-    int64_t wait_us;       /* before the next question */
-    int lost;              /* answers in a row that it is not known, or not whole */
+    struct patience patience;
     struct errand *errand; /* the question under way */
     struct buffer answer;
     struct buffer shown;    /* the last answer that was noted */
@@ -57,6 +57,9 @@ struct pledge_rest {
 };
 /* Takes it up again: before anything is reserved. */
 void pledge_resume(struct worker *worker, const struct pledge_rest *rest);
+
+/* The worker has new terms: what could not be asked may be asked now. */
+void pledges_renew(struct worker *worker);
 
 /* The process ends: they are taken up by the next one. Their holds leave the gate, not the books.
  */

@@ -166,6 +166,12 @@ static void put_house(struct house *house, struct buffer *out)
     buffer_put(out, TEXT("purser_build_info{version=\"" PURSER_VERSION "\"} 1\n"));
     put_gauge(out, "purser_calls_in_flight", "Calls at upstreams now.", atomic_load(&house->calls));
     put_gauge(out, "purser_open_holds", "Holds on budgets now.", gate_open_holds(house->gate));
+    put_gauge(out, "purser_pledges",
+              "Batches and background responses whose provider is asked how far they are.",
+              atomic_load(&house->pledges));
+    put_gauge(out, "purser_pledges_unanswered",
+              "Of those, the ones whose provider refused the last question, or gave no answer.",
+              atomic_load(&house->pledges_tried));
     put_gauge(out, "purser_ledger_failing", "1 while the ledger cannot be written.",
               ledger_failing(house->ledger) ? 1 : 0);
     put_gauge(out, "purser_stopping", "1 once it has been told to stop.",

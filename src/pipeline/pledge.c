@@ -9,9 +9,6 @@
 #include "pipeline/errand.h"
 #include "pipeline/objects.h"
 
-#define WAIT_GROWTH 2
-#define WAITS_MOST  30 /* the longest wait is so many first ones: 60 s after 2 s */
-#define LOST_MOST   3
 #define ANSWER_MOST (32 * 1024 * 1024) /* a response with all it said */
 
 enum progress { PROGRESS_NONE, PROGRESS_RUNNING, PROGRESS_ENDED };
@@ -60,19 +57,21 @@ void pledge_look(struct call *call)
 
 static void ask(void *context);
 
-static struct pledge *pledge_new(struct worker *worker)
+static struct pledge *pledge_new(struct worker *worker, int64_t made_s)
 {
     struct pledge *pledge = memory_new(sizeof *pledge);
     pledge->worker = worker;
     pledge->timer.due = ask;
     pledge->timer.context = pledge;
-    pledge->wait_us = worker->terms->poll_us;
+    pledge->made_s = made_s;
+    pledge->patience = patience_begin(worker->terms->poll_us, made_s * 1000000);
     pledge->next = worker->pledges;
     pledge->previous = &worker->pledges;
     if (pledge->next != NULL)
         pledge->next->previous = &pledge->next;
     worker->pledges = pledge;
-    loop_timer_set(worker->loop, &pledge->timer, pledge->wait_us);
+    loop_timer_set(worker->loop, &pledge->timer, pledge->patience.wait_us);
+    atomic_fetch_add(&worker->house->pledges, 1);
     return pledge;
 }
 
@@ -86,8 +85,20 @@ static void release(void *thing)
     free(pledge);
 }
 
+/* How many of them cannot be asked. */
+static void count_tried(struct pledge *pledge, bool was, bool is)
+{
+    atomic_size_t *tried = &pledge->worker->house->pledges_tried;
+    if (is && !was)
+        atomic_fetch_add(tried, 1);
+    if (was && !is)
+        atomic_fetch_sub(tried, 1);
+}
+
 static void pledge_close(struct pledge *pledge)
 {
+    count_tried(pledge, patience_is_tried(&pledge->patience), false);
+    atomic_fetch_sub(&pledge->worker->house->pledges, 1);
     loop_timer_cancel(pledge->worker->loop, &pledge->timer);
     errand_close(pledge->errand);
     pledge->errand = NULL;
@@ -127,18 +138,27 @@ void pledge_open(struct call *call)
 {
     ASSERT(call->pending.size > 0);
     ASSERT(!call->taken_over);
-    struct pledge *pledge = pledge_new(call->worker);
+    struct pledge *pledge = pledge_new(call->worker, loop_wall_us(call->worker->loop) / 1000000);
     pledge->arena = call->arena;
     call->arena = (struct arena){0};
     pledge->entry = call->entry;
     pledge->held = call->held;
     pledge->object = (struct object){kind_of(call), call->entry.upstream, call->pending};
-    pledge->made_s = loop_wall_us(call->worker->loop) / 1000000;
     pledge->shown = call->pending_answer;
     call->pending_answer = (struct buffer){0};
     if (call->terms->admission.mode == ADMISSION_PASSTHROUGH)
         pledge->credential = arena_copy(&pledge->arena, call->credential);
     note_hold(pledge);
+}
+
+void pledges_renew(struct worker *worker)
+{
+    for (struct pledge *pledge = worker->pledges; pledge != NULL; pledge = pledge->next) {
+        if (pledge->errand != NULL || pledge->settled || !patience_is_tried(&pledge->patience))
+            continue;
+        patience_renew(&pledge->patience, worker->terms->poll_us);
+        loop_timer_set(worker->loop, &pledge->timer, pledge->patience.wait_us);
+    }
 }
 
 void pledges_close(struct worker *worker)
@@ -211,15 +231,16 @@ static void settle_hold(struct pledge *pledge, const char *why)
     settle(pledge, "unknown");
 }
 
-/* What the batch says succeeded; an answer that ends with its connection may have lost some. */
-static bool results_are_whole(const struct pledge *pledge)
+/* What the batch says succeeded; an answer that ends with its connection may have lost some.
+ * `else_whole`: of a batch that does not say it. */
+static bool results_are_whole(const struct pledge *pledge, bool else_whole)
 {
     struct json_value batch, counts, completed;
     int64_t told = 0;
-    return json_parse(buffer_text(&pledge->shown), &batch, NULL) != JSON_OK ||
-           !json_member(batch, TEXT("request_counts"), &counts) ||
-           !json_member(counts, TEXT("completed"), &completed) || !json_int(completed, &told) ||
-           pledge->results.succeeded >= told;
+    bool says = json_parse(buffer_text(&pledge->shown), &batch, NULL) == JSON_OK &&
+                json_member(batch, TEXT("request_counts"), &counts) &&
+                json_member(counts, TEXT("completed"), &completed) && json_int(completed, &told);
+    return says ? pledge->results.succeeded >= told : else_whole;
 }
 
 static void settle_results(struct pledge *pledge)
@@ -255,17 +276,34 @@ static const struct model *model_of(const struct pledge *pledge)
 
 /* ---- what the upstream says ---- */
 
-static void ask_later(struct pledge *pledge)
+/* For how long it was so is in `patience`. */
+static const char *reason_of(const struct pledge *pledge, enum patience_end end)
+{
+    if (end == PATIENCE_ENDED)
+        return "it came to no end";
+    return pledge->reading ? "its results are gone, or not whole"
+                           : "its provider does not know it any more";
+}
+
+static void ask_later(struct pledge *pledge, enum news news)
 {
     struct worker *worker = pledge->worker;
-    int64_t most_us = worker->terms->poll_us * WAITS_MOST;
-    int64_t wait_us = pledge->wait_us * WAIT_GROWTH;
-    if (loop_wall_us(worker->loop) / 1000000 - pledge->made_s > PLEDGE_MOST_S) {
-        settle_hold(pledge, "it came to no end");
-        return;
-    }
-    pledge->wait_us = wait_us < most_us ? wait_us : most_us;
-    loop_timer_set(worker->loop, &pledge->timer, pledge->wait_us);
+    struct patience *patience = &pledge->patience;
+    bool was = patience_is_tried(patience);
+    enum patience_end end = patience_take(patience, news, loop_wall_us(worker->loop));
+    count_tried(pledge, was, patience_is_tried(patience));
+    if (end != PATIENCE_WAITS)
+        settle_hold(pledge, reason_of(pledge, end));
+    else
+        loop_timer_set(worker->loop, &pledge->timer, patience->wait_us);
+}
+
+/* A batch that was not begun has no results, and need not say how many. */
+static bool has_failed(struct json_value batch)
+{
+    struct json_value status;
+    return json_member(batch, TEXT("status"), &status) && status.kind == JSON_STRING &&
+           text_equal(status.raw, TEXT("\"failed\""));
 }
 
 static void read_results(struct pledge *pledge, struct json_value batch)
@@ -273,7 +311,7 @@ static void read_results(struct pledge *pledge, struct json_value batch)
     struct json_value file;
     const struct model *model = model_of(pledge);
     if (!json_member(batch, TEXT("output_file_id"), &file) || file.kind != JSON_STRING) {
-        if (results_are_whole(pledge)) /* no line has succeeded */
+        if (results_are_whole(pledge, has_failed(batch))) /* no line has succeeded */
             settle_results(pledge);
         else
             settle_hold(pledge, "it names no results");
@@ -327,6 +365,14 @@ static void show(struct pledge *pledge, struct text answer)
     objects_show(pledge->worker, &pledge->object, pledge->entry.key, answer);
 }
 
+static void say_silent(const struct pledge *pledge, int status)
+{
+    log_warn("%.*s: upstream %.*s does not tell how far %.*s is (status %d); its hold stays, and "
+             "it is asked again",
+             TEXT_ARG(pledge->entry.call), TEXT_ARG(pledge->object.upstream),
+             TEXT_ARG(pledge->object.id), status);
+}
+
 static void take_object(struct pledge *pledge)
 {
     struct text answer = buffer_text(&pledge->answer);
@@ -335,8 +381,10 @@ static void take_object(struct pledge *pledge)
         json_parse(answer, &object, NULL) == JSON_OK ? progress_of(object) : PROGRESS_NONE;
     if (progress != PROGRESS_NONE && pledge->object.kind == OBJECT_BATCH)
         show(pledge, answer);
+    if (progress == PROGRESS_NONE)
+        say_silent(pledge, 200);
     if (progress != PROGRESS_ENDED)
-        ask_later(pledge);
+        ask_later(pledge, progress == PROGRESS_RUNNING ? NEWS_RUNNING : NEWS_NONE);
     else if (pledge->object.kind == OBJECT_BATCH)
         read_results(pledge, object);
     else
@@ -348,26 +396,23 @@ static void finish(struct pledge *pledge)
     struct errand *errand = pledge->errand;
     bool answered = errand_answered(errand);
     int status = answered ? transfer_status(errand->transfer) : 0;
+    bool to_its_close = answered && transfer_until_close(errand->transfer);
     pledge->errand = NULL;
     errand_close(errand);
-    if (status == 200 && pledge->reading)
+    if (status == 200 && !pledge->reading) {
+        take_object(pledge);
+        return;
+    }
+    if (status == 200)
         results_end(&pledge->results);
-    bool whole = status == 200 && pledge->reading && results_are_whole(pledge);
-    bool lost = status == 404 || status == 410 || (status == 200 && pledge->reading && !whole);
-    pledge->lost = lost ? pledge->lost + 1 : 0;
+    bool whole = status == 200 && results_are_whole(pledge, !to_its_close);
     if (whole) {
         settle_results(pledge);
-    } else if (status == 200 && !pledge->reading) {
-        take_object(pledge);
-    } else if (pledge->lost >= LOST_MOST) {
-        settle_hold(pledge, pledge->reading ? "its results are gone, or not whole"
-                                            : "its provider does not know it any more");
-    } else {
-        log_warn("%.*s: upstream %.*s does not tell how far %.*s is (status %d)",
-                 TEXT_ARG(pledge->entry.call), TEXT_ARG(pledge->object.upstream),
-                 TEXT_ARG(pledge->object.id), status);
-        ask_later(pledge);
+        return;
     }
+    say_silent(pledge, status);
+    bool lost = status == 404 || status == 410 || status == 200;
+    ask_later(pledge, lost ? NEWS_LOST : NEWS_NONE);
 }
 
 static void news(void *context)
@@ -423,7 +468,8 @@ static void ask(void *context)
     }
     const struct upstream *upstream = errand_upstream(worker->terms, pledge->object.upstream);
     if (upstream == NULL) { /* a reload may bring it back */
-        ask_later(pledge);
+        say_silent(pledge, 0);
+        ask_later(pledge, NEWS_NONE);
         return;
     }
     struct errand *errand = errand_open(worker);
@@ -512,14 +558,13 @@ static void copy_entry(struct pledge *pledge, const struct entry *from)
 
 void pledge_resume(struct worker *worker, const struct pledge_rest *rest)
 {
-    struct pledge *pledge = pledge_new(worker);
     const struct owned *owned = &rest->object->owned;
+    struct pledge *pledge = pledge_new(worker, owned->made_s);
     struct text facts = owned->notes.facts;
     struct held *held = &pledge->held;
     copy_entry(pledge, rest->entry);
     pledge->object = (struct object){rest->object->object.kind, pledge->entry.upstream,
                                      arena_copy(&pledge->arena, rest->object->object.id)};
-    pledge->made_s = owned->made_s;
     held->amount = pledge->entry.hold;
     int64_t services = 0;
     if (!text_to_int(text_split(&facts, ' '), &held->input_tokens) ||

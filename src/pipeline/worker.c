@@ -88,6 +88,7 @@ void worker_adopt(struct worker *worker, struct terms *terms)
     terms_drop(worker->terms);
     worker->terms = terms;
     transport_renew(worker->transport);
+    pledges_renew(worker);
 }
 
 void worker_close(struct worker *worker)

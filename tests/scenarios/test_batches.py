@@ -5,7 +5,8 @@ import socket
 
 import pytest
 
-from harness import KEY, Provider, Purser, Upstream, error_of, plain_answer, usd, wait_until
+from harness import (ADMIN, KEY, Provider, Purser, Upstream, error_of, plain_answer, usd,
+                     wait_until)
 
 BOB = "sk-test-bob-0123456789abcdef"
 KEYS = [{"id": "alice", "key": KEY, "team": "research"},
@@ -13,10 +14,11 @@ KEYS = [{"id": "alice", "key": KEY, "team": "research"},
 AS_BOB = {"Authorization": f"Bearer {BOB}"}
 DOLLAR = [{"name": "all", "scope": "global", "window": "total", "usd": 1}]
 POLLS = {"poll_ms": 50}
+HASTE = {"poll_ms": 10}  # for what is only given up after 150 of them
 
 
-def purse(provider, budgets=None, **more):
-    return Purser(provider, keys=KEYS, limits=POLLS,
+def purse(provider, budgets=None, limits=None, **more):
+    return Purser(provider, keys=KEYS, limits=limits or POLLS,
                   budgets=DOLLAR if budgets is None else budgets, **more)
 
 
@@ -273,7 +275,7 @@ def test_a_kill_goes_on_with_it_and_forfeits_the_rest():
 
 
 def test_a_provider_that_forgot_it_leaves_the_hold_booked():
-    with Provider() as provider, purse(provider) as purser:
+    with Provider() as provider, purse(provider, limits=HASTE) as purser:
         answer = started(purser, [line(0)], fake="delay_ms=60000")
         provider.reset()
         entry = settled(purser, answer)
@@ -335,28 +337,78 @@ def result(number, usage='{"prompt_tokens":5,"completion_tokens":5}'):
             f'{{"usage":{usage}}}}},"error":null}}\n')
 
 
+def keeper(state):
+    """An upstream with one file and one batch: `state` says how it answers."""
+    def answer(connection, head, _):
+        method, target = head.decode().split()[:2]
+        if target.endswith("/content"):
+            length = f"Content-Length: {len(state['content'])}\r\n" if state.get("told") else ""
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n" +
+                               f"{length}\r\n{state['content']}".encode())
+        elif "/batches" in target:
+            if method == "GET" and state.get("status"):
+                connection.sendall(plain_answer('{"error":{}}', status=state["status"]))
+            else:
+                connection.sendall(plain_answer(json.dumps(state["batch"])))
+        else:
+            connection.sendall(plain_answer('{"id":"file-1","object":"file"}'))
+    return answer
+
+
+def finished(**more):
+    return {"id": "batch_1", "object": "batch", "status": "completed", "output_file_id": "file-2",
+            **more}
+
+
+COUNTS = {"request_counts": {"total": 2, "completed": 2, "failed": 0}}
+
+
 @pytest.mark.parametrize("content, source", [
     (result(0) + result(1), "reported"), (result(0), "bound"), ("", "bound"),
     (result(0) + "nonsense\n", "bound"), (result(0) + result(1)[:-4], "bound")])
 def test_results_that_are_not_whole_are_booked_at_the_hold(content, source):
     """As when their answer ends with its connection, and that broke."""
-    batch = {"id": "batch_1", "object": "batch", "status": "completed", "output_file_id": "file-2",
-             "request_counts": {"total": 2, "completed": 2, "failed": 0}}
-
-    def answer(connection, head, _):
-        target = head.split()[1].decode()
-        if target.endswith("/content"):
-            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n" +
-                               content.encode())
-        elif "/batches" in target:
-            connection.sendall(plain_answer(json.dumps(batch)))
-        else:
-            connection.sendall(plain_answer('{"id":"file-1","object":"file"}'))
-
-    with Upstream(answer) as upstream, purse(upstream) as purser:
+    state = {"content": content, "batch": finished(**COUNTS)}
+    with Upstream(keeper(state)) as upstream, purse(upstream, limits=HASTE) as purser:
         made = started(purser, [line(0), line(1)])
         entry = settled(purser, made)
         assert entry["usage_source"] == source
         held = usd(made.headers["x-purser-hold-usd"])
         assert (entry["cost_nano_usd"] == held) == (source == "bound")
         assert spent(purser) == (entry["cost_nano_usd"], 0)
+
+
+@pytest.mark.parametrize("told, more, source", [
+    (True, {}, "reported"), (False, {}, "bound"), (True, {"output_file_id": None}, "bound"),
+    (True, {"output_file_id": None, "status": "failed"}, "reported")])
+def test_without_counts_only_results_of_a_told_length_are_whole(told, more, source):
+    state = {"content": result(0), "told": told, "batch": finished(**more)}
+    with Upstream(keeper(state)) as upstream, purse(upstream, limits=HASTE) as purser:
+        entry = settled(purser, started(purser, [line(0), line(1)]))
+        assert entry["usage_source"] == source
+        assert entry["cost_nano_usd"] > 0 or more.get("status") == "failed"
+
+
+@pytest.mark.parametrize("status", ["401 Unauthorized", "500 Internal Server Error",
+                                    "200 OK"])
+def test_while_the_provider_cannot_be_asked_the_hold_stays_and_metrics_tell(status):
+    state = {"content": result(0), "told": True, "status": status, "batch": finished(
+        status="in_progress")}
+
+    def counted(purser):
+        text = purser.client.get("/metrics", headers={"Authorization": f"Bearer {ADMIN}"}).text
+        return tuple(int(line.split()[-1]) for line in text.splitlines()
+                     if line.startswith("purser_pledges"))
+
+    with Upstream(keeper(state)) as upstream, purse(upstream, limits=HASTE) as purser:
+        made = started(purser, [line(0)])
+        held = usd(made.headers["x-purser-hold-usd"])
+        wait_until(lambda: purser.log().count("does not tell how far") >= 7)
+        assert counted(purser) == (1, 1)
+        assert spent(purser) == (0, held)
+        state.update(status=None, batch=finished())
+        assert purser.reload().status_code == 200  # as after the repair of a key: it is asked soon
+        entry = settled(purser, made)
+        assert entry["usage_source"] == "reported" and entry["cost_nano_usd"] < held
+        assert spent(purser) == (entry["cost_nano_usd"], 0)
+        wait_until(lambda: counted(purser) == (0, 0))
