@@ -120,7 +120,11 @@ void rolling_book_all(struct call *call);
  * it gets full holds for an hour. */
 void rolling_learn(struct call *call, bool billed_more);
 void rolling_forget(struct worker *worker); /* when the worker closes */
-/* Ends the client's stream of a call that was stopped; it is settled. */
+/* Whether a call's stream was stopped before its end, so that it must be given one. */
+bool rolling_stopped(const struct call *call);
+/* Ends the stream of a call that was stopped, for its client and for whoever follows; it is
+ * settled.
+ */
 void rolling_put_end(struct call *call);
 
 /* Finds upstream, model and scopes of a request; false: no upstream serves the model. */

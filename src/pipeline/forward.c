@@ -366,11 +366,8 @@ static void put_comment(struct call *call)
 
 static void finish_stream(struct call *call)
 {
-    bool whole = forward_is_whole(call);
     settle_decide(call);
-    if (whole || call->stopped_by != NULL) {
-        if (!whole)
-            rolling_put_end(call);
+    if (forward_is_whole(call) || rolling_stopped(call)) {
         put_comment(call);
         reply_end(&call->request->reply);
         return;
@@ -563,6 +560,10 @@ void forward_over(struct call *call)
         take_last_event(call);
     judge_usage(call);
     bool relayed = call->mode == CALL_EVENTS || call->mode == CALL_RELAY;
+    if (rolling_stopped(call)) {
+        settle_decide(call);
+        rolling_put_end(call);
+    }
     if (request != NULL && relayed)
         finish_stream(call);
     else if (call->started && !relayed)

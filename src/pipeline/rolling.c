@@ -13,8 +13,10 @@
  * bills more than was held all the same gets full holds.
  *
  * Only streams can be stopped whose upstream's bill ends with them, and whose tokens are all seen:
- * no reasoning, no audio, no searches of the web, no choices that are not shown. What is shared
- * with others holds in full.
+ * no reasoning, no audio, no searches of the web, no choices that are not shown.
+ *
+ * A stream that others follow ends for all of them. So it holds in full where that can be had, as
+ * soon as it holds more; who takes it over always does.
  */
 #include <stdlib.h>
 
@@ -39,7 +41,7 @@ static bool can_be_stopped(const struct request *request)
     bool known = delta_knows(request->endpoint) && ending_knows(request->endpoint);
     return seen && known && model != NULL && !request_hides_output(request) &&
            request->upstream->cancel_saves && request->terms->slice_tokens > 0 &&
-           request->recall.flight == NULL && body->choices <= ENDING_MOST_CHOICES;
+           body->choices <= ENDING_MOST_CHOICES;
 }
 
 /* Of all choices, before the stream has a pace of its own. */
@@ -155,6 +157,8 @@ static bool extend(struct call *call, int64_t need, struct grant *grant)
     if (least <= call->held.held_output)
         least = call->held.held_output + 1;
     int64_t more = call->terms->slice_tokens;
+    if (share_has_followers(call) && extend_to(call, call->held.max_output, grant))
+        return true;
     for (int i = 0; i < TRIES; i++, more /= 4) {
         if (extend_to(call, least + more, grant))
             return true;
@@ -267,29 +271,76 @@ void rolling_forget(struct worker *worker)
 
 /* ---- the end of a call that was stopped ---- */
 
-void rolling_put_end(struct call *call)
+/* Whoever follows is told neither whose budget it was nor its amounts. */
+static void fill_error(const struct call *call, bool shared, struct buffer *message,
+                       struct ending_facts *facts)
 {
-    const struct terms *terms = call->terms;
+    refusal_of_stream(call->stopped_by, call->terms->hide_amounts, message, facts);
+    if (shared) {
+        buffer_clear(message);
+        buffer_put(message, TEXT("An equal request was under way and this one shared its answer, "
+                                 "which ends here: the budget that it was held in is used up. "
+                                 "Nothing is charged for this request."));
+    }
+    facts->message = buffer_text(message);
+}
+
+/* What a call costs is not told to those who follow: to them it costs nothing. */
+static void put_end(struct call *call, bool shared, bool usage, struct buffer *out)
+{
     const struct entry *entry = &call->entry;
-    struct buffer message = {0}, cost = {0}, out = {0};
+    struct buffer message = {0}, cost = {0};
     money_put(&cost, entry->cost);
     struct ending_facts facts = {
-        .manner = terms->early_error ? ENDING_ERROR : ENDING_LENGTH,
+        .manner = call->terms->early_error ? ENDING_ERROR : ENDING_LENGTH,
         .id = entry->request_id,
         .model = entry->model,
         .created_s = loop_wall_us(call->worker->loop) / 1000000,
-        .usage = call->usage_asked && !call->usage_final,
+        .usage = usage,
         .input_tokens = entry->prompt_tokens,
         .output_tokens = entry->completion_tokens,
-        .cost = call->model != NULL ? buffer_text(&cost) : TEXT_NONE,
+        .cost = call->model != NULL && !shared ? buffer_text(&cost) : TEXT_NONE,
     };
-    if (terms->early_error) {
-        refusal_of_stream(call->stopped_by, terms->hide_amounts, &message, &facts);
-        facts.message = buffer_text(&message);
-    }
-    ending_put(&call->ending, &facts, &out);
-    reply_put(&call->request->reply, buffer_text(&out));
+    if (call->terms->early_error)
+        fill_error(call, shared, &message, &facts);
+    ending_put(&call->ending, &facts, out);
     buffer_close(&message);
     buffer_close(&cost);
+}
+
+/* The usage chunk is for those who asked for it. It stands before the last event, and is what the
+ * one end has and the other has not. */
+static void share_the_end(struct call *call)
+{
+    static const struct text last = TEXT("data: [DONE]\n\n");
+    struct buffer without = {0}, with = {0};
+    put_end(call, true, false, &without);
+    put_end(call, true, true, &with);
+    struct text end = buffer_text(&with);
+    size_t usage = with.size - without.size;
+    size_t before = usage > 0 ? without.size - last.size : with.size;
+    share_put(call, text_slice(end, 0, before), false);
+    if (usage > 0) {
+        share_put(call, text_slice(end, before, before + usage), true);
+        share_put(call, last, false);
+    }
+    buffer_close(&without);
+    buffer_close(&with);
+}
+
+bool rolling_stopped(const struct call *call)
+{
+    return call->stopped_by != NULL && call->mode == CALL_EVENTS && !forward_is_whole(call);
+}
+
+void rolling_put_end(struct call *call)
+{
+    struct buffer out = {0};
+    if (call->flight != NULL)
+        share_the_end(call);
+    if (call->request == NULL)
+        return;
+    put_end(call, false, call->usage_asked && !call->usage_final, &out);
+    reply_put(&call->request->reply, buffer_text(&out));
     buffer_close(&out);
 }

@@ -110,7 +110,8 @@ static bool may_be_kept(struct call *call, const struct recording *recording)
 {
     size_t size = recording_size(recording);
     if (call->in_parts || transfer_status(call->transfer) != 200 || call->is_error ||
-        call->held.clamped || size > cache_entry_most(call->worker->house->cache))
+        call->held.clamped || call->stopped_by != NULL ||
+        size > cache_entry_most(call->worker->house->cache))
         return false;
     struct buffer joined = {0};
     bool complete = is_complete(call, recording_all(recording, &joined));
@@ -131,7 +132,7 @@ void share_end(struct call *call)
         return;
     }
     enum recording_state state = RECORDING_BROKEN;
-    if (begun && forward_is_whole(call))
+    if (begun && (forward_is_whole(call) || rolling_stopped(call))) /* it was given an end */
         state = RECORDING_COMPLETE;
     else if (begun && call->cancelled && call->request == NULL)
         state = RECORDING_GIVEN_UP;
@@ -182,7 +183,7 @@ static struct payer *offer(struct request *request)
         return NULL;
     reserve_fill_ask(request, &ask);
     ask.counted = true;   /* when its answer is booked */
-    ask.slice_tokens = 0; /* the call that it takes over was held in full */
+    ask.slice_tokens = 0; /* nobody else's slices tell how far the call is */
     reserve_ask(request, &ask, 0, grant);
     if (grant->verdict == VERDICT_WAIT)
         gate_leave(gate, grant->waiter); /* a grant on its way finds nobody, and is given back */
