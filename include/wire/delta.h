@@ -40,14 +40,17 @@ struct delta_reader {
     /* What the last event brought, in its order. */
     struct delta *at;
     size_t count;
-    bool opaque;             /* and something whose text does not tell its tokens: audio, images,
-                                encrypted reasoning, data that is not JSON */
-    bool usual;              /* it has the form of an earlier event, and brings nothing but text:
-                                no end of a choice, no usage, no error */
-    struct json_value whole; /* what was parsed; of kind JSON_NULL if it is usual, or no JSON */
+    bool opaque;              /* and something whose text does not tell its tokens: audio, images,
+                                 encrypted reasoning, data that is not JSON */
+    bool usual;               /* it has the form of an earlier event, and brings nothing but text:
+                                 no end of a choice, no usage, no error */
+    struct text said;         /* if it is usual: its text as it stood, between its quotes, */
+    struct json_value number; /* and the number it has; of kind JSON_NULL if it has none */
+    struct json_value whole;  /* what was parsed; of kind JSON_NULL if it is usual, or no JSON */
     /* Set by the dialect. */
     bool plain;                /* the event is nothing but its deltas */
     struct json_value padding; /* a string in it that means nothing and is never the same */
+    struct json_value counter; /* a number in it that goes up: delta_is_count */
     /* Private. */
     size_t room;
     struct buffer unescaped;
@@ -55,8 +58,11 @@ struct delta_reader {
     struct delta_form {
         struct buffer data; /* the last plain event with one delta; empty: none was */
         struct delta_hole {
-            size_t from, to; /* of `data`: a string with its quotes, which may be another */
-        } text, padding;     /* padding: empty if there is none */
+            enum delta_hole_kind { DELTA_HOLE_TEXT, DELTA_HOLE_PADDING, DELTA_HOLE_NUMBER } kind;
+            size_t from, to; /* of `data`: a string with its quotes, or a number; another may
+                                stand there */
+        } holes[3];          /* in the order in which they stand */
+        size_t hole_count;
         struct delta where;
     } form;
 };
@@ -73,6 +79,9 @@ void delta_reader_close(struct delta_reader *reader);
 /* Adds a delta, `where` but for its text: what a string says, of anything else the JSON as it
  * stands. Not null, nor what is empty. */
 void delta_add(struct delta_reader *reader, const struct delta *where, struct json_value value);
+
+/* Whether it is a number that is told by its digits alone, and not too large to be counted on. */
+bool delta_is_count(struct json_value value);
 
 /* Adds what an event has, whose `whole` is a JSON object. */
 void delta_chat(struct delta_reader *reader); /* completions, too */

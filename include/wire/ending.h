@@ -78,7 +78,8 @@ void ending_put(const struct ending *ending, const struct ending_facts *facts, s
 
 /* ---- for the dialects: src/wire/ending_<dialect>.c ---- */
 
-/* `whole` is an object. Not called for usual events (wire/delta.h). */
+/* `whole` is an object. Of usual events (wire/delta.h) only a dialect of which the end has their
+ * text is told. */
 void ending_note_chat(struct ending *ending, struct json_value whole);
 void ending_put_chat(const struct ending *ending, const struct ending_facts *facts,
                      struct buffer *out);
@@ -86,6 +87,7 @@ void ending_note_messages(struct ending *ending, struct json_value whole);
 void ending_put_messages(const struct ending *ending, const struct ending_facts *facts,
                          struct buffer *out);
 void ending_note_responses(struct ending *ending, struct json_value whole);
+void ending_note_responses_text(struct ending *ending, const struct delta_reader *reader);
 void ending_put_responses(const struct ending *ending, const struct ending_facts *facts,
                           struct buffer *out);
 

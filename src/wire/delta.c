@@ -69,15 +69,38 @@ void delta_add(struct delta_reader *reader, const struct delta *where, struct js
     reader->raw = value.kind == JSON_STRING ? value.raw : TEXT_NONE;
 }
 
-#define FORM_MOST 4096 /* bytes: those of a word have a few hundred */
+#define FORM_MOST   4096 /* bytes: those of a word have a few hundred */
+#define DIGITS_MOST 18   /* of a number that surely fits */
 
 /* ---- events that have the form of an earlier one ---- */
 
-static struct delta_hole hole_of(struct text data, struct text raw)
+/* The size of the number at the beginning that is told by its digits alone, or 0. */
+static size_t count_size(struct text rest)
+{
+    size_t size = 0;
+
+    while (size < rest.size && rest.at[size] >= '0' && rest.at[size] <= '9') {
+        size++;
+    }
+    return size > DIGITS_MOST || (size > 1 && rest.at[0] == '0') ? 0 : size;
+}
+
+bool delta_is_count(struct json_value value)
+{
+    return value.kind == JSON_NUMBER && count_size(value.raw) == value.raw.size;
+}
+
+/* Holes are few: each finds its place among those before it. */
+static void add_hole(struct delta_form *form, enum delta_hole_kind kind, struct text data,
+                     struct text raw)
 {
     size_t from = (size_t)(raw.at - data.at);
+    size_t at = form->hole_count++;
 
-    return (struct delta_hole){from, from + raw.size};
+    for (; at > 0 && form->holes[at - 1].from > from; at--) {
+        form->holes[at] = form->holes[at - 1];
+    }
+    form->holes[at] = (struct delta_hole){kind, from, from + raw.size};
 }
 
 static void keep_form(struct delta_reader *reader, struct text data)
@@ -90,10 +113,13 @@ static void keep_form(struct delta_reader *reader, struct text data)
     }
     buffer_clear(&form->data);
     buffer_put(&form->data, data);
-    form->text = hole_of(data, reader->raw);
-    form->padding = (struct delta_hole){0, 0};
+    form->hole_count = 0;
+    add_hole(form, DELTA_HOLE_TEXT, data, reader->raw);
     if (reader->padding.kind == JSON_STRING) {
-        form->padding = hole_of(data, reader->padding.raw);
+        add_hole(form, DELTA_HOLE_PADDING, data, reader->padding.raw);
+    }
+    if (delta_is_count(reader->counter)) {
+        add_hole(form, DELTA_HOLE_NUMBER, data, reader->counter.raw);
     }
     form->where = reader->at[0];
 }
@@ -111,48 +137,49 @@ static bool pass_same(const struct delta_form *form, size_t from, size_t to, str
     return true;
 }
 
-/* Passes the string that stands in the place of the form's. */
-static bool pass_string(struct text data, size_t *at, struct text *string)
+/* Passes what stands in the place of the form's string or number. */
+static bool pass_value(enum delta_hole_kind kind, struct text data, size_t *at, struct text *value)
 {
-    *string = text_make(data.at + *at, json_string_size(text_from(data, *at)));
-    *at += string->size;
-    return string->size > 0;
+    struct text rest = text_from(data, *at);
+    size_t size = kind == DELTA_HOLE_NUMBER ? count_size(rest) : json_string_size(rest);
+
+    *value = text_slice(rest, 0, size);
+    *at += size;
+    return size > 0;
 }
 
-/* What is the same byte by byte means the same: only the strings have to be read. */
-static bool has_form(const struct delta_form *form, struct text data, struct text *text)
+/* What is the same byte by byte means the same: only strings and numbers have to be read. Puts the
+ * values where their kinds have their places. */
+static bool has_form(const struct delta_form *form, struct text data, struct text *values)
 {
-    bool text_first = form->padding.to == 0 || form->text.from < form->padding.from;
-    struct delta_hole first = text_first ? form->text : form->padding;
-    struct delta_hole second = text_first ? form->padding : form->text;
-    struct text strings[2];
-    size_t at = 0;
+    size_t at = 0, rest = 0;
 
-    if (!pass_same(form, 0, first.from, data, &at) || !pass_string(data, &at, &strings[0])) {
-        return false;
-    }
-    size_t rest = first.to;
-    if (second.to > 0) {
-        if (!pass_same(form, rest, second.from, data, &at) ||
-            !pass_string(data, &at, &strings[1])) {
+    for (size_t i = 0; i < form->hole_count; i++) {
+        const struct delta_hole *hole = &form->holes[i];
+        if (!pass_same(form, rest, hole->from, data, &at) ||
+            !pass_value(hole->kind, data, &at, &values[hole->kind])) {
             return false;
         }
-        rest = second.to;
+        rest = hole->to;
     }
-    *text = strings[text_first ? 0 : 1];
     return pass_same(form, rest, form->data.size, data, &at) && at == data.size;
 }
 
 static bool read_usual(struct delta_reader *reader, struct text data)
 {
-    struct json_value value = {.kind = JSON_STRING};
+    struct text values[] = {TEXT_NONE, TEXT_NONE, TEXT_NONE};
 
-    if (reader->form.data.size == 0 || !has_form(&reader->form, data, &value.raw)) {
+    if (reader->form.data.size == 0 || !has_form(&reader->form, data, values)) {
         return false;
     }
+    struct json_value text = {JSON_STRING, values[DELTA_HOLE_TEXT]};
     reader->usual = true;
+    reader->said = text_slice(text.raw, 1, text.raw.size - 1);
+    if (values[DELTA_HOLE_NUMBER].size > 0) {
+        reader->number = (struct json_value){JSON_NUMBER, values[DELTA_HOLE_NUMBER]};
+    }
     buffer_clear(&reader->unescaped);
-    delta_add(reader, &reader->form.where, value);
+    delta_add(reader, &reader->form.where, text);
     return true;
 }
 
@@ -162,12 +189,15 @@ void delta_read(struct delta_reader *reader, struct text data)
     reader->count = 0;
     reader->opaque = false;
     reader->usual = false;
+    reader->said = TEXT_NONE;
+    reader->number = (struct json_value){.kind = JSON_NULL};
     reader->whole = (struct json_value){.kind = JSON_NULL};
     if (read_usual(reader, data)) {
         return;
     }
     reader->plain = false;
     reader->padding = (struct json_value){.kind = JSON_NULL};
+    reader->counter = (struct json_value){.kind = JSON_NULL};
     if (data.size == 0 || text_equal(text_trim(data), TEXT("[DONE]"))) {
         return;
     }

@@ -134,6 +134,37 @@ static const struct {
     {TEXT("error"), BRINGS_NOTHING, 0},
 };
 
+/* Nothing but one delta: of two, other readers of the event (ending_responses.c) take the first. */
+static bool is_plain(const struct delta_reader *reader)
+{
+    struct json_walk walk = json_walk(reader->whole);
+    struct json_value value;
+    struct text name;
+    size_t deltas = 0;
+
+    while (json_next(&walk, &name, &value)) {
+        if (json_name_equal(name, TEXT("response"))) {
+            return false;
+        }
+        deltas += json_name_equal(name, TEXT("delta")) ? 1 : 0;
+    }
+    return deltas == 1 && (reader->counter.kind == JSON_NULL || delta_is_count(reader->counter));
+}
+
+static void read_delta(struct delta_reader *reader, const struct delta *where)
+{
+    struct json_value value;
+
+    add_member(reader, where, reader->whole, TEXT("delta"));
+    if (json_member(reader->whole, TEXT("obfuscation"), &value)) { /* OpenAI's padding */
+        reader->padding = value;
+    }
+    if (json_member(reader->whole, TEXT("sequence_number"), &value)) {
+        reader->counter = value;
+    }
+    reader->plain = is_plain(reader);
+}
+
 static void read_event(struct delta_reader *reader, enum brings brings, const struct delta *where)
 {
     struct json_value item;
@@ -142,7 +173,7 @@ static void read_event(struct delta_reader *reader, enum brings brings, const st
     case BRINGS_NOTHING:
         break;
     case BRINGS_DELTA:
-        add_member(reader, where, reader->whole, TEXT("delta"));
+        read_delta(reader, where);
         break;
     case BRINGS_ITEM:
         if (json_member(reader->whole, TEXT("item"), &item)) {

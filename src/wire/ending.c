@@ -4,11 +4,13 @@
 static const struct {
     void (*note)(struct ending *ending, struct json_value whole);
     void (*put)(const struct ending *ending, const struct ending_facts *facts, struct buffer *out);
+    void (*note_text)(struct ending *ending, const struct delta_reader *reader); /* NULL: no need */
 } dialects[ENDPOINT_COUNT] = {
-    [ENDPOINT_CHAT] = {ending_note_chat, ending_put_chat},
-    [ENDPOINT_COMPLETIONS] = {ending_note_chat, ending_put_chat},
-    [ENDPOINT_MESSAGES] = {ending_note_messages, ending_put_messages},
-    [ENDPOINT_RESPONSES] = {ending_note_responses, ending_put_responses},
+    [ENDPOINT_CHAT] = {ending_note_chat, ending_put_chat, NULL},
+    [ENDPOINT_COMPLETIONS] = {ending_note_chat, ending_put_chat, NULL},
+    [ENDPOINT_MESSAGES] = {ending_note_messages, ending_put_messages, NULL},
+    [ENDPOINT_RESPONSES] = {ending_note_responses, ending_put_responses,
+                            ending_note_responses_text},
 };
 
 bool ending_knows(enum endpoint endpoint)
@@ -39,7 +41,13 @@ void ending_close(struct ending *ending)
 
 void ending_note(struct ending *ending, struct text data, const struct delta_reader *reader)
 {
+    void (*note_text)(struct ending * ending, const struct delta_reader *reader) =
+        dialects[ending->endpoint].note_text;
+
     if (reader->usual) {
+        if (note_text != NULL) {
+            note_text(ending, reader);
+        }
         return;
     }
     if (text_equal(text_trim(data), TEXT("[DONE]"))) {

@@ -119,13 +119,16 @@ static void note_part_end(struct ending *ending, struct json_value whole)
 }
 
 /* The inside of a JSON string behind that of another is the inside of a JSON string. */
-static void note_delta(struct ending *ending, struct json_value whole)
+static void note_text(struct ending *ending, struct text delta)
 {
-    struct text delta = text_member(whole, TEXT("delta"));
-
     if (ending->part_open && make_room(ending, delta.size)) {
         buffer_put(&ending->text, delta);
     }
+}
+
+static void note_delta(struct ending *ending, struct json_value whole)
+{
+    note_text(ending, text_member(whole, TEXT("delta")));
 }
 
 static void note_end(struct ending *ending, struct json_value whole)
@@ -163,6 +166,15 @@ void ending_note_responses(struct ending *ending, struct json_value whole)
             events[i].note(ending, whole);
             return;
         }
+    }
+}
+
+/* The form it has was that of an event of events[], above. */
+void ending_note_responses_text(struct ending *ending, const struct delta_reader *reader)
+{
+    (void)!json_int(reader->number, &ending->sequence);
+    if (reader->form.where.kind == DELTA_TEXT) {
+        note_text(ending, reader->said);
     }
 }
 

@@ -3,7 +3,7 @@
  * by one that has not; and a whole text as the parts it comes in.
  *
  * The first byte chooses the endpoint. Lines are events; the last line also takes the place of each
- * text of the first one.
+ * text of the first one, and another number that of its number.
  */
 #include <stdlib.h>
 
@@ -41,9 +41,14 @@ static bool exchange(struct delta_reader *reader, struct text event, struct text
     if (reader->form.data.size == 0)
         return false;
     struct text form = buffer_text(&reader->form.data);
-    buffer_put(out, text_slice(form, 0, reader->form.text.from));
-    buffer_put(out, other);
-    buffer_put(out, text_from(form, reader->form.text.to));
+    size_t rest = 0;
+    for (size_t i = 0; i < reader->form.hole_count; i++) {
+        const struct delta_hole *hole = &reader->form.holes[i];
+        buffer_put(out, text_slice(form, rest, hole->from));
+        buffer_put(out, hole->kind == DELTA_HOLE_NUMBER ? TEXT("90") : other);
+        rest = hole->to;
+    }
+    buffer_put(out, text_from(form, rest));
     return true;
 }
 

@@ -129,6 +129,31 @@ START_TEST(an_open_message_is_ended_with_what_it_said)
 }
 END_TEST
 
+/* Numbers and texts of events that are told by the form of the first one alone. */
+START_TEST(usual_events_count_and_say_what_they_said)
+{
+    static const char *const kinds[] = {"output_text", "refusal"};
+    for (size_t i = 0; i < UNIT_COUNT(kinds); i++) {
+        char part[256], words[3][256];
+        (void)snprintf(part, sizeof(part),
+                       "{\"type\":\"response.content_part.added\",\"content_index\":0,\"part\":{"
+                       "\"type\":\"%s\"}}",
+                       kinds[i]);
+        for (int word = 0; word < 3; word++)
+            (void)snprintf(words[word], sizeof(words[word]),
+                           "{\"type\":\"response.%s.delta\",\"delta\":\"%d\\n\","
+                           "\"sequence_number\":%d,\"obfuscation\":\"%d\"}",
+                           kinds[i], word, 9 + word, word);
+        const char *const passed[] = {CREATED,  ITEM("message"), part, words[0],
+                                      words[1], words[2],        NULL};
+        end(passed, &length);
+        ck_assert_uint_eq(event_count, 4);
+        ck_assert_str_eq(value_at(0, "sequence_number"), "12");
+        ck_assert_str_eq(value_at(0, i == 0 ? "text" : "refusal"), "\"0\\n1\\n2\\n\"");
+    }
+}
+END_TEST
+
 START_TEST(parts_and_items_that_ended_are_told_again)
 {
     static const char *const part_ended[] = {
@@ -247,7 +272,8 @@ START_TEST(what_is_too_much_to_remember_is_left_out)
 }
 END_TEST
 
-UNIT_MAIN(an_open_message_is_ended_with_what_it_said, parts_and_items_that_ended_are_told_again,
-          a_refusal_is_ended_as_one, half_a_call_is_left_out,
-          what_no_event_named_comes_from_the_facts, after_its_own_end_nothing_follows,
-          an_error_says_why, what_is_too_much_to_remember_is_left_out)
+UNIT_MAIN(usual_events_count_and_say_what_they_said, an_open_message_is_ended_with_what_it_said,
+          parts_and_items_that_ended_are_told_again, a_refusal_is_ended_as_one,
+          half_a_call_is_left_out, what_no_event_named_comes_from_the_facts,
+          after_its_own_end_nothing_follows, an_error_says_why,
+          what_is_too_much_to_remember_is_left_out)
