@@ -30,7 +30,7 @@ struct errand_target {
     struct text method;              /* static */
     const struct upstream *upstream; /* of the errand's terms */
     struct text path;                /* "/files/file-1" */
-    struct text query;               /* as it goes into the URL; empty: none */
+    struct text query;               /* the client's (see upstream_query); empty: none */
 };
 
 /* Sends it. With a request, its headers go along and, in passthrough, its key; without one `key`

@@ -39,9 +39,21 @@ struct upstream {
 /* True if it serves the model asked for; `*sent` is the name to send (an alias or the same). */
 bool upstream_serves(const struct upstream *upstream, struct text model, struct text *sent);
 
-/* The URL of an endpoint's path ("/chat/completions"), zero-terminated, in the arena. */
-struct text upstream_url(const struct upstream *upstream, struct text path, struct text model,
+/* What a URL is made of. */
+struct upstream_target {
+    struct text path;  /* of the endpoint: "/chat/completions" */
+    struct text model; /* as it is sent */
+    struct text query; /* the client's, as far as it is to go along; without '?' */
+};
+
+/* The URL, zero-terminated, in the arena. */
+struct text upstream_url(const struct upstream *upstream, const struct upstream_target *target,
                          struct arena *arena);
+
+/* "?a=1&b=2": the operator's query, and what the client's has beside it: nothing that the operator
+ * sets (the name decoded, in any letter case), no key. Empty if nothing is left. In the arena. */
+struct text upstream_query(const struct upstream *upstream, struct text client,
+                           struct arena *arena);
 
 /* The "Authorization: Bearer ..." (or api-key, x-api-key) line for a key, zero-terminated. */
 struct text upstream_credential(enum credential credential, struct text key, struct arena *arena);

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "base/json.h"
-#include "pipeline/media.h"
 #include "pipeline/refusal.h"
 
 #define VIEWS_MOST 1000
@@ -72,111 +71,6 @@ void endpoint_readyz(struct request *request, struct text rest)
         buffer_put(&body, TEXT("{\"status\":\"ready\"}"));
         answer(request, &body);
     }
-}
-
-/* ---- models ---- */
-
-static void put_model(struct buffer *out, struct text name, struct text owner)
-{
-    if (out->size > 0 && out->at[out->size - 1] == '}')
-        buffer_put_byte(out, ',');
-    buffer_put_byte(out, '{');
-    json_put_text_member(out, TEXT("id"), name);
-    json_put_text_member(out, TEXT("object"), TEXT("model"));
-    json_put_int_member(out, TEXT("created"), 0);
-    json_put_text_member(out, TEXT("owned_by"), owner);
-    buffer_put_byte(out, '}');
-}
-
-/* A name that an upstream lists literally counts even if no catalog knows it. */
-static void put_configured(struct request *request, struct table *seen, struct buffer *out)
-{
-    const struct terms *terms = request->terms;
-    for (size_t i = 0; i < terms->upstream_count; i++) {
-        const struct upstream *upstream = &terms->upstreams[i];
-        for (size_t j = 0; j < upstream->alias_count + upstream->pattern_count; j++) {
-            struct text name = j < upstream->alias_count
-                                   ? upstream->alias_from[j]
-                                   : upstream->patterns[j - upstream->alias_count];
-            if (text_find(name, TEXT("*"), 0) != SIZE_MAX || table_get(seen, name) != NULL ||
-                !route_model_visible(request, name))
-                continue;
-            table_put(seen, name, seen);
-            put_model(out, name, upstream->name);
-        }
-    }
-}
-
-/* A catalog's model is listed if an upstream with its prices serves it. */
-static struct text owner_of(const struct request *request, const struct model *model)
-{
-    const struct terms *terms = request->terms;
-    int64_t now_s = loop_wall_us(request->worker->loop) / 1000000;
-    struct text sent;
-    for (size_t i = 0; i < terms->upstream_count; i++) {
-        const struct upstream *upstream = &terms->upstreams[i];
-        if (upstream_serves(upstream, model->name, &sent) &&
-            route_price(terms, upstream, sent, model->name, now_s) == model)
-            return upstream->name;
-    }
-    return TEXT_NONE;
-}
-
-static void list_models(struct request *request, struct buffer *body)
-{
-    const struct model *model;
-    struct table seen = {0};
-    size_t at = 0;
-    buffer_put(body, TEXT("{\"object\":\"list\",\"data\":["));
-    put_configured(request, &seen, body);
-    while ((model = catalog_next(request->terms->catalog, &at)) != NULL) {
-        struct text owner = owner_of(request, model);
-        if (owner.size == 0 || table_get(&seen, model->name) != NULL ||
-            media_is_size(model->name) || !route_model_visible(request, model->name))
-            continue;
-        table_put(&seen, model->name, &seen);
-        put_model(body, model->name, owner);
-    }
-    buffer_put(body, TEXT("]}"));
-    table_close(&seen);
-}
-
-/* The upstream that would get a call for the model; NULL if none would, or the call would be
- * refused for want of a price. */
-static const struct upstream *server_of(const struct request *request, struct text name)
-{
-    const struct terms *terms = request->terms;
-    int64_t now_s = loop_wall_us(request->worker->loop) / 1000000;
-    struct text sent;
-    for (size_t i = 0; route_model_visible(request, name) && i < terms->upstream_count; i++) {
-        const struct upstream *upstream = &terms->upstreams[i];
-        if (!upstream_serves(upstream, name, &sent))
-            continue;
-        bool priced = route_price(terms, upstream, sent, name, now_s) != NULL;
-        return priced || !gate_any_usd(request->worker->house->gate) ? upstream : NULL;
-    }
-    return NULL;
-}
-
-void endpoint_models(struct request *request, struct text rest)
-{
-    struct buffer body = {0};
-    struct text name;
-    if (rest.size == 0) {
-        list_models(request, &body);
-        answer(request, &body);
-        return;
-    }
-    const struct upstream *server =
-        percent_decode(&request->arena, rest, false, &name) ? server_of(request, name) : NULL;
-    if (server == NULL) {
-        refuse(request, REFUSAL_MODEL_NOT_FOUND, "model",
-               "The model '%.*s' is not served by any upstream, or not to this key.",
-               TEXT_ARG(text_slice(rest, 0, 200)));
-        return;
-    }
-    put_model(&body, name, server->name);
-    answer(request, &body);
 }
 
 /* ---- budget ---- */

@@ -163,6 +163,21 @@ static int64_t max_tool_calls(const struct request *request)
     return request->held.hold == 0 || named ? 0 : request->searches;
 }
 
+/* Of the client's query nothing goes along but what is known to change no price: with "beta=true"
+ * Anthropic's clients name the variant of an endpoint that knows betas; which, a header says. */
+static struct text known_query(const struct request *request)
+{
+    const struct text beta = TEXT("beta=true");
+    struct text rest = request->query;
+    if (endpoint_facts(request->endpoint)->dialect != DIALECT_ANTHROPIC)
+        return TEXT_NONE;
+    while (rest.size > 0) {
+        if (text_equal(text_split(&rest, '&'), beta))
+            return beta;
+    }
+    return TEXT_NONE;
+}
+
 static void shape_body(struct call *call, struct request *request)
 {
     const struct endpoint_facts *facts = endpoint_facts(request->endpoint);
@@ -182,7 +197,9 @@ static void shape_body(struct call *call, struct request *request)
     request->bytes = (struct buffer){0};
     call->ask.pieces = pieces;
     call->ask.piece_count = body_forward(body, &changes, &call->arena, pieces);
-    call->ask.url = upstream_url(upstream, facts->path, request->model_sent, &call->arena);
+    const struct upstream_target target = {
+        .path = facts->path, .model = request->model_sent, .query = known_query(request)};
+    call->ask.url = upstream_url(upstream, &target, &call->arena);
 }
 
 /* ---- what the books get ---- */

@@ -57,15 +57,11 @@ static struct text url_of(const struct errand_target *target, struct arena *aren
     struct text base = upstream->base_url;
     size_t at = text_find(base, mark, 0);
     struct text rest = at == SIZE_MAX ? TEXT_NONE : text_from(base, at + mark.size);
-    bool both = upstream->query.size > 0 && target->query.size > 0;
     const struct text parts[] = {
         at == SIZE_MAX ? base : text_slice(base, 0, at),
         rest,
         target->path,
-        upstream->query.size + target->query.size > 0 ? TEXT("?") : TEXT_NONE,
-        upstream->query,
-        both ? TEXT("&") : TEXT_NONE,
-        target->query,
+        upstream_query(upstream, target->query, arena),
     };
     return arena_join(arena, parts, sizeof parts / sizeof *parts);
 }

@@ -46,24 +46,106 @@ static void put_encoded(struct buffer *out, struct text plain)
     }
 }
 
-struct text upstream_url(const struct upstream *upstream, struct text path, struct text model,
+/* ---- queries ---- */
+
+static int hex_digit(char c)
+{
+    char small = (char)(c | 0x20);
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    return small >= 'a' && small <= 'f' ? small - 'a' + 10 : -1;
+}
+
+/* Takes the first character of a name off it: decoded, in lower case. '\0' at its end, and where a
+ * list's brackets begin: "a[]" is "a" to some. */
+static char take_folded(struct text *name)
+{
+    if (name->size == 0)
+        return '\0';
+    char c = name->at[0];
+    size_t taken = 1;
+    int high = c == '%' && name->size >= 3 ? hex_digit(name->at[1]) : -1;
+    int low = high >= 0 ? hex_digit(name->at[2]) : -1;
+    if (low >= 0) {
+        c = (char)(high * 16 + low);
+        taken = 3;
+    }
+    *name = text_from(*name, taken);
+    if (c >= 'A' && c <= 'Z')
+        return (char)(c | 0x20);
+    return (char)(c == '[' ? '\0' : c);
+}
+
+static bool same_name(struct text a, struct text b)
+{
+    char left, right;
+    do {
+        left = take_folded(&a);
+        right = take_folded(&b);
+    } while (left == right && left != '\0');
+    return left == right;
+}
+
+static bool is_the_operators(struct text query, struct text name)
+{
+    while (query.size > 0) {
+        struct text member = text_split(&query, '&');
+        if (same_name(text_split(&member, '='), name))
+            return true;
+    }
+    return false;
+}
+
+/* Where a server takes keys from its URL, which key pays is for purser to say. */
+static bool is_credential(struct text name)
+{
+    static const char *const names[] = {"key",          "api-key",          "api_key",
+                                        "apikey",       "x-api-key",        "token",
+                                        "access_token", "subscription-key", "authorization"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (same_name(text_of(names[i]), name))
+            return true;
+    }
+    return false;
+}
+
+struct text upstream_query(const struct upstream *upstream, struct text client, struct arena *arena)
+{
+    struct buffer out = {0};
+    buffer_put(&out, upstream->query);
+    while (client.size > 0) {
+        struct text member = text_split(&client, '&');
+        struct text rest = member;
+        struct text name = text_split(&rest, '=');
+        if (member.size == 0 || is_the_operators(upstream->query, name) || is_credential(name))
+            continue;
+        if (out.size > 0)
+            buffer_put_byte(&out, '&');
+        buffer_put(&out, member);
+    }
+    struct text whole = TEXT("");
+    if (out.size > 0)
+        whole = arena_join(arena, (struct text[]){TEXT("?"), buffer_text(&out)}, 2);
+    buffer_close(&out);
+    return whole;
+}
+
+struct text upstream_url(const struct upstream *upstream, const struct upstream_target *target,
                          struct arena *arena)
 {
     const struct text mark = TEXT("{model}");
-    struct text question = upstream->query.size > 0 ? TEXT("?") : TEXT("");
+    struct text query = upstream_query(upstream, target->query, arena);
     size_t at = text_find(upstream->base_url, mark, 0);
     if (at == SIZE_MAX)
-        return arena_join(arena,
-                          (struct text[]){upstream->base_url, path, question, upstream->query}, 4);
+        return arena_join(arena, (struct text[]){upstream->base_url, target->path, query}, 3);
     struct buffer encoded = {0};
-    put_encoded(&encoded, model);
+    put_encoded(&encoded, target->model);
     const struct text parts[] = {
         text_slice(upstream->base_url, 0, at),
         buffer_text(&encoded),
         text_from(upstream->base_url, at + mark.size),
-        path,
-        question,
-        upstream->query,
+        target->path,
+        query,
     };
     struct text url = arena_join(arena, parts, sizeof parts / sizeof *parts);
     buffer_close(&encoded);

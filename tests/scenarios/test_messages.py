@@ -446,3 +446,37 @@ def test_many_at_once_never_spend_more_than_their_session_has(shared_provider):
         assert sum(own.settled().values()) == bill
         wait_until(lambda: usd(own.budgets(ADMIN)["crowd", "alice/crowd", "usd"]["spent"]) == bill,
                    what="/budget to say the same")
+
+
+# ---- what a client's URL says ----
+
+@pytest.mark.parametrize("own, asked, target", [
+    ({}, "?beta=true", "/v1/messages?beta=true"),
+    ({}, "?x=1&beta=true&api-version=3&key=stolen", "/v1/messages?beta=true"),
+    ({}, "?beta=maybe", "/v1/messages"),
+    ({"tier": "a"}, "?beta=true", "/v1/messages?tier=a&beta=true"),
+    ({"beta": "no"}, "?beta=true", "/v1/messages?beta=no")])
+def test_of_a_query_only_the_beta_goes_along_and_never_against_the_operators(
+        shared_provider, start, own, asked, target):
+    purser = start(shared_provider, upstreams=[speaking(shared_provider, query=own)])
+    assert ask(purser, path=f"/v1/messages{asked}").status_code == 200
+    assert sent(shared_provider)[0]["target"] == target
+
+
+def test_models_have_the_shape_of_the_dialect_that_asks(shared_provider, start):
+    purser = start(shared_provider, upstreams=[
+        speaking(shared_provider, models=["claude-*", "my-own"]),
+        {**upstream_of(shared_provider), "name": "other", "models": ["gpt-*"]}])
+    whole = purser.client.get("/v1/models", headers=headers_of()).json()
+    names = [row["id"] for row in whole["data"]]
+    assert MODEL in names and "my-own" in names
+    assert not any(name.startswith("gpt-") for name in names)  # not to be had in this dialect
+    assert (whole["has_more"], whole["first_id"], whole["last_id"]) == (False, names[0], names[-1])
+    assert all(set(row) == {"type", "id", "display_name", "created_at"} for row in whole["data"])
+    assert purser.client.get(f"/v1/models/{MODEL}", headers=headers_of()).json() == {
+        "type": "model", "id": MODEL, "display_name": MODEL, "created_at": "1970-01-01T00:00:00Z"}
+    absent = purser.client.get("/v1/models/gpt-4o", headers=headers_of())
+    assert absent.status_code == 404 and absent.json()["type"] == "error"
+    everything = purser.client.get("/v1/models").json()
+    assert everything["object"] == "list" and "has_more" not in everything
+    assert {"gpt-4o", MODEL} <= {row["id"] for row in everything["data"]}

@@ -72,12 +72,15 @@ def test_in_node(outcomes, name):
 def test_in_python(outcomes, purser):
     python = installed.python_program(HERE / "requirements.txt", "anthropic-python")
     out = installed.run(python, HERE / "with_python.py", purser.base, KEYS["alice"], KEYS["spent"])
-    message, stream, tool, count, *refused = [json.loads(line) for line in out.splitlines()]
+    message, stream, tool, count, models, *refused = [json.loads(line) for line in out.splitlines()]
     assert message == {"what": "message", "words": 12, "stop": "end_turn", "output": 12,
                        "cost": "0.000207"}
     assert stream["pieces"] > 1 and stream["whole"] and stream["usage"] == [4, 5, 12]
     assert tool == {"what": "tool", "name": "weather", "argument": True}
     assert count["tokens"] == 33
+    assert "claude-sonnet-4-5" in models["ids"] and models["types"] == ["model"]
+    assert all(name.startswith("claude-") for name in models["ids"])  # gpt-* not in this dialect
+    assert models["one"] == ["claude-sonnet-4-5", "claude-sonnet-4-5", 1970]
     assert [(error["kind"], error["code"]) for error in refused] == [
         ("RateLimitError", "budget_exceeded"), ("AuthenticationError", "invalid_api_key"),
         ("BadRequestError", "model_not_priced")]

@@ -45,6 +45,11 @@ count = client.messages.count_tokens(model=ASK["model"], messages=ASK["messages"
                                      **fake("prompt=33"))
 tell(what="count", tokens=count.input_tokens)
 
+models = list(client.models.list(limit=5))
+sonnet = client.models.retrieve("claude-sonnet-4-5")
+tell(what="models", ids=[model.id for model in models], types=sorted({model.type for model in models}),
+     one=[sonnet.id, sonnet.display_name, sonnet.created_at.year])
+
 for key, change in ((SPENT, {}), ("nobody", {}), (KEY, {"model": "claude-77"})):
     try:
         anthropic.Anthropic(api_key=key, base_url=URL).messages.create(**{**ASK, **change})

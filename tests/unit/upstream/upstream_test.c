@@ -57,10 +57,37 @@ START_TEST(urls_are_put_together)
         struct arena arena = {0};
         const struct upstream upstream = {.base_url = text_of(cases[i].base),
                                           .query = text_of(cases[i].query)};
-        struct text url =
-            upstream_url(&upstream, TEXT("/chat/completions"), text_of(cases[i].model), &arena);
+        const struct upstream_target target = {.path = TEXT("/chat/completions"),
+                                               .model = text_of(cases[i].model)};
+        struct text url = upstream_url(&upstream, &target, &arena);
         UNIT_TEXT(url, cases[i].url);
         ck_assert_int_eq(url.at[url.size], '\0');
+        arena_close(&arena);
+    }
+}
+END_TEST
+
+START_TEST(the_clients_query_stands_behind_the_operators_and_never_against_it)
+{
+    static const struct {
+        const char *own, *clients, *query;
+    } cases[] = {
+        {"", "", ""},
+        {"", "beta=true", "?beta=true"},
+        {"api-version=1", "", "?api-version=1"},
+        {"api-version=1", "limit=2&after=x", "?api-version=1&limit=2&after=x"},
+        {"api-version=1", "api-version=2", "?api-version=1"},
+        {"api-version=1", "Api-Version=2&limit=2", "?api-version=1&limit=2"},
+        {"api-version=1", "api%2dversion=2&&api-version&api-version[]=3", "?api-version=1"},
+        {"a%62=1&c=2", "ab=3&C=4&abc=5&a=6", "?a%62=1&c=2&abc=5&a=6"},
+        {"", "include%5B%5D=x&include[]=y", "?include%5B%5D=x&include[]=y"},
+        {"", "key=k&api_key=k&API-KEY=k&access%5ftoken=k&monkey=1", "?monkey=1"},
+        {"a=1", "%=1&%4=2&=3", "?a=1&%=1&%4=2&=3"},
+    };
+    for (size_t i = 0; i < UNIT_COUNT(cases); i++) {
+        struct arena arena = {0};
+        const struct upstream upstream = {.query = text_of(cases[i].own)};
+        UNIT_TEXT(upstream_query(&upstream, text_of(cases[i].clients), &arena), cases[i].query);
         arena_close(&arena);
     }
 }
@@ -120,6 +147,8 @@ START_TEST(only_openrouter_names_what_it_bills)
 }
 END_TEST
 
-UNIT_MAIN(only_openrouter_names_what_it_bills, without_patterns_it_serves_every_model,
-          patterns_and_aliases_say_what_it_serves, urls_are_put_together,
-          each_kind_of_credential_has_its_line, knows_whose_bill_stops_with_the_stream)
+UNIT_MAIN(only_openrouter_names_what_it_bills,
+          the_clients_query_stands_behind_the_operators_and_never_against_it,
+          without_patterns_it_serves_every_model, patterns_and_aliases_say_what_it_serves,
+          urls_are_put_together, each_kind_of_credential_has_its_line,
+          knows_whose_bill_stops_with_the_stream)
