@@ -90,6 +90,22 @@ export const WRITES = [
   [/(^|\.)claude-(?!2|v\d|instant)/, { cache_write_mtok: 1.25, cache_write_1h_mtok: 2 }],
 ]
 
+// Dearer prices of large inputs where the package has one price for all: above so many tokens of input
+// the whole request costs so many times as much. Writes to the cache and reads from it go along.
+// Sources, read on 2026-11-22: Claude Sonnet 4 with the beta "context-1m", Anthropic's "Pricing", chapter
+// "Long context pricing", as of August 2025 ($6 and $22.50 above 200,000; Sonnet 4.5 and, until March
+// 2026, 4.6 have the same, which the package says, but not of 4.5 on Bedrock). Grok 4: OpenRouter's page of the model ("once the
+// total tokens in a given request is greater than 128k") and resellers' ($6 and $30).
+// Gemini 2.5 Pro and 3 Pro (200,000), GPT-5.4 to 5.6 and 6 (272,000), Grok 4.20 to 4.6 (200,000) have
+// theirs in the package; GPT-4.1, GPT-5 to 5.3, Claude Opus 4 to 4.5 and Haiku have one price.
+export const LONG_CONTEXT = [
+  [
+    /(^|\.)claude-(sonnet-4([.-][05])?|4-sonnet)([-@]\d{8})?(-v1:0)?$/,
+    { above: 200000, input: 2, output: 1.5 },
+  ],
+  [/^grok-4(-0709|-latest)?$/, { above: 128000, input: 2, output: 2 }],
+]
+
 // Exact names that the package covers by an open rule ("starts with"). Each is kept only if the
 // package itself prices it by the record it stands under.
 export const NAMES = {

@@ -105,8 +105,20 @@ function withWrites(prices, name) {
   return { ...Object.fromEntries(rates), ...prices }
 }
 
+// With the tier for large inputs that the package leaves out.
+function withLongContext(prices, name) {
+  const [, long] = known.LONG_CONTEXT.find(([pattern]) => pattern.test(simple(name))) ?? []
+  const units = Object.values(RATES).filter((unit) => prices[unit] !== undefined)
+  if (long === undefined || units.some((unit) => typeof prices[unit] !== 'number')) return prices
+  const tiered = units.map((unit) => {
+    const factor = unit.startsWith('output') ? long.output : long.input
+    return [unit, { base: prices[unit], tiers: [{ start: long.above, price: prices[unit] * factor }] }]
+  })
+  return { ...prices, ...Object.fromEntries(tiered) }
+}
+
 function tiersOf(published, name) {
-  const prices = withWrites(published, name)
+  const prices = withLongContext(withWrites(published, name), name)
   const units = Object.entries(RATES).filter(([, unit]) => prices[unit] !== undefined)
   const starts = units.flatMap(([, unit]) => prices[unit].tiers?.map((t) => t.start) ?? [])
   const thresholds = [-1, ...new Set(starts.sort((a, b) => a - b))]

@@ -199,6 +199,21 @@ def test_prices_shows_record_file_and_cost():
     assert "openai" in out and "azure" in out
 
 
+@pytest.mark.parametrize("model,most,cost", [
+    ("claude-sonnet-4", 200000, (0.615, 1.222506)),
+    ("claude-sonnet-4-20250514", 200000, (0.615, 1.222506)),
+    ("claude-sonnet-4-5", 200000, (0.615, 1.222506)),
+    ("gemini-2.5-pro", 200000, (0.26, 0.5150025)),
+    ("grok-4", 128000, (0.399, 0.798006)),
+    ("gpt-5.4", 271999, (0.6949975, 1.3825)),
+    ("gpt-4.1", 1000000, (2.008, 2.008002)),  # one price for all
+])
+def test_a_large_input_costs_more_where_the_provider_says_so(model, most, cost):
+    for tokens, expected in zip((most, most + 1), cost):
+        _, out, _ = run("prices", model, "--input", tokens, "--output", 1000, "--json")
+        assert f'"cost_usd":{expected}}}' in out, out
+
+
 def test_prices_follows_aliases_and_own_models(tmp_path):
     config = config_file(
         tmp_path, models=[{"name": "mine", "upstream": "o", "input": 1.5, "output": 2}],

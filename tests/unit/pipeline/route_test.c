@@ -178,7 +178,74 @@ START_TEST(a_key_sees_what_is_served_and_what_it_may_use)
 }
 END_TEST
 
-UNIT_MAIN(the_first_upstream_that_serves_it_is_taken, a_model_that_nobody_serves_is_refused,
+/* ---- searches of the web ---- */
+
+struct search_case {
+    const char *provider;
+    int64_t named; /* max_tool_calls */
+    bool priced, searches;
+    int64_t held;        /* searches */
+    const char *refused; /* the parameter that has no bound; NULL: none */
+};
+
+/* The operator lets a request that names no number search 4 times. */
+static void check_searches(const struct search_case *wanted)
+{
+    struct office office;
+    office_open(&office);
+    const struct upstream upstream = {.name = TEXT("there"),
+                                      .provider = text_of(wanted->provider),
+                                      .dialects = DIALECT_BIT(DIALECT_OPENAI)};
+    struct request *request = office.desk.request;
+    struct model model = {.provider = text_of(wanted->provider),
+                          .name = TEXT("searcher"),
+                          .price = fixture_price(1, 1),
+                          .until_s = MODEL_FOREVER};
+    model.price.search_pico = wanted->priced ? 10000000000 : 0;
+    office.catalog = catalog_open();
+    catalog_add(office.catalog, &model, NULL, 0);
+    catalog_seal(office.catalog);
+    catalog_close(office.desk.terms->catalog);
+    office.desk.terms->catalog = office.catalog;
+    office.desk.terms->max_tool_calls = 4;
+    request->endpoint = ENDPOINT_RESPONSES;
+    request->body = (struct body){
+        .model = TEXT("searcher"), .searches = wanted->searches, .max_tool_calls = wanted->named};
+    request->model_sent = TEXT("searcher");
+    request->searches = 77; /* of an upstream that was tried before */
+    route_to(request, &upstream);
+    ck_assert_int_eq(request->searches, wanted->held);
+    UNIT_TEXT(request->body.unbounded_param, wanted->refused != NULL ? wanted->refused : "");
+    office_close(&office);
+}
+
+START_TEST(searches_are_held_as_many_as_the_upstream_is_known_to_make)
+{
+    static const struct search_case cases[] = {
+        {"openai", 7, true, true, 7, NULL},    {"azure", 7, true, true, 7, NULL},
+        {"anthropic", 3, true, true, 3, NULL}, {"openai", BODY_ABSENT, true, true, 4, NULL},
+        {"openai", 7, true, false, 0, NULL},
+    };
+    for (size_t i = 0; i < UNIT_COUNT(cases); i++)
+        check_searches(&cases[i]);
+}
+END_TEST
+
+START_TEST(searches_without_a_limit_or_a_price_have_no_bound)
+{
+    static const struct search_case cases[] = {
+        {"meta", 7, true, true, 0, "tools"},
+        {"openai", 7, false, true, 0, "tools"},
+        {"", 7, true, true, 0, "tools"},
+    };
+    for (size_t i = 0; i < UNIT_COUNT(cases); i++)
+        check_searches(&cases[i]);
+}
+END_TEST
+
+UNIT_MAIN(searches_are_held_as_many_as_the_upstream_is_known_to_make,
+          searches_without_a_limit_or_a_price_have_no_bound,
+          the_first_upstream_that_serves_it_is_taken, a_model_that_nobody_serves_is_refused,
           upstreams_of_another_dialect_are_passed_over_and_named,
           a_model_whose_name_the_books_cannot_hold_is_refused,
           a_key_sees_what_is_served_and_what_it_may_use)
