@@ -12,5 +12,8 @@ void check_access(struct reader *reader);
 void check_upstreams(struct reader *reader);
 /* Budgets that can match nothing, that are the same, that limit nothing. */
 void check_budgets(struct reader *reader);
+/* After all others, whose lines are told by their number: leaves out optional upstreams without a
+ * key. Some must be left. */
+void check_optional_upstreams(struct reader *reader);
 
 #endif

@@ -67,6 +67,7 @@ struct config_upstream {
     struct text name;     /* unique */
     struct text base_url; /* without a trailing slash */
     struct text api_key;  /* empty: none is sent (or the client's, in passthrough) */
+    bool optional;        /* it has an api_key, or is not among the upstreams */
     enum spoken dialect;
     struct text provider; /* whose prices; "" : prices of any provider */
     enum auth_header auth_header;

@@ -107,7 +107,7 @@ static void check_upstream_key(struct reader *reader, size_t at, const struct ad
                       "upstreams[%zu].api_key: not used with auth.mode: passthrough, which sends "
                       "the caller's own: take it out",
                       at);
-    if (!passthrough && !has_key && !reader_has_error(reader, line) &&
+    if (!passthrough && !has_key && !upstream->optional && !reader_has_error(reader, line) &&
         upstream->headers.count == 0 && !address_is_loopback(address->host))
         reader_report(reader, FINDING_WARNING, line,
                       "upstreams[%zu]: calls go out without a key: write api_key: \"${NAME}\"", at);
@@ -158,6 +158,41 @@ static void check_models(struct reader *reader)
         buffer_close(&name);
     }
     table_close(&seen);
+}
+
+static bool is_left_out(const struct config *config, const struct config_upstream *upstream)
+{
+    return upstream->optional && upstream->api_key.size == 0 &&
+           config->auth_mode != AUTH_PASSTHROUGH;
+}
+
+static void report_all_left_out(struct reader *reader)
+{
+    const struct config *config = reader->config;
+    struct buffer names = {0};
+    for (size_t i = 0; i < config->upstream_count; i++)
+        buffer_printf(&names, "%s%.*s", i > 0 ? ", " : "", TEXT_ARG(config->upstreams[i].name));
+    reader_report(reader, FINDING_ERROR, reader_line(reader, "upstreams", 0, NULL),
+                  "there is nowhere to send calls: all upstreams are optional, and none has an "
+                  "api_key: give one of them its own (%.*s)",
+                  TEXT_ARG(buffer_text(&names)));
+    buffer_close(&names);
+}
+
+void check_optional_upstreams(struct reader *reader)
+{
+    struct config *config = reader->config;
+    size_t kept = 0;
+    for (size_t i = 0; i < config->upstream_count; i++)
+        kept += is_left_out(config, &config->upstreams[i]) ? 0 : 1;
+    if (kept == 0 && config->upstream_count > 0)
+        report_all_left_out(reader);
+    kept = 0;
+    for (size_t i = 0; i < config->upstream_count; i++) {
+        if (!is_left_out(config, &config->upstreams[i]))
+            config->upstreams[kept++] = config->upstreams[i];
+    }
+    config->upstream_count = kept;
 }
 
 void check_upstreams(struct reader *reader)

@@ -102,7 +102,25 @@ def test_the_configuration_is_accepted_without_a_warning():
     assert "1 upstream, 1 key, 1 budget; 0 warnings" in done.stdout
 
 
-@pytest.mark.parametrize("name", sorted(ENVIRONMENT))
+@pytest.mark.parametrize("keys, upstreams", [
+    ({"OPENAI_API_KEY": "sk-1"}, ["openai"]), ({"ANTHROPIC_API_KEY": "sk-2"}, ["anthropic"]),
+    ({"OPENAI_API_KEY": "sk-1", "ANTHROPIC_API_KEY": "sk-2"}, ["anthropic", "openai"])])
+def test_the_key_of_either_provider_is_enough(keys, upstreams):
+    env = {**ENVIRONMENT, "OPENAI_API_KEY": "", "ANTHROPIC_API_KEY": "", **keys}
+    done = run("check", "--print", ROOT / "docker/purser.yaml", env=env)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.findall(r"(?m)^ *-? *name: (openai|anthropic)$", done.stdout) == upstreams
+
+
+def test_without_any_providers_key_it_ends_and_says_whose_are_missing():
+    env = {**ENVIRONMENT, "OPENAI_API_KEY": "", "ANTHROPIC_API_KEY": ""}
+    done = run("serve", "--config", ROOT / "docker/purser.yaml", env=env)
+    assert done.returncode == 1
+    assert "docker/purser.yaml:" in done.stderr
+    assert "nowhere to send calls" in done.stderr and "(anthropic, openai)" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["PURSER_BUDGET_USD", "PURSER_KEY"])
 def test_without_one_of_its_variables_it_is_refused_and_the_variable_named(name):
     env = {**os.environ, **ENVIRONMENT}
     del env[name]

@@ -77,6 +77,18 @@ START_TEST(warns_of_keys_that_are_missing_or_not_used)
 }
 END_TEST
 
+#define OPTIONAL(name, key)                                                                        \
+    "  - {name: " name ", base_url: \"https://x/v1\", api_key: \"" key "\", optional: true}\n"
+
+START_TEST(leaves_out_optional_upstreams_without_a_key)
+{
+    ACCEPTS(KEYS BUDGETS "upstreams:\n" OPTIONAL("a", "") OPTIONAL("b", "k") OPTIONAL("c", ""));
+    REFUSES(KEYS BUDGETS "upstreams:\n" OPTIONAL("a", "") OPTIONAL("b", ""), 7,
+            "none has an api_key: give one of them its own (a, b)");
+    ACCEPTS(PASSTHROUGH BUDGETS "upstreams:\n" OPTIONAL("a", ""));
+}
+END_TEST
+
 START_TEST(warns_of_what_the_large_providers_would_refuse)
 {
     WARNS(KEYS BUDGETS
@@ -107,5 +119,6 @@ UNIT_MAIN(keeps_an_open_door_on_the_loopback_interface,
           wants_keys_in_the_mode_that_needs_them_and_nowhere_else,
           wants_each_key_once_and_either_plain_or_hashed, wants_upstreams_with_names_of_their_own,
           warns_where_keys_would_travel_as_plain_text, warns_of_keys_that_are_missing_or_not_used,
+          leaves_out_optional_upstreams_without_a_key,
           warns_of_what_the_large_providers_would_refuse,
           wants_models_once_and_of_upstreams_that_exist)
