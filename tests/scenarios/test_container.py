@@ -60,7 +60,7 @@ def test_the_image_has_what_the_program_is_linked_with():
     """The packages of the libraries that the Makefile names, as Debian 12 calls them."""
     packages = {"libmicrohttpd": "libmicrohttpd12", "libcurl": "libcurl4",
                 "sqlite3": "libsqlite3-0", "yaml-0.1": "libyaml-0-2", "libcrypto": "libssl3",
-                "zlib": "zlib1g"}
+                "zlib": "zlib1g", "hiredis": "libhiredis0.14"}
     linked = re.search(r"(?m)^LIBS *:= *(.*)$", (ROOT / "Makefile").read_text()).group(1).split()
     _, last = instructions()
     for name in linked:
