@@ -164,6 +164,11 @@ void accounts_redefine(struct accounts *accounts, const struct budget *budgets, 
 struct window accounts_window(const struct accounts *accounts, size_t budget, int64_t now_s);
 void accounts_turn(struct accounts *accounts, size_t budget, int64_t now_s);
 
+/* What is enforced for an id: budget_limit_enforced, as the lessor can count it. LIMIT_NONE: none.
+ */
+int64_t accounts_limit(const struct accounts *accounts, size_t budget, enum unit unit,
+                       struct text id);
+
 /* NULL if it did not appear yet. */
 struct account *accounts_find(const struct accounts *accounts, const struct account_key *key);
 

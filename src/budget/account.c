@@ -126,6 +126,15 @@ struct account *accounts_find(const struct accounts *accounts, const struct acco
     return find_hashed(accounts, key, hash_of(key));
 }
 
+int64_t accounts_limit(const struct accounts *accounts, size_t budget, enum unit unit,
+                       struct text id)
+{
+    int64_t limit = budget_limit_enforced(&accounts->budgets[budget], unit, id);
+    if (limit == LIMIT_NONE || !accounts->leased || unit != UNIT_USD)
+        return limit;
+    return limit - limit % accounts->usd_step;
+}
+
 /* ---- going ---- */
 
 int64_t account_until_s(const struct account *account)
@@ -334,8 +343,6 @@ static void enrol(struct accounts *accounts, struct account *account, size_t bud
     account->limit = limit;
     if (!accounts->leased)
         account->ceiling = limit;
-    else if (account->unit == UNIT_USD)
-        account->limit -= limit % accounts->usd_step;
     struct account_key key = key_of(account);
     account->hash = hash_of(&key);
     ASSERT(find_hashed(accounts, &key, account->hash) == NULL);
@@ -371,7 +378,7 @@ enum account_use accounts_use(struct accounts *accounts, const struct account_ke
         if (accounts->leased)
             account->ceiling = 0;
     } else if (account == NULL) {
-        int64_t limit = budget_limit_enforced(&accounts->budgets[key->budget], key->unit, key->id);
+        int64_t limit = accounts_limit(accounts, key->budget, key->unit, key->id);
         if (limit == LIMIT_NONE)
             return ACCOUNT_UNLIMITED;
         if (!has_room(accounts, now_s))
@@ -429,7 +436,7 @@ static void move(struct accounts *accounts, struct account *account, size_t budg
     ASSERT(account->wanted == 0);
     int64_t limit = LIMIT_NONE;
     if (budget != ACCOUNT_GONE)
-        limit = budget_limit_enforced(&accounts->budgets[budget], account->unit, account->id);
+        limit = accounts_limit(accounts, budget, account->unit, account->id);
     if (limit == LIMIT_NONE) {
         part_with(accounts, account);
         return;

@@ -19,11 +19,12 @@ static void view_limit(const struct core *core, const struct account_key *key,
     view->scope = budget->scope;
     view->unit = key->unit;
     view->window = *key->window;
-    view->limit = budget_limit_enforced(budget, key->unit, key->id);
+    view->limit = accounts_limit(&core->accounts, key->budget, key->unit, key->id);
     view->limit_configured = budget_limit_configured(budget, key->unit, key->id);
     view->spent = 0;
     view->held = 0;
-    view->ceiling = core->options.leased ? 0 : view->limit;
+    bool leased = core->options.leased && budget->scope != SCOPE_REQUEST;
+    view->ceiling = leased ? 0 : view->limit;
     view->elsewhere = 0;
     view->forfeited = 0;
     copy_id(view, key->id);
@@ -235,7 +236,7 @@ static int64_t left_on(const struct core *core, const struct account_key *key, i
     const struct account *account = accounts_find(&core->accounts, key);
     if (account != NULL)
         return account_left(account) - account->held;
-    int64_t limit = budget_limit_enforced(&core->options.budgets[key->budget], UNIT_USD, key->id);
+    int64_t limit = accounts_limit(&core->accounts, key->budget, UNIT_USD, key->id);
     return limit == LIMIT_NONE ? INT64_MAX : limit - accounts_restored(&core->accounts, key, now_s);
 }
 

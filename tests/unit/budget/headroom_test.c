@@ -289,7 +289,8 @@ START_TEST(in_the_stores_micro_dollars_limits_round_down_growths_up_and_gifts_do
     f.options.usd_step = 1000;
     fixture_budget(&f, "org", SCOPE_GLOBAL, UNIT_USD, 10999);
     fixture_start(&f);
-    fixture_wait(&f, 1001, 1); /* 2002 */
+    ck_assert_int_eq(fixture_view(&f, 0).limit, 10000); /* before it is used, too */
+    fixture_wait(&f, 1001, 1);                          /* 2002 */
     struct growth growth = only_growth(&f);
     ck_assert_int_eq(growth.least, 3000);
     answer(&f, &growth, 3000);
