@@ -171,7 +171,7 @@ static const struct option UPSTREAM_OPTIONS[] = {
      .example = "${OPENAI_API_KEY}", .flags = OPTION_SECRET,
      .help = "sent instead of the caller's; empty: none"},
     {"optional", &kind_flag, UPSTREAM(optional), .fallback = "false",
-     .help = "left out while its api_key is empty, as ${NAME:-} may be"},
+     .help = "left out while its api_key is empty"},
     {"dialect", &kind_choice, UPSTREAM(dialect), .choices = DIALECTS, .fallback = "auto",
      .help = "the API it speaks; auto: openai, and for the provider anthropic both"},
     {"provider", &kind_id, UPSTREAM(provider), .most = 64, .fallback = "\"\"",
