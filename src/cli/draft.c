@@ -168,12 +168,28 @@ static void make_admission(struct terms *terms, const struct config *config)
 
 /* ---- upstreams ---- */
 
+/* What would end the value, or the URL, is escaped; escapes that the operator wrote stay so. */
+static void put_escaped(struct buffer *out, struct text plain)
+{
+    for (size_t i = 0; i < plain.size; i++) {
+        unsigned char c = (unsigned char)plain.at[i];
+        if (c <= ' ' || c >= 0x7f || strchr("&=#\"<>", c) != NULL)
+            buffer_printf(out, "%%%02X", c);
+        else
+            buffer_put_byte(out, (char)c);
+    }
+}
+
 static struct text make_query(struct arena *arena, const struct config_pairs *pairs)
 {
     struct buffer out = {0};
-    for (size_t i = 0; i < pairs->count; i++)
-        buffer_printf(&out, "%s%.*s=%.*s", i > 0 ? "&" : "", TEXT_ARG(pairs->at[i].name),
-                      TEXT_ARG(pairs->at[i].value));
+    for (size_t i = 0; i < pairs->count; i++) {
+        if (i > 0)
+            buffer_put_byte(&out, '&');
+        put_escaped(&out, pairs->at[i].name);
+        buffer_put_byte(&out, '=');
+        put_escaped(&out, pairs->at[i].value);
+    }
     struct text query = arena_copy(arena, buffer_text(&out));
     buffer_close(&out);
     return query;

@@ -454,7 +454,7 @@ def test_many_at_once_never_spend_more_than_their_session_has(shared_provider):
     ({}, "?beta=true", "/v1/messages?beta=true"),
     ({}, "?x=1&beta=true&api-version=3&key=stolen", "/v1/messages?beta=true"),
     ({}, "?beta=maybe", "/v1/messages"),
-    ({"tier": "a"}, "?beta=true", "/v1/messages?tier=a&beta=true"),
+    ({"tier": "a b&c%20=d"}, "?beta=true", "/v1/messages?tier=a%20b%26c%20%3Dd&beta=true"),
     ({"beta": "no"}, "?beta=true", "/v1/messages?beta=no")])
 def test_of_a_query_only_the_beta_goes_along_and_never_against_the_operators(
         shared_provider, start, own, asked, target):
