@@ -36,4 +36,8 @@ struct subject {
 const char *scope_name(enum scope scope); /* "global", "key", ... */
 MUST_USE bool scope_parse(struct text name, enum scope *scope);
 
+/* A subject's id as an operator writes it: a session's is cut at the first '/', which no key's name
+ * contains. */
+struct text scope_id_as_written(enum scope scope, struct text id);
+
 #endif

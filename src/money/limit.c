@@ -14,16 +14,9 @@ const char *unit_name(enum unit unit)
     return UNITS[unit];
 }
 
-/* The id as an operator writes it: a session without its key. */
-static struct text id_as_written(enum scope scope, struct text id)
-{
-    size_t slash = scope == SCOPE_SESSION ? text_find(id, TEXT("/"), 0) : SIZE_MAX;
-    return slash == SIZE_MAX ? id : text_from(id, slash + 1);
-}
-
 static const struct budget_override *override_of(const struct budget *budget, struct text id)
 {
-    struct text written = id_as_written(budget->scope, id);
+    struct text written = scope_id_as_written(budget->scope, id);
     for (size_t at = 0; at < budget->override_count; at++) {
         if (text_equal(budget->overrides[at].id, written)) {
             return &budget->overrides[at];
@@ -79,7 +72,7 @@ static bool match_holds(const struct budget_match *match, const struct subject *
         return tag_matches(subject, match->pattern);
     }
     struct text id = subject->id[match->scope];
-    return id.size > 0 && text_matches(id_as_written(match->scope, id), match->pattern);
+    return id.size > 0 && text_matches(scope_id_as_written(match->scope, id), match->pattern);
 }
 
 bool budget_applies(const struct budget *budget, const struct subject *subject)

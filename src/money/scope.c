@@ -26,3 +26,9 @@ bool scope_parse(struct text name, enum scope *scope)
     }
     return false;
 }
+
+struct text scope_id_as_written(enum scope scope, struct text id)
+{
+    size_t slash = scope == SCOPE_SESSION ? text_find(id, TEXT("/"), 0) : SIZE_MAX;
+    return slash == SIZE_MAX ? id : text_from(id, slash + 1);
+}
