@@ -15,5 +15,27 @@ void check_budgets(struct reader *reader);
 /* After all others, whose lines are told by their number: leaves out optional upstreams without a
  * key. Some must be left. */
 void check_optional_upstreams(struct reader *reader);
+/* Rate limits, likewise. */
+void check_rates(struct reader *reader);
+
+/* ---- what budgets and rate limits have in common: a scope and matches ---- */
+
+/* An entry of a list of the document: budgets[2]. */
+struct check_entry {
+    const char *list;
+    size_t at;
+};
+
+/* Whether two match the same calls, whatever the order. */
+bool check_same_match(const struct budget *a, const struct budget *b);
+
+/* Report that nobody is what is named there, and return false then: an id or pattern of a scope;
+ * all those of a `match`; and (without an answer) all of it together with the scope. */
+bool check_id(struct reader *reader, const struct check_entry *entry, const char *option,
+              enum scope scope, struct text id);
+bool check_match_ids(struct reader *reader, const struct check_entry *entry,
+                     const struct budget *who);
+void check_one_key_fits(struct reader *reader, const struct check_entry *entry,
+                        const struct budget *who);
 
 #endif

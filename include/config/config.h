@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "money/catalog.h"
 #include "money/limit.h"
+#include "money/rate_limit.h"
 
 enum auth_mode { AUTH_KEYS, AUTH_OPEN, AUTH_PASSTHROUGH };
 enum auth_header {
@@ -125,6 +126,8 @@ struct config {
 
     struct budget *budgets; /* money/limit.h; zones are open */
     size_t budget_count;
+    struct rate_limit *rate_limits; /* money/rate_limit.h; not sealed */
+    size_t rate_limit_count;
     enum clamp_rule clamp;
     int64_t min_output_tokens, default_max_output, wait_ms, max_waiting;
     int64_t max_tool_calls;

@@ -116,6 +116,9 @@ extern const struct option_kind kind_decimal;   /* int64_t: billionths, 0 to `mo
 extern const struct option_kind kind_duration;  /* int64_t: seconds, "90m"; -1 is unset */
 extern const struct option_kind kind_window;    /* struct budget: window */
 extern const struct option_kind kind_match;     /* struct budget: match, match_count */
+extern const struct option_kind kind_rate;      /* int64_t, 1 or more; LIMIT_NONE is unset */
 extern const struct option_kind kind_overrides; /* struct budget: overrides, override_count */
+extern const struct option_kind
+    kind_rate_overrides; /* struct rate_limit: overrides, override_count */
 
 #endif

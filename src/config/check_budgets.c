@@ -2,7 +2,6 @@
  * Checks of budgets: each must limit something, be unlike the others, and be able to match.
  */
 #include "config/check.h"
-#include "config/suggest.h"
 #include "money/charge.h"
 
 static void report(struct reader *reader, size_t at, const char *option, const char *format, ...)
@@ -49,26 +48,6 @@ static void check_window(struct reader *reader, size_t at)
 
 /* ---- two budgets ---- */
 
-static bool has_match(const struct budget *budget, const struct budget_match *match)
-{
-    for (size_t i = 0; i < budget->match_count; i++)
-        if (budget->match[i].scope == match->scope &&
-            text_equal(budget->match[i].pattern, match->pattern))
-            return true;
-    return false;
-}
-
-/* Each name stands once in a mapping, so equal sizes and a subset are equality. */
-static bool is_same_match(const struct budget *a, const struct budget *b)
-{
-    if (a->match_count != b->match_count)
-        return false;
-    for (size_t i = 0; i < a->match_count; i++)
-        if (!has_match(b, &a->match[i]))
-            return false;
-    return true;
-}
-
 static bool is_same_account(const struct budget *a, const struct budget *b)
 {
     bool request = a->scope == SCOPE_REQUEST;
@@ -76,7 +55,7 @@ static bool is_same_account(const struct budget *a, const struct budget *b)
     for (size_t i = 0; i < UNIT_COUNT; i++)
         unit = unit || (a->limit[i] != LIMIT_NONE && b->limit[i] != LIMIT_NONE);
     return unit && a->scope == b->scope && (request || a->window == b->window) &&
-           (request || text_equal(a->timezone, b->timezone)) && is_same_match(a, b);
+           (request || text_equal(a->timezone, b->timezone)) && check_same_match(a, b);
 }
 
 static void check_others(struct reader *reader, size_t at)
@@ -154,142 +133,15 @@ static void check_accounts(struct reader *reader)
 
 /* ---- whether it can match ---- */
 
-static struct text key_id(const struct config_key *key, enum scope scope)
-{
-    return scope == SCOPE_KEY ? key->id : scope == SCOPE_USER ? key->user : key->team;
-}
-
-static bool matches_tag(const struct config_key *key, struct text pattern)
-{
-    for (size_t i = 0; i < key->tags.count; i++)
-        if (text_matches(key->tags.at[i], pattern))
-            return true;
-    return (key->may_set & MAY_SET_TAGS) != 0;
-}
-
-/* Whether a call of this key can have such an id. What callers name themselves may be anything. */
-static bool may_be(const struct config_key *key, enum scope scope, struct text pattern)
-{
-    switch (scope) {
-    case SCOPE_TAG:
-        return matches_tag(key, pattern);
-    case SCOPE_USER:
-        if (key->may_set & MAY_SET_USER)
-            return true;
-        __attribute__((fallthrough));
-    case SCOPE_KEY:
-    case SCOPE_TEAM: {
-        struct text id = key_id(key, scope);
-        return id.size > 0 && text_matches(id, pattern);
-    }
-    default:
-        return true;
-    }
-}
-
-static bool some_key_may_be(const struct config *config, enum scope scope, struct text pattern)
-{
-    for (size_t i = 0; i < config->key_count; i++)
-        if (may_be(&config->keys[i], scope, pattern))
-            return true;
-    return false;
-}
-
-static bool some_upstream_is(const struct config *config, struct text pattern)
-{
-    for (size_t i = 0; i < config->upstream_count; i++)
-        if (text_matches(config->upstreams[i].name, pattern))
-            return true;
-    return false;
-}
-
-/* Who books costs from elsewhere names their service. */
-static bool services_are_named(const struct config *config)
-{
-    for (size_t i = 0; i < config->key_count; i++)
-        if (config->keys[i].may_book)
-            return true;
-    return config->admin_token.size > 0;
-}
-
-/* Keys tell who may call in mode keys alone; upstreams are known in every mode. */
-static bool is_possible(const struct config *config, enum scope scope, struct text pattern)
-{
-    if (scope == SCOPE_SERVICE && services_are_named(config))
-        return true;
-    if (scope == SCOPE_UPSTREAM || scope == SCOPE_SERVICE)
-        return some_upstream_is(config, pattern);
-    if (config->auth_mode != AUTH_KEYS || config->key_count == 0)
-        return true;
-    return some_key_may_be(config, scope, pattern);
-}
-
-static struct text nearest(const struct config *config, enum scope scope, struct text id)
-{
-    struct suggest suggest = {.wrong = id};
-    if (scope == SCOPE_UPSTREAM || scope == SCOPE_SERVICE)
-        for (size_t i = 0; i < config->upstream_count; i++)
-            suggest_offer(&suggest, config->upstreams[i].name);
-    else if (scope == SCOPE_KEY || scope == SCOPE_USER || scope == SCOPE_TEAM)
-        for (size_t i = 0; i < config->key_count; i++)
-            suggest_offer(&suggest, key_id(&config->keys[i], scope));
-    return suggest.best.size == 0 ? TEXT_NONE : suggest.best;
-}
-
-/* Reports and returns false if the id or pattern is nobody's. */
-static bool check_possible(struct reader *reader, size_t at, const char *option, enum scope scope,
-                           struct text id)
-{
-    const struct config *config = reader->config;
-    if (is_possible(config, scope, id))
-        return true;
-    struct text near = nearest(config, scope, id);
-    const char *place = scope == SCOPE_UPSTREAM || scope == SCOPE_SERVICE ? "upstreams" : "keys";
-    if (near.at != NULL)
-        report(reader, at, option,
-               "matches nothing, as no %s \"%.*s\" is among the %s: did you mean \"%.*s\"?",
-               scope_name(scope), TEXT_ARG(id), place, TEXT_ARG(near));
-    else
-        report(reader, at, option,
-               "matches nothing, as no %s \"%.*s\" is among the %s: name one there, or take this "
-               "out",
-               scope_name(scope), TEXT_ARG(id), place);
-    return false;
-}
-
-static bool one_key_fits(const struct config *config, const struct budget *budget)
-{
-    for (size_t i = 0; i < config->key_count; i++) {
-        const struct config_key *key = &config->keys[i];
-        bool fits = may_be(key, budget->scope, TEXT("*"));
-        for (size_t j = 0; j < budget->match_count; j++)
-            fits = fits && may_be(key, budget->match[j].scope, budget->match[j].pattern);
-        if (fits)
-            return true;
-    }
-    return false;
-}
-
 static void check_matches(struct reader *reader, size_t at)
 {
-    const struct config *config = reader->config;
-    const struct budget *budget = &config->budgets[at];
-    bool possible = true;
-    for (size_t i = 0; i < budget->match_count; i++)
-        possible &=
-            check_possible(reader, at, "match", budget->match[i].scope, budget->match[i].pattern);
+    const struct budget *budget = &reader->config->budgets[at];
+    const struct check_entry entry = {"budgets", at};
+    bool possible = check_match_ids(reader, &entry, budget);
     for (size_t i = 0; i < budget->override_count; i++)
-        possible &= check_possible(reader, at, "overrides", budget->scope, budget->overrides[i].id);
-    if (!possible || config->auth_mode != AUTH_KEYS || config->key_count == 0 ||
-        one_key_fits(config, budget))
-        return;
-    if (budget->match_count == 0)
-        report(reader, at, "scope",
-               "matches nothing, as no key has a %s: write %s: NAME on the keys it is meant for",
-               scope_name(budget->scope), scope_name(budget->scope));
-    else
-        report(reader, at, "match",
-               "matches nothing, as no key is all of this at once: write one budget for each");
+        possible &= check_id(reader, &entry, "overrides", budget->scope, budget->overrides[i].id);
+    if (possible)
+        check_one_key_fits(reader, &entry, budget);
 }
 
 static void check_overrides(struct reader *reader, size_t at)

@@ -131,6 +131,7 @@ static void read_document(struct reader *reader)
     check_access(reader);
     check_upstreams(reader);
     check_budgets(reader);
+    check_rates(reader);
     check_optional_upstreams(reader);
 }
 

@@ -14,6 +14,7 @@
 #define UPSTREAM(member) .offset = offsetof(struct config_upstream, member)
 #define MODEL(member)    .offset = offsetof(struct config_model, member)
 #define BUDGET(member)   .offset = offsetof(struct budget, member)
+#define RATE(member)     .offset = offsetof(struct rate_limit, member)
 
 static const struct option_choice LEVELS[] = {
     {"debug", LOG_DEBUG}, {"info", LOG_INFO}, {"warn", LOG_WARN}, {"error", LOG_ERROR}, {0}};
@@ -58,6 +59,10 @@ static const struct option_choice SCOPES[] = {{"global", SCOPE_GLOBAL},
                                               {"service", SCOPE_SERVICE},
                                               {"request", SCOPE_REQUEST},
                                               {0}};
+static const struct option_choice RATE_SCOPES[] = {
+    {"global", SCOPE_GLOBAL}, {"key", SCOPE_KEY},           {"user", SCOPE_USER},
+    {"team", SCOPE_TEAM},     {"session", SCOPE_SESSION},   {"tag", SCOPE_TAG},
+    {"model", SCOPE_MODEL},   {"upstream", SCOPE_UPSTREAM}, {0}};
 static const struct option_choice WINDOWS[] = {{"hour", WINDOW_HOUR},   {"day", WINDOW_DAY},
                                                {"week", WINDOW_WEEK},   {"month", WINDOW_MONTH},
                                                {"total", WINDOW_TOTAL}, {0}};
@@ -105,7 +110,7 @@ static const struct option LIMIT_OPTIONS[] = {
      .help = "before a provider is first asked how far a batch is; later up to 30 times as long"},
     {"accounts", &kind_whole, ROOT(accounts), .fallback = "100000", .least = 100, .most = 10000000,
      .flags = OPTION_FIXED,
-     .help = "counters of budgets in memory; at the bound new ids are refused"},
+     .help = "counters of budgets in memory, and of rate limits; at the bound new ids are refused"},
     {0},
 };
 static const struct option_table LIMIT_TABLE = {.options = LIMIT_OPTIONS};
@@ -286,6 +291,28 @@ static const struct option_table BUDGET_TABLE = {
     .blank = &BUDGET_BLANK,
 };
 
+static const struct option RATE_OPTIONS[] = {
+    {"scope", &kind_choice, RATE(who.scope), .choices = RATE_SCOPES, .flags = OPTION_REQUIRED,
+     .example = "key", .help = "each id of it, such as each key, has these limits for itself"},
+    {"match", &kind_match, RATE(who), .most = 8, .fallback = "{}",
+     .help = "only calls like these, as in budgets; empty: all"},
+    {"requests_per_minute", &kind_rate, RATE(limit[RATED_REQUESTS]), .example = "600",
+     .help = "in any 60 seconds"},
+    {"tokens_per_minute", &kind_rate, RATE(limit[RATED_TOKENS]), .example = "200000",
+     .help = "input and output together: what a call may use, and when it has ended what it used"},
+    {"parallel", &kind_rate, RATE(limit[RATED_PARALLEL]), .example = "50",
+     .help = "requests that run at once"},
+    {"overrides", &kind_rate_overrides, .most = 10000, .fallback = "{}",
+     .help = "other limits for single ids, e.g. {alice: {parallel: 100}}"},
+    {0},
+};
+static const struct rate_limit RATE_BLANK = {.limit = {LIMIT_NONE, LIMIT_NONE, LIMIT_NONE}};
+static const struct option_table RATE_TABLE = {
+    .options = RATE_OPTIONS,
+    .size = sizeof(struct rate_limit),
+    .blank = &RATE_BLANK,
+};
+
 static const struct option ADMISSION_OPTIONS[] = {
     {"clamp", &kind_choice, ROOT(clamp), .choices = CLAMPS, .fallback = "always",
      .help = "lower an answer's maximum to what is left; absent: only where none was named"},
@@ -375,6 +402,9 @@ static const struct option ROOT_OPTIONS[] = {
              "name of a model to price them as"},
     {"budgets", &kind_list, ROOT(budgets), .count_offset = offsetof(struct config, budget_count),
      .most = 32, .table = &BUDGET_TABLE, .help = "what may be spent: a call must fit into all"},
+    {"rate_limits", &kind_list, ROOT(rate_limits),
+     .count_offset = offsetof(struct config, rate_limit_count), .most = 16, .table = &RATE_TABLE,
+     .help = "how much of a minute callers may use; a call must fit into all"},
     {"admission", &kind_section, .table = &ADMISSION_TABLE,
      .help = "what happens to a call that does not fit"},
     {"budget_status", &kind_status, ROOT(budget_status), .choices = STATUSES, .fallback = "429",
@@ -390,9 +420,9 @@ static const struct option ROOT_OPTIONS[] = {
     {"ledger", &kind_section, .table = &LEDGER_TABLE, .help = "the books"},
     {0},
 };
-static const char *const ROOT_LATER[] = {"admin_listen",    "rate_limits",     "router",
-                                         "optimizer",       "store",           "alerts",
-                                         "unmetered_paths", "retry_ambiguous", NULL};
+static const char *const ROOT_LATER[] = {"admin_listen",    "router", "optimizer",
+                                         "store",           "alerts", "unmetered_paths",
+                                         "retry_ambiguous", NULL};
 
 const struct option_table options_root = {.options = ROOT_OPTIONS, .later = ROOT_LATER};
 

@@ -1,0 +1,184 @@
+/*
+ * Checks that what budgets and rate limits are for exists: that some call can be what they match.
+ */
+#include "config/check.h"
+#include "config/suggest.h"
+
+static void report(struct reader *reader, const struct check_entry *entry, const char *option,
+                   const char *format, ...) __attribute__((format(printf, 4, 5)));
+static void report(struct reader *reader, const struct check_entry *entry, const char *option,
+                   const char *format, ...)
+{
+    struct buffer message = {0};
+    va_list arguments;
+    va_start(arguments, format);
+    buffer_vprintf(&message, format, arguments);
+    va_end(arguments);
+    reader_report(reader, FINDING_ERROR, reader_line(reader, entry->list, entry->at, option),
+                  "%s[%zu].%s: %s", entry->list, entry->at, option, buffer_string(&message));
+    buffer_close(&message);
+}
+
+/* ---- two entries ---- */
+
+static bool has_match(const struct budget *budget, const struct budget_match *match)
+{
+    for (size_t i = 0; i < budget->match_count; i++)
+        if (budget->match[i].scope == match->scope &&
+            text_equal(budget->match[i].pattern, match->pattern))
+            return true;
+    return false;
+}
+
+/* Each name stands once in a mapping, so equal sizes and a subset are equality. */
+bool check_same_match(const struct budget *a, const struct budget *b)
+{
+    if (a->match_count != b->match_count)
+        return false;
+    for (size_t i = 0; i < a->match_count; i++)
+        if (!has_match(b, &a->match[i]))
+            return false;
+    return true;
+}
+
+/* ---- one ---- */
+
+static struct text key_id(const struct config_key *key, enum scope scope)
+{
+    return scope == SCOPE_KEY ? key->id : scope == SCOPE_USER ? key->user : key->team;
+}
+
+static bool matches_tag(const struct config_key *key, struct text pattern)
+{
+    for (size_t i = 0; i < key->tags.count; i++)
+        if (text_matches(key->tags.at[i], pattern))
+            return true;
+    return (key->may_set & MAY_SET_TAGS) != 0;
+}
+
+/* Whether a call of this key can have such an id. What callers name themselves may be anything. */
+static bool may_be(const struct config_key *key, enum scope scope, struct text pattern)
+{
+    switch (scope) {
+    case SCOPE_TAG:
+        return matches_tag(key, pattern);
+    case SCOPE_USER:
+        if (key->may_set & MAY_SET_USER)
+            return true;
+        __attribute__((fallthrough));
+    case SCOPE_KEY:
+    case SCOPE_TEAM: {
+        struct text id = key_id(key, scope);
+        return id.size > 0 && text_matches(id, pattern);
+    }
+    default:
+        return true;
+    }
+}
+
+static bool some_key_may_be(const struct config *config, enum scope scope, struct text pattern)
+{
+    for (size_t i = 0; i < config->key_count; i++)
+        if (may_be(&config->keys[i], scope, pattern))
+            return true;
+    return false;
+}
+
+static bool some_upstream_is(const struct config *config, struct text pattern)
+{
+    for (size_t i = 0; i < config->upstream_count; i++)
+        if (text_matches(config->upstreams[i].name, pattern))
+            return true;
+    return false;
+}
+
+/* Who books costs from elsewhere names their service. */
+static bool services_are_named(const struct config *config)
+{
+    for (size_t i = 0; i < config->key_count; i++)
+        if (config->keys[i].may_book)
+            return true;
+    return config->admin_token.size > 0;
+}
+
+/* Keys tell who may call in mode keys alone; upstreams are known in every mode. */
+static bool is_possible(const struct config *config, enum scope scope, struct text pattern)
+{
+    if (scope == SCOPE_SERVICE && services_are_named(config))
+        return true;
+    if (scope == SCOPE_UPSTREAM || scope == SCOPE_SERVICE)
+        return some_upstream_is(config, pattern);
+    if (config->auth_mode != AUTH_KEYS || config->key_count == 0)
+        return true;
+    return some_key_may_be(config, scope, pattern);
+}
+
+static struct text nearest(const struct config *config, enum scope scope, struct text id)
+{
+    struct suggest suggest = {.wrong = id};
+    if (scope == SCOPE_UPSTREAM || scope == SCOPE_SERVICE)
+        for (size_t i = 0; i < config->upstream_count; i++)
+            suggest_offer(&suggest, config->upstreams[i].name);
+    else if (scope == SCOPE_KEY || scope == SCOPE_USER || scope == SCOPE_TEAM)
+        for (size_t i = 0; i < config->key_count; i++)
+            suggest_offer(&suggest, key_id(&config->keys[i], scope));
+    return suggest.best.size == 0 ? TEXT_NONE : suggest.best;
+}
+
+bool check_id(struct reader *reader, const struct check_entry *entry, const char *option,
+              enum scope scope, struct text id)
+{
+    const struct config *config = reader->config;
+    if (is_possible(config, scope, id))
+        return true;
+    struct text near = nearest(config, scope, id);
+    const char *place = scope == SCOPE_UPSTREAM || scope == SCOPE_SERVICE ? "upstreams" : "keys";
+    if (near.at != NULL)
+        report(reader, entry, option,
+               "matches nothing, as no %s \"%.*s\" is among the %s: did you mean \"%.*s\"?",
+               scope_name(scope), TEXT_ARG(id), place, TEXT_ARG(near));
+    else
+        report(reader, entry, option,
+               "matches nothing, as no %s \"%.*s\" is among the %s: name one there, or take this "
+               "out",
+               scope_name(scope), TEXT_ARG(id), place);
+    return false;
+}
+
+static bool one_key_fits(const struct config *config, const struct budget *budget)
+{
+    for (size_t i = 0; i < config->key_count; i++) {
+        const struct config_key *key = &config->keys[i];
+        bool fits = may_be(key, budget->scope, TEXT("*"));
+        for (size_t j = 0; j < budget->match_count; j++)
+            fits = fits && may_be(key, budget->match[j].scope, budget->match[j].pattern);
+        if (fits)
+            return true;
+    }
+    return false;
+}
+
+bool check_match_ids(struct reader *reader, const struct check_entry *entry,
+                     const struct budget *who)
+{
+    bool possible = true;
+    for (size_t i = 0; i < who->match_count; i++)
+        possible &= check_id(reader, entry, "match", who->match[i].scope, who->match[i].pattern);
+    return possible;
+}
+
+void check_one_key_fits(struct reader *reader, const struct check_entry *entry,
+                        const struct budget *who)
+{
+    const struct config *config = reader->config;
+    if (config->auth_mode != AUTH_KEYS || config->key_count == 0 || one_key_fits(config, who))
+        return;
+    if (who->match_count == 0)
+        report(reader, entry, "scope",
+               "matches nothing, as no key has a %s: write %s: NAME on the keys it is meant for",
+               scope_name(who->scope), scope_name(who->scope));
+    else
+        report(reader, entry, "match",
+               "matches nothing, as no key is all of this at once: write one %s for each",
+               text_equal(text_of(entry->list), TEXT("budgets")) ? "budget" : "entry");
+}
