@@ -18,6 +18,9 @@ struct terms *draft_terms(const struct config *config, struct catalog *catalog);
  * All findings are collected; NULL if any is an error. The terms own the configuration. */
 MUST_USE struct terms *draft_load(const char *path, struct findings *findings);
 
+/* What a configuration says of maxima that are too large. */
+enum clamp draft_clamp(const struct config *config);
+
 /* The configuration of terms that draft_load made. */
 const struct config *draft_config(const struct terms *terms);
 

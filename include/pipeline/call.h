@@ -42,7 +42,8 @@ struct call {
     const struct upstream *upstream;
     const struct model *model;
     struct held held;
-    struct flight *flight; /* that it leads; NULL: it is not shared */
+    struct rates_pass *rates; /* what it has taken of rate limits; NULL: nothing */
+    struct flight *flight;    /* that it leads; NULL: it is not shared */
     enum endpoint endpoint;
     int64_t searches;    /* of the web, at most; 0: none */
     bool lasting;        /* what it pays for goes on behind its answer (pipeline/pledge.h) */

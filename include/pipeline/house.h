@@ -1,8 +1,7 @@
 /*
  * The house: what all workers share for as long as the process lives. Built once by cli/serve.c,
- * read-only afterwards but for what has a lock of its own (gate, ledger, clerk, registrar, reader,
- * guests, bookings).
- * What a reload of the configuration may change is in terms.h.
+ * read-only afterwards but for what has a lock of its own (gate, rates, ledger, clerk, registrar,
+ * reader, guests, bookings). What a reload of the configuration may change is in terms.h.
  */
 #ifndef PURSER_PIPELINE_HOUSE_H
 #define PURSER_PIPELINE_HOUSE_H
@@ -14,6 +13,7 @@
 #include "books/clerk.h"
 #include "books/ledger.h"
 #include "budget/gate.h"
+#include "budget/rates_gate.h"
 #include "budget/registrar.h"
 #include "cache/cache.h"
 #include "pipeline/bell.h"
@@ -37,6 +37,7 @@ struct bookings {
 struct house {
     struct bell *bell; /* for the main thread */
     struct gate *gate;
+    struct rates_gate *rates;
     struct ledger *ledger;
     struct clerk *clerk;
     struct registrar *registrar;

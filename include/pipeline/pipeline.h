@@ -139,6 +139,8 @@ void reserve_fill_ask(struct request *request, struct ask *ask);
 /* Asks the gate: with the bound that is free, and only if that is not granted at once and in full,
  * with the input counted. On VERDICT_WAIT a letter will come to the worker's `to`. */
 void reserve_ask(const struct request *request, struct ask *ask, uint64_t to, struct grant *grant);
+/* Bounds the input as closely as it can be; then the ask may not be recounted any more. */
+void reserve_recount(const struct request *request, struct ask *ask);
 void reserve_fill_held(const struct ask *ask, const struct grant *grant, struct arena *arena,
                        struct held *held);
 /* With the ids of the accounts: the ledger line is written after the hold's end, when the accounts

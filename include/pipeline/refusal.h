@@ -5,6 +5,7 @@
 #ifndef PURSER_PIPELINE_REFUSAL_H
 #define PURSER_PIPELINE_REFUSAL_H
 
+#include "budget/rates.h"
 #include "pipeline/request.h"
 #include "wire/ending.h"
 
@@ -15,6 +16,9 @@ enum refusal {
     REFUSAL_NOT_PRICED,
     REFUSAL_UNBOUNDED,
     REFUSAL_ACCOUNTS_FULL,
+    REFUSAL_RATE_REQUESTS, /* in the order of enum rated */
+    REFUSAL_RATE_TOKENS,
+    REFUSAL_RATE_PARALLEL,
     REFUSAL_STORE_AWAY,
     REFUSAL_MODEL_NOT_FOUND,
     REFUSAL_DIALECT,
@@ -68,6 +72,9 @@ void refuse_configuration(struct request *request, const char *findings);
 
 /* REFUSAL_BAD_REQUEST with a code of its own. */
 void refuse_body(struct request *request, const struct body_error *error);
+
+/* What a rate limit says that lets a request not pass. */
+void refuse_rate(struct request *request, const struct rates_answer *answer);
 
 /* The refusal that a verdict other than GRANTED and WAIT asks for. */
 void refuse_verdict(struct request *request, const struct grant *grant);

@@ -73,6 +73,7 @@ struct request {
     bool admin;
     struct subject subject;
     struct text session, label;
+    struct rating *rating;        /* pipeline/rating.h; NULL: no rate limit applies */
     const struct own_limits *own; /* what it may cost, as it says itself; NULL: it says nothing */
     struct body body;
 

@@ -13,7 +13,9 @@
 
 #include "base/arena.h"
 #include "base/table.h"
+#include "budget/core.h"
 #include "money/catalog.h"
+#include "money/rate_limit.h"
 #include "money/scope.h"
 #include "pipeline/recall.h"
 #include "upstream/upstream.h"
@@ -62,6 +64,12 @@ struct terms {
     bool may_lower;         /* a maximum that the client named (admission.clamp is `always`) */
     bool early_error;       /* a stream that is stopped early ends with an error event */
     bool cost_comment;      /* streams end with their cost in a comment */
+    enum clamp clamp;       /* what may be done to a maximum that is too large */
+    int64_t min_output_tokens, default_max_output;
+    const struct rate_limit *rate_limits; /* sealed */
+    size_t rate_limit_count;
+    bool rate_tokens; /* some of them limit tokens */
+    bool rate_routed; /* some hang on where a call goes */
     struct recall_rules recall;
     struct text
         routes;        /* a digest of where calls go: with other ones cached answers do not count */

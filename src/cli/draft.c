@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/hash.h"
+#include "budget/rates.h"
 #include "cli/prices.h"
 #include "money/catalog_file.h"
 
@@ -344,6 +345,43 @@ static void make_recall(struct terms *terms, const struct config *config)
     terms->routes = digest_routes(terms, config);
 }
 
+/* ---- admission ---- */
+
+static bool hangs_on_route(const struct rate_limit *limit)
+{
+    bool routed = limit->who.scope == SCOPE_MODEL || limit->who.scope == SCOPE_UPSTREAM;
+    for (size_t i = 0; i < limit->who.match_count; i++) {
+        enum scope scope = limit->who.match[i].scope;
+        routed |= scope == SCOPE_MODEL || scope == SCOPE_UPSTREAM || scope == SCOPE_SERVICE;
+    }
+    return routed;
+}
+
+/* Their texts are the configuration's. */
+static void make_rate_limits(struct terms *terms, const struct config *config)
+{
+    size_t count = config->rate_limit_count;
+    struct rate_limit *limits = arena_new(&terms->arena, count * sizeof *limits);
+    for (size_t i = 0; i < count; i++) {
+        limits[i] = config->rate_limits[i];
+        rates_seal(&limits[i]);
+        terms->rate_tokens |= limits[i].limit[RATED_TOKENS] != LIMIT_NONE;
+        terms->rate_routed |= hangs_on_route(&limits[i]);
+    }
+    terms->rate_limits = limits;
+    terms->rate_limit_count = count;
+}
+
+enum clamp draft_clamp(const struct config *config)
+{
+    static const enum clamp clamps[] = {
+        [CLAMP_RULE_ALWAYS] = CLAMP_ALWAYS,
+        [CLAMP_RULE_ABSENT] = CLAMP_ABSENT,
+        [CLAMP_RULE_NEVER] = CLAMP_NEVER,
+    };
+    return clamps[config->clamp];
+}
+
 struct terms *draft_terms(const struct config *config, struct catalog *catalog)
 {
     struct terms *terms = terms_new();
@@ -359,6 +397,9 @@ struct terms *draft_terms(const struct config *config, struct catalog *catalog)
     terms->may_lower = config->clamp == CLAMP_RULE_ALWAYS;
     terms->early_error = config->early_stop == EARLY_STOP_ERROR;
     terms->cost_comment = config->stream_cost_comment;
+    terms->clamp = draft_clamp(config);
+    terms->min_output_tokens = config->min_output_tokens;
+    terms->default_max_output = config->default_max_output;
     terms->budget_status = (int)config->budget_status;
     terms->hide_amounts = config->hide_amounts;
     terms->show_shared = config->show_shared;
@@ -366,6 +407,7 @@ struct terms *draft_terms(const struct config *config, struct catalog *catalog)
     make_admission(terms, config);
     make_upstreams(terms, config);
     make_recall(terms, config);
+    make_rate_limits(terms, config);
     return terms;
 }
 

@@ -120,15 +120,10 @@ void estate_resume(struct estate *estate, struct worker *worker)
 
 struct core_options estate_budgets(const struct estate *estate, const struct config *config)
 {
-    static const enum clamp clamps[] = {
-        [CLAMP_RULE_ALWAYS] = CLAMP_ALWAYS,
-        [CLAMP_RULE_ABSENT] = CLAMP_ABSENT,
-        [CLAMP_RULE_NEVER] = CLAMP_NEVER,
-    };
     return (struct core_options){
         .budgets = config->budgets,
         .budget_count = config->budget_count,
-        .clamp = clamps[config->clamp],
+        .clamp = draft_clamp(config),
         .min_output_tokens = config->min_output_tokens,
         .default_max_output = config->default_max_output,
         .max_waiting = (size_t)config->max_waiting,
@@ -140,6 +135,7 @@ static void open_gate(struct estate *estate)
 {
     const struct core_options options = estate_budgets(estate, estate->config);
     estate->house.gate = gate_open(&options);
+    estate->house.rates = rates_gate_open((size_t)estate->config->accounts);
     struct charge charge;
     size_t at = 0;
     while (ledger_next_balance(estate->house.ledger, &at, &charge)) {
@@ -209,6 +205,7 @@ void estate_close(struct estate *estate)
     if (house->gate != NULL)
         ASSERT(gate_open_holds(house->gate) == 0);
     gate_close(house->gate);
+    rates_gate_close(house->rates);
     cache_close(house->cache);
     ceilings_close(estate->ceilings);
     ledger_close(house->ledger);

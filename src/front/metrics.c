@@ -80,6 +80,16 @@ static void put_refusals(struct buffer *out, const struct tallies *tallies)
     }
 }
 
+static void put_rate_limited(struct buffer *out, const struct tallies *tallies)
+{
+    begin(out, "purser_rate_limited_total", "counter",
+          "Refusals by rate limits, by what was full.");
+    for (int rated = 0; rated < RATED_COUNT; rated++)
+        buffer_printf(out, "purser_rate_limited_total{limit=\"%s\"} %" PRIu64 "\n",
+                      rated_name((enum rated)rated),
+                      tallies_refusals(tallies, (size_t)(REFUSAL_RATE_REQUESTS + rated)));
+}
+
 /* ---- models ---- */
 
 static void put_costs(struct buffer *out, const struct tally_sum *sums, size_t count)
@@ -172,6 +182,8 @@ static void put_house(struct house *house, struct buffer *out)
     put_gauge(out, "purser_pledges_unanswered",
               "Of those, the ones whose provider refused the last question, or gave no answer.",
               atomic_load(&house->pledges_tried));
+    put_gauge(out, "purser_rate_accounts", "Callers, models and upstreams counted for rate limits.",
+              rates_gate_accounts(house->rates));
     put_gauge(out, "purser_ledger_failing", "1 while the ledger cannot be written.",
               ledger_failing(house->ledger) ? 1 : 0);
     put_gauge(out, "purser_stopping", "1 once it has been told to stop.",
@@ -186,6 +198,7 @@ void endpoint_metrics(struct request *request, struct text rest)
     put_house(house, &body);
     put_calls(&body, &house->tallies);
     put_refusals(&body, &house->tallies);
+    put_rate_limited(&body, &house->tallies);
     put_models(request, &body);
     put_drift(request, &body);
     put_cache(house, &body);

@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "pipeline/pipeline.h"
+#include "pipeline/rating.h"
 #include "pipeline/refusal.h"
 #include "wire/form.h"
 
@@ -498,6 +499,6 @@ enum next admit_request(struct request *request)
 {
     bool fine = check_stopping(request) && pipeline_identify(request) && check_house(request) &&
                 check_not_admin(request) && check_promises(request) && read_own_limits(request) &&
-                read_body(request) && pipeline_name_caller(request);
+                read_body(request) && pipeline_name_caller(request) && rating_admit(request);
     return fine ? GO_ON : GO_BOOKS;
 }

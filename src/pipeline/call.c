@@ -5,6 +5,7 @@
 
 #include "pipeline/media.h"
 #include "pipeline/pipeline.h"
+#include "pipeline/rating.h"
 #include "pipeline/refusal.h"
 
 /* ---- what the upstream gets ---- */
@@ -262,6 +263,7 @@ void call_open(struct request *request)
     atomic_fetch_add_explicit(&worker->house->calls, 1, memory_order_relaxed);
     call->request = request;
     request->call = call;
+    call->rates = rating_hand_over(request);
     call->began_us = request->began_us;
     call->upstream = request->upstream;
     call->model = request->model;
@@ -411,6 +413,7 @@ void call_close(struct call *call)
 {
     ASSERT(call->request == NULL || call->request->call == NULL);
     loop_timer_cancel(call->worker->loop, &call->timer);
+    rating_end_call(call);
     transfer_close(call->transfer);
     call->transfer = NULL;
     roster_remove(&call->worker->calls, call->id);

@@ -10,6 +10,7 @@
 #include "pipeline/objects.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/pledge.h"
+#include "pipeline/rating.h"
 #include "pipeline/refusal.h"
 
 enum next forward_request(struct request *request)
@@ -67,6 +68,7 @@ static bool header_passes(struct text name)
 static size_t room_for_headers(const struct request *request)
 {
     size_t used = REPLY_HEAD_OWN + request->target.size;
+    used += request->rating != NULL ? RATING_HEAD : 0;
     for (size_t i = 0; i < request->header_count; i++)
         used += request->headers[i].name.size + request->headers[i].value.size + REPLY_HEAD_LINE;
     return used < REPLY_HEADS_MOST ? REPLY_HEADS_MOST - used : 0;
@@ -76,14 +78,16 @@ void forward_headers(struct request *request, const struct transfer *transfer)
 {
     struct reply *reply = &request->reply;
     size_t room = room_for_headers(request);
+    size_t most = REPLY_MAX_HEADERS - REPLY_OWN_HEADERS;
+    most -= request->rating != NULL ? RATING_HEADERS : 0;
     size_t at = 0;
     struct text name, value;
     while (transfer_next_header(transfer, &at, &name, &value)) {
         size_t size = name.size + value.size + REPLY_HEAD_LINE;
         bool undone =
             transfer_decoded(transfer) && text_equal_nocase(name, TEXT("content-encoding"));
-        if (!header_passes(name) || undone || size > room ||
-            reply->header_count >= REPLY_MAX_HEADERS - REPLY_OWN_HEADERS)
+        if (!header_passes(name) || undone || size > room || reply->header_count >= most ||
+            rating_replaces(request, name))
             continue;
         room -= size;
         reply_header(reply, arena_copy(&request->arena, name).at,

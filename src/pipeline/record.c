@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "pipeline/estimate.h"
 #include "pipeline/pipeline.h"
+#include "pipeline/rating.h"
 
 static const char *stop_reason_of(const struct call *call)
 {
@@ -207,6 +208,7 @@ enum next record_request(struct request *request)
         else
             record_refusal(request);
         recall_close(request);
+        rating_end(request);
         return GO_DONE;
     }
     call->entry.error = text_of(request->outcome.error);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "base/json.h"
+#include "pipeline/rating.h"
 
 enum retry { RETRY_BY_STATUS, RETRY_NO, RETRY_SOON, RETRY_LATER };
 
@@ -24,6 +25,9 @@ static const struct refusal_row table[REFUSAL_COUNT] = {
     [REFUSAL_UNBOUNDED] = {400, "invalid_request_error", "unbounded_tool", RETRY_NO},
     [REFUSAL_ACCOUNTS_FULL] = {503, "server_error", "budget_accounts_full", RETRY_NO},
     [REFUSAL_STORE_AWAY] = {503, "server_error", "budget_store_unavailable", RETRY_LATER},
+    [REFUSAL_RATE_REQUESTS] = {429, "rate_limit_error", "rate_limit_exceeded", RETRY_BY_STATUS},
+    [REFUSAL_RATE_TOKENS] = {429, "rate_limit_error", "rate_limit_exceeded", RETRY_BY_STATUS},
+    [REFUSAL_RATE_PARALLEL] = {429, "rate_limit_error", "rate_limit_exceeded", RETRY_BY_STATUS},
     [REFUSAL_MODEL_NOT_FOUND] = {404, "invalid_request_error", "model_not_found", RETRY_NO},
     [REFUSAL_DIALECT] = {404, "invalid_request_error", "wrong_dialect", RETRY_NO},
     [REFUSAL_UNKNOWN_PATH] = {404, "invalid_request_error", "unknown_path", RETRY_NO},
@@ -120,6 +124,7 @@ static void decide(struct request *request, const struct refusal_row *row, const
     /* where SDKs look for one */
     reply_header(reply, anthropic ? "request-id" : "x-request-id", request->name);
     put_retry_headers(reply, row->retry);
+    rating_put_headers(request);
     request->outcome.error = arena_copy(&request->arena, text_of(row->code)).at;
     reply_whole_take(reply, row->status, &body);
 }
@@ -427,4 +432,43 @@ void refuse_verdict(struct request *request, const struct grant *grant)
     ASSERT(grant->verdict != VERDICT_WAIT);
     ASSERT(grant->verdict != VERDICT_AGAIN);
     ASSERT(grant->verdict != VERDICT_RECOUNT);
+}
+
+/* ---- rate limits ---- */
+
+static void refuse_crowded(struct request *request)
+{
+    refuse(request, REFUSAL_ACCOUNTS_FULL, NULL,
+           "Too many callers are counted for rate limits; no new session, user or tag can be let "
+           "in. It may go in a minute; else raise limits.accounts in the configuration.");
+}
+
+/* "key 'alice'" */
+static struct text whose(struct request *request, const struct rates_answer *answer)
+{
+    if (answer->scope == SCOPE_GLOBAL)
+        return TEXT("all callers together");
+    return arena_printf(&request->arena, "%s '%.*s'", scope_name(answer->scope),
+                        TEXT_ARG(answer->id));
+}
+
+void refuse_rate(struct request *request, const struct rates_answer *answer)
+{
+    if (answer->verdict == RATES_CROWDED) {
+        refuse_crowded(request);
+        return;
+    }
+    struct arena *arena = &request->arena;
+    struct text who = whose(request, answer);
+    long long seconds = (long long)((answer->wait_us + 999999) / 1000000);
+    bool parallel = answer->rated == RATED_PARALLEL;
+    struct text amounts = arena_printf(arena, "%lld %s, requested %lld", (long long)answer->used,
+                                       parallel ? "running" : "used", (long long)answer->requested);
+    reply_header(&request->reply, "x-should-retry", "true");
+    reply_header_text(&request->reply, arena, "Retry-After", arena_printf(arena, "%lld", seconds));
+    request->outcome.budget =
+        arena_printf(arena, "%s of %.*s", rated_name(answer->rated), TEXT_ARG(who));
+    refuse(request, (enum refusal)(REFUSAL_RATE_REQUESTS + (int)answer->rated), NULL,
+           "Rate limit reached for %.*s: %lld %s (%.*s). Try again in %lld s.", TEXT_ARG(who),
+           (long long)answer->limit, rated_words(answer->rated), TEXT_ARG(amounts), seconds);
 }

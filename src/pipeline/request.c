@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "pipeline/pipeline.h"
+#include "pipeline/rating.h"
 #include "pipeline/visit.h"
 
 static void timer_due(void *context)
@@ -56,6 +57,7 @@ void request_close(struct request *request)
     pipeline_client_gone(request);
     ASSERT(request->step == STEP_OVER);
     ASSERT(request->call == NULL);
+    ASSERT(request->rating == NULL || request->rating->pass == NULL);
     record_other(request);
     recall_close(request);
     visit_leave(request);

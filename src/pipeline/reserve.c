@@ -6,6 +6,7 @@
 #include "pipeline/estimate.h"
 #include "pipeline/media.h"
 #include "pipeline/pipeline.h"
+#include "pipeline/rating.h"
 #include "pipeline/refusal.h"
 
 #define INPUT_MOST   1000000000000000 /* tokens; what money/price.h counts at the most */
@@ -205,11 +206,20 @@ static enum next decide(struct request *request, const struct grant *grant)
         refuse_verdict(request, grant);
         return GO_BOOKS;
     }
-    if (grant->clamped) /* a shorter answer than was asked for is nobody else's */
+    bool clamped = grant->clamped || rating_lowered(request);
+    if (clamped) /* a shorter answer than was asked for is nobody else's */
         recall_refused(request, false);
     reserve_fill_held(&request->ask, grant, &request->arena, &request->held);
     note_lowered(request, &request->held);
+    request->held.clamped = clamped;
+    request->held.send_max |= rating_lowered(request);
     return GO_ON;
+}
+
+void reserve_recount(const struct request *request, struct ask *ask)
+{
+    ask->may_recount = false;
+    ask->bound.input_tokens = least_of(ask->bound.input_tokens, counted_bound(request));
 }
 
 void reserve_ask(const struct request *request, struct ask *ask, uint64_t to, struct grant *grant)
@@ -219,8 +229,7 @@ void reserve_ask(const struct request *request, struct ask *ask, uint64_t to, st
     gate_reserve(gate, ask, mailbox, to, grant);
     if (grant->verdict != VERDICT_RECOUNT)
         return;
-    ask->may_recount = false;
-    ask->bound.input_tokens = least_of(ask->bound.input_tokens, counted_bound(request));
+    reserve_recount(request, ask);
     gate_reserve(gate, ask, mailbox, to, grant);
 }
 
@@ -242,6 +251,10 @@ enum next reserve_request(struct request *request)
         batch_fill_ask(request, &request->ask);
     else
         reserve_fill_ask(request, &request->ask);
+    if (!rating_reserve(request)) {
+        recall_refused(request, false);
+        return GO_BOOKS;
+    }
     if (ask_gate(request, &grant))
         return decide(request, &grant);
     int64_t wait_ms = request->terms->wait_ms;

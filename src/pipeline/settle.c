@@ -6,6 +6,7 @@
 #include "pipeline/estimate.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/pledge.h"
+#include "pipeline/rating.h"
 
 enum basis {
     BASIS_REPORTED, /* the upstream said what it used */
@@ -226,6 +227,7 @@ static void put_origin(struct request *request)
     const char *recalled = recall_word(request);
     if (recalled != NULL)
         reply_header(reply, "x-purser-cache", recalled);
+    rating_put_headers(request);
 }
 
 void settle_headers_of_replay(struct request *request)
