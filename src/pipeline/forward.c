@@ -543,7 +543,7 @@ static void judge_usage(struct call *call)
         call->usage.searches = call->searches; /* nobody counted what passed */
     call->is_error = answer.is_error;
     take_service(call, answer.service_tier);
-    bool good = transfer_status(call->transfer) < 300;
+    bool good = call->started && transfer_status(call->transfer) < 300;
     if (answer.id.size > 0 && good)
         take_id(call, answer.id);
     if (call->endpoint == ENDPOINT_RESPONSES && call->mode == CALL_WHOLE && good)
