@@ -41,22 +41,44 @@ static inline bool text_equal(struct text a, struct text b)
     return a.size == b.size && (a.size == 0 || memcmp(a.at, b.at, a.size) == 0);
 }
 
-/* Like text_equal, ASCII letters compared without case. */
-bool text_equal_nocase(struct text a, struct text b);
+/* Like text_equal, ASCII letters compared without case. Most texts differ in size already. */
+bool text_same_nocase(const char *a, const char *b, size_t size);
+static inline bool text_equal_nocase(struct text a, struct text b)
+{
+    return a.size == b.size && text_same_nocase(a.at, b.at, a.size);
+}
 
 /* Compares in a time that depends on the sizes only; for keys and tokens. */
 bool text_equal_secret(struct text a, struct text b);
 
-bool text_starts(struct text whole, struct text prefix);
+static inline bool text_starts(struct text whole, struct text prefix)
+{
+    return whole.size >= prefix.size &&
+           (prefix.size == 0 || memcmp(whole.at, prefix.at, prefix.size) == 0);
+}
+
 bool text_starts_nocase(struct text whole, struct text prefix);
 bool text_ends(struct text whole, struct text suffix);
 
 /* The offset of the first `what` in `whole` at or after `from`; SIZE_MAX if there is none. */
 size_t text_find(struct text whole, struct text what, size_t from);
 
-/* The part from `from` (clamped) to the end; and [from, to). */
-struct text text_from(struct text whole, size_t from);
-struct text text_slice(struct text whole, size_t from, size_t to);
+/* [from, to), both clamped; and the part from `from` to the end. */
+static inline struct text text_slice(struct text whole, size_t from, size_t to)
+{
+    if (whole.at == NULL)
+        return TEXT_NONE;
+    if (to > whole.size)
+        to = whole.size;
+    if (from > to)
+        from = to;
+    return text_make(whole.at + from, to - from);
+}
+
+static inline struct text text_from(struct text whole, size_t from)
+{
+    return text_slice(whole, from, whole.size);
+}
 
 /* Without ASCII white space at both ends. */
 struct text text_trim(struct text whole);

@@ -10,12 +10,10 @@ static unsigned char lower(char byte)
     return (unsigned char)(code - 'A') < 26 ? (unsigned char)(code + 32) : code;
 }
 
-bool text_equal_nocase(struct text a, struct text b)
+bool text_same_nocase(const char *a, const char *b, size_t size)
 {
-    if (a.size != b.size)
-        return false;
-    for (size_t i = 0; i < a.size; i++)
-        if (lower(a.at[i]) != lower(b.at[i]))
+    for (size_t i = 0; i < size; i++)
+        if (a[i] != b[i] && lower(a[i]) != lower(b[i]))
             return false;
     return true;
 }
@@ -29,11 +27,6 @@ bool text_equal_secret(struct text a, struct text b)
     for (size_t i = 0; i < a.size; i++)
         differences |= (unsigned char)(a.at[i] ^ b.at[i]);
     return differences == 0;
-}
-
-bool text_starts(struct text whole, struct text prefix)
-{
-    return whole.size >= prefix.size && text_equal(text_slice(whole, 0, prefix.size), prefix);
 }
 
 bool text_starts_nocase(struct text whole, struct text prefix)
@@ -56,22 +49,6 @@ size_t text_find(struct text whole, struct text what, size_t from)
         return from;
     const char *found = memmem(whole.at + from, whole.size - from, what.at, what.size);
     return found == NULL ? SIZE_MAX : (size_t)(found - whole.at);
-}
-
-struct text text_from(struct text whole, size_t from)
-{
-    return text_slice(whole, from, whole.size);
-}
-
-struct text text_slice(struct text whole, size_t from, size_t to)
-{
-    if (whole.at == NULL)
-        return TEXT_NONE;
-    if (to > whole.size)
-        to = whole.size;
-    if (from > to)
-        from = to;
-    return text_make(whole.at + from, to - from);
 }
 
 static bool is_white(char byte)
