@@ -73,7 +73,8 @@ void refuse_configuration(struct request *request, const char *findings);
 /* REFUSAL_BAD_REQUEST with a code of its own. */
 void refuse_body(struct request *request, const struct body_error *error);
 
-/* What a rate limit says that lets a request not pass. */
+/* What a rate limit says that lets a request not pass. Retry-After is at most a minute; the message
+ * tells the whole wait. */
 void refuse_rate(struct request *request, const struct rates_answer *answer);
 
 /* The refusal that a verdict other than GRANTED and WAIT asks for. */

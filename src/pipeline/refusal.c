@@ -452,6 +452,18 @@ static struct text whose(struct request *request, const struct rates_answer *ans
                         TEXT_ARG(answer->id));
 }
 
+/* OpenAI's SDK for Node (7.x, retryRequest in client.ts) takes no heed of longer ones, and comes
+ * again within seconds. */
+#define RETRY_AFTER_MOST_S 60
+
+static void put_retry_after(struct request *request, long long seconds)
+{
+    long long told = seconds < RETRY_AFTER_MOST_S ? seconds : RETRY_AFTER_MOST_S;
+    reply_header(&request->reply, "x-should-retry", "true");
+    reply_header_text(&request->reply, &request->arena, "Retry-After",
+                      arena_printf(&request->arena, "%lld", told));
+}
+
 void refuse_rate(struct request *request, const struct rates_answer *answer)
 {
     if (answer->verdict == RATES_CROWDED) {
@@ -464,8 +476,7 @@ void refuse_rate(struct request *request, const struct rates_answer *answer)
     bool parallel = answer->rated == RATED_PARALLEL;
     struct text amounts = arena_printf(arena, "%lld %s, requested %lld", (long long)answer->used,
                                        parallel ? "running" : "used", (long long)answer->requested);
-    reply_header(&request->reply, "x-should-retry", "true");
-    reply_header_text(&request->reply, arena, "Retry-After", arena_printf(arena, "%lld", seconds));
+    put_retry_after(request, seconds);
     request->outcome.budget =
         arena_printf(arena, "%s of %.*s", rated_name(answer->rated), TEXT_ARG(who));
     refuse(request, (enum refusal)(REFUSAL_RATE_REQUESTS + (int)answer->rated), NULL,
