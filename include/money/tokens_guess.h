@@ -5,7 +5,7 @@
  *     half a token for each byte that is not ASCII
  *
  * For people who ask (`purser tokens`), never for a hold: that has a bound, a token for each byte
- * (wire/body.h), or what was learned of the model (pipeline/drift.h).
+ * (wire/body.h), or what was learned of the model (gear/drift.h).
  */
 #ifndef PURSER_MONEY_TOKENS_GUESS_H
 #define PURSER_MONEY_TOKENS_GUESS_H

@@ -5,7 +5,7 @@
 #ifndef PURSER_PIPELINE_CALL_H
 #define PURSER_PIPELINE_CALL_H
 
-#include "pipeline/gauge.h"
+#include "gear/gauge.h"
 #include "pipeline/request.h"
 #include "wire/ending.h"
 #include "wire/sse.h"

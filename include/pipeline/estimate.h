@@ -18,7 +18,7 @@
  * a token for each token id. `n` and `best_of` do not multiply input.
  *
  * The bound has half as much again of what is estimated (of tools until reported usage has
- * confirmed for the model that they are no more: pipeline/drift.h), and whatever else may reach the
+ * confirmed for the model that they are no more: gear/drift.h), and whatever else may reach the
  * model (members nobody knows, ids of tool calls) as text. Of a model without a public tokeniser it
  * is bytes: those of the texts in UTF-8, unescaped, and 16 for each message.
  *
@@ -92,7 +92,7 @@ int64_t estimate_free_bound(const struct body *body, const struct estimate_model
 MUST_USE bool estimate_call(const struct call *call, int64_t *tokens);
 
 /* Counts the input of a call that was told its usage, and notes how the two differ
- * (pipeline/drift.h). Not of large bodies, nor of what is not all text. */
+ * (gear/drift.h). Not of large bodies, nor of what is not all text. */
 void estimate_compare(const struct call *call);
 
 /* The bound by what was learned of the model, if that is smaller: of an estimate made with

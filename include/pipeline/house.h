@@ -16,11 +16,11 @@
 #include "budget/rates_gate.h"
 #include "budget/registrar.h"
 #include "cache/cache.h"
-#include "pipeline/bell.h"
-#include "pipeline/drift.h"
-#include "pipeline/reader.h"
+#include "gear/bell.h"
+#include "gear/drift.h"
+#include "gear/reader.h"
+#include "gear/tally.h"
 #include "pipeline/recall.h"
-#include "pipeline/tally.h"
 
 /* Keys that an upstream has accepted, in passthrough mode. */
 struct guests {

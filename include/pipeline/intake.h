@@ -1,7 +1,7 @@
 /*
  * Intake: an uploaded file on its way to an upstream. It goes there byte for byte, and belongs to
  * the key from then on. Of one with the purpose "batch" the lines are read first, as their sums are
- * what its batch will hold: by a thread (pipeline/reader.h), while other requests go on.
+ * what its batch will hold: by a thread (gear/reader.h), while other requests go on.
  */
 #ifndef PURSER_PIPELINE_INTAKE_H
 #define PURSER_PIPELINE_INTAKE_H

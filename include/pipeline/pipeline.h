@@ -129,8 +129,6 @@ void rolling_put_end(struct call *call);
 
 /* Finds upstream, model and scopes of a request; false: no upstream serves the model. */
 bool route_find(struct request *request);
-/* The same by a price alone, at the dearest of these service tiers (bits). */
-struct money meter_usage(const struct usage *usage, const struct price *price, unsigned services);
 
 /* Its model will be asked of that upstream, under the name model_sent. */
 void route_to(struct request *request, const struct upstream *upstream);

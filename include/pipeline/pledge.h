@@ -12,7 +12,7 @@
  * only the client's own key can ask, which is never stored: there a restart books the hold.
  *
  * What cannot be known is booked at its hold: an object that its provider no longer knows, results
- * that do not tell their usage, or no end after eight days (pipeline/patience.h). A provider that
+ * that do not tell their usage, or no end after eight days (gear/patience.h). A provider that
  * cannot be asked (a wrong key, an outage) is asked on, less and less often: until then the hold
  * stays, the log tells, and GET /metrics counts it.
  */
@@ -20,9 +20,9 @@
 #define PURSER_PIPELINE_PLEDGE_H
 
 #include "books/ledger.h"
-#include "pipeline/patience.h"
+#include "gear/patience.h"
+#include "gear/results.h"
 #include "pipeline/pipeline.h"
-#include "pipeline/results.h"
 
 struct pledge {
     struct worker *worker;

@@ -4,8 +4,8 @@
 #ifndef PURSER_PIPELINE_REQUEST_H
 #define PURSER_PIPELINE_REQUEST_H
 
+#include "gear/reply.h"
 #include "pipeline/recall.h"
-#include "pipeline/reply.h"
 #include "pipeline/worker.h"
 #include "wire/body.h"
 

@@ -1,6 +1,6 @@
 /*
  * The text that a model generates, out of the events of a stream, in every dialect: what a call
- * has produced so far can be counted from it (pipeline/gauge.h).
+ * has produced so far can be counted from it (gear/gauge.h).
  *
  *     struct delta_reader reader = {.endpoint = endpoint};
  *     delta_read(&reader, event.data);           for each event of the stream, in order

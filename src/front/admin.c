@@ -5,7 +5,7 @@
 
 #include "base/json.h"
 #include "base/log.h"
-#include "pipeline/bell.h"
+#include "gear/bell.h"
 #include "pipeline/refusal.h"
 
 /* ---- reload ---- */

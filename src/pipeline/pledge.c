@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "base/log.h"
+#include "gear/cost.h"
 #include "pipeline/errand.h"
 #include "pipeline/objects.h"
 
@@ -352,7 +353,7 @@ static void settle_response(struct pledge *pledge, struct text answer)
     entry->usage_source = USAGE_REPORTED;
     entry->service_tier = told ? text_of(service_name(service)) : TEXT_NONE;
     if (model != NULL)
-        entry->cost = meter_usage(&report.usage, &model->price, services);
+        entry->cost = cost_of_usage(&report.usage, &model->price, services);
     settle(pledge, "stop");
 }
 

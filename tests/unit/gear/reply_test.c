@@ -2,7 +2,7 @@
 #include <stdio.h>
 
 #include "../unit.h"
-#include "pipeline/reply.h"
+#include "gear/reply.h"
 
 static void count(void *context)
 {

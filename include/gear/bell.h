@@ -2,8 +2,8 @@
  * The bell: how a request asks the main thread to reload the configuration, and hears what came of
  * it. Who rings while a reload is under way is answered by the next one.
  */
-#ifndef PURSER_PIPELINE_BELL_H
-#define PURSER_PIPELINE_BELL_H
+#ifndef PURSER_GEAR_BELL_H
+#define PURSER_GEAR_BELL_H
 
 #include "base/mailbox.h"
 #include "base/text.h"

@@ -1,5 +1,5 @@
 /* The bell. */
-#include "pipeline/bell.h"
+#include "gear/bell.h"
 
 #include <errno.h>
 #include <pthread.h>

@@ -1,5 +1,5 @@
 /* The results of batches: each line is priced by itself, whatever pieces they come in. */
-#include "pipeline/results.h"
+#include "gear/results.h"
 
 #include <stdio.h>
 

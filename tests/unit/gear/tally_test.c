@@ -2,7 +2,7 @@
 #include <stdio.h>
 
 #include "../unit.h"
-#include "pipeline/tally.h"
+#include "gear/tally.h"
 
 static void note(struct tally *tally, const char *model, int status)
 {

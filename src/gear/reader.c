@@ -1,5 +1,5 @@
 /* The reader: a thread with a queue. */
-#include "pipeline/reader.h"
+#include "gear/reader.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

@@ -1,5 +1,5 @@
-/* Counting for GET /metrics: see pipeline/tally.h. */
-#include "pipeline/tally.h"
+/* Counting for GET /metrics: see gear/tally.h. */
+#include "gear/tally.h"
 
 #include <stdlib.h>
 

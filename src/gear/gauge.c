@@ -1,5 +1,5 @@
-/* The gauge of what a stream generates; see pipeline/gauge.h. */
-#include "pipeline/gauge.h"
+/* The gauge of what a stream generates; see gear/gauge.h. */
+#include "gear/gauge.h"
 
 #include <stdlib.h>
 

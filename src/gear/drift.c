@@ -1,5 +1,5 @@
-/* Reported against counted: see pipeline/drift.h. */
-#include "pipeline/drift.h"
+/* Reported against counted: see gear/drift.h. */
+#include "gear/drift.h"
 
 #include <stdlib.h>
 

@@ -10,8 +10,8 @@
  * counting each word; until then its bytes are taken for tokens. So gauge_at_most costs nothing,
  * and gauge_tokens little if it is asked rarely. What is beyond options.most is not counted at all.
  */
-#ifndef PURSER_PIPELINE_GAUGE_H
-#define PURSER_PIPELINE_GAUGE_H
+#ifndef PURSER_GEAR_GAUGE_H
+#define PURSER_GEAR_GAUGE_H
 
 #include "money/tokens_stream.h"
 #include "wire/delta.h"

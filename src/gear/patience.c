@@ -1,5 +1,5 @@
 /* When pledges ask again. */
-#include "pipeline/patience.h"
+#include "gear/patience.h"
 
 #define GROWTH     2
 #define LOST_LEAST 3

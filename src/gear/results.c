@@ -1,8 +1,8 @@
-/* Results of batches; see pipeline/results.h. */
-#include "pipeline/results.h"
+/* Results of batches; see gear/results.h. */
+#include "gear/results.h"
 
 #include "base/json.h"
-#include "pipeline/pipeline.h"
+#include "gear/cost.h"
 
 static void add_usage(struct results *results, const struct usage *usage)
 {
@@ -12,8 +12,8 @@ static void add_usage(struct results *results, const struct usage *usage)
     results->cache_write_tokens += usage->cache_write;
     results->completion_tokens += usage->completion;
     results->reasoning_tokens += usage->reasoning;
-    results->cost = money_add(results->cost, meter_usage(usage, results->price, batch));
-    results->standard = money_add(results->standard, meter_usage(usage, results->price, 0));
+    results->cost = money_add(results->cost, cost_of_usage(usage, results->price, batch));
+    results->standard = money_add(results->standard, cost_of_usage(usage, results->price, 0));
 }
 
 /* False: it is no result. */

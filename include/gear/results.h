@@ -7,8 +7,8 @@
  * read as they come, and priced one by one: each is a call of its own to the provider, rounded up
  * by itself. Lines that failed cost nothing.
  */
-#ifndef PURSER_PIPELINE_RESULTS_H
-#define PURSER_PIPELINE_RESULTS_H
+#ifndef PURSER_GEAR_RESULTS_H
+#define PURSER_GEAR_RESULTS_H
 
 #include "money/price.h"
 #include "wire/usage.h"

@@ -10,8 +10,8 @@
  * "Anything else" (401, 5xx, no connection) says nothing of the object, but of the way to it, which
  * somebody will mend: until then the hold stays. After PATIENCE_MOST_S nobody waits any more.
  */
-#ifndef PURSER_PIPELINE_PATIENCE_H
-#define PURSER_PIPELINE_PATIENCE_H
+#ifndef PURSER_GEAR_PATIENCE_H
+#define PURSER_GEAR_PATIENCE_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -3,8 +3,8 @@
  * large as its whole file, and dense JSON takes half a second for 18 MB: no loop could let other
  * requests wait for so long. Files are read one after the other, in the order of asking.
  */
-#ifndef PURSER_PIPELINE_READER_H
-#define PURSER_PIPELINE_READER_H
+#ifndef PURSER_GEAR_READER_H
+#define PURSER_GEAR_READER_H
 
 #include "base/mailbox.h"
 #include "wire/jobs.h"

@@ -2,7 +2,7 @@
 #include <stdio.h>
 
 #include "../unit.h"
-#include "pipeline/drift.h"
+#include "gear/drift.h"
 
 static struct drift drift;
 

@@ -1,6 +1,6 @@
 /* How many tokens a stream has generated. */
 #include "../unit.h"
-#include "pipeline/gauge.h"
+#include "gear/gauge.h"
 
 static struct gauge gauge_new(const char *model, int64_t choices, int64_t most)
 {

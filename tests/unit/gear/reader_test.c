@@ -1,6 +1,6 @@
 /* The reader of uploaded files: asked from a loop, answered by letters. Run it under TSan too. */
 #include "../unit.h"
-#include "pipeline/reader.h"
+#include "gear/reader.h"
 
 enum { FILES = 20, LINES = 500 };
 

@@ -9,8 +9,8 @@
  * A model is counted under its own name as long as there are fewer than TALLY_MODELS_MOST on the
  * worker, all others together as "(other)": callers could otherwise invent names without end.
  */
-#ifndef PURSER_PIPELINE_TALLY_H
-#define PURSER_PIPELINE_TALLY_H
+#ifndef PURSER_GEAR_TALLY_H
+#define PURSER_GEAR_TALLY_H
 
 #include <stdatomic.h>
 

@@ -17,8 +17,8 @@
  *
  * In memory only. At most DRIFT_MODELS_MOST models; further ones are not looked at.
  */
-#ifndef PURSER_PIPELINE_DRIFT_H
-#define PURSER_PIPELINE_DRIFT_H
+#ifndef PURSER_GEAR_DRIFT_H
+#define PURSER_GEAR_DRIFT_H
 
 #include <pthread.h>
 

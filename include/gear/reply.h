@@ -5,8 +5,8 @@
  * an end or a visible break). `on_ready` tells the listener that there is something new to send;
  * it only takes note and sends later in the turn.
  */
-#ifndef PURSER_PIPELINE_REPLY_H
-#define PURSER_PIPELINE_REPLY_H
+#ifndef PURSER_GEAR_REPLY_H
+#define PURSER_GEAR_REPLY_H
 
 #include "base/arena.h"
 #include "base/text.h"

@@ -1,5 +1,5 @@
 /* Replies: what the pipeline decided and the listener has yet to send. */
-#include "pipeline/reply.h"
+#include "gear/reply.h"
 
 void reply_header(struct reply *reply, const char *name, const char *value)
 {

@@ -3,7 +3,7 @@
 #include <pthread.h>
 
 #include "../unit.h"
-#include "pipeline/bell.h"
+#include "gear/bell.h"
 
 enum { RINGERS = 4, RINGS_OF_EACH = 2000 };
 

@@ -1,6 +1,6 @@
 /* When pledges ask again, and when they give up: by a clock that the test turns. */
 #include "../unit.h"
-#include "pipeline/patience.h"
+#include "gear/patience.h"
 
 enum { SECOND = 1000000, POLL = 2 * SECOND, DAY_S = 24 * 3600 };
 
