@@ -138,8 +138,9 @@ struct accounts {
     bool leased; /* core_options' */
     int64_t usd_step;
     struct account *first_want, *last_want; /* in the order of wanting */
-    struct account *oldest, *newest;        /* loose, in the order of use */
-    size_t sweep_at;                        /* the next bucket to sweep */
+    bool owing;                      /* some account's overrun could not be told to the lessor */
+    struct account *oldest, *newest; /* loose, in the order of use */
+    size_t sweep_at;                 /* the next bucket to sweep */
     struct lane gone; /* no budget: accounts that are in no bucket and have open holds */
     /* By number: spend of accounts that did not appear yet: from the ledger, or of a budget that
      * went. An account is in its budget's lane, or among those gone, or here. */

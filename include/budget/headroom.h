@@ -47,8 +47,8 @@ struct growth_answer {
 void headroom_answer(struct core *core, struct account *account,
                      const struct growth_answer *answer);
 
-/* Asks again for those who still wait: to be called now and then (250 ms), because others give
- * back what they do not use. */
+/* Asks again for those who still wait, and for overruns that nobody answered for: to be called now
+ * and then (250 ms), because others give back what they do not use. */
 void headroom_remind(struct core *core);
 
 /* What goes back to the lessor: the ceiling is lower already, and must be so on disk before the

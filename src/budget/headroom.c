@@ -258,11 +258,25 @@ void headroom_answer(struct core *core, struct account *account, const struct gr
         waiting_look(core);
     if (!answer->away && needs_more(account))
         want(&core->accounts, account);
+    core->accounts.owing = core->accounts.owing || (answer->away && account->over > 0);
     accounts_release(&core->accounts, account);
+}
+
+/* Overruns that nobody answered for. */
+static void want_owed(struct accounts *accounts)
+{
+    accounts->owing = false;
+    for (size_t lane = 0; lane < accounts->budget_count; lane++) {
+        struct account *account = accounts->lanes[lane].first;
+        for (; account != NULL; account = account->next)
+            headroom_note_over(accounts, account);
+    }
 }
 
 void headroom_remind(struct core *core)
 {
+    if (core->accounts.owing)
+        want_owed(&core->accounts);
     for (const struct waiter *waiter = core->first; waiter != NULL; waiter = waiter->next) {
         for (size_t at = 0; at < waiter->places.count; at++) {
             struct account *account = waiter->places.accounts[at];

@@ -122,8 +122,11 @@ static void order_ask(struct lease *lease, enum store_kind kind, size_t rows,
 
 static void next_alone(struct lease *lease, struct lease_action *action)
 {
+    bool beats = lease->now_ms >= lease->beat_ms;
+    if (beats)
+        headroom_remind(lease->options.core);
     work_add_growths(lease);
-    if (lease->retiring || lease->now_ms >= lease->beat_ms) {
+    if (lease->retiring || beats) {
         work_add_gifts(lease);
         lease->beat_ms = lease->now_ms + IDLE_MS;
     }
@@ -229,7 +232,8 @@ void lease_next(struct lease *lease, int64_t now_ms, int64_t now_s, struct lease
 {
     ASSERT(lease->order == ORDER_NONE);
     lease->now_ms = now_ms;
-    lease->now_s = now_s;
+    /* Not the wall clock's word alone: rows must not go before their time. */
+    lease->now_s = core_believes_s(lease->options.core, now_s);
     if (lease->since_ms == INT64_MIN)
         lease->since_ms = now_ms;
     bool refused = refuses(lease);

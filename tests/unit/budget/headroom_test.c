@@ -188,6 +188,26 @@ START_TEST(a_bill_above_its_hold_is_charged_whatever_the_limit)
 }
 END_TEST
 
+START_TEST(an_overrun_that_nobody_answered_for_is_told_again)
+{
+    struct fixture f;
+    start_with(&f, 1000);
+    grow_to(&f, 1000);
+    uint64_t hold = fixture_hold(&f, 500);
+    fixture_settle(&f, hold, 1300);
+    struct growth growth = only_growth(&f);
+    headroom_answer(f.core, growth.account, &(struct growth_answer){.away = true});
+    no_growth(&f);
+    headroom_remind(f.core);
+    growth = only_growth(&f);
+    ck_assert_int_eq(growth.charge, 300);
+    headroom_answer(f.core, growth.account, &(struct growth_answer){.charged = 300});
+    headroom_remind(f.core);
+    no_growth(&f);
+    fixture_end(&f);
+}
+END_TEST
+
 START_TEST(what_was_granted_and_forgotten_counts_as_spent)
 {
     struct fixture f;
@@ -393,6 +413,7 @@ UNIT_MAIN(the_first_request_waits_for_its_ceiling_to_grow_by_what_it_lacks,
           never_more_is_asked_than_the_limit_leaves,
           what_others_were_granted_is_out_of_reach_and_what_they_spent_is_gone,
           a_bill_above_its_hold_is_charged_whatever_the_limit,
+          an_overrun_that_nobody_answered_for_is_told_again,
           what_was_granted_and_forgotten_counts_as_spent,
           with_the_lessor_away_one_is_served_from_what_is_there_and_then_told_so,
           whose_time_is_up_without_an_answer_is_told_that_nobody_answers,

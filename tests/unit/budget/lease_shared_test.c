@@ -163,6 +163,30 @@ START_TEST(another_fence_is_a_new_epoch_and_all_rows_are_stated)
 }
 END_TEST
 
+START_TEST(a_clock_that_is_far_ahead_does_not_make_it_forget_rows)
+{
+    struct tenant t;
+    tenant_open(&t, 1000 * MICRO, true);
+    core_check_clock(t.f.core, t.f.now_s * 1000, t.now_ms);
+    enter(&t);
+    grow_shared(&t, 100);
+    pass_ms(&t, 250);
+    t.f.now_s += 30 * DAY_S;
+    ck_assert(!core_check_clock(t.f.core, t.f.now_s * 1000, t.now_ms));
+    ck_assert_int_eq(next(&t), LEASE_ASK);
+    fail_with(&t, STORE_OLD_FENCE);
+    must_ask(&t, STORE_JOIN);
+    answer(&t, 0, 0);
+    must_ask(&t, STORE_EPOCH);
+    answer(&t, 0, 0);
+    const struct store_request *sync = must_ask(&t, STORE_SYNC);
+    ck_assert_uint_eq(sync->row_count, 1);
+    ck_assert_int_eq(sync->rows[0].value, 100);
+    answer(&t, 0, 100);
+    tenant_close(&t);
+}
+END_TEST
+
 START_TEST(a_recovery_that_takes_long_is_told_to_those_who_wait)
 {
     struct tenant t;
@@ -374,6 +398,7 @@ UNIT_MAIN(the_store_grants_then_the_journal_notes_then_the_core_uses,
           after_a_lost_reply_the_journal_is_stated_and_nothing_is_sent_again,
           what_was_granted_and_could_not_be_noted_is_taken_back,
           another_fence_is_a_new_epoch_and_all_rows_are_stated,
+          a_clock_that_is_far_ahead_does_not_make_it_forget_rows,
           a_recovery_that_takes_long_is_told_to_those_who_wait,
           an_operation_that_found_a_recovery_is_followed_by_all_rows,
           a_store_whose_number_does_not_grow_is_entered_anew,
