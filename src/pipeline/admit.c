@@ -206,8 +206,8 @@ bool pipeline_name_session(struct request *request)
     if (named.size > 128 || !is_plain(named))
         return bad_header(request, "x-purser-session", "at most 128 printable bytes");
     request->session = named.size > 0 ? named : key->id;
-    request->subject.id[SCOPE_SESSION] =
-        arena_printf(&request->arena, "%.*s/%.*s", TEXT_ARG(key->id), TEXT_ARG(request->session));
+    const struct text parts[] = {key->id, TEXT("/"), request->session};
+    request->subject.id[SCOPE_SESSION] = arena_join(&request->arena, parts, 3);
     return true;
 }
 
