@@ -154,9 +154,9 @@ void media_bound(struct request *request)
         return;
     if (price->piece_pico[PIECE_SECOND] > 0 && body->media.seconds == SOUND_UNBOUNDED)
         note_unbounded(body, "file",
-                       "How long a file of this format is cannot be told from its size: send "
-                       "another format, or an operator gives each call a flat price (models: "
-                       "hold_usd).");
+                       "How long this sound is cannot be told from its file: send WAV, MP3, AAC in "
+                       "MP4, Opus in WebM, or Opus or Vorbis in Ogg; or an operator gives each "
+                       "call a flat price (models: hold_usd).");
     if (by_tokens(price)) {
         bound_input(request);
         bound_output(request);

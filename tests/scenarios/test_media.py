@@ -27,6 +27,16 @@ def wav(seconds, rate=8000, extra=b""):
             struct.pack("<I", len(data)) + data + extra)
 
 
+MP3 = b"\xff\xfb\x90\x00" + b"x" * 49996  # the head of a frame
+
+
+def ogg(head, packet, packets):
+    def page(flags, packet, packets):
+        return (b"OggS\0" + struct.pack("<BQIIIB", flags, 0, 7, 0, 0, packets) +
+                bytes([len(packet)]) * packets + packet * packets)
+    return page(2, head, 1) + page(4, packet, packets)
+
+
 def headers_of(fake):
     return {"Authorization": f"Bearer {KEY}", **({"x-fake": fake} if fake else {})}
 
@@ -210,21 +220,34 @@ def test_subtitles_name_no_usage_but_a_wave_tells_its_length(purser, books, form
 
 
 def test_compressed_sound_is_held_by_its_bytes_and_booked_by_its_usage(purser, books):
-    answer = send(purser, HEARD, b"ID3" + b"x" * 49997, model="whisper-1")
+    answer = send(purser, HEARD, MP3, model="whisper-1")
     assert hold_of(purser, answer) == 100 * 100000
     assert purser.booked(answer)["cost_nano_usd"] == 4 * 100000
 
 
 def test_without_usage_the_hold_of_compressed_sound_is_booked(purser):
-    answer = send(purser, ABROAD, b"ID3" + b"x" * 49997, model="whisper-1")
+    answer = send(purser, ABROAD, MP3, model="whisper-1")
     line = purser.booked(answer)
     assert (line["cost_nano_usd"], line["usage_source"]) == (100 * 100000, "bound")
     assert line["endpoint"] == "audio.translations"
 
 
-def test_sound_without_loss_needs_a_flat_price(purser, books):
-    error = error_of(send(purser, HEARD, b"fLaC" + b"x" * 100, model="whisper-1"), 400,
-                     "unbounded_tool")
+def test_silence_that_takes_no_room_is_held_by_its_packets(purser):
+    # 200 packets of a byte and 60 ms each: of so few bytes there would be a second
+    file = ogg(b"OpusHead\x01\x01\0\0\x80\xbb\0\0\0\0\0", b"\x18", 200)
+    assert len(file) < 500
+    assert hold_of(purser, send(purser, HEARD, file, model="whisper-1")) == 13 * 100000
+
+
+@pytest.mark.parametrize("file", [
+    b"fLaC" + b"x" * 100,
+    b"ID3\x04\0\0\0\0\0\x02__fLaC" + b"x" * 100,
+    ogg(b"\x7fFLAC\x01\0\0\x01fLaC", b"x", 9),
+    b"\0\0\0\x10ftypM4A \0\0\0\0" + b"x" * 100,
+    b"what is that?",
+])
+def test_sound_that_its_file_does_not_bound_needs_a_flat_price(purser, file):
+    error = error_of(send(purser, HEARD, file, model="whisper-1"), 400, "unbounded_tool")
     assert error["param"] == "file" and "hold_usd" in error["message"]
 
 
