@@ -148,7 +148,8 @@ test("speech, transcriptions, translations and moderations work", async () => {
     const spoken = await client.audio.speech.create(
         { model: "tts-1", voice: "alloy", input: "hello" }, fake({ bytes: 777 }));
     assert.equal((await spoken.arrayBuffer()).byteLength, 777);
-    const file = await toFile(Buffer.from("ID3" + "x".repeat(1000)), "a.mp3");
+    const file = await toFile(
+      Buffer.concat([Buffer.from([0xff, 0xfb, 0x90, 0x00]), Buffer.from("x".repeat(1000))]), "a.mp3");
     const { data, response } = await client.audio.transcriptions
         .create({ model: "whisper-1", file }, fake({ seconds: 2 })).withResponse();
     assert.equal(data.text.split(" ").length, 16);

@@ -19,7 +19,7 @@ def wishes(**fake):
 
 
 def sound():
-    file = io.BytesIO(b"ID3" + b"x" * 1000)
+    file = io.BytesIO(b"\xff\xfb\x90\x00" + b"x" * 1000)
     file.name = "a.mp3"
     return file
 
