@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/budget_command.h"
 #include "cli/cache_command.h"
 #include "cli/check.h"
 #include "cli/health.h"
@@ -22,6 +23,8 @@ static const struct command commands[] = {
     {"tokens", "count tokens: purser tokens [--chat] [--model NAME] [FILE...]", cli_tokens},
     {"cache", "show or clear a running purser's cache: purser cache stats|clear --config FILE",
      cli_cache},
+    {"budget", "set up or show what instances share: purser budget init|list|leave --config FILE",
+     cli_budget},
     {"health", "ask a running purser whether it is alive: purser health [URL]", cli_health},
 };
 

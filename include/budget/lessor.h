@@ -22,6 +22,11 @@ struct lessor_options {
                               is not asked */
 };
 
+struct lessor_list {
+    struct text *at;
+    size_t count;
+};
+
 struct lessor *lessor_open(const struct lessor_options *options); /* does not connect yet */
 void lessor_close(struct lessor *lessor);                         /* NULL-safe */
 
@@ -33,5 +38,10 @@ void lessor_ask(struct lessor *lessor, const struct store_request *request,
 
 /* Why the last operation was STORE_AWAY, for people; empty if it was not. */
 const char *lessor_trouble(const struct lessor *lessor);
+
+/* A command that only reads, of at most 16 words, and whose reply is a list of strings: these, in
+ * the arena. False with a fault. */
+MUST_USE bool lessor_read(struct lessor *lessor, const char *const *words, size_t count,
+                          struct arena *arena, struct lessor_list *list, struct fault *fault);
 
 #endif

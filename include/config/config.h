@@ -146,6 +146,9 @@ struct config {
     enum cache_space cache_space;
     bool cache_embeddings;
 
+    struct text store_redis; /* as redis_url_parse reads it; empty: none */
+    int64_t wait_replicas;
+
     struct text ledger_dir; /* resolved against data_dir */
     int64_t fsync_ms, rotate_bytes;
 };

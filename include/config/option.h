@@ -99,10 +99,12 @@ extern const struct option_kind kind_mebibytes; /* int64_t in bytes, written in 
 extern const struct option_kind kind_listen;    /* struct text, "host:port" or "unix:/path" */
 extern const struct option_kind kind_base_url;  /* struct text, without the trailing slash */
 extern const struct option_kind kind_proxy_url; /* struct text */
-extern const struct option_kind kind_texts;     /* struct config_texts, none of them empty */
-extern const struct option_kind kind_ids;       /* struct config_texts, each as kind_id */
-extern const struct option_kind kind_pairs;     /* struct config_pairs */
-extern const struct option_kind kind_headers;   /* struct config_pairs that may be HTTP headers */
+extern const struct option_kind
+    kind_redis_url;                           /* struct text, empty or what redis_url_parse reads */
+extern const struct option_kind kind_texts;   /* struct config_texts, none of them empty */
+extern const struct option_kind kind_ids;     /* struct config_texts, each as kind_id */
+extern const struct option_kind kind_pairs;   /* struct config_pairs */
+extern const struct option_kind kind_headers; /* struct config_pairs that may be HTTP headers */
 
 extern const struct option_kind kind_key;       /* uint8_t[32]: the digest of what is written */
 extern const struct option_kind kind_hash;      /* uint8_t[32], written as "sha256:<hex>" */

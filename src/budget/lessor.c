@@ -318,3 +318,39 @@ void lessor_ask(struct lessor *lessor, const struct store_request *request,
     hang_up(lessor);
     *reply = (struct store_reply){.verdict = STORE_AWAY};
 }
+
+static bool take_list(const redisReply *reply, struct arena *arena, struct lessor_list *list)
+{
+    bool good = reply->type == REDIS_REPLY_ARRAY;
+    for (size_t i = 0; good && i < reply->elements; i++)
+        good = reply->element[i]->type == REDIS_REPLY_STRING;
+    if (!good)
+        return false;
+    *list = (struct lessor_list){.count = reply->elements};
+    list->at = arena_new(arena, (reply->elements + 1) * sizeof(*list->at));
+    for (size_t i = 0; i < reply->elements; i++) {
+        const redisReply *element = reply->element[i];
+        list->at[i] = arena_copy(arena, text_make(element->str, (size_t)element->len));
+    }
+    return true;
+}
+
+bool lessor_read(struct lessor *lessor, const char *const *words, size_t count, struct arena *arena,
+                 struct lessor_list *list, struct fault *fault)
+{
+    if (lessor->link == NULL && !connect_again(lessor, &lessor->trouble)) {
+        *fault = lessor->trouble;
+        return false;
+    }
+    redis_link_begin(lessor->link, lessor->timeout_ms);
+    redisReply *reply = redis_link_ask(lessor->link, words, count, fault);
+    bool good = reply != NULL && take_list(reply, arena, list);
+    if (reply != NULL && !good)
+        fault_set(fault, "Redis answers %s: %s", words[0],
+                  reply->type == REDIS_REPLY_ERROR ? reply->str : "with something else");
+    if (reply != NULL)
+        freeReplyObject(reply);
+    if (!good)
+        hang_up(lessor);
+    return good;
+}

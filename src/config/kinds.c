@@ -6,6 +6,7 @@
 #include "config/reader.h"
 #include "config/suggest.h"
 #include "config/yaml_text.h"
+#include "wire/redis_url.h"
 
 #define MEBIBYTE ((int64_t)1024 * 1024)
 #define ID_MOST  64
@@ -142,6 +143,18 @@ static void put_proxy_url(struct buffer *out, const struct option *option, const
     put_text(out, &shown, target);
 }
 const struct option_kind kind_proxy_url = {SHAPE_ONE, NULL, read_proxy_url, put_proxy_url};
+
+static void read_redis_url(struct reader *reader, const struct option *option,
+                           const struct scalar *scalar, void *target)
+{
+    struct redis_url url;
+    struct fault fault;
+    if (scalar->value.size > 0 && !redis_url_parse(scalar->value, &url, &fault))
+        reader_refuse(reader, option, scalar, "%s", fault.message);
+    else
+        read_text(reader, option, scalar, target);
+}
+const struct option_kind kind_redis_url = {SHAPE_ONE, NULL, read_redis_url, put_proxy_url};
 
 /* ---- choices ---- */
 

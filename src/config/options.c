@@ -362,6 +362,19 @@ static const struct option CACHE_OPTIONS[] = {
 static const char *const CACHE_LATER[] = {"redis", NULL};
 static const struct option_table CACHE_TABLE = {.options = CACHE_OPTIONS, .later = CACHE_LATER};
 
+static const struct option STORE_OPTIONS[] = {
+    {"redis", &kind_redis_url, ROOT(store_redis), .most = 2048, .fallback = "\"\"",
+     .flags = OPTION_FIXED | OPTION_SECRET,
+     .help = "redis://[user[:password]@]host[:port][/db], "
+             "redis+sentinel://host:26379,host2:26379/mymaster or unix:/path"},
+    {"wait_replicas", &kind_whole, ROOT(wait_replicas), .fallback = "0", .least = 0, .most = 16,
+     .flags = OPTION_FIXED,
+     .help = "must have what was granted before it is used: all that may be promoted"},
+    {0},
+};
+static const char *const STORE_LATER[] = {"lease_seconds", NULL};
+static const struct option_table STORE_TABLE = {.options = STORE_OPTIONS, .later = STORE_LATER};
+
 static const struct option LEDGER_OPTIONS[] = {
     {"dir", &kind_text, ROOT(ledger_dir), .most = 4096, .fallback = "ledger", .flags = OPTION_FIXED,
      .help = "within data_dir"},
@@ -417,12 +430,13 @@ static const struct option ROOT_OPTIONS[] = {
      .help = "show callers the amounts of budgets they share with others"},
     {"cache", &kind_section, .table = &CACHE_TABLE,
      .help = "answers that are known, in memory; only those that chance has no part in"},
+    {"store", &kind_section, .table = &STORE_TABLE,
+     .help = "what instances share: budgets, if a Redis is named"},
     {"ledger", &kind_section, .table = &LEDGER_TABLE, .help = "the books"},
     {0},
 };
-static const char *const ROOT_LATER[] = {"admin_listen",    "router", "optimizer",
-                                         "store",           "alerts", "unmetered_paths",
-                                         "retry_ambiguous", NULL};
+static const char *const ROOT_LATER[] = {
+    "admin_listen", "router", "optimizer", "alerts", "unmetered_paths", "retry_ambiguous", NULL};
 
 const struct option_table options_root = {.options = ROOT_OPTIONS, .later = ROOT_LATER};
 

@@ -28,7 +28,8 @@ def configuration(folder, text):
     return path
 
 
-@pytest.mark.parametrize("command", ["serve", "check", "prices", "tokens", "cache", "health"])
+@pytest.mark.parametrize("command", ["serve", "check", "prices", "tokens", "cache", "budget",
+                                     "health"])
 def test_each_command_explains_itself_when_asked(command):
     for arguments in (["--help"], ["-h"], ["whatever", "--help"]):
         done = run(command, *arguments)

@@ -1,0 +1,29 @@
+/*
+ * The store's registry as people want to see it: which instances there are, and how it stands.
+ */
+#ifndef PURSER_BUDGET_REGISTRY_H
+#define PURSER_BUDGET_REGISTRY_H
+
+#include "budget/lessor.h"
+
+struct registry_member {
+    char journal[STORE_JOURNAL_SIZE];
+    struct text label;
+    int64_t first_s, last_s; /* seen; UTC, by its own clock */
+    bool registered;         /* else it was made to leave */
+    bool present;            /* it has synced in this epoch; only while it recovers */
+};
+
+/* Texts are in the arena. */
+struct registry {
+    bool there; /* it was set up; else all else is 0 */
+    bool recovering;
+    int64_t epoch, absent;
+    struct registry_member *members; /* by their first day */
+    size_t count;
+};
+
+MUST_USE bool registry_read(struct lessor *lessor, struct arena *arena, struct registry *registry,
+                            struct fault *fault);
+
+#endif

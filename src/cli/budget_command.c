@@ -1,0 +1,347 @@
+/* `purser budget`: one operation of an operator's on the store. */
+#include "cli/budget_command.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "budget/registry.h"
+#include "cli/usage.h"
+#include "config/config.h"
+
+#define TIMEOUT_MS     5000
+#define PATIENCE_MS    15000 /* of init, while Redis still starts */
+#define PAUSE_MS       250
+#define ALIVE_S        10 /* an instance that was seen so lately is not made to leave */
+#define SHORTEST       4  /* letters of a journal's id that may stand for it */
+#define INSTANCES_MOST 10000
+
+static const char manual[] =
+    "usage: purser budget init --config FILE [--if-empty] [--instances N]\n"
+    "       purser budget list --config FILE\n"
+    "       purser budget leave NODE --config FILE [--force]\n"
+    "\n"
+    "Speaks to the Redis that instances share for their budgets (store.redis in FILE); purser "
+    "need\n"
+    "not run. ${NAME} in FILE is taken from the environment.\n"
+    "\n"
+    "  init    sets up a store that is empty; until then nobody can spend. After a loss of data\n"
+    "          name by --instances how many instances there are: the store opens when so many "
+    "have\n"
+    "          told what they hold. Without it the store opens at once: for a new installation\n"
+    "          --if-empty: a store that is set up already is no mistake\n"
+    "  list    how the store stands, and which instances it knows\n"
+    "  leave   lets an instance go that will not come back, so that the others need not wait for\n"
+    "          it. NODE is its label, or the first letters of its id. What it was granted stays\n"
+    "          charged until its budgets' windows end. While the store recovers, `leave unknown`\n"
+    "          lets one go that the store has lost with its data\n"
+    "          --force: although it was seen in the last 10 seconds\n";
+
+struct order {
+    const struct verb *verb;
+    const char *path, *node;
+    bool if_empty, force;
+    int64_t instances;
+};
+
+struct office {
+    const struct order *order;
+    struct lessor *lessor;
+    struct arena arena;
+    struct store_request request;
+    struct store_reply reply;
+};
+
+struct verb {
+    const char *name;
+    bool of_node;
+    int (*run)(struct office *office);
+};
+
+static int64_t now_s(void)
+{
+    return clock_wall_us(clock_real()) / 1000000;
+}
+
+static int fail(const char *reason)
+{
+    (void)fprintf(stderr, "purser budget: %s\n", reason);
+    return EXIT_FAILURE;
+}
+
+static int fail_at_verdict(const struct office *office)
+{
+    static const char *const reasons[] = {
+        [STORE_OLD_FENCE] = "the store has just begun a new epoch, or waits for one: try again",
+        [STORE_RECOVERING] = "the store recovers: try again",
+        [STORE_STALE] = "the store is set up already",
+        [STORE_STRANGER] = "the store waits for no such instance",
+        [STORE_EMPTY] = "the store is empty: purser budget init sets it up",
+    };
+    if (office->reply.verdict == STORE_AWAY)
+        return fail(lessor_trouble(office->lessor));
+    return fail(reasons[office->reply.verdict]);
+}
+
+/* ---- init ---- */
+
+/* A compose file starts this beside Redis. Asking again is safe: what is set up stays. */
+static void ask_patiently(struct office *office)
+{
+    int64_t until_us = clock_steady_us(clock_real()) + PATIENCE_MS * INT64_C(1000);
+    for (;;) {
+        lessor_ask(office->lessor, &office->request, &office->reply);
+        if (office->reply.verdict != STORE_AWAY || clock_steady_us(clock_real()) > until_us)
+            return;
+        (void)poll(NULL, 0, PAUSE_MS);
+    }
+}
+
+static int init(struct office *office)
+{
+    /* The time, so that a store set up anew has another epoch than the one that was lost. */
+    office->request.kind = STORE_INIT;
+    office->request.epoch = clock_wall_us(clock_real()) / 1000;
+    office->request.instances = office->order->instances;
+    ask_patiently(office);
+    if (office->reply.verdict == STORE_STALE && office->order->if_empty) {
+        printf("the store is set up already\n");
+        return EXIT_SUCCESS;
+    }
+    if (office->reply.verdict != STORE_OK)
+        return fail_at_verdict(office);
+    if (office->order->instances > 0)
+        printf("the store is set up; it opens when %lld instances have told what they hold\n",
+               (long long)office->order->instances);
+    else
+        printf("the store is set up and open\n");
+    return EXIT_SUCCESS;
+}
+
+/* ---- list ---- */
+
+static void print_ago(int64_t seen_s)
+{
+    int64_t ago_s = now_s() - seen_s;
+    if (ago_s < 0)
+        ago_s = 0;
+    if (ago_s < 120)
+        printf("%lld s ago", (long long)ago_s);
+    else if (ago_s < 7200)
+        printf("%lld min ago", (long long)(ago_s / 60));
+    else
+        printf("%lld h ago", (long long)(ago_s / 3600));
+}
+
+/* A label comes from another machine: what is no letter of a name is not sent to a terminal. */
+static void print_label(struct text label)
+{
+    char shown[41] = "-";
+    size_t size = label.size < sizeof(shown) - 1 ? label.size : sizeof(shown) - 1;
+    for (size_t i = 0; i < size; i++) {
+        shown[i] = label.at[i] > 0x20 && label.at[i] < 0x7f ? label.at[i] : '?';
+        shown[i + 1] = '\0';
+    }
+    printf("%-24s  ", shown);
+}
+
+static void print_member(const struct registry *registry, const struct registry_member *member)
+{
+    const char *state = !member->registered     ? "left"
+                        : !registry->recovering ? "in"
+                        : member->present       ? "has synced"
+                                                : "awaited";
+    print_label(member->label);
+    printf("%.12s  %-10s  seen ", member->journal, state);
+    print_ago(member->last_s);
+    printf("\n");
+}
+
+static bool look(struct office *office, struct registry *registry)
+{
+    struct fault fault;
+    if (registry_read(office->lessor, &office->arena, registry, &fault) && registry->there)
+        return true;
+    (void)fail(registry->there ? fault.message
+                               : "the store is empty: purser budget init sets it up");
+    return false;
+}
+
+static int list(struct office *office)
+{
+    struct registry registry = {.there = true};
+    if (!look(office, &registry))
+        return EXIT_FAILURE;
+    if (registry.recovering)
+        printf("the store recovers: nothing is granted until %lld more have synced (epoch %lld)\n",
+               (long long)registry.absent, (long long)registry.epoch);
+    else
+        printf("the store is open (epoch %lld)\n", (long long)registry.epoch);
+    for (size_t i = 0; i < registry.count; i++)
+        print_member(&registry, &registry.members[i]);
+    return EXIT_SUCCESS;
+}
+
+/* ---- leave ---- */
+
+static bool is_named(const struct registry_member *member, struct text name)
+{
+    return text_equal(member->label, name) ||
+           (name.size >= SHORTEST && text_starts(text_of(member->journal), name));
+}
+
+/* NULL, and said why, unless there is exactly one. */
+static const struct registry_member *choose(const struct registry *registry, struct text name)
+{
+    const struct registry_member *chosen = NULL;
+    for (size_t i = 0; i < registry->count; i++) {
+        const struct registry_member *member = &registry->members[i];
+        if (!member->registered || !is_named(member, name))
+            continue;
+        if (chosen != NULL) {
+            (void)fail("several instances are called so: name one by the first letters of its id "
+                       "(purser budget list)");
+            return NULL;
+        }
+        chosen = member;
+    }
+    if (chosen == NULL)
+        (void)fail("no instance is called so (purser budget list)");
+    return chosen;
+}
+
+static int let_go(struct office *office, const struct registry *registry)
+{
+    office->request.kind = STORE_LEAVE;
+    office->request.epoch = registry->epoch;
+    lessor_ask(office->lessor, &office->request, &office->reply);
+    if (office->reply.verdict != STORE_OK)
+        return fail_at_verdict(office);
+    printf("it is not waited for any more; what it was granted stays charged\n");
+    return EXIT_SUCCESS;
+}
+
+static int leave(struct office *office)
+{
+    struct registry registry = {.there = true};
+    struct text name = text_of(office->order->node);
+    if (!look(office, &registry))
+        return EXIT_FAILURE;
+    if (text_equal(name, TEXT("unknown")))
+        return let_go(office, &registry);
+    const struct registry_member *member = choose(&registry, name);
+    if (member == NULL)
+        return EXIT_FAILURE;
+    if (!office->order->force && now_s() - member->last_s < ALIVE_S)
+        return fail("it was seen in the last 10 seconds: end it first (or --force)");
+    memcpy(office->request.whose, member->journal, sizeof(office->request.whose));
+    return let_go(office, &registry);
+}
+
+/* ---- the command line ---- */
+
+static const struct verb verbs[] = {
+    {"init", false, init},
+    {"list", false, list},
+    {"leave", true, leave},
+};
+
+static const struct verb *verb_of(const char *name)
+{
+    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
+        if (strcmp(verbs[i].name, name) == 0)
+            return &verbs[i];
+    return NULL;
+}
+
+static bool take_word(char **argv, int argc, int *at, struct order *order)
+{
+    bool init_only = order->verb->run == init;
+    const char *word = argv[*at];
+    const char *value = *at + 1 < argc ? argv[*at + 1] : NULL;
+    if (strcmp(word, "--if-empty") == 0 && init_only)
+        return order->if_empty = true;
+    if (strcmp(word, "--force") == 0 && order->verb->of_node)
+        return order->force = true;
+    if (strcmp(word, "--config") == 0 && value != NULL) {
+        order->path = argv[++*at];
+        return true;
+    }
+    if (strcmp(word, "--instances") == 0 && value != NULL && init_only) {
+        ++*at;
+        return text_to_int(text_of(value), &order->instances) && order->instances >= 0 &&
+               order->instances <= INSTANCES_MOST;
+    }
+    if (!order->verb->of_node || order->node != NULL || word[0] == '-')
+        return false;
+    order->node = word;
+    return true;
+}
+
+static bool parse_arguments(int argc, char **argv, struct order *order)
+{
+    *order = (struct order){.verb = argc > 1 ? verb_of(argv[1]) : NULL};
+    if (order->verb == NULL)
+        return false;
+    for (int at = 2; at < argc; at++)
+        if (!take_word(argv, argc, &at, order))
+            return false;
+    return order->path != NULL && order->verb->of_node == (order->node != NULL);
+}
+
+static const char *look_up(const char *name)
+{
+    return getenv(name);
+}
+
+static struct config *load(const char *path)
+{
+    struct findings findings = {0};
+    struct config *config = config_load(path, look_up, &findings);
+    if (config == NULL) {
+        struct buffer told = {0};
+        findings_print(&findings, text_of(path), &told);
+        (void)fprintf(stderr, "%s", buffer_string(&told));
+        buffer_close(&told);
+    }
+    findings_close(&findings);
+    return config;
+}
+
+static int run(const struct order *order, const struct config *config)
+{
+    struct redis_url url;
+    struct fault fault;
+    if (config->store_redis.size == 0)
+        return fail("the configuration names no Redis (store.redis): its budgets are not shared");
+    if (!redis_url_parse(config->store_redis, &url, &fault))
+        return fail(fault.message);
+    struct lessor_options options = {.url = &url, .timeout_ms = TIMEOUT_MS};
+    struct office *office = memory_new(sizeof(*office));
+    office->order = order;
+    office->lessor = lessor_open(&options);
+    int status = order->verb->run(office);
+    lessor_close(office->lessor);
+    arena_close(&office->arena);
+    free(office);
+    return status;
+}
+
+int cli_budget(int argc, char **argv)
+{
+    struct order order;
+    if (usage_asked(argc, argv, manual))
+        return EXIT_SUCCESS;
+    if (!parse_arguments(argc, argv, &order)) {
+        (void)fprintf(stderr, "%s", manual);
+        return 2;
+    }
+    struct config *config = load(order.path);
+    if (config == NULL)
+        return EXIT_FAILURE;
+    int status = run(&order, config);
+    config_close(config);
+    return status;
+}

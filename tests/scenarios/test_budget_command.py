@@ -1,0 +1,117 @@
+"""`purser budget`: setting up what instances share, and looking at it."""
+
+import json
+import os
+import subprocess
+
+import pytest
+
+from harness import OUT
+from redises import Redis
+
+
+@pytest.fixture
+def redis():
+    with Redis() as server:
+        yield server
+
+
+def budget(folder, url, *words, env=None):
+    path = folder / "purser.yaml"
+    path.write_text(json.dumps({
+        "auth": {"mode": "open"}, "store": {"redis": url},
+        "upstreams": [{"name": "u", "base_url": "http://127.0.0.1:1/v1", "provider": "openai"}],
+    }))
+    return subprocess.run([OUT / "purser", "budget", *words, "--config", path], text=True,
+                          capture_output=True, timeout=60, env={**os.environ, **(env or {})})
+
+
+def joined(redis, journal, label, present=0, seen=100):
+    """What an instance leaves in the registry."""
+    redis.do("HSET", "{purser}:meta", f"q:{journal}", "1.1", f"p:{journal}", present)
+    redis.do("HINCRBY", "{purser}:meta", "registered", 1)
+    redis.do("HSET", "{purser}:nodes", f"l:{journal}", label, f"f:{journal}", seen,
+             f"s:{journal}", seen)
+
+
+def test_a_store_is_set_up_once(redis, tmp_path):
+    done = budget(tmp_path, redis.url, "list")
+    assert done.returncode == 1 and "the store is empty" in done.stderr
+    done = budget(tmp_path, redis.url, "init")
+    assert (done.returncode, done.stdout) == (0, "the store is set up and open\n"), done.stderr
+    epoch = redis.pairs("{purser}:meta")["epoch"]
+    done = budget(tmp_path, redis.url, "init")
+    assert done.returncode == 1 and "set up already" in done.stderr
+    done = budget(tmp_path, redis.url, "init", "--if-empty")
+    assert done.returncode == 0
+    assert redis.pairs("{purser}:meta")["epoch"] == epoch
+    assert budget(tmp_path, redis.url, "list").stdout == f"the store is open (epoch {epoch})\n"
+
+
+def test_instances_are_listed_and_let_go(redis, tmp_path):
+    budget(tmp_path, redis.url, "init")
+    joined(redis, "a" * 32, "web-1")
+    joined(redis, "b" * 32, "web-2\x1b[31m")
+    joined(redis, "c" * 32, "web-1")
+    done = budget(tmp_path, redis.url, "list")
+    assert [line.split()[:3] for line in done.stdout.splitlines()[1:]] == [
+        ["web-1", "a" * 12, "in"], ["web-2?[31m", "b" * 12, "in"], ["web-1", "c" * 12, "in"]]
+    done = budget(tmp_path, redis.url, "leave", "web-1")
+    assert done.returncode == 1 and "several instances" in done.stderr
+    done = budget(tmp_path, redis.url, "leave", "web-3")
+    assert done.returncode == 1 and "no instance" in done.stderr
+    done = budget(tmp_path, redis.url, "leave", "aaaa")
+    assert done.returncode == 0, done.stderr
+    assert redis.pairs("{purser}:meta")["registered"] == "2"
+    assert " left " in budget(tmp_path, redis.url, "list").stdout.splitlines()[1]
+    assert budget(tmp_path, redis.url, "leave", "aaaa").returncode == 1
+
+
+def test_one_that_lives_is_not_made_to_leave(redis, tmp_path):
+    budget(tmp_path, redis.url, "init")
+    joined(redis, "a" * 32, "web-1", seen=redis.do("TIME")[0])
+    done = budget(tmp_path, redis.url, "leave", "web-1")
+    assert done.returncode == 1 and "seen in the last 10 seconds" in done.stderr
+    assert budget(tmp_path, redis.url, "leave", "web-1", "--force").returncode == 0
+
+
+def test_after_a_loss_the_store_waits_for_as_many_as_the_operator_says(redis, tmp_path):
+    done = budget(tmp_path, redis.url, "init", "--instances", "2")
+    assert "opens when 2 instances" in done.stdout
+    listed = budget(tmp_path, redis.url, "list").stdout
+    assert listed.startswith("the store recovers: nothing is granted until 2 more have synced")
+    assert budget(tmp_path, redis.url, "leave", "unknown").returncode == 0
+    assert "until 1 more" in budget(tmp_path, redis.url, "list").stdout
+
+
+def test_what_is_wrong_is_said(redis, tmp_path):
+    done = budget(tmp_path, "", "list")
+    assert done.returncode == 1 and "names no Redis" in done.stderr
+    done = budget(tmp_path, "redis://127.0.0.1:1", "list")
+    assert done.returncode == 1 and "127.0.0.1:1: Connection refused" in done.stderr
+    done = budget(tmp_path, "redis://user:geheim@", "list")
+    assert done.returncode == 1 and "must name a host" in done.stderr
+    assert "geheim" not in done.stderr
+    done = budget(tmp_path, "rediss://h", "list")
+    assert done.returncode == 1 and "stunnel" in done.stderr
+    for words in ([], ["list", "x"], ["leave"], ["init", "--instances", "-1"], ["init", "--force"],
+                  ["nonsense"]):
+        assert budget(tmp_path, redis.url, *words).returncode == 2
+    redis.do("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+    done = budget(tmp_path, redis.url, "list")
+    assert done.returncode == 1 and "noeviction" in done.stderr
+
+
+def test_passwords_and_users(tmp_path):
+    with Redis(requirepass="geheim wort") as redis:
+        url = f"redis://:geheim%20wort@127.0.0.1:{redis.port}/3"
+        assert budget(tmp_path, url, "init").returncode == 0
+        assert redis.do("-n", 3, "EXISTS", "{purser}:meta") == ["1"]
+        done = budget(tmp_path, redis.url, "list")
+        assert done.returncode == 1 and "NOAUTH" in done.stderr
+        redis.do("ACL", "SETUSER", "purser", "on", ">p", "~{purser}:*", "+info", "+script|load",
+                 "+evalsha", "+hmget", "+hget", "+hgetall", "+hset", "+hsetnx", "+hdel", "+time",
+                 "+expireat", "+persist", "+wait")
+        url = f"redis://purser:p@127.0.0.1:{redis.port}"
+        assert budget(tmp_path, url, "init").returncode == 0
+        assert "is open" in budget(tmp_path, url, "list").stdout
