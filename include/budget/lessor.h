@@ -19,7 +19,7 @@ struct lessor_options {
     const struct redis_url *url; /* copied */
     int64_t timeout_ms;          /* for an operation, and as much for a connection */
     int64_t wait_replicas; /* a MOVE that may grow counts only if so many replicas have it; 0: WAIT
-                              is not asked */
+                              is not asked. A JOIN counts only if all that are connected have it */
 };
 
 struct lessor_list {

@@ -250,13 +250,13 @@ static bool may_grow(const struct store_request *request)
     return false;
 }
 
-static bool enough_replicas(struct lessor *lessor, const redisReply *answer)
+static bool enough_replicas(struct lessor *lessor, const redisReply *answer, int64_t replicas)
 {
-    if (answer->type == REDIS_REPLY_INTEGER && answer->integer >= lessor->wait_replicas)
+    if (answer->type == REDIS_REPLY_INTEGER && answer->integer >= replicas)
         return true;
     return fault_set(&lessor->trouble, "Redis: %lld of %lld replicas have confirmed in time",
                      answer->type == REDIS_REPLY_INTEGER ? answer->integer : 0LL,
-                     (long long)lessor->wait_replicas);
+                     (long long)replicas);
 }
 
 static enum outcome take_answer(struct lessor *lessor, const struct store_request *request,
@@ -267,13 +267,46 @@ static enum outcome take_answer(struct lessor *lessor, const struct store_reques
     return store_wire_read(answer, request, reply, &lessor->trouble) ? DONE : FAILED;
 }
 
-static void put_wait(struct lessor *lessor)
+static void put_wait(struct lessor *lessor, int64_t count)
 {
     char replicas[24], timeout[24];
     const char *const words[] = {"WAIT", replicas, timeout};
-    snprintf(replicas, sizeof(replicas), "%lld", (long long)lessor->wait_replicas);
+    snprintf(replicas, sizeof(replicas), "%lld", (long long)count);
     snprintf(timeout, sizeof(timeout), "%lld", (long long)(lessor->timeout_ms / 2 + 1));
     redis_link_put_words(lessor->link, words, 3);
+}
+
+static bool count_replicas(struct lessor *lessor, int64_t *count)
+{
+    const char *const words[] = {"INFO", "replication"};
+    redisReply *reply = redis_link_ask(lessor->link, words, 2, &lessor->trouble);
+    if (reply == NULL)
+        return false;
+    bool good = reply->type == REDIS_REPLY_STRING &&
+                text_to_int(info_value(text_make(reply->str, (size_t)reply->len),
+                                       TEXT("connected_slaves:")),
+                            count);
+    freeReplyObject(reply);
+    return good || fault_set(&lessor->trouble, "Redis does not say how many replicas it has");
+}
+
+/* A promoted replica that lost a JOIN, and nobody else who has heard of it: then an epoch would
+ * open without that instance. */
+static bool is_joined_everywhere(struct lessor *lessor)
+{
+    int64_t replicas = 0;
+    if (!count_replicas(lessor, &replicas))
+        return false;
+    if (replicas < lessor->wait_replicas)
+        replicas = lessor->wait_replicas;
+    if (replicas == 0)
+        return true;
+    put_wait(lessor, replicas);
+    redisReply *reply = redis_link_get(lessor->link, &lessor->trouble);
+    bool good = reply != NULL && enough_replicas(lessor, reply, replicas);
+    if (reply != NULL)
+        freeReplyObject(reply);
+    return good;
 }
 
 static enum outcome ask_once(struct lessor *lessor, const struct store_request *request,
@@ -285,14 +318,16 @@ static enum outcome ask_once(struct lessor *lessor, const struct store_request *
     redis_link_begin(lessor->link, lessor->timeout_ms);
     redis_link_put(lessor->link, buffer_text(&lessor->out));
     if (waits)
-        put_wait(lessor);
+        put_wait(lessor, lessor->wait_replicas);
     redisReply *answer = redis_link_get(lessor->link, &lessor->trouble);
     redisReply *replicas =
         answer != NULL && waits ? redis_link_get(lessor->link, &lessor->trouble) : NULL;
     enum outcome outcome = FAILED;
     if (answer != NULL && (!waits || replicas != NULL))
         outcome = take_answer(lessor, request, answer, reply);
-    if (outcome == DONE && waits && !enough_replicas(lessor, replicas))
+    if (outcome == DONE && waits && !enough_replicas(lessor, replicas, lessor->wait_replicas))
+        outcome = FAILED;
+    if (outcome == DONE && request->kind == STORE_JOIN && !is_joined_everywhere(lessor))
         outcome = FAILED;
     if (answer != NULL)
         freeReplyObject(answer);

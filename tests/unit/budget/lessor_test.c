@@ -323,6 +323,33 @@ START_TEST(growth_counts_when_enough_replicas_have_it)
 }
 END_TEST
 
+/* Found by the simulator: a failover that loses a JOIN of which nobody else has heard. */
+START_TEST(who_joins_is_in_when_all_replicas_know)
+{
+#define JOINED "(0 f1 1 0 0 5 1 0)"
+    static const struct line lines[] = {
+        {"INFO", INFO},
+        {"SCRIPT LOAD", "=" SHA},
+        {"EVALSHA", JOINED},
+        {"INFO replication", "=role:master\r\nconnected_slaves:2\r\n"},
+        {"WAIT 2 ", ":2\r\n"},
+        {"EVALSHA", JOINED},
+        {"INFO replication", "=connected_slaves:0\r\n"},
+        {"EVALSHA", JOINED},
+        {"INFO replication", "=connected_slaves:2\r\n"},
+        {"WAIT 2 ", ":1\r\n"},
+    };
+    BEGIN(PLAIN, 0, lines);
+    fake.request.kind = STORE_JOIN;
+    fake.request.row_count = 0;
+    ck_assert_int_eq(ask(), STORE_OK);
+    ck_assert_int_eq(ask(), STORE_OK);
+    ck_assert_int_eq(ask(), STORE_AWAY);
+    expect_trouble("1 of 2 replicas");
+    end();
+}
+END_TEST
+
 START_TEST(servers_that_cannot_be_trusted_are_not_used)
 {
     static const struct {
@@ -463,6 +490,7 @@ END_TEST
 UNIT_MAIN(an_operation_is_one_command, says_who_it_is_and_chooses_its_database,
           a_wrong_password_is_said_without_it, a_script_that_the_server_forgot_is_loaded_again,
           goes_where_a_cluster_sends_it, is_not_sent_around_for_ever, sentinels_tell_the_master,
-          growth_counts_when_enough_replicas_have_it, servers_that_cannot_be_trusted_are_not_used,
-          what_a_store_never_says_is_not_believed, a_sync_never_has_more_than_was_stated,
-          silence_ends, after_a_lost_answer_it_connects_anew, nobody_there_is_said)
+          growth_counts_when_enough_replicas_have_it, who_joins_is_in_when_all_replicas_know,
+          servers_that_cannot_be_trusted_are_not_used, what_a_store_never_says_is_not_believed,
+          a_sync_never_has_more_than_was_stated, silence_ends, after_a_lost_answer_it_connects_anew,
+          nobody_there_is_said)
