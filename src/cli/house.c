@@ -55,6 +55,8 @@ static bool open_ceilings(struct estate *estate, struct fault *fault)
 {
     struct text dir = estate->config->data_dir;
     const char *path = arena_printf(&estate->arena, "%.*s/ceilings.db", TEXT_ARG(dir)).at;
+    if (estate->config->store_redis.size > 0)
+        return fault_set(fault, "store.redis: budgets are not shared yet: take it out");
     if (!make_folder(dir, fault))
         return false;
     estate->ceilings = ceilings_open(path, fault);
