@@ -143,7 +143,7 @@ def test_an_image_of_unknown_size_is_held_at_its_familys_most(tight, url):
     assert most <= (hold_of(purser, answer) - 10 * OUTPUT) // INPUT < most + 200
 
 
-@pytest.mark.parametrize("part", [{"type": "file", "file": {"file_id": "f"}},
+@pytest.mark.parametrize("part", [{"type": "file", "file": {"file_data": "data:application/pdf;base64,AA"}},
                                   {"type": "input_audio", "input_audio": {"data": "AAAA"}}])
 def test_what_is_neither_text_nor_image_is_held_at_the_models_whole_context(tight, part):
     purser = tight(NANO)
