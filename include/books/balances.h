@@ -15,7 +15,7 @@ void balances_close(struct balances *balances);
 /* RESERVE opens a hold under its call id (an open one stays as it is and false is returned); EXTEND
  * gives an open one its amounts (false: there is none);
  * SETTLE and FORFEIT end it (a second one of the same call changes nothing and gives false) and
- * add their charges to the accounts. A SETTLE without a call needs no hold. Others do nothing. */
+ * add their charges to the accounts. Without a call they need no hold. Others do nothing. */
 bool balances_apply(struct balances *balances, const struct entry *entry);
 
 /* Forgets accounts whose until_s passed. */
@@ -25,6 +25,9 @@ size_t balances_open_holds(const struct balances *balances);
 
 /* Walks the accounts (spent in charge.amount): start with *at = 0; false at the end. */
 bool balances_next(const struct balances *balances, size_t *at, struct charge *charge);
+/* Walks those of which something is forfeited: booked without knowing whether it was used (that in
+ * charge.amount). */
+bool balances_next_forfeited(const struct balances *balances, size_t *at, struct charge *charge);
 /* Walks the open holds as the RESERVE entries they came from, with the amounts they were last
  * extended to; valid until the next change. */
 bool balances_next_hold(const struct balances *balances, size_t *at, const struct entry **entry);

@@ -19,7 +19,8 @@ enum entry_kind {
                       relied on. Of what else it says only request_id and call are looked at */
     ENTRY_SETTLE,  /* what a call used; ends its hold. Without a call: a fact that had no hold, as
                       an answer from the cache */
-    ENTRY_FORFEIT, /* a hold of a process that died, booked in full; ends it */
+    ENTRY_FORFEIT, /* a hold of a process that died, booked in full; ends it. Without a call: what
+                      may have been used of an account, because lines may have been lost */
     ENTRY_REFUSE,  /* a request that purser refused; books nothing */
     ENTRY_CLOSE,   /* a process ended cleanly */
     ENTRY_KIND_COUNT

@@ -55,16 +55,19 @@ MUST_USE struct ledger *ledger_open(const struct ledger_options *options,
 /* Walks the balances after replay: for the budget gate, before anything is appended. */
 bool ledger_next_balance(const struct ledger *ledger, size_t *at, struct charge *charge);
 
+/* Likewise those of which something is forfeited (that in charge.amount). */
+bool ledger_next_forfeited(const struct ledger *ledger, size_t *at, struct charge *charge);
+
 /* Walks the holds that were kept, as the RESERVE entries they came from; valid until something is
  * appended. */
 bool ledger_next_hold(const struct ledger *ledger, size_t *at, const struct entry **entry);
 
-/* Starts the bookkeeper thread; after all forks and before the first commit. */
+/* Starts the bookkeeper thread; after all forks. What was committed before is synced then. */
 void ledger_start(struct ledger *ledger);
 
 /* Writes a `close` line, syncs, stops the thread. All batches must be committed and closed.
- * NULL-safe. */
-void ledger_close(struct ledger *ledger);
+ * True if everything is on disk. NULL-safe: then false. */
+bool ledger_close(struct ledger *ledger);
 
 /* Another catalog is in force: what `open` lines say from now on. Copied; any thread. */
 void ledger_reprice(struct ledger *ledger, struct text price_version);

@@ -212,8 +212,8 @@ void accounts_restore(struct accounts *accounts, const struct charge *charge);
 /* Likewise of a ceiling, and of what of its spend is forfeited. */
 void accounts_restore_ceiling(struct accounts *accounts, const struct charge *charge);
 void accounts_restore_forfeited(struct accounts *accounts, const struct charge *charge);
-/* What was restored for an account that did not appear yet; 0 if nothing was. */
-int64_t accounts_restored(const struct accounts *accounts, const struct account_key *key,
-                          int64_t now_s);
+/* What was restored for an account that did not appear yet; NULL if nothing was. */
+const struct restored *accounts_restored(const struct accounts *accounts,
+                                         const struct account_key *key, int64_t now_s);
 
 #endif

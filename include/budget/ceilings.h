@@ -1,14 +1,16 @@
 /*
- * ceilings.db: what purser must not forget and no ledger line says. So far it is one table: which
+ * ceilings.db: what purser must not forget and no ledger line says. Here it is one table: which
  * key owns an object that was made through purser at an upstream (a stored response, a file, a
  * batch), so that others get 404 and lists are filtered; and what else is noted of it: above all
  * which hold stays open until the object (a batch, a background response) tells what it used.
  *
  * SQLite in WAL mode with synchronous=FULL: what a function reports as noted is on disk, which
- * costs about a millisecond. It will hold money too, so a file that is damaged, of a later version
- * or not purser's is never moved aside or made anew: opening it fails, and the start with it, until
- * an operator has decided. Each component of the file has a schema version of its own (the table
- * `component`), so that one can change without the others.
+ * costs about a millisecond. Ceilings are in the same file (vault.h). So one that is damaged, of a
+ * later version or not purser's is never moved aside or made anew by itself: opening it fails, and
+ * the start with it, until an operator has decided. Budgets alone could be rebuilt from the ledger;
+ * but whose objects are whose could not, and if the machine has lost its power, too, lines that
+ * only the ceilings vouch for would be forgotten. Each component of the file has a schema version
+ * of its own (the table `component`), so that one can change without the others.
  *
  * Not thread-safe. A failure leaves the file as it was; the next call may succeed. All texts are
  * bytes of any kind and stay the caller's.

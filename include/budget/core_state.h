@@ -105,7 +105,7 @@ void view_request(const struct core *core, size_t budget, enum unit unit,
                   struct account_view *view);
 void view_own(enum unit unit, int64_t limit, struct account_view *view);
 /* An account that did not appear yet. */
-void view_absent(const struct core *core, const struct account_key *key, int64_t spent,
-                 struct account_view *view);
+void view_absent(const struct core *core, const struct account_key *key,
+                 const struct restored *restored, struct account_view *view);
 
 #endif

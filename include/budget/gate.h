@@ -24,6 +24,8 @@ void gate_close(struct gate *gate);
 void gate_redefine(struct gate *gate, const struct core_options *options);
 
 void gate_restore(struct gate *gate, const struct charge *charge);
+void gate_restore_ceiling(struct gate *gate, const struct charge *charge);
+void gate_restore_forfeited(struct gate *gate, const struct charge *charge);
 
 /* Like core_reserve (core.h), as are all of these. On VERDICT_WAIT a letter (GATE_LETTER_GRANT, to
  * `to`) will come to `mailbox`, unless gate_time_is_up or gate_leave returns true first.
@@ -45,5 +47,17 @@ bool gate_tightest(struct gate *gate, const struct subject *subject, int64_t now
                    struct account_view *view);
 bool gate_any_usd(const struct gate *gate); /* lock-free */
 size_t gate_open_holds(struct gate *gate);
+
+/* ---- for the treasury (treasury.h) alone ---- */
+
+/* The core, which nobody else uses until gate_exit. */
+struct core *gate_enter(struct gate *gate);
+/* Wakes that came of it are posted. */
+void gate_exit(struct gate *gate);
+
+/* Within gate_enter: waits, while others use the core, for at most `wait_ms`; if `eager`, only
+ * until the core wants something (core_wants_growth). Also ended by gate_rouse, from any thread. */
+void gate_doze(struct gate *gate, int64_t wait_ms, bool eager);
+void gate_rouse(struct gate *gate);
 
 #endif

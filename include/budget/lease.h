@@ -62,6 +62,7 @@ struct lease_action {
     bool eager;                /* REST */
     const struct charge *rows; /* the lease's, until it is told how it went */
     size_t row_count;
+    int64_t now_s; /* COMMIT: other rows whose time is up by then may be forgotten */
     const struct store_request *request; /* likewise */
 };
 

@@ -11,6 +11,7 @@
 /* An account; the texts of its charge lie behind it. */
 struct balance {
     struct charge charge;
+    int64_t forfeited; /* of charge.amount */
     char texts[];
 };
 
@@ -77,14 +78,17 @@ static int64_t add_within_range(int64_t a, int64_t b)
     return b > 0 ? INT64_MAX : INT64_MIN;
 }
 
-static void balances_add(struct balances *balances, const struct charge *charge)
+static void balances_add(struct balances *balances, const struct charge *charge, int64_t forfeited)
 {
     struct balance *balance = table_get(&balances->accounts, key_of(&charge->account));
     if (balance == NULL) {
-        table_put(&balances->accounts, key_of(&charge->account), balance_new(charge));
+        balance = balance_new(charge);
+        balance->forfeited = forfeited;
+        table_put(&balances->accounts, key_of(&charge->account), balance);
         return;
     }
     balance->charge.amount = add_within_range(balance->charge.amount, charge->amount);
+    balance->forfeited = add_within_range(balance->forfeited, forfeited);
     if (balance->charge.until_s < charge->until_s)
         balance->charge.until_s = charge->until_s;
 }
@@ -97,11 +101,12 @@ bool balances_apply(struct balances *balances, const struct entry *entry)
         return holds_extend(&balances->holds, entry);
     if (entry->kind != ENTRY_SETTLE && entry->kind != ENTRY_FORFEIT)
         return true;
-    bool had_none = entry->kind == ENTRY_SETTLE && entry->call.size == 0;
-    if (!holds_end(&balances->holds, entry->call) && !had_none)
+    if (!holds_end(&balances->holds, entry->call) && entry->call.size > 0)
         return false;
-    for (size_t i = 0; i < entry->charge_count; i++)
-        balances_add(balances, &entry->charges[i]);
+    for (size_t i = 0; i < entry->charge_count; i++) {
+        const struct charge *charge = &entry->charges[i];
+        balances_add(balances, charge, entry->kind == ENTRY_FORFEIT ? charge->amount : 0);
+    }
     return true;
 }
 
@@ -134,6 +139,20 @@ bool balances_next(const struct balances *balances, size_t *at, struct charge *c
     return true;
 }
 
+bool balances_next_forfeited(const struct balances *balances, size_t *at, struct charge *charge)
+{
+    void *value = NULL;
+    while (table_next(&balances->accounts, at, NULL, &value)) {
+        const struct balance *balance = value;
+        if (balance->forfeited <= 0)
+            continue;
+        *charge = balance->charge;
+        charge->amount = balance->forfeited;
+        return true;
+    }
+    return false;
+}
+
 bool balances_next_hold(const struct balances *balances, size_t *at, const struct entry **entry)
 {
     return holds_next(&balances->holds, at, entry);
@@ -141,16 +160,27 @@ bool balances_next_hold(const struct balances *balances, size_t *at, const struc
 
 /* ---- the open line ---- */
 
+static void put_balance(struct buffer *out, const struct balance *balance)
+{
+    entry_put_charge(out, &balance->charge);
+    if (balance->forfeited == 0)
+        return;
+    ASSERT(out->at[out->size - 1] == '}');
+    out->size--;
+    json_put_int_member(out, TEXT("forfeited"), balance->forfeited);
+    buffer_put_byte(out, '}');
+}
+
 void balances_put(struct buffer *out, const struct balances *balances)
 {
     json_put_name(out, TEXT("balances"));
     buffer_put_byte(out, '[');
     size_t at = 0;
-    struct charge charge;
-    for (bool first = true; balances_next(balances, &at, &charge); first = false) {
+    void *balance = NULL;
+    for (bool first = true; table_next(&balances->accounts, &at, NULL, &balance); first = false) {
         if (!first)
             buffer_put_byte(out, ',');
-        entry_put_charge(out, &charge);
+        put_balance(out, balance);
     }
     buffer_put_byte(out, ']');
 
@@ -178,6 +208,16 @@ static bool walk_of(struct json_value open_line, struct text name, struct json_w
     return true;
 }
 
+/* Left out where it is 0. */
+static bool read_forfeited(struct json_value object, int64_t *forfeited, struct fault *fault)
+{
+    struct json_value value;
+    *forfeited = 0;
+    if (!json_member(object, TEXT("forfeited"), &value) || json_int(value, forfeited))
+        return true;
+    return fault_set(fault, "an account whose \"forfeited\" is no whole number");
+}
+
 static bool read_accounts(struct balances *balances, struct json_walk walk, struct fault *fault)
 {
     struct text name;
@@ -186,9 +226,11 @@ static bool read_accounts(struct balances *balances, struct json_walk walk, stru
     while (good && json_next(&walk, &name, &value)) {
         struct arena arena = {0};
         struct charge charge;
-        good = entry_read_charge(value, &arena, &charge, fault);
+        int64_t forfeited = 0;
+        good = entry_read_charge(value, &arena, &charge, fault) &&
+               read_forfeited(value, &forfeited, fault);
         if (good)
-            balances_add(balances, &charge);
+            balances_add(balances, &charge, forfeited);
         arena_close(&arena);
     }
     return good;

@@ -327,6 +327,11 @@ bool ledger_next_balance(const struct ledger *ledger, size_t *at, struct charge 
     return balances_next(ledger->balances, at, charge);
 }
 
+bool ledger_next_forfeited(const struct ledger *ledger, size_t *at, struct charge *charge)
+{
+    return balances_next_forfeited(ledger->balances, at, charge);
+}
+
 bool ledger_next_hold(const struct ledger *ledger, size_t *at, const struct entry **entry)
 {
     return balances_next_hold(ledger->balances, at, entry);
@@ -355,10 +360,10 @@ static void write_close(struct ledger *ledger)
         log_error("the ledger is closed without its last line: %s", fault.message);
 }
 
-void ledger_close(struct ledger *ledger)
+bool ledger_close(struct ledger *ledger)
 {
     if (ledger == NULL)
-        return;
+        return false;
     pthread_mutex_lock(&ledger->lock);
     ledger->stopping = true;
     pthread_cond_signal(&ledger->wake);
@@ -372,6 +377,8 @@ void ledger_close(struct ledger *ledger)
     ledger_sync_round(ledger);
     if (ledger->dirty)
         ledger_sync_round(ledger);
+    bool safe = !ledger->dirty && !ledger_failing(ledger);
     pthread_mutex_unlock(&ledger->lock);
     ledger_free(ledger);
+    return safe;
 }

@@ -274,14 +274,14 @@ void accounts_restore_forfeited(struct accounts *accounts, const struct charge *
     restored->forfeited = account_add(restored->forfeited, charge->amount, ACCOUNT_MOST);
 }
 
-int64_t accounts_restored(const struct accounts *accounts, const struct account_key *key,
-                          int64_t now_s)
+const struct restored *accounts_restored(const struct accounts *accounts,
+                                         const struct account_key *key, int64_t now_s)
 {
     if (accounts->restored.count == 0)
-        return 0;
+        return NULL;
     uint64_t number = number_of(accounts, key);
     const struct restored *restored = table_get(&accounts->restored, number_key(&number));
-    return restored == NULL || now_s > restored->until_s ? 0 : restored->amount;
+    return restored == NULL || now_s > restored->until_s ? NULL : restored;
 }
 
 /* ---- appearing ---- */

@@ -162,10 +162,12 @@ static bool make_file(const char *path, struct fault *fault)
 
 static bool damaged(const char *path, struct fault *fault)
 {
-    return fault_set(fault,
-                     "%s is damaged: restore it from a backup, or move it and %s-wal out of the "
-                     "directory (who made which response, file and batch is then forgotten)",
-                     path, path);
+    return fault_set(
+        fault,
+        "%s is damaged: restore it from a backup, or move it and %s-wal out of the "
+        "directory (budgets are then rebuilt from the ledger; who made which response, "
+        "file and batch is forgotten)",
+        path, path);
 }
 
 /* What SQLite says; returns false. */

@@ -401,7 +401,7 @@ void core_refuse(const struct core *core, const struct places *places, enum verd
 static void reserve_crowded(struct core *core, const struct account_key *key, struct grant *grant)
 {
     grant_clear(grant, VERDICT_CROWDED);
-    view_absent(core, key, 0, &grant->blocking);
+    view_absent(core, key, NULL, &grant->blocking);
 }
 
 /* There is room by limits and spend; now the holds and the waiters decide. */

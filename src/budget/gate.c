@@ -13,7 +13,10 @@
 struct gate {
     struct core *core;
     atomic_bool any_usd;
-    pthread_mutex_t lock; /* guards the core */
+    pthread_mutex_t lock; /* guards the core, and what follows */
+    pthread_cond_t wish;  /* the treasury's: the core wants something, or `roused` was set */
+    bool dozing;          /* it waits for that */
+    bool roused;
 };
 
 struct gate *gate_open(const struct core_options *options)
@@ -22,6 +25,11 @@ struct gate *gate_open(const struct core_options *options)
     gate->core = core_open(options);
     atomic_init(&gate->any_usd, core_any_usd(gate->core));
     pthread_mutex_init(&gate->lock, NULL);
+    pthread_condattr_t steady;
+    pthread_condattr_init(&steady);
+    pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
+    pthread_cond_init(&gate->wish, &steady);
+    pthread_condattr_destroy(&steady);
     return gate;
 }
 
@@ -30,6 +38,7 @@ void gate_close(struct gate *gate)
     if (gate == NULL)
         return;
     core_close(gate->core);
+    pthread_cond_destroy(&gate->wish);
     pthread_mutex_destroy(&gate->lock);
     free(gate);
 }
@@ -38,6 +47,20 @@ void gate_restore(struct gate *gate, const struct charge *charge)
 {
     pthread_mutex_lock(&gate->lock);
     core_restore(gate->core, charge);
+    pthread_mutex_unlock(&gate->lock);
+}
+
+void gate_restore_ceiling(struct gate *gate, const struct charge *charge)
+{
+    pthread_mutex_lock(&gate->lock);
+    core_restore_ceiling(gate->core, charge);
+    pthread_mutex_unlock(&gate->lock);
+}
+
+void gate_restore_forfeited(struct gate *gate, const struct charge *charge)
+{
+    pthread_mutex_lock(&gate->lock);
+    core_restore_forfeited(gate->core, charge);
     pthread_mutex_unlock(&gate->lock);
 }
 
@@ -69,7 +92,11 @@ static bool unlock_and_post_some(struct gate *gate)
     while (count < MAIL_BATCH && core_any_wake(gate->core))
         mails[count++] = write_mail(gate->core);
     bool more = core_any_wake(gate->core);
+    bool wishes = gate->dozing && core_wants_growth(gate->core);
+    gate->dozing = gate->dozing && !wishes; /* one call is enough */
     pthread_mutex_unlock(&gate->lock);
+    if (wishes)
+        pthread_cond_signal(&gate->wish);
     for (size_t at = 0; at < count; at++)
         mailbox_post(mails[at].mailbox, mails[at].letter);
     return more;
@@ -176,4 +203,50 @@ size_t gate_open_holds(struct gate *gate)
     size_t count = core_open_holds(gate->core);
     pthread_mutex_unlock(&gate->lock);
     return count;
+}
+
+/* ---- for the treasury ---- */
+
+struct core *gate_enter(struct gate *gate)
+{
+    pthread_mutex_lock(&gate->lock);
+    return gate->core;
+}
+
+void gate_exit(struct gate *gate)
+{
+    unlock_and_post(gate);
+}
+
+static struct timespec moment_in(int64_t wait_ms)
+{
+    struct timespec moment;
+    clock_gettime(CLOCK_MONOTONIC, &moment);
+    moment.tv_sec += (time_t)(wait_ms / 1000);
+    moment.tv_nsec += (long)(wait_ms % 1000 * 1000000);
+    if (moment.tv_nsec >= 1000000000) {
+        moment.tv_nsec -= 1000000000;
+        moment.tv_sec++;
+    }
+    return moment;
+}
+
+void gate_doze(struct gate *gate, int64_t wait_ms, bool eager)
+{
+    const struct timespec end = moment_in(wait_ms);
+    int result = 0;
+    while (result == 0 && !gate->roused && !(eager && core_wants_growth(gate->core))) {
+        gate->dozing = eager;
+        result = pthread_cond_timedwait(&gate->wish, &gate->lock, &end);
+    }
+    gate->dozing = false;
+    gate->roused = false;
+}
+
+void gate_rouse(struct gate *gate)
+{
+    pthread_mutex_lock(&gate->lock);
+    gate->roused = true;
+    pthread_mutex_unlock(&gate->lock);
+    pthread_cond_signal(&gate->wish);
 }

@@ -95,8 +95,10 @@ static void order_commit(struct lease *lease, enum order order, struct lease_act
 {
     ASSERT(lease->charge_count > 0);
     lease->order = order;
-    *action = (struct lease_action){
-        .step = LEASE_COMMIT, .rows = lease->charges, .row_count = lease->charge_count};
+    *action = (struct lease_action){.step = LEASE_COMMIT,
+                                    .rows = lease->charges,
+                                    .row_count = lease->charge_count,
+                                    .now_s = lease->now_s};
 }
 
 static void order_ask(struct lease *lease, enum store_kind kind, size_t rows,

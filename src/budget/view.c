@@ -61,11 +61,16 @@ void view_own(enum unit unit, int64_t limit, struct account_view *view)
         .limit_configured = limit};
 }
 
-void view_absent(const struct core *core, const struct account_key *key, int64_t spent,
-                 struct account_view *view)
+void view_absent(const struct core *core, const struct account_key *key,
+                 const struct restored *restored, struct account_view *view)
 {
     view_limit(core, key, view);
-    view->spent = spent;
+    if (restored == NULL)
+        return;
+    view->spent = restored->amount;
+    view->forfeited = restored->forfeited;
+    if (core->accounts.leased)
+        view->ceiling = restored->ceiling;
 }
 
 /* ---- GET /budget ---- */
@@ -111,14 +116,15 @@ static void show_accounts(struct viewer *viewer, size_t budget, const struct win
     }
 }
 
-static void show_absent(struct viewer *viewer, const struct account_key *key, int64_t spent)
+static void show_absent(struct viewer *viewer, const struct account_key *key,
+                        const struct restored *restored)
 {
     const struct budget *budget = &viewer->core->options.budgets[key->budget];
     if (budget_limit_enforced(budget, key->unit, key->id) == LIMIT_NONE)
         return;
     struct account_view *view = next_view(viewer);
     if (view != NULL)
-        view_absent(viewer->core, key, spent, view);
+        view_absent(viewer->core, key, restored, view);
 }
 
 static void show_restored(struct viewer *viewer, size_t budget, const struct window *window)
@@ -135,7 +141,7 @@ static void show_restored(struct viewer *viewer, size_t budget, const struct win
                                   .id = text_of(restored->id),
                                   .window = window};
         if (shows)
-            show_absent(viewer, &key, restored->amount);
+            show_absent(viewer, &key, restored);
     }
 }
 
@@ -237,7 +243,10 @@ static int64_t left_on(const struct core *core, const struct account_key *key, i
     if (account != NULL)
         return account_left(account) - account->held;
     int64_t limit = accounts_limit(&core->accounts, key->budget, UNIT_USD, key->id);
-    return limit == LIMIT_NONE ? INT64_MAX : limit - accounts_restored(&core->accounts, key, now_s);
+    const struct restored *restored = accounts_restored(&core->accounts, key, now_s);
+    if (limit == LIMIT_NONE)
+        return INT64_MAX;
+    return restored == NULL ? limit : limit - restored->amount;
 }
 
 struct tightest {

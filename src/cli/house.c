@@ -145,6 +145,9 @@ static void open_gate(struct estate *estate)
         if (charge.amount > 0)
             gate_restore(estate->house.gate, &charge);
     }
+    at = 0;
+    while (ledger_next_forfeited(estate->house.ledger, &at, &charge))
+        gate_restore_forfeited(estate->house.gate, &charge);
 }
 
 static bool open_clerk(struct estate *estate, struct fault *fault)

@@ -153,6 +153,8 @@ void endpoint_put_budget(struct buffer *out, const struct request *request,
         put_amount(out, "spent", view->unit, view->spent);
         put_amount(out, "reserved", view->unit, view->held);
         put_amount(out, "remaining", view->unit, left > 0 ? left : 0);
+        put_amount(out, "forfeited", view->unit, view->forfeited);
+        put_amount(out, "ceiling", view->unit, view->ceiling);
     }
     json_put_name(out, TEXT("used_percent"));
     buffer_printf(out, "%lld.%02lld", (long long)(bp / 100), (long long)(bp % 100));

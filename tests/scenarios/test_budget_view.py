@@ -58,6 +58,7 @@ def test_a_killed_purser_books_its_open_holds_in_full(provider, start):
     purser.start()
     row = purser.budgets()[("one", "all", "usd")]
     assert (usd(row["spent"]), row["reserved"]) == (hold, 0)
+    assert usd(row["forfeited"]) == hold
     assert purser.costs()["total"]["cost_nano_usd"] == hold
     assert hold >= provider.bill(False)["cost_nano_usd"]
     assert [line["kind"] for line in purser.ledger()].count("forfeit") == 1

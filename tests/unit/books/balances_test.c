@@ -42,8 +42,8 @@ START_TEST(a_settlement_without_a_call_needs_no_hold)
     struct charge one = sample_charge(1, 1);
     ck_assert(apply(balances, ENTRY_SETTLE, "", &one));
     ck_assert(apply(balances, ENTRY_SETTLE, "", &one));
-    ck_assert(!apply(balances, ENTRY_FORFEIT, "", &one));
-    ck_assert_int_eq(spent_on(balances, 1), 2);
+    ck_assert(apply(balances, ENTRY_FORFEIT, "", &one));
+    ck_assert_int_eq(spent_on(balances, 1), 3);
     ck_assert_uint_eq(balances_open_holds(balances), 0);
     balances_close(balances);
 }
@@ -238,6 +238,43 @@ static struct buffer text_of_balances(const struct balances *balances)
     return text;
 }
 
+static int64_t forfeited_on(const struct balances *balances, uint64_t account)
+{
+    struct charge charge;
+    size_t at = 0;
+    while (balances_next_forfeited(balances, &at, &charge)) {
+        if (charge.account == account)
+            return charge.amount;
+    }
+    return -1;
+}
+
+START_TEST(what_is_forfeited_is_spent_and_remembered_apart)
+{
+    struct balances *balances = balances_open(), *again = balances_open();
+    struct charge hold = sample_charge(1, 50), used = sample_charge(1, 20);
+    ck_assert(apply(balances, ENTRY_RESERVE, "a", &hold));
+    ck_assert(apply(balances, ENTRY_FORFEIT, "a", &hold));
+    ck_assert(apply(balances, ENTRY_FORFEIT, "", &used));
+    ck_assert(apply(balances, ENTRY_SETTLE, "", &used));
+    struct charge other = sample_charge(2, 5);
+    ck_assert(apply(balances, ENTRY_SETTLE, "", &other));
+    ck_assert_int_eq(spent_on(balances, 1), 90);
+    ck_assert_int_eq(forfeited_on(balances, 1), 70);
+    ck_assert_int_eq(forfeited_on(balances, 2), -1);
+    struct buffer text = text_of_balances(balances);
+    struct json_value value;
+    ck_assert_int_eq(json_parse(buffer_text(&text), &value, NULL), JSON_OK);
+    ck_assert(balances_read(again, value, NULL));
+    ck_assert_int_eq(spent_on(again, 1), 90);
+    ck_assert_int_eq(forfeited_on(again, 1), 70);
+    ck_assert_int_eq(forfeited_on(again, 2), -1);
+    buffer_close(&text);
+    balances_close(again);
+    balances_close(balances);
+}
+END_TEST
+
 START_TEST(an_open_line_says_all_of_them)
 {
     struct balances *balances = balances_open();
@@ -293,4 +330,5 @@ UNIT_MAIN(a_settlement_ends_its_hold_and_adds_up, a_settlement_without_a_call_ne
           an_extension_gives_a_hold_its_amounts_and_leaves_the_rest,
           an_extension_needs_an_open_hold, other_lines_change_nothing, many_holds_come_and_go,
           sums_stop_at_the_end_of_their_range, forgets_accounts_whose_time_is_over,
-          an_open_line_says_all_of_them, a_bad_open_line_changes_nothing)
+          what_is_forfeited_is_spent_and_remembered_apart, an_open_line_says_all_of_them,
+          a_bad_open_line_changes_nothing)

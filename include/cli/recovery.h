@@ -1,0 +1,40 @@
+/*
+ * Recovery: what the process before has left of budgets, from the ledger and from the vault.
+ *
+ *     spent, held   as the ledger says: calls that were in flight are booked at their holds
+ *                   (ledger.h), those that somebody goes on with are held
+ *     ceilings      as the vault says
+ *
+ * If both are whole (the last process ended cleanly, or the machine ran on, so that everything that
+ * was written is there), this is exact, and what is left below a ceiling is used further.
+ *
+ * Otherwise (power loss, or a ledger that is gone) lines may be missing. No more was used than the
+ * ceilings allowed: so what the ledger does not prove of them is forfeited, which means booked as
+ * spent, by a `forfeit` line without a call for each account. The same money is missing on all the
+ * accounts that a call has: so only the lines of one budget, the one with the most, have it as
+ * their cost.
+ *
+ * Without a ceiling (a new vault, or one that was lost) an account begins with one that is used up:
+ * what it has spent and holds.
+ */
+#ifndef PURSER_CLI_RECOVERY_H
+#define PURSER_CLI_RECOVERY_H
+
+#include "books/ledger.h"
+#include "budget/gate.h"
+#include "budget/vault.h"
+
+struct recovery {
+    struct gate *gate;     /* nothing was reserved yet */
+    struct ledger *ledger; /* not started */
+    struct vault *vault;
+    bool ledger_whole; /* it was not empty */
+    const struct clock *clock;
+    const struct charge *rows; /* the vault's */
+    size_t row_count;
+};
+
+/* Books what is forfeited, and restores the gate's accounts. */
+MUST_USE bool recover(const struct recovery *recovery, struct fault *fault);
+
+#endif

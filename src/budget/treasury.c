@@ -1,0 +1,182 @@
+/* The treasury: the thread that carries out what the lease says. */
+#include "budget/treasury.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+
+/* The thread looks at its state at least so often. */
+#define DOZE_MOST_MS 60000
+
+struct treasury {
+    struct treasury_options options;
+    struct core *core; /* within gate_enter, as the lease */
+    struct lease *lease;
+    struct store_reply reply;
+    pthread_t thread;
+    bool failing;  /* the last commit did; the thread's */
+    bool away;     /* the store, when it was asked last; the thread's */
+    bool doubting; /* the wall clock is ahead of what is believed; the thread's */
+    bool retired;  /* the thread has ended */
+    atomic_bool stopping;
+    _Atomic(enum lease_state) state;
+    atomic_bool grants;
+};
+
+static int64_t now_ms(const struct treasury *treasury)
+{
+    return clock_steady_us(treasury->options.clock) / 1000;
+}
+
+/* ---- carrying out; without the gate's lock ---- */
+
+static bool commit(struct treasury *treasury, const struct lease_action *action)
+{
+    struct fault fault;
+    bool done =
+        vault_note(treasury->options.vault, action->rows, action->row_count, action->now_s, &fault);
+    if (!done && !treasury->failing)
+        log_error("ceilings cannot be noted, so no budget can grow: %s", fault.message);
+    if (done && treasury->failing)
+        log_info("ceilings can be noted again");
+    treasury->failing = !done;
+    return done;
+}
+
+static void ask(struct treasury *treasury, const struct lease_action *action)
+{
+    struct lessor *lessor = treasury->options.lessor;
+    lessor_ask(lessor, action->request, &treasury->reply);
+    bool away = treasury->reply.verdict == STORE_AWAY;
+    if (away && !treasury->away)
+        log_error("the store of budgets does not answer, so no budget can grow: %s",
+                  lessor_trouble(lessor));
+    if (!away && treasury->away)
+        log_info("the store of budgets answers again");
+    treasury->away = away;
+}
+
+/* ---- the thread ---- */
+
+static void show_state(struct treasury *treasury)
+{
+    atomic_store_explicit(&treasury->state, lease_state(treasury->lease), memory_order_relaxed);
+    atomic_store_explicit(&treasury->grants, lease_grants(treasury->lease), memory_order_relaxed);
+}
+
+static void check_clock(struct treasury *treasury, struct core *core)
+{
+    int64_t wall_ms = clock_wall_us(treasury->options.clock) / 1000;
+    bool believed = core_check_clock(core, wall_ms, now_ms(treasury));
+    if (!believed && !treasury->doubting)
+        log_warn("the clock was put forward: budgets' windows follow the time that passed since "
+                 "purser began, until both agree");
+    treasury->doubting = !believed;
+}
+
+/* Within gate_enter, and so left. True: it rests. */
+static bool step(struct treasury *treasury, struct lease_action *action)
+{
+    struct gate *gate = treasury->options.gate;
+    bool done = false;
+    check_clock(treasury, treasury->core);
+    lease_next(treasury->lease, now_ms(treasury), clock_wall_us(treasury->options.clock) / 1000000,
+               action);
+    show_state(treasury);
+    gate_exit(gate);
+    if (action->step == LEASE_COMMIT)
+        done = commit(treasury, action);
+    if (action->step == LEASE_ASK)
+        ask(treasury, action);
+    gate_enter(gate);
+    if (action->step == LEASE_COMMIT)
+        lease_committed(treasury->lease, now_ms(treasury), done);
+    if (action->step == LEASE_ASK)
+        lease_replied(treasury->lease, now_ms(treasury), &treasury->reply);
+    show_state(treasury);
+    return action->step == LEASE_REST;
+}
+
+static void doze(struct treasury *treasury, const struct lease_action *action)
+{
+    int64_t wait_ms = action->until_ms - now_ms(treasury);
+    if (wait_ms > DOZE_MOST_MS)
+        wait_ms = DOZE_MOST_MS;
+    if (wait_ms > 0)
+        gate_doze(treasury->options.gate, wait_ms, action->eager);
+}
+
+static void *treasury_run(void *context)
+{
+    struct treasury *treasury = context;
+    struct lease_action action;
+    bool retiring = false;
+    gate_enter(treasury->options.gate);
+    for (;;) {
+        bool rests = step(treasury, &action);
+        if (rests && retiring && action.until_ms == INT64_MAX)
+            break;
+        if (atomic_load(&treasury->stopping) && !retiring) {
+            retiring = true;
+            lease_retire(treasury->lease);
+        } else if (rests) {
+            doze(treasury, &action);
+        }
+    }
+    gate_exit(treasury->options.gate);
+    return NULL;
+}
+
+/* ---- opening and closing ---- */
+
+struct treasury *treasury_open(const struct treasury_options *options, const struct charge *rows,
+                               size_t count)
+{
+    struct treasury *treasury = memory_new(sizeof(*treasury));
+    const struct vault_identity *identity = vault_identity(options->vault);
+    treasury->options = *options;
+    treasury->core = gate_enter(options->gate);
+    check_clock(treasury, treasury->core);
+    struct lease_options lease = {.core = treasury->core,
+                                  .shared = options->lessor != NULL,
+                                  .incarnation = identity->incarnation,
+                                  .label = options->label};
+    memcpy(lease.journal, identity->journal, sizeof(lease.journal));
+    treasury->lease = lease_open(&lease, rows, count);
+    show_state(treasury);
+    gate_exit(options->gate);
+    int result = pthread_create(&treasury->thread, NULL, treasury_run, treasury);
+    ASSERT(result == 0);
+    return treasury;
+}
+
+void treasury_retire(struct treasury *treasury)
+{
+    if (treasury == NULL || treasury->retired)
+        return;
+    atomic_store(&treasury->stopping, true);
+    gate_rouse(treasury->options.gate);
+    pthread_join(treasury->thread, NULL);
+    treasury->retired = true;
+}
+
+void treasury_close(struct treasury *treasury)
+{
+    if (treasury == NULL)
+        return;
+    treasury_retire(treasury);
+    lease_close(treasury->lease);
+    free(treasury);
+}
+
+enum lease_state treasury_state(const struct treasury *treasury)
+{
+    return atomic_load_explicit(&treasury->state, memory_order_relaxed);
+}
+
+bool treasury_grants(const struct treasury *treasury)
+{
+    return atomic_load_explicit(&treasury->grants, memory_order_relaxed);
+}

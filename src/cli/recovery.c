@@ -1,0 +1,218 @@
+/* What the process before has left of budgets. */
+#include "cli/recovery.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+
+/* An account in the ledger and in the vault. */
+struct standing {
+    struct charge charge; /* its texts are the ledger's or the vault's; amount: spent and held */
+    int64_t ceiling;
+};
+
+static struct text key_of(const struct charge *charge)
+{
+    return text_make((const char *)&charge->account, sizeof(charge->account));
+}
+
+static struct standing *standing_of(struct table *standings, const struct charge *charge)
+{
+    struct standing *standing = table_get(standings, key_of(charge));
+    if (standing != NULL)
+        return standing;
+    standing = memory_new(sizeof(*standing));
+    standing->charge = *charge;
+    standing->charge.amount = 0;
+    table_put(standings, key_of(charge), standing);
+    return standing;
+}
+
+/* Of amounts of 0 or more. */
+static int64_t sum(int64_t a, int64_t b)
+{
+    int64_t total = 0;
+    return __builtin_add_overflow(a, b, &total) ? INT64_MAX : total;
+}
+
+static void add(struct table *standings, const struct charge *charge)
+{
+    struct standing *standing = standing_of(standings, charge);
+    if (charge->amount > 0)
+        standing->charge.amount = sum(standing->charge.amount, charge->amount);
+}
+
+static void gather(const struct recovery *recovery, struct table *standings)
+{
+    struct charge charge;
+    const struct entry *hold = NULL;
+    size_t at = 0;
+    while (ledger_next_balance(recovery->ledger, &at, &charge))
+        add(standings, &charge);
+    at = 0;
+    while (ledger_next_hold(recovery->ledger, &at, &hold)) {
+        for (size_t i = 0; i < hold->charge_count; i++)
+            add(standings, &hold->charges[i]);
+    }
+    for (size_t i = 0; i < recovery->row_count; i++)
+        standing_of(standings, &recovery->rows[i])->ceiling = recovery->rows[i].amount;
+}
+
+static void forget(struct table *standings)
+{
+    size_t at = 0;
+    void *standing = NULL;
+    while (table_next(standings, &at, NULL, &standing))
+        free(standing);
+    table_close(standings);
+}
+
+/* ---- forfeits ---- */
+
+static int64_t unproven(const struct standing *standing)
+{
+    int64_t above = standing->ceiling - standing->charge.amount;
+    return above > 0 ? above : 0;
+}
+
+/* In USD, of all its accounts. */
+static int64_t unproven_of(const struct table *standings, struct text budget)
+{
+    int64_t total = 0;
+    size_t at = 0;
+    void *value = NULL;
+    while (table_next(standings, &at, NULL, &value)) {
+        const struct standing *standing = value;
+        if (standing->charge.unit == UNIT_USD && text_equal(standing->charge.budget, budget))
+            total = sum(total, unproven(standing));
+    }
+    return total;
+}
+
+/* The budget whose lines have the cost. Budgets are few: each is added up once. */
+static struct text bearer(const struct table *standings, int64_t *most)
+{
+    struct table seen = {0};
+    struct text bearer = TEXT_NONE;
+    size_t at = 0;
+    void *value = NULL;
+    *most = 0;
+    while (table_next(standings, &at, NULL, &value)) {
+        const struct standing *standing = value;
+        struct text budget = standing->charge.budget;
+        if (budget.size == 0 || unproven(standing) == 0 || table_put(&seen, budget, &seen) != NULL)
+            continue;
+        int64_t total = unproven_of(standings, budget);
+        if (total <= *most)
+            continue;
+        *most = total;
+        bearer = budget;
+    }
+    table_close(&seen);
+    return bearer;
+}
+
+/* So that a report by key or team shows it where it belongs. */
+static void name_scope(struct entry *entry, const struct charge *charge)
+{
+    struct text *const members[SCOPE_COUNT] = {
+        [SCOPE_KEY] = &entry->key,           [SCOPE_USER] = &entry->user,
+        [SCOPE_TEAM] = &entry->team,         [SCOPE_MODEL] = &entry->model,
+        [SCOPE_UPSTREAM] = &entry->upstream, [SCOPE_SERVICE] = &entry->service,
+    };
+    if (members[charge->scope] != NULL)
+        *members[charge->scope] = charge->id;
+}
+
+static void note_forfeit(struct ledger_batch *batch, const struct charge *charge, bool bears,
+                         int64_t now_us)
+{
+    struct entry entry = {
+        .kind = ENTRY_FORFEIT,
+        .wall_us = now_us,
+        .attempt = 2, /* no request of its own is counted */
+        .cost = bears && charge->unit == UNIT_USD ? (struct money){charge->amount} : MONEY_ZERO,
+        .usage_source = USAGE_BOUND,
+        .charges = charge,
+        .charge_count = 1,
+        .stop_reason = TEXT("lost"),
+        .ttft_ms = -1,
+        .duration_ms = -1,
+    };
+    name_scope(&entry, charge);
+    ledger_note(batch, &entry);
+}
+
+static size_t note_forfeits(const struct recovery *recovery, const struct table *standings,
+                            struct text bearer, struct ledger_batch *batch)
+{
+    int64_t now_us = clock_wall_us(recovery->clock);
+    size_t at = 0, count = 0;
+    void *value = NULL;
+    while (table_next(standings, &at, NULL, &value)) {
+        struct standing *standing = value;
+        struct charge charge = standing->charge;
+        charge.amount = unproven(standing);
+        if (charge.amount == 0)
+            continue;
+        note_forfeit(batch, &charge, text_equal(charge.budget, bearer), now_us);
+        count++;
+    }
+    return count;
+}
+
+static bool forfeit(const struct recovery *recovery, const struct table *standings,
+                    struct fault *fault)
+{
+    int64_t most = 0;
+    struct text budget = bearer(standings, &most);
+    struct ledger_batch *batch = ledger_batch_open(recovery->ledger);
+    size_t count = note_forfeits(recovery, standings, budget, batch);
+    bool good = ledger_commit(batch, fault);
+    ledger_batch_close(batch);
+    char amount[MONEY_STRING_SIZE];
+    if (good && count > 0)
+        log_warn("the machine or the ledger was lost without a clean end: what may have been used "
+                 "of %zu accounts since the last lines is booked as spent, at most %s",
+                 count, money_string((struct money){most}, amount));
+    return good;
+}
+
+/* ---- restoring ---- */
+
+static void restore_gate(const struct recovery *recovery, const struct table *standings)
+{
+    struct gate *gate = recovery->gate;
+    struct charge charge;
+    size_t at = 0;
+    while (ledger_next_balance(recovery->ledger, &at, &charge)) {
+        /* Refunds of what was forgotten, or somebody else's hand: no spend. */
+        if (charge.amount > 0)
+            gate_restore(gate, &charge);
+    }
+    at = 0;
+    while (ledger_next_forfeited(recovery->ledger, &at, &charge))
+        gate_restore_forfeited(gate, &charge);
+    at = 0;
+    void *value = NULL;
+    while (table_next(standings, &at, NULL, &value)) {
+        const struct standing *standing = value;
+        charge = standing->charge;
+        if (charge.amount < standing->ceiling)
+            charge.amount = standing->ceiling;
+        gate_restore_ceiling(gate, &charge);
+    }
+}
+
+bool recover(const struct recovery *recovery, struct fault *fault)
+{
+    struct table standings = {0};
+    bool whole = vault_identity(recovery->vault)->whole;
+    gather(recovery, &standings);
+    bool good = (whole && recovery->ledger_whole) || forfeit(recovery, &standings, fault);
+    good = good && (whole || vault_accept(recovery->vault, fault));
+    if (good)
+        restore_gate(recovery, &standings);
+    forget(&standings);
+    return good;
+}
