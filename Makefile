@@ -33,7 +33,7 @@ FAKES   := $(patsubst %.c,$(OUT)/%.o,$(sort $(wildcard tests/fakes/*.c)))
 
 .DEFAULT_GOAL := all
 .SECONDARY:
-.PHONY: all help run test unit units tidy lua-oracle tokens-oracle tokens-bench bench fuzz fuzzers scenarios sdk promptfoo agents chaos clean packages tools format
+.PHONY: all help run test unit units tidy lua-oracle tokens-oracle windows-oracle tokens-bench bench fuzz fuzzers scenarios sdk promptfoo agents chaos clean packages tools format
 
 all: $(OUT)/purser ## build build/release/purser (installs the packages it needs)
 
@@ -63,6 +63,9 @@ tokens-oracle: ## token ids against those of tiktoken: all that is compared, som
 
 lua-oracle: ## store.lua in a real Redis against store.c: a million random operations
 	@tests/run store
+
+windows-oracle: ## calendar windows against Python's zoneinfo: all that is compared
+	@tests/run windows
 
 tokens-bench: $(OUT)/tests/bench/tokens ## measure the tokeniser beside others, write tests/bench/TOKENS.md
 	@TIMER=$< node tests/bench/tokens.mjs
@@ -108,7 +111,7 @@ $(OUT)/tests/fuzz/%: $(OUT)/tests/fuzz/%.o $(OUT)/libpurser.a
 $(OUT)/tests/fakes/provider: $(FAKES)
 	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lz
 
-$(OUT)/tests/oracle/encode $(OUT)/tests/oracle/store $(OUT)/tests/bench/tokens $(OUT)/tests/bench/estimate $(OUT)/tests/bench/admission: %: %.o $(OUT)/libpurser.a
+$(OUT)/tests/oracle/encode $(OUT)/tests/oracle/windows $(OUT)/tests/oracle/store $(OUT)/tests/bench/tokens $(OUT)/tests/bench/estimate $(OUT)/tests/bench/admission: %: %.o $(OUT)/libpurser.a
 	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(OUT)/tests/bench/load: $(OUT)/tests/bench/load.o
