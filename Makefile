@@ -33,7 +33,7 @@ FAKES   := $(patsubst %.c,$(OUT)/%.o,$(sort $(wildcard tests/fakes/*.c)))
 
 .DEFAULT_GOAL := all
 .SECONDARY:
-.PHONY: all help run test unit units tidy lua-oracle tokens-oracle windows-oracle tokens-bench bench fuzz fuzzers scenarios sdk promptfoo agents chaos clean packages tools format
+.PHONY: all help run test unit units tidy lua-oracle tokens-oracle windows-oracle model tokens-bench bench fuzz fuzzers scenarios sdk promptfoo agents chaos clean packages tools format
 
 all: $(OUT)/purser ## build build/release/purser (installs the packages it needs)
 
@@ -66,6 +66,9 @@ lua-oracle: ## store.lua in a real Redis against store.c: a million random opera
 
 windows-oracle: ## calendar windows against Python's zoneinfo: all that is compared
 	@tests/run windows
+
+model: ## the budget protocol's model in SPIN, and its mutants (DEEP=1: larger, takes long)
+	@tests/run model
 
 tokens-bench: $(OUT)/tests/bench/tokens ## measure the tokeniser beside others, write tests/bench/TOKENS.md
 	@TIMER=$< node tests/bench/tokens.mjs
