@@ -56,7 +56,9 @@ struct lease {
     bool recovering;
     char fence[STORE_FENCE_SIZE];
     int64_t epoch, gseq, sequence;
-    int64_t instances;      /* of the last reply of an open epoch; 0: there was none */
+    int64_t instances; /* of the last reply of an open epoch; 0: there was none */
+    int64_t highest;   /* epoch that was ever heard of, and its fence */
+    char highest_fence[STORE_FENCE_SIZE];
     bool lost;              /* it was seen that the store forgot what it had applied */
     struct lease_rows rows; /* shared */
     size_t sync_at;         /* PHASE_SYNC: how far the rows are stated */

@@ -92,6 +92,8 @@ struct store_request {
     bool lost;         /* EPOCH: `gseq` did not grow, or g is below what this journal was granted */
     int64_t instances; /* EPOCH, complete SYNC: N of the last reply before it recovered, 0 if there
                           was none: so many must be present, too. INIT: see there */
+    int64_t known;     /* EPOCH: the highest epoch that the asker has heard of: the new one is above
+                          it, too */
     const struct store_row *rows; /* MOVE, SYNC, BEAT */
     size_t row_count;
 };

@@ -153,6 +153,7 @@ static void next_epoch(struct lease *lease, struct lease_action *action)
 {
     order_ask(lease, STORE_EPOCH, 0, action);
     lease->request.lost = lease->lost;
+    lease->request.known = lease->highest;
     lease->request.instances = lease->instances;
 }
 
@@ -346,8 +347,30 @@ static void take_identity(struct lease *lease, const struct store_reply *reply)
     lease->recovering = reply->recovering;
 }
 
+/* A server that was left behind, and is found again, has an epoch of before, or one of the same
+ * number that began without the others. */
+static bool is_left_behind(const struct lease *lease, const struct store_reply *reply)
+{
+    if (reply->epoch != lease->highest)
+        return reply->epoch < lease->highest;
+    return !reply->unfenced && strcmp(reply->fence, lease->highest_fence) != 0;
+}
+
+static void remember_epoch(struct lease *lease, const struct store_reply *reply)
+{
+    if (reply->epoch < lease->highest || reply->unfenced)
+        return;
+    lease->highest = reply->epoch;
+    memcpy(lease->highest_fence, reply->fence, sizeof(lease->highest_fence));
+    lease->highest_fence[sizeof(lease->highest_fence) - 1] = '\0';
+}
+
 static void joined(struct lease *lease, const struct store_reply *reply)
 {
+    if (is_left_behind(lease, reply))
+        lease->lost = true;
+    else
+        remember_epoch(lease, reply);
     take_identity(lease, reply);
     enter(lease, PHASE_EPOCH);
 }
@@ -355,6 +378,11 @@ static void joined(struct lease *lease, const struct store_reply *reply)
 static void epoch_set(struct lease *lease, const struct store_reply *reply)
 {
     take_identity(lease, reply);
+    if (is_left_behind(lease, reply)) {
+        enter(lease, PHASE_JOIN);
+        return;
+    }
+    remember_epoch(lease, reply);
     lease->lost = false;
     enter(lease, PHASE_SYNC);
 }

@@ -335,7 +335,7 @@ static void apply_epoch(struct store *store, const struct store_request *request
     if (request->epoch != store->epoch || (!torn && !request->lost))
         return;
     memcpy(store->fence, store->server, sizeof(store->fence));
-    store->epoch++;
+    store->epoch = most_of(store->epoch, request->known) + 1;
     store->recovering = true;
     store->present = 0;
     store->awaited = most_of(store->awaited, request->instances);
@@ -420,7 +420,7 @@ static enum store_verdict apply(struct store *store, const struct store_request 
 static void check_numbers(const struct store_request *request)
 {
     const int64_t numbers[] = {request->epoch, request->incarnation, request->sequence,
-                               request->now_s, request->instances};
+                               request->now_s, request->instances,   request->known};
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
         ASSERT(numbers[i] >= 0);
         ASSERT(numbers[i] < STORE_MOST);

@@ -3,7 +3,7 @@
 --
 -- KEYS  {purser}:meta, {purser}:nodes, then {purser}:a:<account> of each row
 -- ARGV  kind, journal, fence, epoch, incarnation, sequence, now, complete, lost, instances, whose,
---       label; then for each row limit, until (0: never), least, most, give, charge, value, spent
+--       label, known; then for each row limit, until (0: never), least, most, give, charge, value, spent
 -- Reply verdict, server's fence, epoch, recovering, unfenced, gseq, registered, absent; then for
 --       each row moved, granted, total, elsewhere, wanted
 --
@@ -18,7 +18,7 @@
 local MOST = 4e15
 local LINGER = 7200
 local COLUMNS = 8
-local HEAD = 12
+local HEAD = 13
 
 local OK, OLD_FENCE, RECOVERING, STALE, STRANGER, EMPTY = 0, 1, 2, 3, 4, 5
 
@@ -213,7 +213,7 @@ end
 
 function operations.epoch()
     if epoch == store.epoch and (store.fence ~= server or ARGV[9] == '1') then
-        store.fence, store.epoch = server, store.epoch + 1
+        store.fence, store.epoch = server, math.max(store.epoch, tonumber(ARGV[13])) + 1
         store.recovering, store.present = true, 0
         store.awaited = math.max(store.awaited, instances)
     end

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define HEAD    12 /* words of ARGV before the rows */
+#define HEAD    13 /* words of ARGV before the rows */
 #define COLUMNS 8  /* words of ARGV per row */
 #define TOP     8  /* numbers of an answer before its rows */
 #define ANSWERS 5  /* numbers per row */
@@ -98,6 +98,7 @@ void store_wire_put(struct buffer *out, const char *sha, const struct store_requ
     put_number(out, request->instances);
     put_word(out, text_of(request->whose));
     put_word(out, request->label);
+    put_number(out, request->known);
     for (size_t i = 0; i < request->row_count; i++)
         put_row(out, &request->rows[i]);
 }

@@ -163,6 +163,40 @@ START_TEST(another_fence_is_a_new_epoch_and_all_rows_are_stated)
 }
 END_TEST
 
+/* Found by the simulator: the old master of a split brain, which nobody demoted. */
+START_TEST(a_server_that_was_left_behind_grants_nothing_before_all_have_synced)
+{
+    struct tenant t;
+    tenant_open(&t, 1000 * MICRO, true);
+    enter(&t);
+    wait_for(&t, 50);
+    must_ask(&t, STORE_MOVE);
+    memcpy(t.reply.fence, "b-fence", 8);
+    fail_with(&t, STORE_OLD_FENCE);
+    must_ask(&t, STORE_JOIN);
+    t.reply.epoch = 5; /* it was 7 */
+    answer(&t, 0, 0);
+    const struct store_request *epoch = must_ask(&t, STORE_EPOCH);
+    ck_assert(epoch->lost);
+    ck_assert_int_eq(epoch->epoch, 5);
+    ck_assert_int_eq(epoch->known, 7);
+    t.reply.epoch = 6; /* somebody who knows less was quicker */
+    answer(&t, 0, 0);
+    must_ask(&t, STORE_JOIN);
+    answer(&t, 0, 0);
+    epoch = must_ask(&t, STORE_EPOCH);
+    ck_assert(epoch->lost);
+    ck_assert_int_eq(epoch->epoch, 6);
+    t.reply.epoch = 8;
+    t.reply.recovering = true;
+    answer(&t, 0, 0);
+    ck_assert_int_eq(must_ask(&t, STORE_SYNC)->epoch, 8);
+    answer(&t, 0, 0);
+    ck_assert_int_eq(lease_state(t.lease), LEASE_RECOVERING);
+    tenant_close(&t);
+}
+END_TEST
+
 START_TEST(a_clock_that_is_far_ahead_does_not_make_it_forget_rows)
 {
     struct tenant t;
@@ -398,6 +432,7 @@ UNIT_MAIN(the_store_grants_then_the_journal_notes_then_the_core_uses,
           after_a_lost_reply_the_journal_is_stated_and_nothing_is_sent_again,
           what_was_granted_and_could_not_be_noted_is_taken_back,
           another_fence_is_a_new_epoch_and_all_rows_are_stated,
+          a_server_that_was_left_behind_grants_nothing_before_all_have_synced,
           a_clock_that_is_far_ahead_does_not_make_it_forget_rows,
           a_recovery_that_takes_long_is_told_to_those_who_wait,
           an_operation_that_found_a_recovery_is_followed_by_all_rows,

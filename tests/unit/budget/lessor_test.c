@@ -190,7 +190,7 @@ START_TEST(an_operation_is_one_command)
         {"INFO", INFO},
         {"SCRIPT LOAD -- The store's operations", "=" SHA},
         {"EVALSHA " SHA " 3 {purser}:meta {purser}:nodes {purser}:a:0000000000000007 move " JOURNAL
-         " f1 1 1 1 0 0 0 0   100 0 10 20 0 0 0 0",
+         " f1 1 1 1 0 0 0 0   0 100 0 10 20 0 0 0 0",
          GOOD},
         {"EVALSHA " SHA, GOOD},
     };

@@ -232,6 +232,11 @@ START_TEST(an_epoch_begins_once_unless_data_was_lost)
     request.epoch = 1;
     put(&request);
     ck_assert_int_eq(reply.epoch, 2);
+    request = request_of(STORE_EPOCH, B);
+    request.lost = true;
+    request.known = 7;
+    put(&request);
+    ck_assert_int_eq(reply.epoch, 8);
     end();
 }
 END_TEST
