@@ -40,6 +40,7 @@ OF_CHAT = {"tools": (TOOLS, TOOLS * 2), "response_format": ({"type": "text"},),
            "web_search_options": ({},), "safety_identifier": ("s",), "prompt_cache_key": ("k",),
            "previous_response_id": ("resp_1",)}
 OF_EMBEDDINGS = {"dimensions": (4, 5), "encoding_format": ("float", "base64"), "user": ("u1", "u2")}
+AUTH = {"mode": "keys", "foreign_objects": "allow"}  # "resp_1" is nobody's
 WISHES = ("no-cache", "no-store", "no-store, no-cache", "only-if-cached", "")
 
 
@@ -236,7 +237,7 @@ class Pair:
                 for name, (key, team) in CALLERS.items()]
         mode = "normalized" if normalized else "exact"
         self.cached, self.direct = (
-            Purser(keys=keys, upstreams=[upstream_of(upstream)], cache=cache)
+            Purser(keys=keys, auth=AUTH, upstreams=[upstream_of(upstream)], cache=cache)
             for upstream, cache in zip(self.upstreams, (
                 {"mode": mode, "namespace": space, "max_mb": 256}, {"mode": "off"})))
         self.words = {"hit": 0, "miss": 0, "bypass": 0, "refused": 0}
@@ -330,7 +331,7 @@ def test_also_when_many_ask_at_the_same_time():
     keys = [{"id": name, "key": key, "team": "all"} for name, (key, _) in CALLERS.items()]
     past = []  # common to all: so most of them ask what others are just asking
     with Upstream(oracle) as upstream, Purser(
-            keys=keys, upstreams=[upstream_of(upstream)], workers=2,
+            keys=keys, auth=AUTH, upstreams=[upstream_of(upstream)], workers=2,
             cache={"namespace": "team", "ttl": "1s"}) as purser:
 
         def client(number):
