@@ -29,11 +29,12 @@ MODULES := $(filter-out src/main.c,$(sort $(wildcard src/*/*.c)))
 OBJECTS := $(MODULES:%.c=$(OUT)/%.o)
 UNITS   := $(patsubst %.c,$(OUT)/%,$(sort $(wildcard tests/unit/*/*_test.c)))
 FUZZERS := $(patsubst %.c,$(OUT)/%,$(sort $(wildcard tests/fuzz/*_fuzz.c)))
+SIM     := $(patsubst %.c,$(OUT)/%.o,$(sort $(wildcard tests/sim/*.c)))
 FAKES   := $(patsubst %.c,$(OUT)/%.o,$(sort $(wildcard tests/fakes/*.c)))
 
 .DEFAULT_GOAL := all
 .SECONDARY:
-.PHONY: all help run test unit units tidy lua-oracle tokens-oracle windows-oracle model tokens-bench bench fuzz fuzzers scenarios sdk promptfoo agents chaos clean packages tools format
+.PHONY: all help run test sim mutants unit units tidy lua-oracle tokens-oracle windows-oracle model tokens-bench bench fuzz fuzzers scenarios sdk promptfoo agents chaos clean packages tools format
 
 all: $(OUT)/purser ## build build/release/purser (installs the packages it needs)
 
@@ -57,6 +58,12 @@ chaos: ## kill -9 loop, sleeping disk, drain
 fuzz: ## every parser of outside bytes (SECONDS_EACH=60)
 tidy unit scenarios sdk promptfoo agents chaos fuzz:
 	@tests/run $@
+
+sim: $(OUT)/tests/sim/simulator ## the budgets' simulator (SEEDS=1000; SEED=n TRACE=1 shows one)
+	@tests/sim/run $<
+
+mutants: ## wrong versions of the budgets, each of which the simulator must catch
+	@tests/sim/mutate all
 
 tokens-oracle: ## token ids against those of tiktoken: all that is compared, some minutes
 	@tests/run tokens
@@ -107,6 +114,9 @@ $(OUT)/libpurser.a: $(OBJECTS)
 
 $(OUT)/tests/unit/%: $(OUT)/tests/unit/%.o $(OUT)/libpurser.a
 	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs check libcjson) $(LDLIBS)
+
+$(OUT)/tests/sim/simulator: $(SIM) $(OUT)/libpurser.a
+	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(OUT)/tests/fuzz/%: $(OUT)/tests/fuzz/%.o $(OUT)/libpurser.a
 	@$(CC) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)

@@ -1,0 +1,300 @@
+/*
+ * A process: its start from what is on disk, its treasury, which does what the lease says, and its
+ * end.
+ */
+#include "sim.h"
+
+#include <stdlib.h>
+
+int64_t instance_wall_s(const struct world *world, const struct instance *instance)
+{
+    return world->wall_s + world->now / SECOND + instance->clock_off_s;
+}
+
+int64_t instance_steady_ms(const struct world *world, const struct instance *instance)
+{
+    return 1000 + (world->now - instance->booted_at) / MS;
+}
+
+void instance_check_clock(const struct world *world, struct instance *instance)
+{
+    core_check_clock(instance->core, instance_wall_s(world, instance) * 1000,
+                     instance_steady_ms(world, instance));
+}
+
+static size_t index_of(const struct world *world, const struct instance *instance)
+{
+    return (size_t)(instance - world->instances);
+}
+
+/* ---- the start ---- */
+
+static struct charge charge_of(const struct world *world, size_t account, int64_t amount)
+{
+    struct charge charge = world->accounts[account].name;
+    charge.amount = amount;
+    return charge;
+}
+
+/* After a loss of power lines may be missing that a part of a ceiling was spent by: what the ledger
+ * does not prove is spent, too. */
+static void forfeit(struct world *world, struct instance *instance, size_t account)
+{
+    struct journal *journal = &world->journals[instance->journal];
+    int64_t unproven = journal->ceiling[account] - instance->spent[account];
+    if (!instance->booted_anew || unproven == 0)
+        return;
+    if (unproven < 0) {
+        /* A line that told less than the hold is lost. */
+        world->accounts[account].excess -= unproven;
+        return;
+    }
+    const struct charge charge = charge_of(world, account, unproven);
+    struct call none = {.journal = instance->journal, .count = 1, .accounts = {account}};
+    int64_t amounts[UNIT_COUNT] = {unproven, unproven, unproven};
+    world_say(world, "  forfeited on account %zu: %lld", account, (long long)unproven);
+    disk_note(world, &none, LINE_SETTLE, amounts);
+    core_restore(instance->core, &charge);
+    core_restore_forfeited(instance->core, &charge);
+    instance->spent[account] += unproven;
+    instance->forfeited[account] += unproven;
+}
+
+static size_t restore(struct world *world, struct instance *instance, struct charge *rows)
+{
+    const struct journal *journal = &world->journals[instance->journal];
+    size_t count = 0;
+    for (size_t at = 0; at < world->account_count; at++) {
+        struct charge charge = charge_of(world, at, instance->spent[at]);
+        if (charge.amount > 0)
+            core_restore(instance->core, &charge);
+        if (!journal->has[at])
+            continue;
+        forfeit(world, instance, at);
+        rows[count] = charge_of(world, at, journal->ceiling[at]);
+        core_restore_ceiling(instance->core, &rows[count++]);
+    }
+    return count;
+}
+
+static void open_core(struct world *world, struct instance *instance)
+{
+    struct budget budgets[BUDGETS];
+    struct charge rows[ACCOUNTS];
+    struct journal *journal = &world->journals[instance->journal];
+    instance->version = world->version_count - 1;
+    const struct core_options rules = world_rules(world, instance->version, budgets);
+    instance->core = core_open(&rules);
+    instance_check_clock(world, instance);
+    disk_replay(world, journal, instance->spent);
+    size_t count = restore(world, instance, rows);
+    struct lease_options options = {.core = instance->core,
+                                    .shared = world->profile.shared,
+                                    .incarnation = ++journal->incarnation,
+                                    .label = TEXT("sim")};
+    memcpy(options.journal, journal->id, sizeof(options.journal));
+    instance->lease = lease_open(&options, rows, count);
+}
+
+void instance_start(struct world *world, size_t at)
+{
+    struct instance *instance = &world->instances[at];
+    instance->up = true;
+    instance->closing = false;
+    instance->clock_off_s = 0; /* of a clock that is wrong at the start nobody can tell */
+    instance->retiring = false;
+    instance->eager = true;
+    instance->life++;
+    instance->busy = LEASE_REST;
+    instance->rest_until = 0;
+    instance->wake_at = INT64_MAX;
+    memset(instance->held, 0, sizeof(instance->held));
+    memset(instance->windows, 0, sizeof(instance->windows));
+    memset(instance->forfeited, 0, sizeof(instance->forfeited));
+    world_say(world, "instance %zu starts, journal %zu", at, instance->journal + 1);
+    open_core(world, instance);
+    instance->booted_anew = false;
+    world_at(world, world->now + around(world, world->profile.arrive_us), EVENT_ARRIVE, at,
+             instance->life);
+    world_at(world, world->now + below(world, world->profile.sync_us), EVENT_SYNC, at,
+             instance->life);
+    instance_go_on(world, instance);
+    check_instance(world, instance);
+}
+
+/* ---- the end ---- */
+
+/* A commit under way is on disk, or it is not. */
+static void end_commit(struct world *world, struct instance *instance)
+{
+    if (instance->busy == LEASE_COMMIT && chance(world, 500))
+        disk_apply(world, instance);
+}
+
+void instance_die(struct world *world, size_t at, bool power)
+{
+    struct instance *instance = &world->instances[at];
+    if (!instance->up)
+        return;
+    end_commit(world, instance);
+    lease_close(instance->lease);
+    core_close(instance->core);
+    instance->lease = NULL;
+    instance->core = NULL;
+    instance->up = false;
+    instance->action++;
+    if (power) {
+        disk_lose(world, &world->journals[instance->journal]);
+        instance->booted_anew = true;
+        instance->booted_at = world->now;
+    }
+}
+
+/* Everything is settled and given back, as far as that can be. */
+static void end_well(struct world *world, struct instance *instance)
+{
+    struct journal *journal = &world->journals[instance->journal];
+    size_t at = index_of(world, instance);
+    world_say(world, "instance %zu ends by itself", at);
+    journal->synced = journal->count;
+    instance_die(world, at, false);
+    world_at(world, world->now + below(world, 3 * SECOND), EVENT_START, at, instance->life);
+}
+
+/* ---- the treasury ---- */
+
+static void begin_commit(struct world *world, struct instance *instance,
+                         const struct lease_action *action)
+{
+    struct commit *commit = &instance->commit;
+    ASSERT(action->row_count <= ACCOUNTS);
+    commit->count = action->row_count;
+    for (size_t at = 0; at < action->row_count; at++) {
+        size_t account = world_account(world, &action->rows[at]);
+        commit->rows[at].account = account;
+        commit->rows[at].amount = action->rows[at].amount;
+        world_say(world, "  instance %zu commits %lld on account %zu", index_of(world, instance),
+                  (long long)action->rows[at].amount, account);
+    }
+    world_at(world, world->now + around(world, world->profile.commit_us), EVENT_COMMITTED,
+             index_of(world, instance), instance->action);
+}
+
+static void wake_at(struct world *world, struct instance *instance)
+{
+    if (instance->busy != LEASE_REST || instance->rest_until >= instance->wake_at)
+        return;
+    instance->wake_at = instance->rest_until;
+    world_at(world, instance->wake_at, EVENT_TREASURY, index_of(world, instance), instance->life);
+}
+
+void instance_woken(struct world *world, struct instance *instance)
+{
+    instance->wake_at = INT64_MAX;
+    instance_go_on(world, instance);
+    if (instance->up)
+        wake_at(world, instance);
+}
+
+static void rest(struct world *world, struct instance *instance, const struct lease_action *action)
+{
+    instance->rest_until = INT64_MAX;
+    instance->eager = action->eager;
+    if (action->until_ms == INT64_MAX)
+        return;
+    int64_t until = instance->booted_at + (action->until_ms - 1000) * MS;
+    until = until <= world->now ? world->now + MS : until;
+    instance->rest_until = until;
+    wake_at(world, instance);
+}
+
+static bool wants_more(const struct world *world, const struct instance *instance)
+{
+    if (instance->busy != LEASE_REST)
+        return false;
+    return world->now >= instance->rest_until ||
+           (instance->eager && core_wants_growth(instance->core));
+}
+
+static void take_step(struct world *world, struct instance *instance)
+{
+    struct lease_action action;
+    instance_check_clock(world, instance);
+    lease_next(instance->lease, instance_steady_ms(world, instance),
+               instance_wall_s(world, instance), &action);
+    instance->busy = action.step;
+    instance->action++;
+    if (action.step == LEASE_COMMIT)
+        begin_commit(world, instance, &action);
+    else if (action.step == LEASE_ASK)
+        network_send(world, instance, action.request);
+    else
+        rest(world, instance, &action);
+}
+
+static bool has_retired(const struct instance *instance)
+{
+    return instance->retiring && instance->busy == LEASE_REST && instance->rest_until == INT64_MAX;
+}
+
+void instance_go_on(struct world *world, struct instance *instance)
+{
+    traffic_wakes(world, instance);
+    if (!instance->up || world->failure[0] != 0)
+        return;
+    if (instance->closing && !instance->retiring && core_open_holds(instance->core) == 0) {
+        instance->retiring = true;
+        instance->rest_until = 0;
+        lease_retire(instance->lease);
+    }
+    if (wants_more(world, instance))
+        take_step(world, instance);
+    if (has_retired(instance)) {
+        end_well(world, instance);
+        return;
+    }
+    traffic_wakes(world, instance);
+}
+
+void instance_committed(struct world *world, struct instance *instance)
+{
+    bool failing = world->now < instance->fails_until || chance(world, world->profile.commit_fails);
+    if (!failing || chance(world, 300))
+        disk_apply(world, instance);
+    if (failing)
+        world_say(world, "  instance %zu: the commit fails", index_of(world, instance));
+    instance->busy = LEASE_REST;
+    instance->rest_until = 0;
+    lease_committed(instance->lease, instance_steady_ms(world, instance), !failing);
+    instance_go_on(world, instance);
+    check_instance(world, instance);
+}
+
+void instance_replied(struct world *world, struct instance *instance,
+                      const struct store_reply *reply)
+{
+    if (reply == NULL) {
+        world->reply.verdict = STORE_AWAY;
+        world->reply.row_count = 0;
+        reply = &world->reply;
+    }
+    instance->busy = LEASE_REST;
+    instance->rest_until = 0;
+    lease_replied(instance->lease, instance_steady_ms(world, instance), reply);
+    instance_go_on(world, instance);
+    check_instance(world, instance);
+}
+
+void instance_adopt(struct world *world, struct instance *instance)
+{
+    struct budget budgets[BUDGETS];
+    size_t newest = world->version_count - 1;
+    if (!instance->up || instance->version == newest)
+        return;
+    world_say(world, "instance %zu has other limits", index_of(world, instance));
+    instance->version = newest;
+    const struct core_options rules = world_rules(world, newest, budgets);
+    core_redefine(instance->core, &rules);
+    instance_go_on(world, instance);
+    check_instance(world, instance);
+}

@@ -1,0 +1,165 @@
+/*
+ * What must be true once all is well again: nobody waits, nothing is held, what nobody uses has
+ * come back, and whatever the limits leave is admitted.
+ *
+ * Left out is what the protocol leaves to an operator: a store that was lost together with an
+ * instance's journal, and so waits for ever.
+ */
+#include "sim.h"
+
+/* ---- after the traffic ---- */
+
+static void judge_account(struct world *world, const struct instance *instance,
+                          const struct account *account)
+{
+    size_t at = world_account_by_number(world, account->number);
+    if (at == SIZE_MAX)
+        return;
+    if (account->held != 0)
+        world_fail(world, "liveness", "%s holds %lld, and no call runs", world_name(world, at),
+                   (long long)account->held);
+    if (instance->busy != LEASE_REST)
+        return; /* of these, nobody knows yet */
+    if (account->growing.wants || account->growing.asked || account->pins > 0)
+        world_fail(world, "liveness", "%s of instance %zu is still about to grow or give",
+                   world_name(world, at), (size_t)(instance - world->instances));
+    if (account->over > 0 || account->spent > account->ceiling)
+        world_fail(world, "liveness", "%s: an overrun of %lld was never charged (%lld of %lld)",
+                   world_name(world, at), (long long)account->over, (long long)account->spent,
+                   (long long)account->ceiling);
+    int64_t idle = account->ceiling - account->spent;
+    if (idle >= world_step(world, at) && !world->profile.jumps)
+        world_fail(world, "liveness", "%s of instance %zu keeps %lld that it does not use",
+                   world_name(world, at), (size_t)(instance - world->instances), (long long)idle);
+}
+
+static void judge_instance(struct world *world, const struct instance *instance)
+{
+    size_t at = (size_t)(instance - world->instances);
+    if (!instance->up) {
+        world_fail(world, "liveness", "instance %zu does not run", at);
+        return;
+    }
+    if (core_waiting(instance->core) > 0 || core_any_wake(instance->core))
+        world_fail(world, "liveness", "somebody still waits at instance %zu", at);
+    if (core_open_holds(instance->core) > 0)
+        world_fail(world, "liveness", "%zu holds of instance %zu are open",
+                   core_open_holds(instance->core), at);
+    enum lease_state state = lease_state(instance->lease);
+    if (state != (world->profile.shared ? LEASE_OPEN : LEASE_EMBEDDED) ||
+        !lease_grants(instance->lease))
+        world_fail(world, "liveness", "the lease of instance %zu is in state %d", at, (int)state);
+    for (size_t lane = 0; lane < instance->core->accounts.budget_count; lane++) {
+        const struct account *account = instance->core->accounts.lanes[lane].first;
+        for (; account != NULL; account = account->next)
+            judge_account(world, instance, account);
+    }
+}
+
+/* What the store has granted a living instance is what that has on disk. */
+static void judge_grants(struct world *world, size_t account)
+{
+    int64_t step = world_step(world, account);
+    if (world->accounts[account].name.until_s < world->wall_s)
+        return; /* by a clock set back; it is over, and may be forgotten */
+    for (size_t at = 0; at < world->journal_count; at++) {
+        const struct journal *journal = &world->journals[at];
+        int64_t idle = network_granted(world, account, at) - journal->ceiling[account];
+        if (!journal->gone && idle >= step && !check_may_forget(world, journal->instance))
+            world_fail(world, "liveness", "%s: journal %zu was granted %lld that it does not know",
+                       world_name(world, account), at + 1, (long long)idle);
+    }
+}
+
+/* ---- whatever is left is admitted ---- */
+
+/* So many input tokens cost no more than that. */
+static int64_t tokens_for(const struct price *price, int64_t nano)
+{
+    __int128 pico = (__int128)nano * 1000 - price->request_pico;
+    return pico <= 0 ? 0 : (int64_t)(pico / price->tiers[0].rates.pico[BUCKET_INPUT]);
+}
+
+/* What nobody has spent, nor may have; without the rounding to steps of each. */
+static int64_t unspent(const struct world *world, size_t account)
+{
+    int64_t left = world_limit(world, account, world->version_count - 1);
+    left -= left / 50;
+    for (size_t at = 0; at < world->journal_count; at++) {
+        const struct journal *journal = &world->journals[at];
+        int64_t spent = world->profile.shared ? network_granted(world, account, at)
+                                              : world->instances[journal->instance].spent[account];
+        left -= spent > 0 ? spent + world_step(world, account) : 0;
+    }
+    return left;
+}
+
+static bool is_of(const struct world *world, size_t account, const struct account_view *view)
+{
+    const struct charge *name = &world->accounts[account].name;
+    return name->scope == view->scope && name->unit == view->unit &&
+           strcmp(name->window, view->window.id) == 0 && text_equal(name->id, text_of(view->id));
+}
+
+/* In input tokens. */
+static int64_t left_on(const struct world *world, const struct account_view *view)
+{
+    int64_t limit = view->limit - view->limit % (view->unit == UNIT_USD ? USD_STEP : 1);
+    int64_t left = limit - limit / 50;
+    for (size_t at = 0; at < world->account_count; at++) {
+        if (is_of(world, at, view))
+            left = unspent(world, at);
+    }
+    if (view->unit == UNIT_REQUESTS)
+        return left > 0 ? INT64_MAX : 0;
+    return view->unit == UNIT_USD ? tokens_for(&world->prices[0], left) : left;
+}
+
+static int64_t left_of(const struct world *world, const struct instance *instance,
+                       const struct subject *subject)
+{
+    struct account_view views[BUDGETS * UNIT_COUNT];
+    int64_t left = INT64_MAX;
+    size_t count = core_view(instance->core, subject, false, instance_wall_s(world, instance),
+                             views, BUDGETS * UNIT_COUNT);
+    for (size_t at = 0; at < count; at++) {
+        int64_t here = left_on(world, &views[at]);
+        left = here < left ? here : left;
+    }
+    return left;
+}
+
+/* An instance that was idle asks for nearly all that is left of the tightest account. */
+static void probe(struct world *world, size_t at)
+{
+    static const char *const TEAMS[] = {"red", "blue"};
+    struct instance *instance = &world->instances[at];
+    struct subject subject = {0};
+    subject.id[SCOPE_GLOBAL] = TEXT("all");
+    subject.id[SCOPE_TEAM] = text_of(TEAMS[below(world, 2)]);
+    subject.id[SCOPE_KEY] = TEXT("k1");
+    subject.id[SCOPE_MODEL] = TEXT("small");
+    int64_t left = left_of(world, instance, &subject);
+    world_say(world, "instance %zu: left is %lld", at, (long long)left);
+    if (left > 0 && left < INT64_C(1000000000000) && !world->profile.crowded)
+        traffic_probe(world, at, &subject, left);
+}
+
+void judge(struct world *world)
+{
+    if (world->stuck)
+        return;
+    for (size_t at = 0; at < world->profile.instances && world->failure[0] == 0; at++)
+        judge_instance(world, &world->instances[at]);
+    for (size_t account = 0; world->profile.shared && account < world->account_count; account++)
+        judge_grants(world, account);
+    if (world->failure[0] == 0)
+        probe(world, (size_t)below(world, (int64_t)world->profile.instances));
+}
+
+void judge_end(struct world *world)
+{
+    check_all(world);
+    if (world->admitted < world->probes && !world->stuck)
+        world_fail(world, "liveness", "what is left is not admitted");
+}

@@ -1,0 +1,376 @@
+/*
+ * The simulator's world: several instances, each with a core and a lease as they are shipped, and
+ * around them everything that is not shipped with them: clocks, disks, a network, the store's
+ * servers, upstreams that bill, and all that can go wrong with these. One seed is one world of 60
+ * virtual seconds; the same seed is always the same world.
+ *
+ *     world.c     the world's definitions, its queue of events, and its one loop
+ *     traffic.c   requests, calls and what upstreams bill for them
+ *     instance.c  a process: its start from what is on disk, its treasury, its end
+ *     disk.c      the journal of ceilings and the ledger: what is written, synced, lost
+ *     network.c   requests to the store and replies; its servers
+ *     faults.c    what goes wrong, and when it is mended
+ *     checks.c    the invariants
+ *     judge.c     what must be true once all is well again
+ *
+ * Amounts are in the core's units (nano-dollars, tokens, requests), the store's in `step`s.
+ */
+#ifndef PURSER_TESTS_SIM_H
+#define PURSER_TESTS_SIM_H
+
+#include "budget/core_state.h"
+#include "budget/lease.h"
+
+enum {
+    INSTANCES = 6,
+    JOURNALS = 32,
+    ACCOUNTS = 160,
+    SLOTS = 1024,
+    BUDGETS = 4,
+    STAKES = 12,
+    CALLS = 1024,
+    PRICES = 3,
+    VERSIONS = 16,
+    SERVERS = 2,
+    IDS = 12
+};
+
+#define MS     INT64_C(1000) /* virtual time is in microseconds */
+#define SECOND INT64_C(1000000)
+
+/* Faults until then, then healing; nobody asks for anything after QUIET. */
+#define HEAL_AT  (40 * SECOND)
+#define QUIET_AT (42 * SECOND)
+#define JUDGE_AT (55 * SECOND)
+#define END_AT   (60 * SECOND)
+
+/* The store counts micro-dollars. */
+#define USD_STEP 1000
+
+enum event_kind {
+    EVENT_ARRIVE,    /* a client asks */
+    EVENT_TIME_UP,   /* one that waits has waited long enough */
+    EVENT_SEND,      /* a granted call's line is written, and it goes to its upstream */
+    EVENT_STEP,      /* something happens to a running call */
+    EVENT_RELY,      /* an extension's line is written */
+    EVENT_TREASURY,  /* the lease wanted to be asked again by now */
+    EVENT_COMMITTED, /* the journal's commit ends */
+    EVENT_REQUEST,   /* a message reaches a server */
+    EVENT_REPLY,     /* and its reply the instance */
+    EVENT_TIMEOUT,   /* or does not */
+    EVENT_SYNC,      /* the ledger is synced */
+    EVENT_START,     /* a process starts */
+    EVENT_ADOPT,     /* an instance gets other limits, */
+    EVENT_ROUTE,     /* finds the server that is the first one now */
+    EVENT_TICK,      /* twice a second: replicas, and checks of everything */
+    EVENT_FAULT,
+    EVENT_HEAL,
+    EVENT_JUDGE,
+    EVENT_KIND_COUNT
+};
+
+struct event {
+    int64_t at;
+    uint64_t order;
+    enum event_kind kind;
+    size_t who;    /* an instance or a call */
+    uint64_t what; /* its life or serial at the time: a later one is not meant */
+    void *load;
+};
+
+/* ---- disk.c ---- */
+
+enum line_kind { LINE_RESERVE, LINE_EXTEND, LINE_SETTLE };
+
+struct line {
+    enum line_kind kind;
+    uint64_t call; /* its serial; 0: none */
+    size_t count;
+    struct {
+        size_t account;
+        int64_t amount;
+    } parts[STAKES];
+};
+
+/* A data_dir: what of an instance outlives its processes. */
+struct journal {
+    char id[STORE_JOURNAL_SIZE];
+    size_t instance;
+    int64_t incarnation;
+    bool gone;             /* the data_dir was emptied */
+    bool left, left_again; /* an operator said so to the store */
+    int64_t joined_at;     /* when the store knew it first; -1: not yet */
+    bool has[ACCOUNTS];
+    int64_t ceiling[ACCOUNTS]; /* on disk */
+    struct line *lines;
+    size_t count, room, synced;
+    int64_t billed[ACCOUNTS]; /* by upstreams, for calls of its processes, dead ones too */
+    int64_t over[ACCOUNTS];   /* of that: lies */
+};
+
+/* ---- the rest of the world ---- */
+
+struct commit {
+    size_t count;
+    struct {
+        size_t account;
+        int64_t amount;
+    } rows[ACCOUNTS];
+};
+
+struct instance {
+    bool up, closing, retiring;
+    uint64_t life; /* counts its processes */
+    size_t journal;
+    size_t route; /* the server it talks to */
+    bool cut;     /* it reaches none */
+    size_t version;
+    struct core *core;
+    struct lease *lease;
+    enum lease_step busy; /* the action under way; LEASE_REST: none */
+    uint64_t action;      /* counts actions */
+    int64_t rest_until, wake_at;
+    bool eager; /* it rests, but not if something is wanted */
+    struct commit commit;
+    int64_t clock_off_s;
+    int64_t booted_at;
+    bool booted_anew;              /* since the last process: its power was lost */
+    int64_t spent[ACCOUNTS];       /* what the core should have booked, */
+    int64_t held[ACCOUNTS];        /* and what it should hold */
+    char windows[SCOPE_COUNT][20]; /* the last that it reserved on at once */
+    int64_t forfeited[ACCOUNTS];   /* of `spent`: as the core was told at its start */
+    int64_t fails_until;           /* its disk fails until then */
+};
+
+struct call {
+    uint64_t serial; /* 0: free */
+    size_t instance, journal;
+    uint64_t life;
+    uint64_t hold, waiter;
+    const struct price *price;
+    struct bound bound;
+    bool probe;
+    int64_t slice;
+    int64_t max_output, held_output, relied_output;
+    int64_t need[UNIT_COUNT]; /* held */
+    size_t count;
+    size_t accounts[STAKES];
+    int64_t input, output; /* used so far */
+    int64_t billed[UNIT_COUNT], lied[UNIT_COUNT];
+    int steps; /* before its end */
+};
+
+struct sim_account {
+    struct charge name;
+    char id[SUBJECT_MAX_ID + 1];
+    size_t budget;
+    int64_t most;   /* L_eff */
+    int64_t billed; /* T, by all instances alive and dead */
+    int64_t over;   /* of that: lies; and for each of them what rounding to steps adds */
+    int64_t lies;   /* so many */
+    int64_t excess; /* booked after losses of power, though it cannot have been spent */
+};
+
+/* What a server knows, and what was applied there. */
+struct server {
+    struct store *store;
+    int run, replication; /* its fence */
+    bool empty;           /* it has lost everything */
+    int64_t incarnation[JOURNALS], sequence[JOURNALS];
+    bool registered[JOURNALS];
+    int64_t taken_at; /* of a replica */
+    int64_t stalled_until;
+    int64_t epoch; /* as it said last */
+};
+
+struct profile {
+    size_t instances;
+    bool shared;
+    int64_t arrive_us;       /* between two requests to an instance, in the mean */
+    int lost, doubled, late; /* messages, in a thousand */
+    int64_t latency_us;
+    int commit_fails; /* in a thousand */
+    int64_t commit_us;
+    int64_t sync_us;                        /* of the ledger */
+    int lies, rolls, waits, posts, unnamed; /* calls, in a thousand */
+    int64_t wait_us;
+    bool crowded;
+    bool disk_fails;
+    bool jumps;      /* clocks do: so an account may be forgotten before its time */
+    unsigned faults; /* a bit for each kind */
+    int64_t fault_us;
+};
+
+struct world {
+    uint64_t seed, random;
+    bool trace;
+    int64_t now;
+    uint64_t order, serial;
+    struct event *queue;
+    size_t queued, queue_room;
+    struct profile profile;
+    struct zone *zone;
+    int64_t wall_s; /* at the beginning */
+    struct price prices[PRICES];
+    int64_t tokens; /* of input and of output a request has up to so many */
+    struct budget budgets[BUDGETS];
+    int64_t limits[VERSIONS][BUDGETS][UNIT_COUNT];
+    size_t budget_count, version_count;
+    int64_t version_at; /* when the newest one came */
+    struct core_options rules;
+    struct instance instances[INSTANCES];
+    struct journal journals[JOURNALS];
+    size_t journal_count;
+    struct sim_account accounts[ACCOUNTS];
+    size_t account_count;
+    uint32_t slots[SLOTS]; /* by number: an account's index + 1 */
+    struct call calls[CALLS];
+    size_t free_calls[CALLS], free_count;
+    struct server servers[SERVERS];
+    struct server replica;
+    size_t primary;
+    int runs, replications;
+    bool set_back;       /* the store has lost something at some time */
+    bool careless;       /* an operator set up the store without saying that it was in use */
+    bool doubt;          /* the store may not know what was granted, */
+    int64_t doubt_epoch; /* until a later epoch than this is open */
+    bool stuck;          /* it cannot be mended without an operator who knows what was spent */
+    bool healed;
+    size_t probes, admitted; /* of the judge */
+    struct grant grant;
+    struct store_reply reply;
+    int64_t before[ACCOUNTS]; /* g of a request's rows, before it was applied */
+    char failure[300];        /* empty: none so far */
+    uint64_t digest;          /* of all that happened: equal seeds must have equal ones */
+};
+
+/* ---- world.c ---- */
+
+struct world *world_open(uint64_t seed, bool trace);
+void world_close(struct world *world);
+/* True if nothing failed; else world->failure says what. */
+bool world_run(struct world *world);
+
+int64_t below(struct world *world, int64_t bound); /* 0 to bound - 1 */
+bool chance(struct world *world, int thousandths);
+/* About `mean`, at least 1. */
+int64_t around(struct world *world, int64_t mean);
+
+struct event *world_at(struct world *world, int64_t at, enum event_kind kind, size_t who,
+                       uint64_t what);
+void world_say(struct world *world, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The first failure counts. */
+void world_fail(struct world *world, const char *invariant, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* The account that a charge names; known from now on. */
+size_t world_account(struct world *world, const struct charge *charge);
+size_t world_account_by_number(const struct world *world, uint64_t number); /* SIZE_MAX: unknown */
+/* An account's enforced limit in one version of the definitions. */
+int64_t world_limit(const struct world *world, size_t account, size_t version);
+int64_t world_step(const struct world *world, size_t account);
+const char *world_name(const struct world *world, size_t account);
+struct core_options world_rules(struct world *world, size_t version,
+                                struct budget budgets[BUDGETS]);
+
+/* ---- traffic.c ---- */
+
+void traffic_arrive(struct world *world, size_t instance);
+void traffic_time_up(struct world *world, size_t call);
+void traffic_send(struct world *world, size_t call);
+void traffic_step(struct world *world, size_t call);
+void traffic_rely(struct world *world, size_t call);
+/* Those who waited and are decided. */
+void traffic_wakes(struct world *world, struct instance *instance);
+/* One request for so much on all accounts of a subject, which is used up when it is granted. */
+void traffic_probe(struct world *world, size_t instance, const struct subject *subject,
+                   int64_t input);
+
+/* ---- instance.c ---- */
+
+void instance_start(struct world *world, size_t at);
+/* Its process ends now, without a word. */
+void instance_die(struct world *world, size_t at, bool power);
+/* Carries on with what the lease wants, after whatever happened to its core. */
+void instance_go_on(struct world *world, struct instance *instance);
+/* The lease wanted to be asked at this moment. */
+void instance_woken(struct world *world, struct instance *instance);
+void instance_committed(struct world *world, struct instance *instance);
+void instance_replied(struct world *world, struct instance *instance,
+                      const struct store_reply *reply);
+void instance_adopt(struct world *world, struct instance *instance);
+int64_t instance_wall_s(const struct world *world, const struct instance *instance);
+/* The core believes the wall clock as far as steady time went on. */
+void instance_check_clock(const struct world *world, struct instance *instance);
+int64_t instance_steady_ms(const struct world *world, const struct instance *instance);
+
+/* ---- disk.c ---- */
+
+size_t journal_new(struct world *world, size_t instance);
+void journal_close(struct journal *journal);
+void disk_note(struct world *world, const struct call *call, enum line_kind kind,
+               const int64_t amounts[UNIT_COUNT]);
+void disk_sync(struct world *world, struct instance *instance);
+/* The rows of the commit under way are on disk. */
+void disk_apply(struct world *world, struct instance *instance);
+/* What was not synced is lost, or a part of it. */
+void disk_lose(struct world *world, struct journal *journal);
+/* What the ledger says was spent, holds of the dead booked in full (and noted so). */
+void disk_replay(struct world *world, struct journal *journal, int64_t spent[ACCOUNTS]);
+
+/* ---- network.c ---- */
+
+void network_open(struct world *world);
+void network_close(struct world *world);
+void network_send(struct world *world, struct instance *instance,
+                  const struct store_request *request);
+void network_request(struct world *world, void *load);
+void network_reply(struct world *world, struct instance *instance, void *load);
+/* An event's load. */
+void network_drop(void *load);
+/* An operator's words: lets a journal go; sets up an empty store that waits for so many. */
+void network_leave(struct world *world, size_t journal);
+void network_init(struct world *world, int64_t instances);
+/* Now and then the replica is what the primary is. */
+void network_replicate(struct world *world);
+void network_copy(struct world *world, struct server *to, const struct server *from);
+/* Its fence changes. */
+void network_rename(struct world *world, struct server *server, bool restarted);
+void network_wipe(struct world *world, struct server *server);
+int64_t network_granted_by(const struct world *world, const struct server *server, size_t account,
+                           size_t journal);
+/* What is granted of an account to a journal, and in all, in the core's units. */
+int64_t network_granted(const struct world *world, size_t account, size_t journal);
+int64_t network_total(const struct world *world, size_t account);
+
+/* ---- faults.c ---- */
+
+void faults_profile(struct world *world);
+void faults_strike(struct world *world);
+void faults_heal(struct world *world);
+/* An operator lets go of a journal that will not come back, if the store knows all that it was
+ * granted: else nobody can tell what was spent of it. */
+void faults_let_go(struct world *world, size_t journal);
+const char *faults_list(const struct world *world, char out[200]);
+
+/* ---- checks.c ---- */
+
+void check_instance(struct world *world, const struct instance *instance);
+void check_account(struct world *world, size_t account);
+void check_applied(struct world *world, struct server *server, const struct store_request *request,
+                   const struct store_reply *reply);
+void check_all(struct world *world);
+/* L_eff follows a limit that was lowered, as what was granted comes back. */
+void check_lower(struct world *world);
+/* What was granted to an instance may be unknown to it: the process died, or a commit failed,
+ * before it was noted; or the store was set back to a time before it was given back. It counts as
+ * spent when the account is used next. */
+bool check_may_forget(const struct world *world, size_t instance);
+/* The core's account of that number, if it is in use. */
+const struct account *check_find(const struct core *core, uint64_t number);
+
+/* ---- judge.c ---- */
+
+void judge(struct world *world);
+void judge_end(struct world *world);
+
+#endif

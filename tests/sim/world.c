@@ -1,0 +1,453 @@
+/* The world's definitions, its queue of events, and the loop that takes one after the other. */
+#include "sim.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* ---- chance ---- */
+
+/* SplitMix64 (G. L. Steele, D. Lea, C. H. Flood, "Fast splittable pseudorandom number
+ * generators"). */
+static uint64_t draw(struct world *world)
+{
+    uint64_t mixed = world->random += UINT64_C(0x9e3779b97f4a7c15);
+    mixed = (mixed ^ mixed >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    mixed = (mixed ^ mixed >> 27) * UINT64_C(0x94d049bb133111eb);
+    return mixed ^ mixed >> 31;
+}
+
+int64_t below(struct world *world, int64_t bound)
+{
+    return (int64_t)(draw(world) % (uint64_t)bound);
+}
+
+bool chance(struct world *world, int thousandths)
+{
+    return thousandths > 0 && below(world, 1000) < thousandths;
+}
+
+int64_t around(struct world *world, int64_t mean)
+{
+    return 1 + below(world, mean + 1) + (chance(world, 100) ? below(world, 8 * mean + 1) : 0);
+}
+
+/* ---- the queue: a heap, the earliest first; of one moment in the order of their making ---- */
+
+static bool is_before(const struct event *a, const struct event *b)
+{
+    return a->at != b->at ? a->at < b->at : a->order < b->order;
+}
+
+static void swap(struct event *a, struct event *b)
+{
+    struct event kept = *a;
+    *a = *b;
+    *b = kept;
+}
+
+struct event *world_at(struct world *world, int64_t at, enum event_kind kind, size_t who,
+                       uint64_t what)
+{
+    if (world->queued == world->queue_room) {
+        world->queue_room = world->queue_room == 0 ? 1024 : 2 * world->queue_room;
+        world->queue = realloc(world->queue, world->queue_room * sizeof(world->queue[0]));
+        ASSERT(world->queue != NULL);
+    }
+    size_t place = world->queued++;
+    world->queue[place] =
+        (struct event){.at = at, .order = ++world->order, .kind = kind, .who = who, .what = what};
+    while (place > 0 && is_before(&world->queue[place], &world->queue[(place - 1) / 2])) {
+        swap(&world->queue[place], &world->queue[(place - 1) / 2]);
+        place = (place - 1) / 2;
+    }
+    return &world->queue[place];
+}
+
+static struct event take_event(struct world *world)
+{
+    struct event first = world->queue[0];
+    struct event *queue = world->queue;
+    size_t count = --world->queued;
+    queue[0] = queue[count];
+    for (size_t at = 0;;) {
+        size_t child = 2 * at + 1;
+        if (child >= count)
+            break;
+        child += child + 1 < count && is_before(&queue[child + 1], &queue[child]) ? 1 : 0;
+        if (is_before(&queue[at], &queue[child]))
+            break;
+        swap(&queue[at], &queue[child]);
+        at = child;
+    }
+    return first;
+}
+
+/* ---- what it says ---- */
+
+void world_say(struct world *world, const char *format, ...)
+{
+    if (!world->trace)
+        return;
+    va_list arguments;
+    va_start(arguments, format);
+    printf("%9.3f  ", (double)world->now / 1e6);
+    vprintf(format, arguments);
+    printf("\n");
+    va_end(arguments);
+}
+
+void world_fail(struct world *world, const char *invariant, const char *format, ...)
+{
+    if (world->failure[0] != 0)
+        return;
+    va_list arguments;
+    va_start(arguments, format);
+    int size = snprintf(world->failure, sizeof(world->failure), "%s: at %.3f s: ", invariant,
+                        (double)world->now / 1e6);
+    vsnprintf(world->failure + size, sizeof(world->failure) - (size_t)size, format, arguments);
+    va_end(arguments);
+    world_say(world, "FAILED  %s", world->failure);
+}
+
+/* ---- definitions ---- */
+
+/* Each has a scope of its own, so an account's scope tells its budget. */
+static const enum scope SCOPES[BUDGETS] = {SCOPE_GLOBAL, SCOPE_TEAM, SCOPE_KEY, SCOPE_MODEL};
+
+/* Where an account's number stands in `slots`, or should: an open table that is never full. */
+static size_t slot_of(const struct world *world, uint64_t number)
+{
+    size_t at = (size_t)(number % SLOTS);
+    while (world->slots[at] != 0 && world->accounts[world->slots[at] - 1].name.account != number)
+        at = (at + 1) % SLOTS;
+    return at;
+}
+
+size_t world_account_by_number(const struct world *world, uint64_t number)
+{
+    return (size_t)world->slots[slot_of(world, number)] - 1; /* SIZE_MAX if it is 0 */
+}
+
+int64_t world_step(const struct world *world, size_t account)
+{
+    return world->accounts[account].name.unit == UNIT_USD ? USD_STEP : 1;
+}
+
+int64_t world_limit(const struct world *world, size_t account, size_t version)
+{
+    const struct sim_account *known = &world->accounts[account];
+    const struct budget *budget = &world->budgets[known->budget];
+    int64_t limit = world->limits[version][known->budget][known->name.unit];
+    limit = (int64_t)((__int128)limit * (10000 - budget->buffer_bp) / 10000);
+    return limit - limit % world_step(world, account);
+}
+
+const char *world_name(const struct world *world, size_t account)
+{
+    static char name[STAKES][160];
+    static size_t next;
+    char *out = name[next++ % STAKES];
+    const struct charge *charge = &world->accounts[account].name;
+    snprintf(out, sizeof(name[0]), "%s/%s/%s/%s", scope_name(charge->scope),
+             world->accounts[account].id, unit_name(charge->unit), charge->window);
+    return out;
+}
+
+/* The highest limit that anybody may know. */
+static int64_t highest_limit(const struct world *world, size_t account)
+{
+    int64_t most = 0;
+    for (size_t version = 0; version < world->version_count; version++) {
+        int64_t limit = world_limit(world, account, version);
+        most = limit > most ? limit : most;
+    }
+    return most;
+}
+
+size_t world_account(struct world *world, const struct charge *charge)
+{
+    size_t at = world_account_by_number(world, charge->account);
+    if (at != SIZE_MAX)
+        return at;
+    ASSERT(world->account_count < ACCOUNTS);
+    size_t slot = slot_of(world, charge->account);
+    at = world->account_count++;
+    world->slots[slot] = (uint32_t)world->account_count;
+    struct sim_account *account = &world->accounts[at];
+    account->name = *charge;
+    ASSERT(charge->id.size <= SUBJECT_MAX_ID);
+    memcpy(account->id, charge->id.at, charge->id.size);
+    account->name.id = text_make(account->id, charge->id.size);
+    account->name.budget = TEXT_NONE;
+    while (account->budget < BUDGETS - 1 && SCOPES[account->budget] != charge->scope)
+        account->budget++;
+    account->most = highest_limit(world, at);
+    world_say(world, "account %zu is %s, limit %lld", at, world_name(world, at),
+              (long long)account->most);
+    return at;
+}
+
+struct core_options world_rules(struct world *world, size_t version, struct budget budgets[BUDGETS])
+{
+    struct core_options rules = world->rules;
+    size_t count = 0;
+    for (size_t at = 0; at < BUDGETS; at++) {
+        bool limited = false;
+        for (int unit = 0; unit < UNIT_COUNT; unit++)
+            limited = limited || world->limits[version][at][unit] != LIMIT_NONE;
+        if (!limited)
+            continue;
+        budgets[count] = world->budgets[at];
+        memcpy(budgets[count].limit, world->limits[version][at], sizeof(budgets[0].limit));
+        count++;
+    }
+    rules.budgets = budgets;
+    rules.budget_count = count;
+    return rules;
+}
+
+/* What a usual call costs in each unit. */
+static void usual_call(const struct world *world, int64_t usual[UNIT_COUNT])
+{
+    const struct rates *rates = &world->prices[0].tiers[0].rates;
+    usual[UNIT_USD] =
+        (rates->pico[BUCKET_INPUT] + rates->pico[BUCKET_OUTPUT]) / 1000 * world->tokens / 2;
+    usual[UNIT_TOKENS] = world->tokens;
+    usual[UNIT_REQUESTS] = 1;
+}
+
+/* Some seeds are about calls that cost less than the store can count, some about amounts that no
+ * double can hold. */
+static void make_prices(struct world *world)
+{
+    static const int64_t SCALES[] = {1000000, 1000000, 1000000, 3000000, 3000, PRICE_MOST_PICO};
+    int64_t scale = SCALES[below(world, 6)];
+    world->tokens = scale == PRICE_MOST_PICO ? 1000000 : 1000;
+    for (size_t at = 0; at < PRICES; at++) {
+        struct price *price = &world->prices[at];
+        price->tier_count = 1;
+        price->tiers[0].above_input_tokens = -1;
+        int64_t input = scale - below(world, scale / 2), output = scale - below(world, scale / 2);
+        for (int bucket = 0; bucket < BUCKET_COUNT; bucket++) {
+            bool out = bucket == BUCKET_OUTPUT || bucket == BUCKET_AUDIO_OUTPUT ||
+                       bucket == BUCKET_REASONING || bucket == BUCKET_IMAGE_OUTPUT;
+            price->tiers[0].rates.pico[bucket] = out ? output : input;
+        }
+        price->request_pico = chance(world, 200) ? scale : 0;
+    }
+}
+
+static void make_limits(struct world *world)
+{
+    static const int64_t CALLS_WORTH[] = {5, 20, 60, 200, 800};
+    int64_t usual[UNIT_COUNT];
+    usual_call(world, usual);
+    for (size_t at = 0; at < BUDGETS; at++) {
+        for (int unit = 0; unit < UNIT_COUNT; unit++) {
+            bool limited = unit == UNIT_USD ? chance(world, 600) : chance(world, 250);
+            int64_t worth = CALLS_WORTH[below(world, 5)];
+            int64_t limit = usual[unit] * worth + below(world, usual[unit] * worth + 1);
+            world->limits[0][at][unit] = limited ? limit : LIMIT_NONE;
+        }
+    }
+    if (world->limits[0][0][UNIT_USD] == LIMIT_NONE)
+        world->limits[0][0][UNIT_USD] = usual[UNIT_USD] * 100;
+    world->version_count = 1;
+}
+
+static void make_budgets(struct world *world)
+{
+    static const char *const NAMES[BUDGETS] = {"all", "teams", "keys", "models"};
+    static const enum window_kind WINDOWS[] = {WINDOW_HOUR, WINDOW_HOUR, WINDOW_DAY, WINDOW_TOTAL};
+    for (size_t at = 0; at < BUDGETS; at++)
+        world->budgets[at] = (struct budget){.name = text_of(NAMES[at]),
+                                             .scope = SCOPES[at],
+                                             .window = WINDOWS[below(world, 4)],
+                                             .timezone = TEXT("UTC"),
+                                             .zone = world->zone,
+                                             .buffer_bp = chance(world, 200) ? 1000 : 0};
+    make_limits(world);
+}
+
+static void make_rules(struct world *world)
+{
+    world->rules = (struct core_options){
+        .clamp = chance(world, 700) ? CLAMP_ALWAYS : CLAMP_NEVER,
+        .min_output_tokens = below(world, 60),
+        .max_waiting = chance(world, 100) ? 2 : 64,
+        .max_accounts = world->profile.crowded ? 12 : 96,
+        .leased = true,
+        .usd_step = USD_STEP,
+    };
+}
+
+/* ---- opening and closing ---- */
+
+/* Within the last minute of an hour more often than not. */
+static int64_t first_moment(struct world *world)
+{
+    int64_t hour_s = INT64_C(1795262400) + 3600 * below(world, 24);
+    return hour_s - (chance(world, 600) ? below(world, 60) : 120 + below(world, 3000));
+}
+
+struct world *world_open(uint64_t seed, bool trace)
+{
+    struct world *world = memory_new(sizeof(*world));
+    world->seed = seed;
+    world->random = seed * UINT64_C(0xd1342543de82ef95) + 1;
+    world->trace = trace;
+    world->zone = zone_open(NULL, TEXT("UTC"), NULL);
+    world->wall_s = first_moment(world);
+    faults_profile(world);
+    make_prices(world);
+    make_budgets(world);
+    make_rules(world);
+    for (size_t at = CALLS; at > 0; at--)
+        world->free_calls[world->free_count++] = at - 1;
+    network_open(world);
+    for (size_t at = 0; at < world->profile.instances; at++) {
+        world->instances[at].journal = journal_new(world, at);
+        world_at(world, 1 + below(world, chance(world, 800) ? 50 * MS : 10 * SECOND), EVENT_START,
+                 at, world->instances[at].life);
+    }
+    world_at(world, 500 * MS, EVENT_TICK, 0, 0);
+    world_at(world, around(world, world->profile.fault_us), EVENT_FAULT, 0, 0);
+    world_at(world, HEAL_AT, EVENT_HEAL, 0, 0);
+    world_at(world, JUDGE_AT, EVENT_JUDGE, 0, 0);
+    return world;
+}
+
+void world_close(struct world *world)
+{
+    for (size_t at = 0; at < INSTANCES; at++) {
+        lease_close(world->instances[at].lease);
+        core_close(world->instances[at].core);
+    }
+    for (size_t at = 0; at < world->journal_count; at++)
+        journal_close(&world->journals[at]);
+    for (size_t at = 0; at < world->queued; at++)
+        network_drop(world->queue[at].load);
+    network_close(world);
+    free(world->queue);
+    zone_close(world->zone);
+    free(world);
+}
+
+/* ---- running ---- */
+
+static void tick(struct world *world)
+{
+    network_replicate(world);
+    for (size_t at = 0; at < world->journal_count; at++) {
+        if (world->healed || chance(world, 50))
+            faults_let_go(world, at);
+    }
+    check_lower(world);
+    check_all(world);
+    world_at(world, world->now + 500 * MS, EVENT_TICK, 0, 0);
+}
+
+/* Those of a process that has ended since mean nobody. */
+static bool is_of_now(const struct world *world, const struct event *event)
+{
+    switch (event->kind) {
+    case EVENT_TIME_UP:
+    case EVENT_SEND:
+    case EVENT_STEP:
+    case EVENT_RELY:
+        return world->calls[event->who].serial == event->what;
+    case EVENT_COMMITTED:
+    case EVENT_TIMEOUT:
+    case EVENT_REPLY:
+        return world->instances[event->who].up &&
+               world->instances[event->who].action == event->what &&
+               world->instances[event->who].busy != LEASE_REST;
+    case EVENT_TREASURY:
+    case EVENT_SYNC:
+    case EVENT_ARRIVE:
+        return world->instances[event->who].up && world->instances[event->who].life == event->what;
+    case EVENT_START:
+        return !world->instances[event->who].up && world->instances[event->who].life == event->what;
+    default:
+        return true;
+    }
+}
+
+static void happen(struct world *world, const struct event *event)
+{
+    struct instance *instance = &world->instances[event->who % INSTANCES];
+    static void (*const ON_CALLS[])(struct world *, size_t) = {
+        [EVENT_ARRIVE] = traffic_arrive, [EVENT_TIME_UP] = traffic_time_up,
+        [EVENT_SEND] = traffic_send,     [EVENT_STEP] = traffic_step,
+        [EVENT_RELY] = traffic_rely,     [EVENT_START] = instance_start};
+    if (event->kind < sizeof(ON_CALLS) / sizeof(ON_CALLS[0]) && ON_CALLS[event->kind] != NULL) {
+        ON_CALLS[event->kind](world, event->who);
+        return;
+    }
+    switch (event->kind) {
+    case EVENT_TREASURY:
+        instance_woken(world, instance);
+        return;
+    case EVENT_COMMITTED:
+        instance_committed(world, instance);
+        return;
+    case EVENT_REQUEST:
+        network_request(world, event->load);
+        return;
+    case EVENT_REPLY:
+        network_reply(world, instance, event->load);
+        return;
+    case EVENT_TIMEOUT:
+        instance_replied(world, instance, NULL);
+        return;
+    case EVENT_SYNC:
+        disk_sync(world, instance);
+        return;
+    case EVENT_ADOPT:
+        instance_adopt(world, instance);
+        return;
+    case EVENT_ROUTE:
+        instance->route = world->primary;
+        return;
+    case EVENT_TICK:
+        tick(world);
+        return;
+    case EVENT_FAULT:
+        faults_strike(world);
+        return;
+    case EVENT_HEAL:
+        faults_heal(world);
+        return;
+    default:
+        judge(world);
+    }
+}
+
+static void remember(struct world *world, const struct event *event)
+{
+    world->digest = (world->digest ^ (uint64_t)event->at ^ (uint64_t)event->kind << 48 ^
+                     (uint64_t)event->who << 56 ^ world->random) *
+                    UINT64_C(0x100000001b3);
+}
+
+bool world_run(struct world *world)
+{
+    char faults[200];
+    world_say(world, "seed %llu: %zu instances%s; %s", (unsigned long long)world->seed,
+              world->profile.instances, world->profile.shared ? "" : " (embedded)",
+              faults_list(world, faults));
+    while (world->failure[0] == 0 && world->queue[0].at < END_AT) {
+        struct event event = take_event(world);
+        ASSERT(event.at >= world->now);
+        world->now = event.at;
+        if (is_of_now(world, &event)) {
+            happen(world, &event);
+            remember(world, &event);
+        } else if (event.kind == EVENT_REPLY) {
+            network_drop(event.load);
+        }
+    }
+    if (world->failure[0] == 0)
+        judge_end(world);
+    return world->failure[0] == 0;
+}
