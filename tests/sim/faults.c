@@ -258,7 +258,10 @@ static int64_t other_limit(struct world *world, int64_t limit)
 {
     if (limit == LIMIT_NONE)
         return limit;
-    return chance(world, 600) ? below(world, limit + 1) : limit + below(world, limit + 1);
+    if (chance(world, 600))
+        return below(world, limit + 1);
+    int64_t more = below(world, limit + 1);
+    return more < MONEY_MOST.nano - limit ? limit + more : MONEY_MOST.nano;
 }
 
 static void change_limits(struct world *world)
