@@ -47,6 +47,11 @@ static void check_amounts(struct world *world, const struct instance *instance, 
     const struct journal *journal = &world->journals[instance->journal];
     int64_t over = account->over;
     int64_t forgotten = account->forfeited - instance->forfeited[at];
+    /* What a store that was set back thinks is out is granted to nobody else, nor spent. */
+    struct instance *noted = &world->instances[instance - world->instances];
+    if (world->set_back && forgotten > noted->forgotten[at])
+        world->accounts[at].excess += forgotten - noted->forgotten[at];
+    noted->forgotten[at] = forgotten;
     if (account->held != instance->held[at])
         world_fail(world, "I6", "%s holds %lld, and its calls %lld", world_name(world, at),
                    (long long)account->held, (long long)instance->held[at]);

@@ -137,6 +137,7 @@ struct instance {
     bool booted_anew;              /* since the last process: its power was lost */
     int64_t spent[ACCOUNTS];       /* what the core should have booked, */
     int64_t held[ACCOUNTS];        /* and what it should hold */
+    int64_t forgotten[ACCOUNTS];   /* booked beyond `spent`, as seen last */
     char windows[SCOPE_COUNT][20]; /* the last that it reserved on at once */
     int64_t forfeited[ACCOUNTS];   /* of `spent`: as the core was told at its start */
     int64_t fails_until;           /* its disk fails until then */
@@ -168,7 +169,7 @@ struct sim_account {
     int64_t billed; /* T, by all instances alive and dead */
     int64_t over;   /* of that: lies; and for each of them what rounding to steps adds */
     int64_t lies;   /* so many */
-    int64_t excess; /* booked after losses of power, though it cannot have been spent */
+    int64_t excess; /* booked after losses of power or of the store, and cannot have been spent */
 };
 
 /* What a server knows, and what was applied there. */
