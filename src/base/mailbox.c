@@ -120,9 +120,8 @@ void mailbox_post(struct mailbox *mailbox, struct letter *letter)
     else
         mailbox->last->next = letter;
     mailbox->last = letter;
-    pthread_mutex_unlock(&mailbox->lock);
-    if (!was_empty)
-        return;
-    int result = eventfd_write(mailbox->fd, 1);
+    /* Before the letter can be taken: who has got his last one may close the mailbox at once. */
+    int result = was_empty ? eventfd_write(mailbox->fd, 1) : 0;
     ASSERT(result == 0);
+    pthread_mutex_unlock(&mailbox->lock);
 }

@@ -211,6 +211,41 @@ START_TEST(two_threads_post_and_no_letter_is_lost_or_overtaken)
 }
 END_TEST
 
+enum { CLOSINGS = 300 };
+
+static void note_last(void *context, struct letter *letter)
+{
+    bool *got = context;
+    *got = true;
+    letter_free(letter);
+}
+
+static void *post_one(void *context)
+{
+    mailbox_post(context, letter_new(0, 0));
+    return NULL;
+}
+
+/* The poster may still be in mailbox_post. (It is TSan that sees whether it touches the mailbox
+ * then; the letter is found without waiting for the loop to be woken.) */
+START_TEST(who_has_got_the_last_letter_may_close_at_once)
+{
+    set_up();
+    for (int i = 0; i < CLOSINGS; i++) {
+        bool got = false;
+        struct mailbox *brief = mailbox_open(loop, note_last, &got);
+        pthread_t thread;
+        ck_assert_int_eq(pthread_create(&thread, NULL, post_one, brief), 0);
+        while (!got)
+            loop_turn(loop, 1000);
+        mailbox_close(brief);
+        loop_turn(loop, 0);
+        pthread_join(thread, NULL);
+    }
+    tear_down();
+}
+END_TEST
+
 /* Each side sends what it got back, one less, until nothing is left. */
 struct side {
     struct loop *loop;
@@ -261,4 +296,4 @@ UNIT_MAIN(a_letter_carries_what_it_was_given, delivers_a_burst_in_one_turn_and_i
           each_burst_wakes_the_loop, a_letter_posted_on_while_delivering_comes_in_the_next_turn,
           closing_frees_letters_nobody_took, the_owner_may_close_it_while_letters_are_delivered,
           two_threads_post_and_no_letter_is_lost_or_overtaken,
-          two_loops_play_a_letter_back_and_forth)
+          two_loops_play_a_letter_back_and_forth, who_has_got_the_last_letter_may_close_at_once)
