@@ -46,6 +46,7 @@ struct account {
     struct window window;
     int64_t limit; /* enforced; leased in USD: a multiple of usd_step */
     int64_t spent, held, over;
+    int64_t returning; /* of booked holds, what they did not use: not to be held by others yet */
     int64_t forfeited; /* of `spent`: booked without knowing whether it was used */
     int64_t ceiling;   /* spent + held ≤ ceiling + over (I1); not leased: the limit */
     int64_t
@@ -75,7 +76,7 @@ static inline int64_t account_free(const struct account *account)
     int64_t most = account->limit - account->elsewhere_spent;
     if (account->ceiling < most)
         most = account->ceiling;
-    return most - account->spent - account->held;
+    return most - account->spent - account->held - account->returning;
 }
 
 /* By how much the limit lets the ceiling grow, as far as is known. */

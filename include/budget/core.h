@@ -244,9 +244,15 @@ bool core_time_is_up(struct core *core, uint64_t waiter, int64_t now_s, struct g
  */
 bool core_leave(struct core *core, uint64_t waiter);
 
-/* Books what was used (0 or more of each unit) and releases the rest. Never refuses: a bill above
+/* Books what was used (0 or more of each unit); the rest can be held by others only after
+ * core_release. In between the line that says so must be written (not synced): else, after kill -9,
+ * the ledger might know this hold and another one that took its room, and book both. What is booked
+ * shows at once, and nothing is shown as held. Never refuses: a bill above
  * its hold is a fact; `*over` (may be NULL) says by how much in USD, 0 if no USD account was
  * charged. Asserts that the hold is open. */
+void core_book(struct core *core, uint64_t hold, const struct spend *used, struct money *over);
+void core_release(struct core *core, uint64_t hold);
+/* Both, where no line is to be written. */
 void core_settle(struct core *core, uint64_t hold, const struct spend *used, struct money *over);
 
 /* Waiters that were decided by what happened since: call until it says false. */
@@ -267,7 +273,7 @@ size_t core_view(const struct core *core, const struct subject *subject, bool ev
 bool core_tightest(const struct core *core, const struct subject *subject, int64_t now_s,
                    struct account_view *view);
 
-size_t core_open_holds(const struct core *core);
+size_t core_open_holds(const struct core *core); /* without those that are booked */
 size_t core_waiting(const struct core *core);
 bool core_any_usd(const struct core *core); /* some budget limits USD */
 

@@ -22,7 +22,8 @@ struct hold {
     int64_t max_output;  /* never extended further; INT64_MAX: unlimited */
     struct money amount; /* as in struct grant */
     int64_t tokens;
-    bool fact; /* nobody asked whether there is room for it */
+    bool fact;   /* nobody asked whether there is room for it */
+    bool booked; /* the stakes are what it did not use */
     size_t count;
     struct stake stakes[];
 };
@@ -50,6 +51,7 @@ struct core {
     struct names names;
     struct accounts accounts;
     struct roster holds;
+    size_t booked; /* of them: to be released */
     struct roster waiters;
     struct waiter *first, *last;
     struct wake *first_wake, *last_wake;

@@ -39,6 +39,8 @@ void gate_rehold(struct gate *gate, const struct subject *subject, const struct 
                  int64_t made_s, struct grant *grant);
 bool gate_time_is_up(struct gate *gate, uint64_t waiter, int64_t now_s, struct grant *grant);
 bool gate_leave(struct gate *gate, uint64_t waiter);
+void gate_book(struct gate *gate, uint64_t hold, const struct spend *used, struct money *over);
+void gate_release(struct gate *gate, const uint64_t *holds, size_t count);
 void gate_settle(struct gate *gate, uint64_t hold, const struct spend *used, struct money *over);
 
 size_t gate_view(struct gate *gate, const struct subject *subject, bool everything, int64_t now_s,

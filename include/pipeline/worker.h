@@ -26,9 +26,11 @@ struct worker {
     struct pledge *pledges;            /* holds that outlive their requests */
     struct errand *errands;            /* calls about objects, beside the chain */
     struct call *to_start, **to_start_end; /* announced in the batch, started after its commit */
-    struct table paces;                    /* upstream's name → struct pace (rolling.c) */
-    struct loop_timer retry;               /* of lines that could not be written */
-    uint64_t random;                       /* state of the request ids */
+    uint64_t *booked;                      /* holds to be released when the batch is committed */
+    size_t booked_count, booked_room;
+    struct table paces;      /* upstream's name → struct pace (rolling.c) */
+    struct loop_timer retry; /* of lines that could not be written */
+    uint64_t random;         /* state of the request ids */
     struct tally tally;
     unsigned compared; /* calls, one of DRIFT_ONE_OF of which is sampled */
     void (*on_letter)(void *context,
@@ -44,6 +46,11 @@ void worker_open(struct worker *worker, struct house *house, struct terms *terms
  * thread. */
 void worker_adopt(struct worker *worker, struct terms *terms);
 void worker_close(struct worker *worker); /* no request or call may be left */
+
+/* Books the hold (0: none) now, and releases it when the lines that were noted so far, and those of
+ * this turn, are written. `over`: see core_book; may be NULL. */
+void worker_book(struct worker *worker, uint64_t hold, const struct spend *used,
+                 struct money *over);
 
 /* True if something was left for the next turn, which must not sleep then. */
 bool worker_has_work(const struct worker *worker);

@@ -295,7 +295,7 @@ static bool has_room(struct accounts *accounts, int64_t now_s)
 
 void account_note_overrun(struct account *account)
 {
-    int64_t above = account->spent + account->held - account->ceiling;
+    int64_t above = account->spent + account->held + account->returning - account->ceiling;
     if (account->over < above)
         account->over = above;
 }

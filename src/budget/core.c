@@ -271,7 +271,9 @@ void grant_clear(struct grant *grant, enum verdict verdict)
 void account_check(const struct account *account)
 {
     ASSERT(account->held >= 0);
-    ASSERT(account->spent + account->held - account->over <= account->ceiling); /* I1, in range */
+    ASSERT(account->returning >= 0);
+    ASSERT(account->spent + account->held + account->returning - account->over <=
+           account->ceiling); /* I1, in range */
 }
 
 /* From the stake, because the account may have no budget any more. */
@@ -488,12 +490,15 @@ void core_rehold(struct core *core, const struct subject *subject, const struct 
 
 /* ---- settling ---- */
 
-static void settle_stake(struct core *core, const struct stake *stake, int64_t used)
+/* What it did not use is left on the stake. */
+static void book_stake(struct core *core, struct stake *stake, int64_t used)
 {
     struct account *account = stake->account;
+    int64_t unused = used < stake->amount ? stake->amount - used : 0;
     ASSERT(used >= 0);
     ASSERT(account->held >= stake->amount);
     account->held -= stake->amount;
+    account->returning += unused;
     account->spent = account_add(account->spent, used, ACCOUNT_MOST);
     if (used > stake->amount)
         note_overrun(core, account);
@@ -501,36 +506,59 @@ static void settle_stake(struct core *core, const struct stake *stake, int64_t u
     if (account->used_s < core->now_s)
         account->used_s = core->now_s;
     account_check(account);
-    headroom_note_room(&core->accounts, account);
-    accounts_release(&core->accounts, account);
+    stake->amount = unused;
 }
 
-void core_settle(struct core *core, uint64_t id, const struct spend *used, struct money *over)
+void core_book(struct core *core, uint64_t id, const struct spend *used, struct money *over)
 {
     struct hold *hold = roster_find(&core->holds, id);
-    ASSERT(hold != NULL);
-    roster_remove(&core->holds, id);
-    core->event++;
     struct money above = MONEY_ZERO;
-    size_t waiters = 0;
+    ASSERT(hold != NULL);
+    ASSERT(!hold->booked);
+    hold->booked = true;
+    core->booked++;
+    core->event++;
     for (size_t at = 0; at < hold->count; at++) {
-        const struct stake *stake = &hold->stakes[at];
+        struct stake *stake = &hold->stakes[at];
         int64_t amount = used->amount[stake->account->unit];
         if (stake->account->unit == UNIT_USD && amount > stake->amount)
             above = (struct money){amount - stake->amount};
-        waiters += stake->account->waiters;
-        settle_stake(core, stake, amount);
+        book_stake(core, stake, amount);
     }
-    free(hold);
     if (over != NULL)
         *over = above;
+}
+
+void core_release(struct core *core, uint64_t id)
+{
+    struct hold *hold = roster_find(&core->holds, id);
+    size_t waiters = 0;
+    ASSERT(hold != NULL);
+    ASSERT(hold->booked);
+    core->booked--;
+    roster_remove(&core->holds, id);
+    for (size_t at = 0; at < hold->count; at++) {
+        const struct stake *stake = &hold->stakes[at];
+        ASSERT(stake->account->returning >= stake->amount);
+        stake->account->returning -= stake->amount;
+        waiters += stake->account->waiters;
+        headroom_note_room(&core->accounts, stake->account);
+        accounts_release(&core->accounts, stake->account);
+    }
+    free(hold);
     if (waiters > 0)
         waiting_look(core);
 }
 
+void core_settle(struct core *core, uint64_t id, const struct spend *used, struct money *over)
+{
+    core_book(core, id, used, over);
+    core_release(core, id);
+}
+
 size_t core_open_holds(const struct core *core)
 {
-    return core->holds.count;
+    return core->holds.count - core->booked;
 }
 
 size_t core_waiting(const struct core *core)

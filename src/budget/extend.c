@@ -90,6 +90,7 @@ void core_extend(struct core *core, uint64_t id, int64_t output, struct grant *g
     struct hold *hold = roster_find(&core->holds, id);
     ASSERT(hold != NULL);
     ASSERT(!hold->fact);
+    ASSERT(!hold->booked);
     ASSERT(output >= 0);
     int64_t goal = output < hold->max_output ? output : hold->max_output;
     int64_t need[UNIT_COUNT];

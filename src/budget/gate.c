@@ -167,6 +167,21 @@ bool gate_leave(struct gate *gate, uint64_t waiter)
     return left;
 }
 
+void gate_book(struct gate *gate, uint64_t hold, const struct spend *used, struct money *over)
+{
+    pthread_mutex_lock(&gate->lock);
+    core_book(gate->core, hold, used, over);
+    unlock_and_post(gate);
+}
+
+void gate_release(struct gate *gate, const uint64_t *holds, size_t count)
+{
+    pthread_mutex_lock(&gate->lock);
+    for (size_t at = 0; at < count; at++)
+        core_release(gate->core, holds[at]);
+    unlock_and_post(gate);
+}
+
 void gate_settle(struct gate *gate, uint64_t hold, const struct spend *used, struct money *over)
 {
     pthread_mutex_lock(&gate->lock);

@@ -292,7 +292,7 @@ bool headroom_yield_one(struct core *core, struct account *account, struct gift 
 {
     if (account->growing.asked || account->growing.wants || account->budget == ACCOUNT_GONE)
         return false;
-    int64_t amount = account->ceiling - account->spent - account->held;
+    int64_t amount = account->ceiling - account->spent - account->held - account->returning;
     amount -= amount > 0 ? amount % step_of(core, account) : 0;
     if (amount <= 0)
         return false;

@@ -189,8 +189,7 @@ static void book(struct pledge *pledge)
     entry->charges = charges;
     entry->charge_count = pledge->held.charge_count;
     struct money over = MONEY_ZERO;
-    if (pledge->held.hold != 0)
-        gate_settle(worker->house->gate, pledge->held.hold, &used, &over);
+    worker_book(worker, pledge->held.hold, &used, &over);
     char amount[MONEY_STRING_SIZE];
     if (over.nano > 0)
         log_error("%.*s: upstream %.*s billed %s more than its bound; booked as a fact",

@@ -175,8 +175,7 @@ void replay_settle(struct request *request)
     struct charge *charges = (struct charge *)(uintptr_t)held->charges;
     for (size_t i = 0; i < held->charge_count; i++)
         charges[i].amount = used.amount[charges[i].unit];
-    if (held->hold != 0)
-        gate_settle(request->worker->house->gate, held->hold, &used, NULL);
+    worker_book(request->worker, held->hold, &used, NULL);
     held->hold = 0;
 }
 

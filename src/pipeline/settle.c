@@ -134,7 +134,7 @@ static void book(struct call *call)
     if (call->held.hold == 0)
         return;
     struct money over = MONEY_ZERO;
-    gate_settle(call->worker->house->gate, call->held.hold, &used, &over);
+    worker_book(call->worker, call->held.hold, &used, &over);
     rolling_learn(call, over.nano > 0);
     if (over.nano > 0) {
         char amount[MONEY_STRING_SIZE];

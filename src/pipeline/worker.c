@@ -1,6 +1,7 @@
 /* Workers: what one thread owns, and the end of its turns. */
 #include "pipeline/worker.h"
 
+#include <stdlib.h>
 #include <sys/random.h>
 
 #include "base/log.h"
@@ -19,12 +20,34 @@ static void complain(struct worker *worker, const struct fault *fault)
     loop_timer_set(worker->loop, &worker->retry, COMPLAINT_US);
 }
 
-/* Lines first, then the calls they announce. */
+void worker_book(struct worker *worker, uint64_t hold, const struct spend *used, struct money *over)
+{
+    if (hold == 0)
+        return;
+    if (worker->booked_count == worker->booked_room) {
+        worker->booked_room = worker->booked_room == 0 ? 16 : 2 * worker->booked_room;
+        worker->booked =
+            memory_resize(worker->booked, worker->booked_room * sizeof *worker->booked);
+    }
+    gate_book(worker->house->gate, hold, used, over);
+    worker->booked[worker->booked_count++] = hold;
+}
+
+static void release_booked(struct worker *worker)
+{
+    if (worker->booked_count > 0)
+        gate_release(worker->house->gate, worker->booked, worker->booked_count);
+    worker->booked_count = 0;
+}
+
+/* Lines first, then the calls they announce and the room that they give back. */
 static void commit(struct worker *worker)
 {
     struct fault fault;
     bool committed = ledger_batch_empty(worker->batch) || ledger_commit(worker->batch, &fault);
-    if (!committed)
+    if (committed)
+        release_booked(worker);
+    else
         complain(worker, &fault);
     calls_start(worker, committed);
 }
@@ -41,7 +64,8 @@ static bool turn_end(void *context)
 {
     struct worker *worker = context;
     for (int round = 0; round < ROUNDS_MOST; round++) {
-        if (worker->to_start != NULL || !ledger_batch_empty(worker->batch))
+        if (worker->to_start != NULL || worker->booked_count > 0 ||
+            !ledger_batch_empty(worker->batch))
             commit(worker);
         if (!transport_pending(worker->transport))
             break;
@@ -104,6 +128,8 @@ void worker_close(struct worker *worker)
     if (!ledger_batch_empty(worker->batch) && !ledger_commit(worker->batch, &fault))
         log_error("the last ledger lines are lost: %s", fault.message);
     ledger_batch_close(worker->batch);
+    release_booked(worker);
+    free(worker->booked);
     rolling_forget(worker);
     loop_timer_cancel(worker->loop, &worker->retry);
     mailbox_close(worker->mailbox);

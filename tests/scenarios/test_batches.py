@@ -337,6 +337,9 @@ def result(number, usage='{"prompt_tokens":5,"completion_tokens":5}'):
             f'{{"usage":{usage}}}}},"error":null}}\n')
 
 
+CLOSE = "Connection: close\r\n"  # else the next call may meet the end of this connection
+
+
 def keeper(state):
     """An upstream with one file and one batch: `state` says how it answers."""
     def answer(connection, head, _):
@@ -347,11 +350,11 @@ def keeper(state):
                                f"{length}\r\n{state['content']}".encode())
         elif "/batches" in target:
             if method == "GET" and state.get("status"):
-                connection.sendall(plain_answer('{"error":{}}', status=state["status"]))
+                connection.sendall(plain_answer('{"error":{}}', state["status"], more=CLOSE))
             else:
-                connection.sendall(plain_answer(json.dumps(state["batch"])))
+                connection.sendall(plain_answer(json.dumps(state["batch"]), more=CLOSE))
         else:
-            connection.sendall(plain_answer('{"id":"file-1","object":"file"}'))
+            connection.sendall(plain_answer('{"id":"file-1","object":"file"}', more=CLOSE))
     return answer
 
 

@@ -319,7 +319,30 @@ START_TEST(what_needs_nothing_waits_for_nobody)
 }
 END_TEST
 
-UNIT_MAIN(what_needs_nothing_waits_for_nobody,
+START_TEST(what_a_booked_hold_did_not_use_is_free_once_it_is_released)
+{
+    struct fixture f = fixture_new();
+    fixture_budget(&f, "org", SCOPE_GLOBAL, UNIT_USD, 100);
+    fixture_start(&f);
+    uint64_t hold = fixture_hold(&f, 50);
+    fixture_wait(&f, 20, 7);
+    struct money over;
+    core_book(f.core, hold, &(struct spend){{30, 30, 1}}, &over);
+    ck_assert_int_eq(over.nano, 0);
+    ck_assert_int_eq(fixture_view(&f, 0).spent, 30);
+    ck_assert_int_eq(fixture_view(&f, 0).held, 0);
+    ck_assert_uint_eq(fixture_wake(&f), 0); /* its line is not written yet */
+    ck_assert_int_eq(fixture_reserve(&f, 10), VERDICT_WAIT);
+    core_release(f.core, hold);
+    ck_assert_uint_eq(fixture_wake(&f), 7);
+    ck_assert_int_eq(f.grant.verdict, VERDICT_GRANTED);
+    ck_assert_int_eq(fixture_view(&f, 0).held, 40 + 20);
+    fixture_end(&f);
+}
+END_TEST
+
+UNIT_MAIN(what_a_booked_hold_did_not_use_is_free_once_it_is_released,
+          what_needs_nothing_waits_for_nobody,
           waits_for_a_hold_in_the_way_and_is_woken_by_its_settlement,
           a_waiter_is_refused_as_soon_as_its_account_is_spent,
           a_waiter_is_clamped_when_what_is_left_shrinks, waits_for_the_clamped_maximum_too,

@@ -43,6 +43,7 @@ static inline void desk_close(struct desk *desk)
 {
     request_close(desk->request);
     loop_close(desk->worker.loop);
+    free(desk->worker.booked);
     hasher_close(desk->worker.hasher);
     roster_close(&desk->worker.requests);
     roster_close(&desk->worker.calls);

@@ -97,9 +97,9 @@ static void river_close(struct river *river)
         arena_close(&call->arena);
     }
     request_close(river->request);
+    worker_close(&river->worker);
     gate_close(river->house.gate);
     zone_close(river->budgets.zone);
-    worker_close(&river->worker);
     ledger_close(river->house.ledger);
     sample_dir_remove(&river->dir);
 }
