@@ -38,7 +38,8 @@
  * waiter whose time is up the slice is clamped to what is free, not the maximum. A slice is never
  * below min_output and the slack. A request is held in full where its maximum may not be lowered
  * (`clamp`: who wants no lowered maximum wants no early end either) and where no account limits USD
- * or tokens.
+ * or tokens. Leased, room for the maximum is asked of the lessor when the slice is granted: an
+ * extension that cannot wait may need it.
  *
  * Extensions (core_extend) never wait and go before those who wait: a running stream that is not
  * extended ends early, and what it cost so far buys half an answer, whereas who waits has spent
@@ -214,6 +215,10 @@ void core_redefine(struct core *core, const struct core_options *options);
 bool core_check_clock(struct core *core, int64_t wall_ms, int64_t steady_ms);
 
 void core_reserve(struct core *core, const struct ask *ask, struct grant *grant);
+
+/* Asks the lessor for room for what `ask` may hold, without holding it: for a call that may have to
+ * be paid at a moment that cannot wait. */
+void core_prepare(struct core *core, const struct ask *ask);
 
 /* Holds nothing on each account of a subject, whatever is left there: for a cost that is a fact and
  * is not asked, only settled. The grant is GRANTED or CROWDED; its charges are all 0. */

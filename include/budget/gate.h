@@ -32,6 +32,7 @@ void gate_restore_forfeited(struct gate *gate, const struct charge *charge);
  * ask->cookie is the gate's own. */
 void gate_reserve(struct gate *gate, struct ask *ask, struct mailbox *mailbox, uint64_t to,
                   struct grant *grant);
+void gate_prepare(struct gate *gate, const struct ask *ask);
 void gate_reserve_fact(struct gate *gate, const struct subject *subject, int64_t now_s,
                        struct grant *grant);
 void gate_extend(struct gate *gate, uint64_t hold, int64_t output, struct grant *grant);

@@ -5,6 +5,7 @@
 #define PURSER_CLI_HOUSE_H
 
 #include "budget/ceilings.h"
+#include "budget/vault.h"
 #include "cli/draft.h"
 #include "pipeline/house.h"
 
@@ -19,10 +20,12 @@ struct estate {
     size_t open_count;
     struct table pledged;      /* their calls */
     struct ceilings *ceilings; /* ceilings.db; the registrar's while there is one */
+    struct vault *vault;       /* likewise; the treasury's while there is one */
+    bool ledger_whole;         /* the start found lines in it */
 };
 
-/* Opens ceilings, ledger (with replay), budgets and clerk, in this order; takes a reference to the
- * terms, which draft_load made. False: nothing is left open. */
+/* Opens ceilings, ledger (with replay), budgets (recovery.h) and clerk, in this order; takes a
+ * reference to the terms, which draft_load made. False: nothing is left open. */
 MUST_USE bool estate_open(struct estate *estate, struct terms *terms, struct fault *fault);
 
 /* What the process before had promised to settle goes on with this worker, before any of them
@@ -32,8 +35,8 @@ void estate_resume(struct estate *estate, struct worker *worker);
 /* What a configuration says of budgets, with what no reload changes. */
 struct core_options estate_budgets(const struct estate *estate, const struct config *config);
 
-/* Ends clerk and registrar, who post to the workers' mailboxes: between their leaving the loops and
- * their being closed. */
+/* Ends clerk, registrar and treasury, who post to the workers' mailboxes: between their leaving the
+ * loops and their being closed. */
 void estate_dismiss_writers(struct estate *estate);
 void estate_close(struct estate *estate); /* all workers are closed before */
 

@@ -15,6 +15,7 @@
 #include "budget/gate.h"
 #include "budget/rates_gate.h"
 #include "budget/registrar.h"
+#include "budget/treasury.h"
 #include "cache/cache.h"
 #include "gear/bell.h"
 #include "gear/drift.h"
@@ -38,6 +39,7 @@ struct house {
     struct bell *bell; /* for the main thread */
     struct gate *gate;
     struct rates_gate *rates;
+    struct treasury *treasury;
     struct ledger *ledger;
     struct clerk *clerk;
     struct registrar *registrar;

@@ -46,6 +46,8 @@ struct recall {
     struct buffer reshaped;                  /* HIT: the answer in the shape asked for */
     struct parts *parts;                     /* embeddings; in the request's arena */
     bool offered_to_pay;                     /* for the call it follows */
+    struct loop_timer offer;                 /* the next try to do so */
+    int offers;                              /* tries that found no room granted yet */
 };
 
 /* True if the answer costs no call: it is replayed. */
@@ -80,6 +82,10 @@ void share_put(struct call *call, struct text bytes, bool usage);
 void share_flush(struct call *call);
 /* Somebody else waits for what this call brings. */
 bool share_has_followers(const struct call *call);
+/* The request follows a call. It may be asked to pay for it, and cannot wait then: so room for that
+ * is asked of the lessor now. */
+void share_prepare(struct request *request);
+
 /* Nobody else does, and it may wait for its own client, which is slow; if somebody joins then, it
  * goes on. */
 MUST_USE bool share_lets_pause(struct call *call);

@@ -320,6 +320,30 @@ static void take(struct core *core, struct places *places, const int64_t need[UN
     grant->hold = roster_add(&core->holds, hold);
 }
 
+static void want_room(struct core *core, const struct places *places,
+                      const int64_t need[UNIT_COUNT])
+{
+    for (size_t at = 0; at < places->count; at++) {
+        struct account *account = places->accounts[at];
+        int64_t lack = need[account->unit] - account_free(account);
+        if (lack > 0)
+            headroom_note_lack(&core->accounts, account, lack);
+    }
+}
+
+/* What lies between the slice and the maximum. */
+static void want_maximum(struct core *core, const struct places *places, const struct hold *terms)
+{
+    int64_t most[UNIT_COUNT];
+    if (!core->options.leased || terms->max_output == INT64_MAX)
+        return;
+    demand_fill_need(terms->price, &terms->bound, terms->max_output, most);
+    most[UNIT_USD] -= terms->amount.nano;
+    most[UNIT_TOKENS] -= terms->tokens;
+    most[UNIT_REQUESTS] = 0;
+    want_room(core, places, most);
+}
+
 void core_grant(struct core *core, const struct ask *ask, struct places *places,
                 const struct demand *demand, struct grant *grant)
 {
@@ -338,6 +362,8 @@ void core_grant(struct core *core, const struct ask *ask, struct places *places,
     grant->tokens = terms.tokens;
     if (places->count > 0)
         take(core, places, demand->need, &terms, grant);
+    if (demand->rolling)
+        want_maximum(core, places, &terms);
 }
 
 static bool says_no(const struct account *account, enum verdict verdict,
@@ -461,6 +487,23 @@ void core_reserve(struct core *core, const struct ask *ask, struct grant *grant)
         return;
     }
     core_refuse(core, &places, demand.verdict, &demand, grant);
+    places_unpin(&places);
+}
+
+void core_prepare(struct core *core, const struct ask *ask)
+{
+    struct places places;
+    struct account_key key;
+    struct demand demand;
+    if (!core->options.leased)
+        return;
+    core->now_s = core_believes_s(core, ask->now_s);
+    if (gather(core, ask->subject, &places, &key)) {
+        gather_own_limits(ask->own, &places);
+        demand_assess(&core->options, ask, &places, &demand);
+        if (demand.verdict == VERDICT_GRANTED)
+            want_room(core, &places, demand.need);
+    }
     places_unpin(&places);
 }
 

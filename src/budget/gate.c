@@ -128,6 +128,13 @@ void gate_reserve(struct gate *gate, struct ask *ask, struct mailbox *mailbox, u
     unlock_and_post(gate);
 }
 
+void gate_prepare(struct gate *gate, const struct ask *ask)
+{
+    pthread_mutex_lock(&gate->lock);
+    core_prepare(gate->core, ask);
+    unlock_and_post(gate);
+}
+
 void gate_reserve_fact(struct gate *gate, const struct subject *subject, int64_t now_s,
                        struct grant *grant)
 {

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "base/log.h"
+#include "cli/recovery.h"
 #include "pipeline/pledge.h"
 
 static void say_replay(const struct ledger_replay *replay)
@@ -47,6 +48,7 @@ static bool open_ledger(struct estate *estate, struct fault *fault)
     estate->house.ledger = ledger_open(&options, &replay, fault);
     if (estate->house.ledger == NULL)
         return false;
+    estate->ledger_whole = replay.lines > 0;
     say_replay(&replay);
     return true;
 }
@@ -55,8 +57,6 @@ static bool open_ceilings(struct estate *estate, struct fault *fault)
 {
     struct text dir = estate->config->data_dir;
     const char *path = arena_printf(&estate->arena, "%.*s/ceilings.db", TEXT_ARG(dir)).at;
-    if (estate->config->store_redis.size > 0)
-        return fault_set(fault, "store.redis: budgets are not shared yet: take it out");
     if (!make_folder(dir, fault))
         return false;
     estate->ceilings = ceilings_open(path, fault);
@@ -130,24 +130,42 @@ struct core_options estate_budgets(const struct estate *estate, const struct con
         .default_max_output = config->default_max_output,
         .max_waiting = (size_t)config->max_waiting,
         .max_accounts = (size_t)estate->config->accounts,
+        .leased = true,
+        .usd_step = 1,
     };
 }
 
-static void open_gate(struct estate *estate)
+static bool open_vault(struct estate *estate, struct fault *fault)
+{
+    struct text dir = estate->config->data_dir;
+    const char *path = arena_printf(&estate->arena, "%.*s/ceilings.db", TEXT_ARG(dir)).at;
+    estate->vault = vault_open(path, vault_boot(&estate->arena), fault);
+    return estate->vault != NULL;
+}
+
+/* Budgets as they were, and who lets their ceilings grow. */
+static bool open_budgets(struct estate *estate, struct fault *fault)
 {
     const struct core_options options = estate_budgets(estate, estate->config);
-    estate->house.gate = gate_open(&options);
-    estate->house.rates = rates_gate_open((size_t)estate->config->accounts);
-    struct charge charge;
-    size_t at = 0;
-    while (ledger_next_balance(estate->house.ledger, &at, &charge)) {
-        /* Refunds of what was forgotten, or somebody else's hand: no spend. */
-        if (charge.amount > 0)
-            gate_restore(estate->house.gate, &charge);
-    }
-    at = 0;
-    while (ledger_next_forfeited(estate->house.ledger, &at, &charge))
-        gate_restore_forfeited(estate->house.gate, &charge);
+    struct arena arena = {0};
+    struct house *house = &estate->house;
+    house->gate = gate_open(&options);
+    house->rates = rates_gate_open((size_t)estate->config->accounts);
+    struct recovery recovery = {.gate = house->gate,
+                                .ledger = house->ledger,
+                                .vault = estate->vault,
+                                .ledger_whole = estate->ledger_whole,
+                                .clock = clock_real()};
+    const struct treasury_options treasury = {.gate = house->gate,
+                                              .vault = estate->vault,
+                                              .label = estate->config->node,
+                                              .clock = clock_real()};
+    bool good = vault_rows(estate->vault, &arena, &recovery.rows, &recovery.row_count, fault) &&
+                recover(&recovery, fault);
+    if (good)
+        house->treasury = treasury_open(&treasury, recovery.rows, recovery.row_count);
+    arena_close(&arena);
+    return good;
 }
 
 static bool open_clerk(struct estate *estate, struct fault *fault)
@@ -182,8 +200,7 @@ bool estate_open(struct estate *estate, struct terms *terms, struct fault *fault
     drift_open(&estate->house.drift);
     open_cache(estate);
     if (open_ceilings(estate, fault) && forget_old_responses(estate, fault) &&
-        open_ledger(estate, fault)) {
-        open_gate(estate);
+        open_ledger(estate, fault) && open_vault(estate, fault) && open_budgets(estate, fault)) {
         estate->house.registrar = registrar_open(estate->ceilings);
         estate->house.reader = reader_open();
         if (open_clerk(estate, fault))
@@ -201,6 +218,7 @@ void estate_dismiss_writers(struct estate *estate)
     estate->house.registrar = NULL;
     reader_close(estate->house.reader);
     estate->house.reader = NULL;
+    treasury_retire(estate->house.treasury);
 }
 
 void estate_close(struct estate *estate)
@@ -209,11 +227,12 @@ void estate_close(struct estate *estate)
     estate_dismiss_writers(estate);
     if (house->gate != NULL)
         ASSERT(gate_open_holds(house->gate) == 0);
+    treasury_close(house->treasury);
     gate_close(house->gate);
     rates_gate_close(house->rates);
     cache_close(house->cache);
     ceilings_close(estate->ceilings);
-    ledger_close(house->ledger);
+    vault_close(estate->vault, ledger_close(house->ledger));
     bell_close(house->bell);
     table_close(&house->guests.accepted);
     table_close(&house->bookings.names);

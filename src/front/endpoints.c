@@ -66,6 +66,10 @@ void endpoint_readyz(struct request *request, struct text rest)
         refuse(request, REFUSAL_SHUTTING_DOWN, NULL, "purser is shutting down.");
     } else if (ledger_failing(house->ledger)) {
         refuse(request, REFUSAL_LEDGER, NULL, "The ledger cannot be written; see the log.");
+    } else if (!treasury_grants(house->treasury)) {
+        refuse(request, REFUSAL_STORE_AWAY, NULL,
+               "No budget can grow: the store that shares them out does not answer, or its disk "
+               "fails; see the log.");
     } else {
         struct buffer body = {0};
         buffer_put(&body, TEXT("{\"status\":\"ready\"}"));

@@ -269,7 +269,10 @@ static enum next begin(struct request *request)
     ask_cache(request, &ask);
     if (recall->state == RECALL_MISS)
         return go_on_missing(request);
-    return recall->state == RECALL_FOLLOW ? look_at_flight(request) : GO_ON;
+    if (recall->state != RECALL_FOLLOW)
+        return GO_ON;
+    share_prepare(request);
+    return look_at_flight(request);
 }
 
 /* What came of it is certain once it waits no more. */

@@ -62,6 +62,7 @@ void request_close(struct request *request)
     recall_close(request);
     visit_leave(request);
     loop_timer_cancel(request->worker->loop, &request->timer);
+    loop_timer_cancel(request->worker->loop, &request->recall.offer);
     roster_remove(&request->worker->requests, request->id);
     loop_defer(request->worker->loop, release, request);
 }

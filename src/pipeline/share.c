@@ -14,6 +14,11 @@
 #include "wire/inputs.h"
 #include "wire/reshape.h"
 
+enum {
+    OFFERS_MOST = 100, /* tries to pay for a call, */
+    OFFER_US = 5000,   /* at this distance: together the time in which a lessor answers */
+};
+
 #define SHARED_MOST (8 * 1024 * 1024) /* bytes that a call keeps for slow followers */
 
 #define HEADER_MOST 256
@@ -173,18 +178,34 @@ static void name_second_call(const struct request *request, struct payer *payer)
     payer->entry.attempt = 2;
 }
 
-/* A follower is asked: it holds what the call may cost, or says no. */
-static struct payer *offer(struct request *request)
+static bool fill_offer(struct request *request, struct ask *ask)
+{
+    if (!route_find(request))
+        return false;
+    reserve_fill_ask(request, ask);
+    ask->counted = true;   /* when its answer is booked */
+    ask->slice_tokens = 0; /* nobody else's slices tell how far the call is */
+    return true;
+}
+
+void share_prepare(struct request *request)
+{
+    struct ask ask;
+    if (fill_offer(request, &ask))
+        gate_prepare(request->worker->house->gate, &ask);
+}
+
+/* A follower is asked: it holds what the call may cost, or says no. `growing`: it may have room as
+ * soon as the lessor has granted it. */
+static struct payer *offer(struct request *request, bool *growing)
 {
     struct gate *gate = request->worker->house->gate;
     struct grant *grant = arena_new(&request->arena, sizeof *grant);
     struct ask ask;
-    if (!route_find(request))
+    if (!fill_offer(request, &ask))
         return NULL;
-    reserve_fill_ask(request, &ask);
-    ask.counted = true;   /* when its answer is booked */
-    ask.slice_tokens = 0; /* nobody else's slices tell how far the call is */
     reserve_ask(request, &ask, 0, grant);
+    *growing = grant->verdict == VERDICT_WAIT && grant->growing;
     if (grant->verdict == VERDICT_WAIT)
         gate_leave(gate, grant->waiter); /* a grant on its way finds nobody, and is given back */
     if (grant->verdict != VERDICT_GRANTED)
@@ -202,11 +223,35 @@ static struct payer *offer(struct request *request)
     return payer;
 }
 
+static void answer_payee(struct request *request);
+
+static void offer_again(void *context)
+{
+    struct request *request = context;
+    if (request->recall.follower.flight != NULL)
+        answer_payee(request);
+}
+
+static bool may_offer_again(struct request *request)
+{
+    struct recall *recall = &request->recall;
+    if (recall->offers++ == OFFERS_MOST)
+        return false;
+    share_prepare(request);
+    recall->offer.due = offer_again;
+    recall->offer.context = request;
+    loop_timer_set(request->worker->loop, &recall->offer, OFFER_US);
+    return true;
+}
+
 static void answer_payee(struct request *request)
 {
     struct follower *follower = &request->recall.follower;
-    struct payer *payer = offer(request);
+    bool growing = false;
+    struct payer *payer = offer(request, &growing);
     struct flight_payee payee;
+    if (payer == NULL && growing && may_offer_again(request))
+        return;
     if (payer == NULL) {
         flight_decline(follower);
         return;
@@ -307,6 +352,7 @@ static void hear_flight(struct worker *worker, struct letter *letter)
         return;
     struct recall *recall = &request->recall;
     if (letter->kind == FLIGHT_LETTER_PAY) {
+        recall->offers = 0;
         answer_payee(request);
         return;
     }

@@ -1,5 +1,7 @@
-"""A disk whose syncs take long, or never end, delays no request (slow_sync.c)."""
+"""A disk whose syncs take long, or never end, delays no request whose budgets have headroom
+(slow_sync.c)."""
 
+import concurrent.futures
 import os
 import pathlib
 import signal
@@ -7,7 +9,7 @@ import subprocess
 
 import pytest
 from crowd import Ask, all_at_once, books_agree_to_the_nano_dollar, count, size
-from harness import wait_until
+from harness import error_of, wait_until
 
 SOURCE = pathlib.Path(__file__).with_name("slow_sync.c")
 CLIENTS = size(200, 60)
@@ -35,10 +37,12 @@ def asks():
 
 
 def test_requests_finish_while_a_sync_never_does(provider, start, shim, tmp_path):
-    """No clock is looked at: all of it happens while the first sync stands still."""
+    """No clock is looked at: all of it happens while the first sync stands still. (Those of
+    ceilings go on: without them nothing may be spent that was not granted before.)"""
     gate = tmp_path / "gate"
     reached = tmp_path / "gate.reached"
-    purser = start(budgets=BUDGETS, env=preload(shim, SLOW_SYNC_GATE=str(gate)))
+    purser = start(budgets=BUDGETS, env=preload(shim, SLOW_SYNC_GATE=str(gate),
+                                                SLOW_SYNC_SPARES="ceilings.db"))
     assert purser.chat(fake="output=10").status_code == 200
     gate.touch()
     assert purser.chat(fake="output=10").status_code == 200
@@ -46,6 +50,26 @@ def test_requests_finish_while_a_sync_never_does(provider, start, shim, tmp_path
     assert count(all_at_once(purser, asks())) == {"ok": CLIENTS}
     purser.idle()
     gate.unlink()
+    books_agree_to_the_nano_dollar(purser, provider)
+    purser.end()
+
+
+def test_while_no_ceiling_can_be_noted_nothing_above_them_is_spent(provider, start, shim, tmp_path):
+    gate = tmp_path / "gate"
+    purser = start(budgets=BUDGETS, env=preload(shim, SLOW_SYNC_GATE=str(gate)),
+                   admission={"wait_ms": 200})
+    assert purser.chat(fake="output=10", max_tokens=10).status_code == 200
+    cap = ("cap", "all", "usd")
+    ceiling = purser.budgets()[cap]["ceiling"]
+    gate.touch()
+    with concurrent.futures.ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(lambda _: purser.chat(fake="output=10"), range(20)))
+    row = purser.budgets()[cap]
+    gate.unlink()
+    for answer in answers:
+        error_of(answer, 503, "budget_store_unavailable")
+    assert row["spent"] + row["reserved"] <= row["ceiling"] == ceiling
+    assert count(all_at_once(purser, asks())) == {"ok": CLIENTS}
     books_agree_to_the_nano_dollar(purser, provider)
     purser.end()
 
