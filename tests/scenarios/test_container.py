@@ -85,13 +85,18 @@ def test_dockerfile_configuration_and_compose_agree():
     assert f"data_dir: {last['VOLUME']}" in config and f":{last['VOLUME']}\n" in compose
     assert f"listen: 0.0.0.0:{last['EXPOSE']}" in config
     assert re.search(r"OPENAI_BASE_URL: http://purser:%s/s/[\w-]+/v1" % last["EXPOSE"], compose)
-    for name in re.findall(r"\$\{(\w+)", config):
+    several = {"PURSER_NODE", "PURSER_REDIS"}  # which only several instances need
+    for name in set(re.findall(r"\$\{(\w+)", config)) - several:
         assert f"      {name}: ${{{name}:" in compose
-    for promise in ("read_only: true", "cap_drop: [ALL]", "no-new-privileges:true",
-                    "condition: service_healthy"):
-        assert promise in compose
+    assert "condition: service_healthy" in compose
+    cluster = (ROOT / "docker/compose.cluster.yml").read_text()
+    for name in several:
+        assert f"{name}: " in cluster
     drain = re.search(r"drain_seconds: (\d+)", (ROOT / "config/purser.yaml").read_text()).group(1)
-    assert int(re.search(r"stop_grace_period: (\d+)s", compose).group(1)) > int(drain)
+    for file in compose, cluster:
+        for promise in ("read_only: true", "cap_drop: [ALL]", "no-new-privileges:true"):
+            assert promise in file
+        assert int(re.search(r"stop_grace_period: (\d+)s", file).group(1)) > int(drain)
 
 
 # ---- its configuration ----
