@@ -21,6 +21,7 @@ struct estate {
     struct table pledged;      /* their calls */
     struct ceilings *ceilings; /* ceilings.db; the registrar's while there is one */
     struct vault *vault;       /* likewise; the treasury's while there is one */
+    struct lessor *lessor;     /* the treasury's; NULL: budgets are not shared */
     bool ledger_whole;         /* the start found lines in it */
 };
 

@@ -16,6 +16,10 @@
  *
  * Without a ceiling (a new vault, or one that was lost) an account begins with one that is used up:
  * what it has spent and holds.
+ *
+ * Where budgets are shared, the store knows what each vault was granted, and a new vault begins
+ * with nothing: what the ledger has from before is charged there to the one that spent it. So no
+ * account is restored with more spend than its ceiling.
  */
 #ifndef PURSER_CLI_RECOVERY_H
 #define PURSER_CLI_RECOVERY_H
@@ -29,6 +33,7 @@ struct recovery {
     struct ledger *ledger; /* not started */
     struct vault *vault;
     bool ledger_whole; /* it was not empty */
+    bool shared;       /* there is a store */
     const struct clock *clock;
     const struct charge *rows; /* the vault's */
     size_t row_count;

@@ -10,6 +10,12 @@
 #include "cli/recovery.h"
 #include "pipeline/pledge.h"
 
+/* Longer than a failover of Redis within one machine's room takes to be noticed, and shorter than
+ * callers wait for a budget (admission.wait_ms). */
+#define STORE_TIMEOUT_MS 1000
+/* Its amounts in USD are micro-dollars. */
+#define STORE_USD_STEP 1000
+
 static void say_replay(const struct ledger_replay *replay)
 {
     char amount[MONEY_STRING_SIZE];
@@ -120,6 +126,11 @@ void estate_resume(struct estate *estate, struct worker *worker)
                  resumed);
 }
 
+static bool is_shared(const struct estate *estate)
+{
+    return estate->config->store_redis.size > 0;
+}
+
 struct core_options estate_budgets(const struct estate *estate, const struct config *config)
 {
     return (struct core_options){
@@ -131,7 +142,7 @@ struct core_options estate_budgets(const struct estate *estate, const struct con
         .max_waiting = (size_t)config->max_waiting,
         .max_accounts = (size_t)estate->config->accounts,
         .leased = true,
-        .usd_step = 1,
+        .usd_step = is_shared(estate) ? STORE_USD_STEP : 1,
     };
 }
 
@@ -141,6 +152,20 @@ static bool open_vault(struct estate *estate, struct fault *fault)
     const char *path = arena_printf(&estate->arena, "%.*s/ceilings.db", TEXT_ARG(dir)).at;
     estate->vault = vault_open(path, vault_boot(&estate->arena), fault);
     return estate->vault != NULL;
+}
+
+static bool open_lessor(struct estate *estate, struct fault *fault)
+{
+    struct redis_url url;
+    if (!is_shared(estate))
+        return true;
+    if (!redis_url_parse(estate->config->store_redis, &url, fault))
+        return fault_prefix(fault, "store.redis");
+    const struct lessor_options options = {.url = &url,
+                                           .timeout_ms = STORE_TIMEOUT_MS,
+                                           .wait_replicas = estate->config->wait_replicas};
+    estate->lessor = lessor_open(&options);
+    return true;
 }
 
 /* Budgets as they were, and who lets their ceilings grow. */
@@ -155,9 +180,11 @@ static bool open_budgets(struct estate *estate, struct fault *fault)
                                 .ledger = house->ledger,
                                 .vault = estate->vault,
                                 .ledger_whole = estate->ledger_whole,
+                                .shared = is_shared(estate),
                                 .clock = clock_real()};
     const struct treasury_options treasury = {.gate = house->gate,
                                               .vault = estate->vault,
+                                              .lessor = estate->lessor,
                                               .label = estate->config->node,
                                               .clock = clock_real()};
     bool good = vault_rows(estate->vault, &arena, &recovery.rows, &recovery.row_count, fault) &&
@@ -200,7 +227,8 @@ bool estate_open(struct estate *estate, struct terms *terms, struct fault *fault
     drift_open(&estate->house.drift);
     open_cache(estate);
     if (open_ceilings(estate, fault) && forget_old_responses(estate, fault) &&
-        open_ledger(estate, fault) && open_vault(estate, fault) && open_budgets(estate, fault)) {
+        open_ledger(estate, fault) && open_vault(estate, fault) && open_lessor(estate, fault) &&
+        open_budgets(estate, fault)) {
         estate->house.registrar = registrar_open(estate->ceilings);
         estate->house.reader = reader_open();
         if (open_clerk(estate, fault))
@@ -228,6 +256,7 @@ void estate_close(struct estate *estate)
     if (house->gate != NULL)
         ASSERT(gate_open_holds(house->gate) == 0);
     treasury_close(house->treasury);
+    lessor_close(estate->lessor);
     gate_close(house->gate);
     rates_gate_close(house->rates);
     cache_close(house->cache);

@@ -180,12 +180,26 @@ static bool forfeit(const struct recovery *recovery, const struct table *standin
 
 /* ---- restoring ---- */
 
+static void cut_to_ceiling(const struct table *standings, struct charge *charge)
+{
+    struct standing *standing = table_get(standings, key_of(charge));
+    int64_t above = standing->charge.amount - standing->ceiling;
+    if (above > charge->amount)
+        above = charge->amount;
+    if (above <= 0)
+        return;
+    charge->amount -= above;
+    standing->charge.amount -= above;
+}
+
 static void restore_gate(const struct recovery *recovery, const struct table *standings)
 {
     struct gate *gate = recovery->gate;
     struct charge charge;
     size_t at = 0;
     while (ledger_next_balance(recovery->ledger, &at, &charge)) {
+        if (recovery->shared)
+            cut_to_ceiling(standings, &charge);
         /* Refunds of what was forgotten, or somebody else's hand: no spend. */
         if (charge.amount > 0)
             gate_restore(gate, &charge);

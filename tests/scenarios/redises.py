@@ -49,6 +49,10 @@ class Redis:
     def kill(self):
         self.process.kill()
 
+    def empty(self):
+        """Forgets what it has on disk; while it does not run."""
+        shutil.rmtree(self.folder / "appendonlydir", ignore_errors=True)
+
     def stall(self):
         self.process.signal(signal.SIGSTOP)
 
