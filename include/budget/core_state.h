@@ -1,6 +1,7 @@
 /*
- * The inside of the core, shared by its files: core.c (reserving and settling), extend.c
- * (holds that grow), waiting.c (who waits), view.c (what is shown). Nobody else includes this.
+ * The inside of the core, shared by its files: core.c (reserving and settling), places.c (what a
+ * request touches), extend.c (holds that grow), waiting.c (who waits), view.c (what is shown).
+ * Nobody else includes this.
  */
 #ifndef PURSER_BUDGET_CORE_STATE_H
 #define PURSER_BUDGET_CORE_STATE_H
@@ -65,8 +66,6 @@ struct core {
 /* ---- core.c ---- */
 
 int64_t core_believes_s(const struct core *core, int64_t now_s);
-bool places_have_room(const struct places *places, const int64_t need[UNIT_COUNT]);
-void places_unpin(struct places *places);
 /* Makes the hold: the pins become its own. Fills the grant. */
 void core_grant(struct core *core, const struct ask *ask, struct places *places,
                 const struct demand *demand, struct grant *grant);
@@ -78,6 +77,18 @@ void grant_clear(struct grant *grant, enum verdict verdict);
 /* Fills the grant of a refusal; the pins stay. */
 void core_refuse(const struct core *core, const struct places *places, enum verdict verdict,
                  const struct demand *demand, struct grant *grant);
+
+/* ---- places.c ---- */
+
+/* Pins the accounts of a subject's requests and finds their limits. False: an account could not
+ * appear; `key` says which, and what was pinned stays so. */
+bool places_gather(struct core *core, const struct subject *subject, struct places *places,
+                   struct account_key *key);
+void places_gather_own(const struct own_limits *own, struct places *places);
+void places_unpin(struct places *places);
+bool places_have_room(const struct places *places, const int64_t need[UNIT_COUNT]);
+/* All that is needed could be granted, as far as is known. */
+bool places_are_in_reach(const struct places *places, const int64_t need[UNIT_COUNT]);
 
 /* The ids of the subject that the budget counts apart: one, or the tags that match. The budget
  * applies to the subject. */
