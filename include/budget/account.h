@@ -25,6 +25,7 @@ struct growing {
     bool wants;            /* is in the queue of those who want to grow; pinned for it */
     bool asked;            /* has left it, and the answer is to come; pinned likewise */
     bool away;             /* the last answer was that nobody answers */
+    bool refused;          /* somebody was refused for that since something was last held there */
     bool loose;            /* is in the list of those who may have headroom */
     struct account *next;  /* who wants after it */
     struct account *older; /* who is loose, and was used before it */

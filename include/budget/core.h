@@ -278,6 +278,24 @@ size_t core_view(const struct core *core, const struct subject *subject, bool ev
 bool core_tightest(const struct core *core, const struct subject *subject, int64_t now_s,
                    struct account_view *view);
 
+/* What the accounts of one budget and unit are together: those of this window. */
+struct budget_sum {
+    struct text budget; /* as in account_view */
+    enum scope scope;
+    enum unit unit;
+    size_t accounts;
+    int64_t spent, held, ceiling, forfeited; /* of this instance */
+};
+
+/* One for each unit of each budget, but of SCOPE_REQUEST; in the order of the budgets. Returns the
+ * number written, at most `most`. */
+size_t core_sums(const struct core *core, int64_t now_s, struct budget_sum *sums, size_t most);
+
+/* Leased: false if nothing could be held as long as nobody lets ceilings grow, because some budget
+ * without `match`, of a scope that each call has (global, key, session, model, upstream, service),
+ * has no account with room of its own; or those that have were too small for who asked last. */
+bool core_has_room(const struct core *core, int64_t now_s);
+
 size_t core_open_holds(const struct core *core); /* without those that are booked */
 size_t core_waiting(const struct core *core);
 bool core_any_usd(const struct core *core); /* some budget limits USD */

@@ -48,6 +48,8 @@ size_t gate_view(struct gate *gate, const struct subject *subject, bool everythi
                  struct account_view *views, size_t most);
 bool gate_tightest(struct gate *gate, const struct subject *subject, int64_t now_s,
                    struct account_view *view);
+size_t gate_sums(struct gate *gate, int64_t now_s, struct budget_sum *sums, size_t most);
+bool gate_has_room(struct gate *gate, int64_t now_s);
 bool gate_any_usd(const struct gate *gate); /* lock-free */
 size_t gate_open_holds(struct gate *gate);
 

@@ -71,6 +71,7 @@ enum lease_state {
     LEASE_OPEN,       /* the store answers and grants */
     LEASE_RECOVERING, /* it answers, and grants nothing until all instances have synced */
     LEASE_GONE,       /* it does not answer, or it is empty; or nobody has asked it yet */
+    LEASE_STATE_COUNT
 };
 
 /* `rows`: the journal's, as found at the start; core_restore_ceiling was called for each. Copied.
@@ -95,6 +96,8 @@ void lease_replied(struct lease *lease, int64_t now_ms, const struct store_reply
 void lease_retire(struct lease *lease);
 
 enum lease_state lease_state(const struct lease *lease);
+/* As people are told it: "embedded", "redis", "recovering", "away". */
+const char *lease_state_name(enum lease_state state);
 
 /* False while nothing can grow: no commit works, or nobody grants. */
 bool lease_grants(const struct lease *lease);

@@ -214,6 +214,22 @@ bool gate_tightest(struct gate *gate, const struct subject *subject, int64_t now
     return found;
 }
 
+size_t gate_sums(struct gate *gate, int64_t now_s, struct budget_sum *sums, size_t most)
+{
+    pthread_mutex_lock(&gate->lock);
+    size_t count = core_sums(gate->core, now_s, sums, most);
+    pthread_mutex_unlock(&gate->lock);
+    return count;
+}
+
+bool gate_has_room(struct gate *gate, int64_t now_s)
+{
+    pthread_mutex_lock(&gate->lock);
+    bool has = core_has_room(gate->core, now_s);
+    pthread_mutex_unlock(&gate->lock);
+    return has;
+}
+
 bool gate_any_usd(const struct gate *gate)
 {
     return atomic_load_explicit(&gate->any_usd, memory_order_relaxed);

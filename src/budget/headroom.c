@@ -92,6 +92,7 @@ void headroom_note_use(struct accounts *accounts, struct account *account, int64
     struct growing *growing = &account->growing;
     growing->flow = account_add(flow_at(account, account->used_s), amount, ACCOUNT_MOST);
     growing->flow_s = account->used_s;
+    growing->refused = false;
     headroom_note_room(accounts, account);
     if (account_free(account) < growing->flow / 2 && account_obtainable(account) > 0)
         want(accounts, account);
@@ -105,6 +106,11 @@ void headroom_note_lack(struct accounts *accounts, struct account *account, int6
         account->growing.lack = lack;
     if (account_obtainable(account) > 0)
         want(accounts, account);
+}
+
+void headroom_note_refusal(struct account *account)
+{
+    account->growing.refused = true;
 }
 
 void headroom_note_over(struct accounts *accounts, struct account *account)
@@ -231,6 +237,7 @@ static void take_answer(struct account *account, const struct growth_answer *ans
     account->growing.away = answer->away;
     if (answer->away)
         return;
+    account->growing.refused = false;
     account->elsewhere_granted = answer->elsewhere_granted;
     account->elsewhere_spent = answer->elsewhere_spent;
 }

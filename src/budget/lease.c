@@ -69,6 +69,17 @@ enum lease_state lease_state(const struct lease *lease)
     return lease->recovering ? LEASE_RECOVERING : LEASE_GONE;
 }
 
+const char *lease_state_name(enum lease_state state)
+{
+    static const char *const names[] = {
+        [LEASE_EMBEDDED] = "embedded",
+        [LEASE_OPEN] = "redis",
+        [LEASE_RECOVERING] = "recovering",
+        [LEASE_GONE] = "away",
+    };
+    return names[state];
+}
+
 bool lease_grants(const struct lease *lease)
 {
     return !lease->failing && !lease->gone && lease->phase == PHASE_OPEN;

@@ -189,6 +189,16 @@ static void refuse_waiter(struct core *core, struct waiter *waiter, enum verdict
     free(waiter);
 }
 
+static void refuse_away(struct core *core, struct waiter *waiter, struct grant *grant)
+{
+    for (size_t at = 0; at < waiter->places.count; at++) {
+        struct account *account = waiter->places.accounts[at];
+        if (account_lacks(account, waiter->demand.need[account->unit]))
+            headroom_note_refusal(account);
+    }
+    refuse_waiter(core, waiter, VERDICT_AWAY, grant);
+}
+
 /* Spend only grows, so a demand only shrinks, down to a refusal. */
 static void assess_again(struct core *core, struct waiter *waiter)
 {
@@ -241,7 +251,7 @@ static enum decided decide_first_in_line(struct core *core, struct waiter *waite
     if (!room && is_left_alone(waiter)) {
         room = demand_shrink(&waiter->ask, &waiter->places, &waiter->demand);
         if (!room) {
-            refuse_waiter(core, waiter, VERDICT_AWAY, wake_add(core, waiter->ask.cookie));
+            refuse_away(core, waiter, wake_add(core, waiter->ask.cookie));
             return REFUSED;
         }
     }
@@ -308,9 +318,10 @@ bool core_time_is_up(struct core *core, uint64_t id, int64_t now_s, struct grant
     else if (!is_behind_another(core, waiter) &&
              demand_shrink(&waiter->ask, &waiter->places, &waiter->demand))
         grant_waiter(core, waiter, grant);
+    else if (lacks_growth(waiter))
+        refuse_away(core, waiter, grant);
     else
-        refuse_waiter(core, waiter, lacks_growth(waiter) ? VERDICT_AWAY : VERDICT_CONTENTION,
-                      grant);
+        refuse_waiter(core, waiter, VERDICT_CONTENTION, grant);
     waiting_look(core);
     return true;
 }

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "front/endpoints.h"
+#include "pipeline/figures.h"
 #include "pipeline/refusal.h"
 
 enum { BODY_MOST_BYTES = 65536, VIEWS_MOST = 200 };
@@ -198,7 +199,7 @@ static void put_budgets(struct buffer *out, struct request *request)
             view->scope == SCOPE_REQUEST)
             continue;
         endpoint_put_budget(out, request, view);
-        exhausted = exhausted || view->spent + view->held >= view->limit;
+        exhausted = exhausted || figures_remaining(view) == 0;
     }
     buffer_put_byte(out, ']');
     json_put_bool_member(out, TEXT("exhausted"), exhausted);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/json.h"
+#include "pipeline/figures.h"
 #include "pipeline/refusal.h"
 
 #define VIEWS_MOST 1000
@@ -58,6 +59,26 @@ void endpoint_healthz(struct request *request, struct text rest)
     answer(request, &body);
 }
 
+static const char *why_nothing_grows(enum lease_state state)
+{
+    static const char *const reasons[] = {
+        [LEASE_EMBEDDED] = "ceilings.db cannot be written",
+        [LEASE_OPEN] = "ceilings.db cannot be written",
+        [LEASE_RECOVERING] = "the store of budgets recovers, and waits for instances (purser "
+                             "budget list)",
+        [LEASE_GONE] = "the store of budgets does not answer, or is empty",
+    };
+    return reasons[state];
+}
+
+/* While no budget can grow, calls are admitted still as far as the ceilings are. */
+static bool could_admit(struct request *request)
+{
+    struct worker *worker = request->worker;
+    return treasury_grants(worker->house->treasury) ||
+           gate_has_room(worker->house->gate, loop_wall_us(worker->loop) / 1000000);
+}
+
 void endpoint_readyz(struct request *request, struct text rest)
 {
     (void)rest;
@@ -66,32 +87,26 @@ void endpoint_readyz(struct request *request, struct text rest)
         refuse(request, REFUSAL_SHUTTING_DOWN, NULL, "purser is shutting down.");
     } else if (ledger_failing(house->ledger)) {
         refuse(request, REFUSAL_LEDGER, NULL, "The ledger cannot be written; see the log.");
-    } else if (!treasury_grants(house->treasury)) {
+    } else if (!could_admit(request)) {
         refuse(request, REFUSAL_STORE_AWAY, NULL,
-               "No budget can grow: the store that shares them out does not answer, or its disk "
-               "fails; see the log.");
+               "No budget can grow, and what is left of its ceilings is used up: %s; see the log.",
+               why_nothing_grows(treasury_state(house->treasury)));
     } else {
         struct buffer body = {0};
-        buffer_put(&body, TEXT("{\"status\":\"ready\"}"));
+        buffer_put(&body, TEXT("{\"status\":\"ready\""));
+        json_put_text_member(&body, TEXT("store"),
+                             text_of(lease_state_name(treasury_state(house->treasury))));
+        buffer_put_byte(&body, '}');
         answer(request, &body);
     }
 }
 
 /* ---- budget ---- */
 
-static void put_amount(struct buffer *out, const char *name, enum unit unit, int64_t amount)
-{
-    json_put_name(out, text_of(name));
-    if (unit == UNIT_USD)
-        money_put(out, (struct money){amount});
-    else
-        buffer_put_int(out, amount);
-}
-
 /* Hundredths of a percent of the enforced limit, spent and reserved together. */
 static int64_t used_bp(const struct account_view *view)
 {
-    __int128 used = (__int128)view->spent + view->held;
+    __int128 used = (__int128)view->spent + view->elsewhere + view->held;
     if (view->limit <= 0)
         return used > 0 || view->limit == 0 ? 10000 : 0;
     __int128 bp = used * 10000 / view->limit;
@@ -144,27 +159,25 @@ void endpoint_put_budget(struct buffer *out, const struct request *request,
 {
     bool amounts = amounts_shown(request, view);
     int64_t bp = used_bp(view);
-    int64_t left = view->limit - view->spent - view->held;
     buffer_put(out, out->at[out->size - 1] == '}' ? TEXT(",{") : TEXT("{"));
     json_put_text_member(out, TEXT("name"), view->budget);
     json_put_text_member(out, TEXT("scope"), text_of(scope_name(view->scope)));
     json_put_text_member(out, TEXT("id"), text_of(view->id));
     json_put_text_member(out, TEXT("unit"), text_of(unit_name(view->unit)));
     put_window(out, view);
-    if (amounts) {
-        put_amount(out, "limit", view->unit, view->limit);
-        put_amount(out, "limit_configured", view->unit, view->limit_configured);
-        put_amount(out, "spent", view->unit, view->spent);
-        put_amount(out, "reserved", view->unit, view->held);
-        put_amount(out, "remaining", view->unit, left > 0 ? left : 0);
-        put_amount(out, "forfeited", view->unit, view->forfeited);
-        put_amount(out, "ceiling", view->unit, view->ceiling);
-    }
+    if (amounts)
+        figures_put(out, view);
     json_put_name(out, TEXT("used_percent"));
     buffer_printf(out, "%lld.%02lld", (long long)(bp / 100), (long long)(bp % 100));
     json_put_text_member(out, TEXT("status"), text_of(status_of(view)));
-    put_moment(out, "resets_at", view->window.end_s);
+    figures_put_reset(out, view);
     buffer_put_byte(out, '}');
+}
+
+static void put_amount(struct buffer *out, const char *name, int64_t nano)
+{
+    json_put_name(out, text_of(name));
+    figures_put_amount(out, UNIT_USD, nano);
 }
 
 /* The tightest USD budget again, at the top, for simple clients. */
@@ -175,8 +188,7 @@ static void put_tightest(struct buffer *out, const struct account_view *views, s
         const struct account_view *view = &views[i];
         if (view->unit != UNIT_USD || view->scope == SCOPE_REQUEST)
             continue;
-        if (tightest == NULL || view->limit - view->spent - view->held <
-                                    tightest->limit - tightest->spent - tightest->held)
+        if (tightest == NULL || figures_remaining(view) < figures_remaining(tightest))
             tightest = view;
     }
     if (tightest == NULL) {
@@ -184,10 +196,9 @@ static void put_tightest(struct buffer *out, const struct account_view *views, s
                              "\"limit_remaining_usd\":null"));
         return;
     }
-    int64_t left = tightest->limit - tightest->spent - tightest->held;
-    put_amount(out, "limit_usd", UNIT_USD, tightest->limit);
-    put_amount(out, "usage_usd", UNIT_USD, tightest->spent);
-    put_amount(out, "limit_remaining_usd", UNIT_USD, left > 0 ? left : 0);
+    put_amount(out, "limit_usd", tightest->limit);
+    put_amount(out, "usage_usd", figures_spent(tightest));
+    put_amount(out, "limit_remaining_usd", figures_remaining(tightest));
 }
 
 bool endpoint_guest_unknown(struct request *request)
@@ -222,7 +233,8 @@ void endpoint_budget(struct request *request, struct text rest)
     }
     buffer_put_byte(&body, ']');
     put_tightest(&body, views, shown);
-    json_put_text_member(&body, TEXT("store"), TEXT("embedded"));
+    json_put_text_member(&body, TEXT("store"),
+                         text_of(lease_state_name(treasury_state(worker->house->treasury))));
     buffer_put_byte(&body, '}');
     answer(request, &body);
 }

@@ -5,7 +5,10 @@
 #include <inttypes.h>
 
 #include "front/endpoints.h"
+#include "pipeline/figures.h"
 #include "pipeline/refusal.h"
+
+#define SUMS_MOST 1000 /* budgets and units that are told */
 
 static void begin(struct buffer *out, const char *name, const char *type, const char *help)
 {
@@ -190,12 +193,66 @@ static void put_house(struct house *house, struct buffer *out)
               atomic_load(&house->stopping) ? 1 : 0);
 }
 
+/* ---- budgets ---- */
+
+static void put_store(const struct treasury *treasury, struct buffer *out)
+{
+    begin(out, "purser_store_state", "gauge", "1 for how the store of budgets is, 0 else.");
+    for (int state = 0; state < LEASE_STATE_COUNT; state++)
+        buffer_printf(out, "purser_store_state{state=\"%s\"} %d\n",
+                      lease_state_name((enum lease_state)state),
+                      treasury_state(treasury) == (enum lease_state)state);
+    put_gauge(out, "purser_budgets_grow", "0 while no budget can grow.",
+              treasury_grants(treasury) ? 1 : 0);
+}
+
+static void put_sum(struct buffer *out, const char *name, const struct budget_sum *sum,
+                    int64_t amount)
+{
+    buffer_printf(out, "%s{budget=\"", name);
+    put_escaped(out, sum->budget);
+    buffer_printf(out, "\",scope=\"%s\",unit=\"%s\"} ", scope_name(sum->scope),
+                  unit_name(sum->unit));
+    figures_put_amount(out, sum->unit, amount);
+    buffer_put_byte(out, '\n');
+}
+
+static void put_budgets(struct request *request, struct buffer *out)
+{
+    static const struct {
+        const char *name, *help;
+        size_t offset;
+    } rows[] = {
+        {"purser_budget_spent", "Spent in this window by this instance, in all its accounts.",
+         offsetof(struct budget_sum, spent)},
+        {"purser_budget_reserved", "Held by calls under way.", offsetof(struct budget_sum, held)},
+        {"purser_budget_ceiling", "How far this instance may spend without asking for more.",
+         offsetof(struct budget_sum, ceiling)},
+        {"purser_budget_forfeited", "Of what is spent: booked without knowing that it was used.",
+         offsetof(struct budget_sum, forfeited)},
+    };
+    struct worker *worker = request->worker;
+    struct budget_sum *sums = arena_new(&request->arena, SUMS_MOST * sizeof *sums);
+    size_t count =
+        gate_sums(worker->house->gate, loop_wall_us(worker->loop) / 1000000, sums, SUMS_MOST);
+    for (size_t row = 0; row < sizeof rows / sizeof *rows; row++) {
+        begin(out, rows[row].name, "gauge", rows[row].help);
+        for (size_t i = 0; i < count; i++) {
+            int64_t amount;
+            memcpy(&amount, (const char *)&sums[i] + rows[row].offset, sizeof(amount));
+            put_sum(out, rows[row].name, &sums[i], amount);
+        }
+    }
+}
+
 void endpoint_metrics(struct request *request, struct text rest)
 {
     (void)rest;
     struct house *house = request->worker->house;
     struct buffer body = {0};
     put_house(house, &body);
+    put_store(house->treasury, &body);
+    put_budgets(request, &body);
     put_calls(&body, &house->tallies);
     put_refusals(&body, &house->tallies);
     put_rate_limited(&body, &house->tallies);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "base/json.h"
+#include "pipeline/figures.h"
 #include "pipeline/rating.h"
 
 enum retry { RETRY_BY_STATUS, RETRY_NO, RETRY_SOON, RETRY_LATER };
@@ -186,31 +187,6 @@ static struct text law_of(const struct account_view *view)
     return is_own(view) ? name_of(view) : TEXT("a budget");
 }
 
-static void put_amount(struct buffer *out, enum unit unit, int64_t amount)
-{
-    if (unit == UNIT_USD)
-        money_put(out, (struct money){amount});
-    else
-        buffer_put_int(out, amount);
-}
-
-static void put_amount_member(struct buffer *out, struct text name, enum unit unit, int64_t amount)
-{
-    json_put_name(out, name);
-    put_amount(out, unit, amount);
-}
-
-static void put_reset(struct buffer *out, const struct window *window)
-{
-    char stamp[CLOCK_STAMP_SIZE];
-    if (window->end_s == WINDOW_FOREVER) {
-        json_put_raw_member(out, TEXT("resets_at"), TEXT("null"));
-        return;
-    }
-    clock_stamp(window->end_s * 1000000, stamp);
-    json_put_text_member(out, TEXT("resets_at"), text_of(stamp));
-}
-
 static void put_budget(struct buffer *out, const struct account_view *view, bool hide)
 {
     json_put_name(out, TEXT("budget"));
@@ -219,12 +195,9 @@ static void put_budget(struct buffer *out, const struct account_view *view, bool
     json_put_text_member(out, TEXT("scope"), text_of(scope_name(view->scope)));
     json_put_text_member(out, TEXT("id"), text_of(view->id));
     json_put_text_member(out, TEXT("unit"), text_of(unit_name(view->unit)));
-    if (!hide) {
-        put_amount_member(out, TEXT("limit"), view->unit, view->limit);
-        put_amount_member(out, TEXT("spent"), view->unit, view->spent);
-        put_amount_member(out, TEXT("reserved"), view->unit, view->held);
-    }
-    put_reset(out, &view->window);
+    if (!hide)
+        figures_put(out, view);
+    figures_put_reset(out, view);
     buffer_put_byte(out, '}');
 }
 
@@ -247,13 +220,13 @@ static void put_figures(struct buffer *out, const struct account_view *view, boo
         return;
     const char *mark = sign[view->unit];
     buffer_printf(out, ": limit %s", mark);
-    put_amount(out, view->unit, view->limit);
+    figures_put_amount(out, view->unit, view->limit);
     if (view->scope == SCOPE_REQUEST)
         return;
     buffer_printf(out, ", spent %s", mark);
-    put_amount(out, view->unit, view->spent);
+    figures_put_amount(out, view->unit, figures_spent(view));
     buffer_printf(out, ", reserved %s", mark);
-    put_amount(out, view->unit, view->held);
+    figures_put_amount(out, view->unit, view->held);
 }
 
 /* The member of the request that its client would have to lower. */
@@ -268,7 +241,7 @@ static void say_exceeded(struct buffer *out, const struct account_view *view, co
 {
     static const char *const instead[] = {
         [UNIT_USD] = "a cheaper model", [UNIT_TOKENS] = "a shorter prompt", [UNIT_REQUESTS] = NULL};
-    bool left = view->spent + view->held < view->limit;
+    bool left = figures_remaining(view) > 0;
     buffer_put(out, TEXT("Budget has been exceeded! Budget "));
     put_budget_name(out, view);
     put_figures(out, view, hide);
@@ -293,6 +266,16 @@ static void say_contention(struct buffer *out, const struct account_view *view, 
     buffer_put(out, TEXT(" has enough left, but other requests in flight hold it for the moment"));
     put_figures(out, view, hide);
     buffer_put(out, TEXT(". Try again in a second."));
+}
+
+static void say_away(struct buffer *out, const struct account_view *view, bool hide)
+{
+    buffer_put(out, TEXT("Nobody can say at the moment whether budget "));
+    put_budget_name(out, view);
+    buffer_put(out, TEXT(" has room for this call: the store that shares out budgets does not "
+                         "answer, or its disk fails"));
+    put_figures(out, view, hide);
+    buffer_put(out, TEXT(". Nothing was spent. Try again in a few seconds."));
 }
 
 /* Where no maximum of output helps. */
@@ -340,6 +323,8 @@ static void refuse_by_budget(struct request *request, enum refusal refusal,
         say_exceeded(&message, blocking, maximum_of(request), hide);
     } else if (refusal == REFUSAL_BUDGET_CONTENTION) {
         say_contention(&message, blocking, hide);
+    } else if (refusal == REFUSAL_STORE_AWAY) {
+        say_away(&message, blocking, hide);
     } else {
         say_never_fits(&message, grant, request, hide);
         json_put_int_member(&extra, TEXT("affordable_max_tokens"),
@@ -416,11 +401,7 @@ void refuse_verdict(struct request *request, const struct grant *grant)
                "Raise limits.accounts in the configuration.");
         return;
     case VERDICT_AWAY:
-        refuse(request, REFUSAL_STORE_AWAY, NULL,
-               "Nobody can say at the moment whether %.*s has room for this call: the store that "
-               "shares out budgets does not answer, or its disk fails. Nothing was spent. Try "
-               "again in a few seconds.",
-               TEXT_ARG(law_of(&grant->blocking)));
+        refuse_by_budget(request, REFUSAL_STORE_AWAY, grant);
         return;
     case VERDICT_GRANTED:
     case VERDICT_WAIT:

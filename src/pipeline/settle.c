@@ -4,6 +4,7 @@
  */
 #include "base/log.h"
 #include "pipeline/estimate.h"
+#include "pipeline/figures.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/pledge.h"
 #include "pipeline/rating.h"
@@ -209,8 +210,8 @@ static void put_remaining(struct request *request)
     if (request->terms->hide_amounts ||
         !gate_tightest(worker->house->gate, &request->subject, now_s, &view))
         return;
-    int64_t left = view.limit - view.spent - view.held;
-    put_money_header(request, "x-purser-budget-remaining-usd", (struct money){left > 0 ? left : 0});
+    put_money_header(request, "x-purser-budget-remaining-usd",
+                     (struct money){figures_remaining(&view)});
 }
 
 static void put_cost(struct request *request, struct money cost)

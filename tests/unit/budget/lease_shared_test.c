@@ -389,6 +389,30 @@ START_TEST(what_was_granted_and_is_nowhere_noted_counts_as_spent)
 }
 END_TEST
 
+START_TEST(there_is_room_until_somebody_is_refused_for_want_of_a_store)
+{
+    struct tenant t;
+    tenant_open(&t, 1000 * MICRO, true);
+    ck_assert(!core_has_room(t.f.core, t.f.now_s));
+    enter(&t);
+    grow_shared(&t, 100);
+    fixture_settle(&t.f, t.f.grant.hold, 40 * MICRO);
+    ck_assert(core_has_room(t.f.core, t.f.now_s));
+    pass_ms(&t, 250);
+    must_ask(&t, STORE_MOVE);
+    fail_with(&t, STORE_AWAY);
+    ck_assert(core_has_room(t.f.core, t.f.now_s));
+    struct ask ask = fixture_ask(&t.f, 120, 10);
+    ck_assert_int_eq(fixture_reserve_ask(&t.f, &ask), VERDICT_WAIT);
+    must_rest(&t);
+    ck_assert_int_eq(wake(&t), VERDICT_AWAY);
+    ck_assert(!core_has_room(t.f.core, t.f.now_s)); /* 60 micro-dollars, too few for that one */
+    fixture_hold(&t.f, 20);
+    ck_assert(core_has_room(t.f.core, t.f.now_s));
+    tenant_close(&t);
+}
+END_TEST
+
 START_TEST(an_answer_that_cannot_be_is_no_answer)
 {
     struct tenant t;
@@ -441,5 +465,6 @@ UNIT_MAIN(the_store_grants_then_the_journal_notes_then_the_core_uses,
           an_empty_store_grants_nothing_until_an_operator_has_looked,
           at_the_start_the_journal_is_stated, what_an_open_store_has_not_is_charged,
           what_was_granted_and_is_nowhere_noted_counts_as_spent,
+          there_is_room_until_somebody_is_refused_for_want_of_a_store,
           an_answer_that_cannot_be_is_no_answer,
           what_the_core_does_not_use_goes_to_others_who_were_refused)

@@ -44,6 +44,36 @@ START_TEST(shows_unused_accounts_with_their_limit_and_creates_none)
 }
 END_TEST
 
+START_TEST(sums_the_accounts_of_each_budget_and_unit)
+{
+    struct fixture f = fixture_new();
+    fixture_budget(&f, "key", SCOPE_KEY, UNIT_USD, 100)->limit[UNIT_REQUESTS] = 5;
+    fixture_budget(&f, "call", SCOPE_REQUEST, UNIT_USD, 80);
+    fixture_budget(&f, "org", SCOPE_GLOBAL, UNIT_USD, 200);
+    fixture_start(&f);
+    fixture_hold(&f, 20);
+    fixture_settle(&f, fixture_hold(&f, 10), 11);
+    f.subject.id[SCOPE_KEY] = TEXT("bob");
+    fixture_hold(&f, 15);
+    struct budget_sum sums[8];
+    ck_assert_uint_eq(core_sums(f.core, f.now_s, sums, 8), 3);
+    UNIT_TEXT(sums[0].budget, "key");
+    ck_assert_int_eq(sums[0].unit, UNIT_USD);
+    ck_assert_uint_eq(sums[0].accounts, 2);
+    ck_assert_int_eq(sums[0].spent, 11);
+    ck_assert_int_eq(sums[0].held, 70);
+    ck_assert_int_eq(sums[0].ceiling, 200);
+    ck_assert_int_eq(sums[1].unit, UNIT_REQUESTS);
+    ck_assert_int_eq(sums[1].held, 2);
+    UNIT_TEXT(sums[2].budget, "org");
+    ck_assert_int_eq(sums[2].held, 70);
+    ck_assert_uint_eq(core_sums(f.core, f.now_s, sums, 1), 1);
+    ck_assert_uint_eq(core_sums(f.core, f.now_s + DAY_S, sums, 8), 3);
+    ck_assert_int_eq(sums[0].spent, 0); /* another window */
+    fixture_end(&f);
+}
+END_TEST
+
 START_TEST(shows_others_nothing_of_a_subjects_accounts)
 {
     struct fixture f = fixture_new();
@@ -182,7 +212,7 @@ END_TEST
 
 UNIT_MAIN(shows_a_subject_its_accounts_in_the_order_of_the_budgets,
           shows_unused_accounts_with_their_limit_and_creates_none,
-          shows_others_nothing_of_a_subjects_accounts,
+          sums_the_accounts_of_each_budget_and_unit, shows_others_nothing_of_a_subjects_accounts,
           shows_each_model_in_use_to_whom_its_budget_applies,
           everything_is_what_is_in_use_and_the_global_budgets,
           an_earlier_window_is_shown_as_long_as_it_holds_something,

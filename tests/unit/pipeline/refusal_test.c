@@ -162,7 +162,9 @@ START_TEST(an_exhausted_budget_says_which_and_until_when)
     ck_assert_uint_ne(text_find(message, TEXT("limit $0.05, spent $0.048000001"), 0), SIZE_MAX);
     UNIT_TEXT(desk_error(&desk, "budget"),
               "{\"name\":\"team-day\",\"scope\":\"team\",\"id\":\"research\",\"unit\":\"usd\","
-              "\"limit\":0.05,\"spent\":0.048000001,\"reserved\":0.001,"
+              "\"limit\":0.05,\"limit_configured\":0.05,\"spent\":0.048000001,"
+              "\"reserved\":0.001,\"remaining\":0.000999999,\"forfeited\":0,\"ceiling\":0,"
+              "\"spent_elsewhere\":0,"
               "\"resets_at\":\"2026-11-22T00:00:00.000000+00:00\"}");
     desk_close(&desk);
 }
@@ -333,6 +335,7 @@ START_TEST(the_other_verdicts_have_codes_of_their_own)
     desk_open(&desk);
     for (size_t i = 0; i < UNIT_COUNT(cases); i++) {
         struct grant grant = {.verdict = cases[i].verdict};
+        grant.blocking.budget = TEXT("org");
         desk_next(&desk);
         desk.request->body.model = TEXT("my-model");
         refuse_verdict(desk.request, &grant);

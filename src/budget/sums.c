@@ -1,0 +1,123 @@
+/*
+ * What the accounts of each budget are together: for metrics, and for whether anything could be
+ * admitted while nobody lets ceilings grow.
+ */
+#include "budget/core_state.h"
+
+static bool is_of(const struct restored *restored, size_t budget, const struct window *window,
+                  int64_t now_s)
+{
+    return restored->budget == budget && now_s <= restored->until_s &&
+           memcmp(restored->window, window->id, sizeof(window->id)) == 0;
+}
+
+/* ---- sums ---- */
+
+static void add(int64_t *sum, int64_t amount)
+{
+    *sum = account_add(*sum, amount, ACCOUNT_MOST);
+}
+
+static void add_account(struct budget_sum *sums, const struct account *account)
+{
+    struct budget_sum *sum = &sums[account->unit];
+    sum->accounts++;
+    add(&sum->spent, account->spent);
+    add(&sum->held, account->held);
+    add(&sum->ceiling, account->ceiling);
+    add(&sum->forfeited, account->forfeited);
+}
+
+static void add_restored(struct budget_sum *sums, const struct restored *restored)
+{
+    struct budget_sum *sum = &sums[restored->unit];
+    sum->accounts++;
+    add(&sum->spent, restored->amount);
+    add(&sum->ceiling, restored->ceiling);
+    add(&sum->forfeited, restored->forfeited);
+}
+
+static void sum_budget(const struct core *core, size_t at, int64_t now_s,
+                       struct budget_sum sums[UNIT_COUNT])
+{
+    struct window window = accounts_window(&core->accounts, at, now_s);
+    const struct account *account = core->accounts.lanes[at].first;
+    for (; account != NULL; account = account->next) {
+        if (account->window.start_s == window.start_s)
+            add_account(sums, account);
+    }
+    size_t place = 0;
+    void *value = NULL;
+    while (table_next(&core->accounts.restored, &place, NULL, &value)) {
+        if (is_of(value, at, &window, now_s))
+            add_restored(sums, value);
+    }
+}
+
+size_t core_sums(const struct core *core, int64_t now_s, struct budget_sum *sums, size_t most)
+{
+    size_t count = 0;
+    now_s = core_believes_s(core, now_s);
+    for (size_t at = 0; at < core->options.budget_count; at++) {
+        const struct budget *budget = &core->options.budgets[at];
+        struct budget_sum units[UNIT_COUNT] = {{.accounts = 0}};
+        if (budget->scope == SCOPE_REQUEST)
+            continue;
+        sum_budget(core, at, now_s, units);
+        for (int unit = 0; unit < UNIT_COUNT && count < most; unit++) {
+            if (!core->accounts.lanes[at].limits[unit])
+                continue;
+            sums[count] = units[unit];
+            sums[count].budget = budget->name;
+            sums[count].scope = budget->scope;
+            sums[count++].unit = (enum unit)unit;
+        }
+    }
+    return count;
+}
+
+/* ---- room ---- */
+
+static bool concerns_all(const struct budget *budget)
+{
+    static const bool each_call_has[SCOPE_COUNT] = {
+        [SCOPE_GLOBAL] = true, [SCOPE_KEY] = true,      [SCOPE_SESSION] = true,
+        [SCOPE_MODEL] = true,  [SCOPE_UPSTREAM] = true, [SCOPE_SERVICE] = true,
+    };
+    return budget->match_count == 0 && each_call_has[budget->scope];
+}
+
+static bool has_room(const struct core *core, size_t at, enum unit unit, int64_t now_s)
+{
+    struct window window = accounts_window(&core->accounts, at, now_s);
+    const struct account *account = core->accounts.lanes[at].first;
+    for (; account != NULL; account = account->next) {
+        if (account->unit == unit && account->window.start_s == window.start_s &&
+            account_free(account) > 0 && !account->growing.refused)
+            return true;
+    }
+    size_t place = 0;
+    void *value = NULL;
+    while (table_next(&core->accounts.restored, &place, NULL, &value)) {
+        const struct restored *restored = value;
+        if (restored->unit == unit && restored->ceiling > restored->amount &&
+            is_of(restored, at, &window, now_s))
+            return true;
+    }
+    return false;
+}
+
+bool core_has_room(const struct core *core, int64_t now_s)
+{
+    now_s = core_believes_s(core, now_s);
+    for (size_t at = 0; core->options.leased && at < core->options.budget_count; at++) {
+        if (!concerns_all(&core->options.budgets[at]))
+            continue;
+        for (int unit = 0; unit < UNIT_COUNT; unit++) {
+            if (core->accounts.lanes[at].limits[unit] &&
+                !has_room(core, at, (enum unit)unit, now_s))
+                return false;
+        }
+    }
+    return true;
+}
