@@ -70,7 +70,8 @@ enum lease_state {
     LEASE_EMBEDDED,
     LEASE_OPEN,       /* the store answers and grants */
     LEASE_RECOVERING, /* it answers, and grants nothing until all instances have synced */
-    LEASE_GONE,       /* it does not answer, or it is empty; or nobody has asked it yet */
+    LEASE_EMPTY,      /* it answers, and nobody has set it up: an operator must look */
+    LEASE_GONE,       /* it does not answer; or nobody has asked it yet */
     LEASE_STATE_COUNT
 };
 
@@ -96,8 +97,18 @@ void lease_replied(struct lease *lease, int64_t now_ms, const struct store_reply
 void lease_retire(struct lease *lease);
 
 enum lease_state lease_state(const struct lease *lease);
-/* As people are told it: "embedded", "redis", "recovering", "away". */
+/* As people are told it: "embedded", "redis", "recovering", "empty", "away". */
 const char *lease_state_name(enum lease_state state);
+/* Why nothing grows in that state, and what helps: the words behind "no budget can grow: ". */
+const char *lease_state_why(enum lease_state state);
+
+/* What else people are told of the store, as it said itself last. */
+struct lease_news {
+    enum lease_state state;
+    int64_t epoch, instances;
+    int64_t absent; /* RECOVERING: so many have not synced yet */
+};
+struct lease_news lease_news(const struct lease *lease);
 
 /* False while nothing can grow: no commit works, or nobody grants. */
 bool lease_grants(const struct lease *lease);

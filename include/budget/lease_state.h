@@ -46,6 +46,7 @@ struct lease {
     enum order order;
     bool failing;  /* the last commit did; `charges` are to be committed anew */
     bool gone;     /* the last question to the store had no answer, or it is empty */
+    bool empty;    /* `gone`, because it is empty */
     bool stumbled; /* it had to start over, and nothing was moved since */
     bool retiring;
     int64_t not_before_ms; /* nothing is ordered before */
@@ -57,6 +58,7 @@ struct lease {
     char fence[STORE_FENCE_SIZE];
     int64_t epoch, gseq, sequence;
     int64_t instances; /* of the last reply of an open epoch; 0: there was none */
+    int64_t absent;    /* as the store said last */
     int64_t highest;   /* epoch that was ever heard of, and its fence */
     char highest_fence[STORE_FENCE_SIZE];
     bool lost;              /* it was seen that the store forgot what it had applied */

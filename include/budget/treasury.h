@@ -35,7 +35,7 @@ void treasury_retire(struct treasury *treasury);
 /* Retires it if that was not done. NULL-safe. */
 void treasury_close(struct treasury *treasury);
 
-/* As the lease says; any thread, lock-free. */
+/* As the lease says; any thread, lock-free. No treasury (NULL) is LEASE_EMBEDDED. */
 enum lease_state treasury_state(const struct treasury *treasury);
 bool treasury_grants(const struct treasury *treasury);
 

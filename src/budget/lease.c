@@ -63,7 +63,7 @@ enum lease_state lease_state(const struct lease *lease)
     if (!lease->options.shared)
         return LEASE_EMBEDDED;
     if (lease->gone)
-        return LEASE_GONE;
+        return lease->empty ? LEASE_EMPTY : LEASE_GONE;
     if (lease->phase == PHASE_OPEN)
         return LEASE_OPEN;
     return lease->recovering ? LEASE_RECOVERING : LEASE_GONE;
@@ -72,12 +72,31 @@ enum lease_state lease_state(const struct lease *lease)
 const char *lease_state_name(enum lease_state state)
 {
     static const char *const names[] = {
-        [LEASE_EMBEDDED] = "embedded",
-        [LEASE_OPEN] = "redis",
-        [LEASE_RECOVERING] = "recovering",
-        [LEASE_GONE] = "away",
+        [LEASE_EMBEDDED] = "embedded", [LEASE_OPEN] = "redis", [LEASE_RECOVERING] = "recovering",
+        [LEASE_EMPTY] = "empty",       [LEASE_GONE] = "away",
     };
     return names[state];
+}
+
+const char *lease_state_why(enum lease_state state)
+{
+    static const char *const reasons[] = {
+        [LEASE_EMBEDDED] = "ceilings.db cannot be written",
+        [LEASE_OPEN] = "ceilings.db cannot be written",
+        [LEASE_RECOVERING] = "the store of budgets recovers, and waits until all instances have "
+                             "told what they have (purser budget list)",
+        [LEASE_EMPTY] = "the store of budgets is empty (purser budget init sets it up)",
+        [LEASE_GONE] = "the store of budgets does not answer",
+    };
+    return reasons[state];
+}
+
+struct lease_news lease_news(const struct lease *lease)
+{
+    return (struct lease_news){.state = lease_state(lease),
+                               .epoch = lease->epoch,
+                               .instances = lease->instances,
+                               .absent = lease->absent};
 }
 
 bool lease_grants(const struct lease *lease)
@@ -333,6 +352,7 @@ static void start_over(struct lease *lease)
 static void lost(struct lease *lease)
 {
     lease->gone = true;
+    lease->empty = false;
     lease->not_before_ms = lease->now_ms + AGAIN_MS;
     lease->noted = false;
     work_doubt(lease);
@@ -344,6 +364,7 @@ static void lost(struct lease *lease)
 static void empty(struct lease *lease)
 {
     lease->gone = true;
+    lease->empty = true;
     lease->not_before_ms = lease->now_ms + EMPTY_MS;
     lease->noted = false;
     work_refuse(lease, true);
@@ -488,6 +509,7 @@ static void take_applied(struct lease *lease, const struct store_reply *reply)
         return;
     }
     lease->gseq = reply->gseq;
+    lease->absent = reply->absent;
     if (lease->request.kind != STORE_JOIN && !reply->recovering && !reply->unfenced)
         lease->instances = reply->instances;
     take[lease->request.kind](lease, reply);

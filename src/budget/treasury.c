@@ -16,10 +16,11 @@ struct treasury {
     struct lease *lease;
     struct store_reply reply;
     pthread_t thread;
-    bool failing;  /* the last commit did; the thread's */
-    bool away;     /* the store, when it was asked last; the thread's */
-    bool doubting; /* the wall clock is ahead of what is believed; the thread's */
-    bool retired;  /* the thread has ended */
+    bool failing;          /* the last commit did; the thread's */
+    bool away;             /* the store, when it was asked last; the thread's */
+    enum lease_state told; /* in the log; the thread's */
+    bool doubting;         /* the wall clock is ahead of what is believed; the thread's */
+    bool retired;          /* the thread has ended */
     atomic_bool stopping;
     _Atomic(enum lease_state) state;
     atomic_bool grants;
@@ -66,6 +67,25 @@ static void show_state(struct treasury *treasury)
     atomic_store_explicit(&treasury->grants, lease_grants(treasury->lease), memory_order_relaxed);
 }
 
+/* That it does not answer, and does again, `ask` says. */
+static void tell_news(struct treasury *treasury)
+{
+    struct lease_news news = lease_news(treasury->lease);
+    if (news.state == treasury->told || news.state == LEASE_GONE)
+        return;
+    treasury->told = news.state;
+    if (news.state == LEASE_OPEN)
+        log_info("the store of budgets is open (epoch %lld, instances: %lld)",
+                 (long long)news.epoch, (long long)news.instances);
+    if (news.state == LEASE_RECOVERING)
+        log_warn("the store of budgets recovers: no budget grows until all instances have told "
+                 "what they have (missing: %lld)",
+                 (long long)news.absent);
+    if (news.state == LEASE_EMPTY)
+        log_error("the store of budgets is empty: `purser budget init --config FILE` sets it up; "
+                  "until then no budget can grow");
+}
+
 static void check_clock(struct treasury *treasury, struct core *core)
 {
     int64_t wall_ms = clock_wall_us(treasury->options.clock) / 1000;
@@ -96,6 +116,7 @@ static bool step(struct treasury *treasury, struct lease_action *action)
     if (action->step == LEASE_ASK)
         lease_replied(treasury->lease, now_ms(treasury), &treasury->reply);
     show_state(treasury);
+    tell_news(treasury);
     return action->step == LEASE_REST;
 }
 
@@ -137,6 +158,7 @@ struct treasury *treasury_open(const struct treasury_options *options, const str
     struct treasury *treasury = memory_new(sizeof(*treasury));
     const struct vault_identity *identity = vault_identity(options->vault);
     treasury->options = *options;
+    treasury->told = options->lessor == NULL ? LEASE_EMBEDDED : LEASE_GONE;
     treasury->core = gate_enter(options->gate);
     check_clock(treasury, treasury->core);
     struct lease_options lease = {.core = treasury->core,
@@ -173,6 +195,8 @@ void treasury_close(struct treasury *treasury)
 
 enum lease_state treasury_state(const struct treasury *treasury)
 {
+    if (treasury == NULL)
+        return LEASE_EMBEDDED;
     return atomic_load_explicit(&treasury->state, memory_order_relaxed);
 }
 

@@ -59,18 +59,6 @@ void endpoint_healthz(struct request *request, struct text rest)
     answer(request, &body);
 }
 
-static const char *why_nothing_grows(enum lease_state state)
-{
-    static const char *const reasons[] = {
-        [LEASE_EMBEDDED] = "ceilings.db cannot be written",
-        [LEASE_OPEN] = "ceilings.db cannot be written",
-        [LEASE_RECOVERING] = "the store of budgets recovers, and waits for instances (purser "
-                             "budget list)",
-        [LEASE_GONE] = "the store of budgets does not answer, or is empty",
-    };
-    return reasons[state];
-}
-
 /* While no budget can grow, calls are admitted still as far as the ceilings are. */
 static bool could_admit(struct request *request)
 {
@@ -90,7 +78,7 @@ void endpoint_readyz(struct request *request, struct text rest)
     } else if (!could_admit(request)) {
         refuse(request, REFUSAL_STORE_AWAY, NULL,
                "No budget can grow, and what is left of its ceilings is used up: %s; see the log.",
-               why_nothing_grows(treasury_state(house->treasury)));
+               lease_state_why(treasury_state(house->treasury)));
     } else {
         struct buffer body = {0};
         buffer_put(&body, TEXT("{\"status\":\"ready\""));

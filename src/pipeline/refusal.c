@@ -268,14 +268,16 @@ static void say_contention(struct buffer *out, const struct account_view *view, 
     buffer_put(out, TEXT(". Try again in a second."));
 }
 
-static void say_away(struct buffer *out, const struct account_view *view, bool hide)
+static void say_away(struct buffer *out, const struct account_view *view,
+                     const struct request *request, bool hide)
 {
+    enum lease_state state = treasury_state(request->worker->house->treasury);
     buffer_put(out, TEXT("Nobody can say at the moment whether budget "));
     put_budget_name(out, view);
-    buffer_put(out, TEXT(" has room for this call: the store that shares out budgets does not "
-                         "answer, or its disk fails"));
+    buffer_put(out, TEXT(" has room for this call"));
     put_figures(out, view, hide);
-    buffer_put(out, TEXT(". Nothing was spent. Try again in a few seconds."));
+    buffer_printf(out, "%s %s. Nothing was spent. Try again in a few seconds.", hide ? ":" : ";",
+                  lease_state_why(state));
 }
 
 /* Where no maximum of output helps. */
@@ -324,7 +326,7 @@ static void refuse_by_budget(struct request *request, enum refusal refusal,
     } else if (refusal == REFUSAL_BUDGET_CONTENTION) {
         say_contention(&message, blocking, hide);
     } else if (refusal == REFUSAL_STORE_AWAY) {
-        say_away(&message, blocking, hide);
+        say_away(&message, blocking, request, hide);
     } else {
         say_never_fits(&message, grant, request, hide);
         json_put_int_member(&extra, TEXT("affordable_max_tokens"),

@@ -1,7 +1,7 @@
 """What purser says of itself and of its store: /budget, /readyz, /metrics, refusals."""
 
 import pytest
-from fleet import Fleet
+from fleet import Fleet, budget
 from harness import ADMIN, error_of, wait_until
 from redises import Redis
 from test_metrics import metrics
@@ -29,7 +29,7 @@ def readiness(purser):
 
 def state(purser):
     states = {name: value for name, value in metrics(purser).items() if "store_state" in name}
-    assert sum(states.values()) == 1 and len(states) == 4
+    assert sum(states.values()) == 1 and len(states) == 5
     name, = [name for name, value in states.items() if value]
     return name
 
@@ -69,3 +69,17 @@ def test_what_others_have_spent_counts_in_each_view(provider, redis):
             assert row["spent"] > row["spent_elsewhere"] > 0
             used = row["remaining"] + row["spent"] + row["reserved"]
             assert abs(used - row["limit"]) < 1e-9
+
+
+def test_a_store_that_is_empty_is_told_until_it_is_set_up(provider, redis):
+    with Fleet(provider, redis, count=1, init=False) as fleet:
+        purser = fleet.pursers[0]
+        wait_until(lambda: told(purser)[0] == "empty", 10, "the store to be asked")
+        status, why = readiness(purser)
+        assert status == 503 and "purser budget init" in why
+        assert "is empty" in error_of(fleet.ask(purser, 0), 503, "budget_store_unavailable")["message"]
+        assert purser.log().count("the store of budgets is empty: `purser budget init") == 1
+        budget(purser, "init")
+        wait_until(lambda: told(purser)[0] == "redis", 10, "the store to be open")
+        assert "the store of budgets is open (epoch" in purser.log()
+        assert readiness(purser)[0] == 200

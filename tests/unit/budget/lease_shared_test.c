@@ -300,7 +300,7 @@ START_TEST(an_empty_store_grants_nothing_until_an_operator_has_looked)
     tenant_open(&t, 1000 * MICRO, true);
     must_ask(&t, STORE_JOIN);
     fail_with(&t, STORE_EMPTY);
-    ck_assert_int_eq(lease_state(t.lease), LEASE_GONE);
+    ck_assert_int_eq(lease_state(t.lease), LEASE_EMPTY);
     wait_for(&t, 100);
     must_rest(&t);
     ck_assert_int_eq(wake(&t), VERDICT_AWAY);
