@@ -4,6 +4,8 @@
  */
 #include "budget/core_state.h"
 
+#include <stdlib.h>
+
 static bool is_of(const struct restored *restored, size_t budget, const struct window *window,
                   int64_t now_s)
 {
@@ -37,42 +39,54 @@ static void add_restored(struct budget_sum *sums, const struct restored *restore
     add(&sum->forfeited, restored->forfeited);
 }
 
-static void sum_budget(const struct core *core, size_t at, int64_t now_s,
-                       struct budget_sum sums[UNIT_COUNT])
+/* Of one budget, by unit. */
+struct sums {
+    struct window window;
+    struct budget_sum units[UNIT_COUNT];
+};
+
+/* Each account is looked at once: there may be many, and the core stands still meanwhile. */
+static struct sums *sum_all(const struct core *core, int64_t now_s)
 {
-    struct window window = accounts_window(&core->accounts, at, now_s);
-    const struct account *account = core->accounts.lanes[at].first;
-    for (; account != NULL; account = account->next) {
-        if (account->window.start_s == window.start_s)
-            add_account(sums, account);
+    struct sums *all = memory_new((core->options.budget_count + 1) * sizeof(*all));
+    for (size_t at = 0; at < core->options.budget_count; at++) {
+        if (core->options.budgets[at].scope == SCOPE_REQUEST)
+            continue;
+        all[at].window = accounts_window(&core->accounts, at, now_s);
+        const struct account *account = core->accounts.lanes[at].first;
+        for (; account != NULL; account = account->next) {
+            if (account->window.start_s == all[at].window.start_s)
+                add_account(all[at].units, account);
+        }
     }
     size_t place = 0;
     void *value = NULL;
     while (table_next(&core->accounts.restored, &place, NULL, &value)) {
-        if (is_of(value, at, &window, now_s))
-            add_restored(sums, value);
+        const struct restored *restored = value;
+        size_t budget = restored->budget;
+        if (budget < core->options.budget_count &&
+            is_of(restored, budget, &all[budget].window, now_s))
+            add_restored(all[budget].units, restored);
     }
+    return all;
 }
 
 size_t core_sums(const struct core *core, int64_t now_s, struct budget_sum *sums, size_t most)
 {
+    struct sums *all = sum_all(core, core_believes_s(core, now_s));
     size_t count = 0;
-    now_s = core_believes_s(core, now_s);
     for (size_t at = 0; at < core->options.budget_count; at++) {
         const struct budget *budget = &core->options.budgets[at];
-        struct budget_sum units[UNIT_COUNT] = {{.accounts = 0}};
-        if (budget->scope == SCOPE_REQUEST)
-            continue;
-        sum_budget(core, at, now_s, units);
         for (int unit = 0; unit < UNIT_COUNT && count < most; unit++) {
-            if (!core->accounts.lanes[at].limits[unit])
+            if (budget->scope == SCOPE_REQUEST || !core->accounts.lanes[at].limits[unit])
                 continue;
-            sums[count] = units[unit];
+            sums[count] = all[at].units[unit];
             sums[count].budget = budget->name;
             sums[count].scope = budget->scope;
             sums[count++].unit = (enum unit)unit;
         }
     }
+    free(all);
     return count;
 }
 
