@@ -15,7 +15,8 @@ void balances_close(struct balances *balances);
 /* RESERVE opens a hold under its call id (an open one stays as it is and false is returned); EXTEND
  * gives an open one its amounts (false: there is none);
  * SETTLE and FORFEIT end it (a second one of the same call changes nothing and gives false) and
- * add their charges to the accounts. Without a call they need no hold. Others do nothing. */
+ * add their charges to the accounts. Without a call they need no hold. REFUND takes back a FORFEIT
+ * of its name (forfeits.h; false: there is none, or it was refunded). Others do nothing. */
 bool balances_apply(struct balances *balances, const struct entry *entry);
 
 /* Forgets accounts whose until_s passed. */
@@ -32,8 +33,13 @@ bool balances_next_forfeited(const struct balances *balances, size_t *at, struct
  * extended to; valid until the next change. */
 bool balances_next_hold(const struct balances *balances, size_t *at, const struct entry **entry);
 
-/* The members `"balances":[...],"holds":[...]` of an open line, and back: what was there before
- * is forgotten. On a failure nothing has changed. */
+/* Walks the forfeits that can be refunded, the oldest first: start with *at = NULL; valid until the
+ * next change. */
+bool balances_next_forfeit(const struct balances *balances, const void **at,
+                           const struct entry **entry);
+
+/* The members `"balances":[...],"holds":[...],"forfeits":[...]` of an open line, and back: what was
+ * there before is forgotten. On a failure nothing has changed. */
 void balances_put(struct buffer *out, const struct balances *balances);
 MUST_USE bool balances_read(struct balances *balances, struct json_value open_line,
                             struct fault *fault);

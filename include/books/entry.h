@@ -21,6 +21,8 @@ enum entry_kind {
                       an answer from the cache */
     ENTRY_FORFEIT, /* a hold of a process that died, booked in full; ends it. Without a call: what
                       may have been used of an account, because lines may have been lost */
+    ENTRY_REFUND,  /* what a FORFEIT booked and was not used after all: takes it back, so its cost
+                      and  charges are negative. Of the same request_id and call */
     ENTRY_REFUSE,  /* a request that purser refused; books nothing */
     ENTRY_CLOSE,   /* a process ended cleanly */
     ENTRY_KIND_COUNT
@@ -29,8 +31,8 @@ enum entry_kind {
 enum usage_source { USAGE_NONE, USAGE_REPORTED, USAGE_COUNTED, USAGE_BOUND, USAGE_SOURCE_COUNT };
 
 /* All texts are borrowed. Absent texts (size 0) and zero optional numbers are left out of the
- * line; the eight members that every line has are always there. Only SETTLE and FORFEIT may have a
- * cost, tokens or savings (asserted); their lines always have `cost_nano_usd`. */
+ * line; the eight members that every line has are always there. Only SETTLE, FORFEIT and REFUND
+ * may have a cost, tokens or savings (asserted); their lines always have `cost_nano_usd`. */
 struct entry {
     enum entry_kind kind;
     int64_t wall_us;
@@ -51,7 +53,7 @@ struct entry {
     struct text service_tier; /* as the answer names it: "default", "flex", ... */
     struct text price_version;
     const struct charge
-        *charges;        /* RESERVE, EXTEND: the hold's; SETTLE, FORFEIT: what was booked */
+        *charges;        /* RESERVE, EXTEND: the hold's; SETTLE, FORFEIT, REFUND: what was booked */
     size_t charge_count; /* at most CHARGE_MOST */
     struct text cache;   /* "hit": answered from the cache, "miss": it was asked; empty:
                             it was not */

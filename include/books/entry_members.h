@@ -48,6 +48,9 @@ extern const struct text entry_source_names[USAGE_SOURCE_COUNT];
 /* The place of a name in a list of names; `count` if it is not there. */
 size_t entry_place_of(struct text name, const struct text *names, size_t count);
 
+/* A line of that kind may book something. */
+bool entry_books(const struct entry *entry);
+
 /* True if any cause saved something. */
 bool entry_saves(const struct entry *entry);
 

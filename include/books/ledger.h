@@ -58,6 +58,21 @@ bool ledger_next_balance(const struct ledger *ledger, size_t *at, struct charge 
 /* Likewise those of which something is forfeited (that in charge.amount). */
 bool ledger_next_forfeited(const struct ledger *ledger, size_t *at, struct charge *charge);
 
+/* Forfeits that nobody has refunded: FORFEIT entries, the oldest first. */
+struct ledger_forfeits {
+    struct entry_copy *at;
+    size_t count;
+};
+void ledger_forfeits_close(struct ledger_forfeits *forfeits);
+
+/* Those of that request id or call; empty: all. To be closed. Any thread, as the next. */
+void ledger_forfeits(struct ledger *ledger, struct text name, struct ledger_forfeits *found);
+
+/* Refunds them, by a line for each: at once, all or none. `refunded` (to be closed) are those that
+ * nobody had refunded before; there may be none. Only behind it may budgets give room for them. */
+MUST_USE bool ledger_refund(struct ledger *ledger, struct text name,
+                            struct ledger_forfeits *refunded, struct fault *fault);
+
 /* Walks the holds that were kept, as the RESERVE entries they came from; valid until something is
  * appended. */
 bool ledger_next_hold(const struct ledger *ledger, size_t *at, const struct entry **entry);

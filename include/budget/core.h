@@ -260,6 +260,10 @@ void core_release(struct core *core, uint64_t hold);
 /* Both, where no line is to be written. */
 void core_settle(struct core *core, uint64_t hold, const struct spend *used, struct money *over);
 
+/* So much of what is forfeited there (struct charge's `account`, `amount`: 0 or more) was not used
+ * after all: it is spent no more. An account that is not remembered has nothing to give back. */
+void core_refund(struct core *core, const struct charge *charge);
+
 /* Waiters that were decided by what happened since: call until it says false. */
 bool core_next_wake(struct core *core, struct cookie *cookie, struct grant *grant);
 bool core_any_wake(const struct core *core);

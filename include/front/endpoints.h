@@ -7,14 +7,18 @@
 
 #include "pipeline/pipeline.h"
 
-void endpoint_models(struct request *request, struct text rest);  /* GET /v1/models[/{id}] */
-void endpoint_budget(struct request *request, struct text rest);  /* GET /budget */
-void endpoint_costs(struct request *request, struct text rest);   /* GET /costs[/{request_id}] */
-void endpoint_book(struct request *request, struct text rest);    /* POST /costs */
-void endpoint_recent(struct request *request, struct text rest);  /* GET /requests */
-void endpoint_reload(struct request *request, struct text rest);  /* POST /admin/reload */
-void endpoint_cache(struct request *request, struct text rest);   /* GET /admin/cache */
-void endpoint_clear(struct request *request, struct text rest);   /* DELETE /admin/cache */
+void endpoint_models(struct request *request, struct text rest);   /* GET /v1/models[/{id}] */
+void endpoint_budget(struct request *request, struct text rest);   /* GET /budget */
+void endpoint_costs(struct request *request, struct text rest);    /* GET /costs[/{request_id}] */
+void endpoint_book(struct request *request, struct text rest);     /* POST /costs */
+void endpoint_recent(struct request *request, struct text rest);   /* GET /requests */
+void endpoint_reload(struct request *request, struct text rest);   /* POST /admin/reload */
+void endpoint_cache(struct request *request, struct text rest);    /* GET /admin/cache */
+void endpoint_clear(struct request *request, struct text rest);    /* DELETE /admin/cache */
+void endpoint_forfeits(struct request *request, struct text rest); /* GET /admin/forfeits */
+/* POST /admin/refunds/{request_id}, and of all: POST /admin/refunds */
+void endpoint_refund(struct request *request, struct text rest);
+void endpoint_refund_all(struct request *request, struct text rest);
 void endpoint_metrics(struct request *request, struct text rest); /* GET /metrics */
 void endpoint_healthz(struct request *request, struct text rest); /* GET /healthz: alive */
 void endpoint_readyz(struct request *request, struct text rest);  /* GET /readyz: can admit */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/table.h"
+#include "books/forfeits.h"
 #include "books/holds.h"
 
 /* An account; the texts of its charge lie behind it. */
@@ -18,6 +19,7 @@ struct balance {
 struct balances {
     struct table accounts; /* by the eight bytes of charge.account */
     struct holds holds;
+    struct forfeits forfeits;
 };
 
 static struct text key_of(const uint64_t *account)
@@ -45,6 +47,7 @@ void balances_close(struct balances *balances)
         return;
     forget_accounts(&balances->accounts);
     holds_close(&balances->holds);
+    forfeits_close(&balances->forfeits);
     free(balances);
 }
 
@@ -93,20 +96,31 @@ static void balances_add(struct balances *balances, const struct charge *charge,
         balance->charge.until_s = charge->until_s;
 }
 
+static void add_all(struct balances *balances, const struct entry *entry, bool forfeited)
+{
+    for (size_t i = 0; i < entry->charge_count; i++) {
+        const struct charge *charge = &entry->charges[i];
+        balances_add(balances, charge, forfeited ? charge->amount : 0);
+    }
+}
+
 bool balances_apply(struct balances *balances, const struct entry *entry)
 {
     if (entry->kind == ENTRY_RESERVE)
         return holds_add(&balances->holds, entry);
     if (entry->kind == ENTRY_EXTEND)
         return holds_extend(&balances->holds, entry);
+    if (entry->kind == ENTRY_REFUND && !forfeits_take(&balances->forfeits, entry))
+        return false;
+    if (entry->kind == ENTRY_REFUND)
+        add_all(balances, entry, true);
     if (entry->kind != ENTRY_SETTLE && entry->kind != ENTRY_FORFEIT)
         return true;
     if (!holds_end(&balances->holds, entry->call) && entry->call.size > 0)
         return false;
-    for (size_t i = 0; i < entry->charge_count; i++) {
-        const struct charge *charge = &entry->charges[i];
-        balances_add(balances, charge, entry->kind == ENTRY_FORFEIT ? charge->amount : 0);
-    }
+    if (entry->kind == ENTRY_FORFEIT)
+        forfeits_add(&balances->forfeits, entry);
+    add_all(balances, entry, entry->kind == ENTRY_FORFEIT);
     return true;
 }
 
@@ -158,6 +172,18 @@ bool balances_next_hold(const struct balances *balances, size_t *at, const struc
     return holds_next(&balances->holds, at, entry);
 }
 
+bool balances_next_forfeit(const struct balances *balances, const void **at,
+                           const struct entry **entry)
+{
+    const struct forfeit *before = *at;
+    const struct forfeit *next = before == NULL ? balances->forfeits.oldest : before->newer;
+    if (next == NULL)
+        return false;
+    *at = next;
+    *entry = &next->copy.entry;
+    return true;
+}
+
 /* ---- the open line ---- */
 
 static void put_balance(struct buffer *out, const struct balance *balance)
@@ -169,6 +195,21 @@ static void put_balance(struct buffer *out, const struct balance *balance)
     out->size--;
     json_put_int_member(out, TEXT("forfeited"), balance->forfeited);
     buffer_put_byte(out, '}');
+}
+
+static void put_forfeits(struct buffer *out, const struct balances *balances)
+{
+    const struct entry *forfeit = NULL;
+    const void *at = NULL;
+    json_put_name(out, TEXT("forfeits"));
+    buffer_put_byte(out, '[');
+    for (bool first = true; balances_next_forfeit(balances, &at, &forfeit); first = false) {
+        if (!first)
+            buffer_put_byte(out, ',');
+        entry_put(out, forfeit, TEXT_NONE);
+        buffer_put_byte(out, '}');
+    }
+    buffer_put_byte(out, ']');
 }
 
 void balances_put(struct buffer *out, const struct balances *balances)
@@ -195,6 +236,7 @@ void balances_put(struct buffer *out, const struct balances *balances)
         buffer_put_byte(out, '}');
     }
     buffer_put_byte(out, ']');
+    put_forfeits(out, balances);
 }
 
 /* The elements of the array `name` of an open line. */
@@ -252,6 +294,29 @@ static bool read_holds(struct balances *balances, struct json_walk walk, struct 
     return good;
 }
 
+/* Files of before have none. */
+static bool read_forfeits(struct balances *balances, struct json_value open_line,
+                          struct fault *fault)
+{
+    struct json_value array, value;
+    struct text name;
+    bool good = true;
+    if (!json_member(open_line, TEXT("forfeits"), &array) || array.kind != JSON_ARRAY)
+        return true;
+    struct json_walk walk = json_walk(array);
+    while (good && json_next(&walk, &name, &value)) {
+        struct arena arena = {0};
+        struct entry entry;
+        good = entry_read(value.raw, &arena, &entry, fault);
+        if (good && entry.kind == ENTRY_FORFEIT)
+            forfeits_add(&balances->forfeits, &entry);
+        else if (good)
+            good = fault_set(fault, "an open line whose forfeits are no forfeit entries");
+        arena_close(&arena);
+    }
+    return good;
+}
+
 bool balances_read(struct balances *balances, struct json_value open_line, struct fault *fault)
 {
     struct json_walk accounts;
@@ -260,7 +325,8 @@ bool balances_read(struct balances *balances, struct json_value open_line, struc
         !walk_of(open_line, TEXT("holds"), &holds, fault))
         return false;
     struct balances fresh = {0};
-    bool good = read_accounts(&fresh, accounts, fault) && read_holds(&fresh, holds, fault);
+    bool good = read_accounts(&fresh, accounts, fault) && read_holds(&fresh, holds, fault) &&
+                read_forfeits(&fresh, open_line, fault);
     if (good) {
         struct balances old = *balances;
         *balances = fresh;
@@ -268,5 +334,6 @@ bool balances_read(struct balances *balances, struct json_value open_line, struc
     }
     forget_accounts(&fresh.accounts);
     holds_close(&fresh.holds);
+    forfeits_close(&fresh.forfeits);
     return good;
 }

@@ -60,8 +60,8 @@ const struct entry_member entry_members[ENTRY_MEMBER_COUNT] = {
 const struct text entry_kind_names[ENTRY_KIND_COUNT] = {
     [ENTRY_OPEN] = LABEL("open"),       [ENTRY_RESERVE] = LABEL("reserve"),
     [ENTRY_EXTEND] = LABEL("extend"),   [ENTRY_SETTLE] = LABEL("settle"),
-    [ENTRY_FORFEIT] = LABEL("forfeit"), [ENTRY_REFUSE] = LABEL("refuse"),
-    [ENTRY_CLOSE] = LABEL("close"),
+    [ENTRY_FORFEIT] = LABEL("forfeit"), [ENTRY_REFUND] = LABEL("refund"),
+    [ENTRY_REFUSE] = LABEL("refuse"),   [ENTRY_CLOSE] = LABEL("close"),
 };
 
 const struct text entry_source_names[USAGE_SOURCE_COUNT] = {
@@ -94,9 +94,10 @@ bool entry_peek_kind(struct text line, enum entry_kind *kind)
     return true;
 }
 
-static bool books(const struct entry *entry)
+bool entry_books(const struct entry *entry)
 {
-    return entry->kind == ENTRY_SETTLE || entry->kind == ENTRY_FORFEIT;
+    return entry->kind == ENTRY_SETTLE || entry->kind == ENTRY_FORFEIT ||
+           entry->kind == ENTRY_REFUND;
 }
 
 bool entry_saves(const struct entry *entry)
@@ -253,7 +254,7 @@ static void put_member(struct buffer *out, const struct entry_member *member,
         put_derived(out, member, entry);
         break;
     case FORM_COST:
-        if (books(entry))
+        if (entry_books(entry))
             put_number(out, member->label, entry->cost.nano);
         break;
     case FORM_HOLD:
@@ -279,9 +280,9 @@ static void put_member(struct buffer *out, const struct entry_member *member,
 
 void entry_put(struct buffer *out, const struct entry *entry, struct text node)
 {
-    ASSERT(books(entry) || entry->cost.nano == 0);
-    ASSERT(books(entry) || entry->prompt_tokens + entry->completion_tokens == 0);
-    ASSERT(books(entry) || !entry_saves(entry));
+    ASSERT(entry_books(entry) || entry->cost.nano == 0);
+    ASSERT(entry_books(entry) || entry->prompt_tokens + entry->completion_tokens == 0);
+    ASSERT(entry_books(entry) || !entry_saves(entry));
     for (size_t i = 0; i < ENTRY_MEMBER_COUNT; i++) {
         if (entry_members[i].form == FORM_NODE && node.size > 0)
             put_text(out, entry_members[i].label, node);

@@ -313,7 +313,7 @@ static size_t member_find(struct text name, size_t from)
 
 static bool is_consistent(const struct entry *entry)
 {
-    return entry->kind == ENTRY_SETTLE || entry->kind == ENTRY_FORFEIT ||
+    return entry_books(entry) ||
            (entry->cost.nano == 0 && entry->prompt_tokens + entry->completion_tokens == 0 &&
             !entry_saves(entry));
 }

@@ -271,8 +271,8 @@ static bool count_entry(struct count *count, const struct entry *entry, struct f
 static bool count_line(struct count *count, struct text line, struct fault *fault)
 {
     enum entry_kind kind;
-    if (!entry_peek_kind(line, &kind) ||
-        (kind != ENTRY_SETTLE && kind != ENTRY_FORFEIT && kind != ENTRY_REFUSE))
+    if (!entry_peek_kind(line, &kind) || (kind != ENTRY_SETTLE && kind != ENTRY_FORFEIT &&
+                                          kind != ENTRY_REFUND && kind != ENTRY_REFUSE))
         return true;
     struct arena arena = {0};
     struct entry entry;

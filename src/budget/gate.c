@@ -196,6 +196,13 @@ void gate_settle(struct gate *gate, uint64_t hold, const struct spend *used, str
     unlock_and_post(gate);
 }
 
+void gate_refund(struct gate *gate, const struct charge *charge)
+{
+    pthread_mutex_lock(&gate->lock);
+    core_refund(gate->core, charge);
+    unlock_and_post(gate);
+}
+
 size_t gate_view(struct gate *gate, const struct subject *subject, bool everything, int64_t now_s,
                  struct account_view *views, size_t most)
 {

@@ -8,8 +8,9 @@
 
 #include "base/clock.h"
 #include "budget/registry.h"
+#include "cli/operator.h"
+#include "cli/refund.h"
 #include "cli/usage.h"
-#include "config/config.h"
 
 #define TIMEOUT_MS     5000
 #define PATIENCE_MS    15000 /* of init, while Redis still starts */
@@ -22,10 +23,12 @@ static const char manual[] =
     "usage: purser budget init --config FILE [--if-empty] [--instances N]\n"
     "       purser budget list --config FILE\n"
     "       purser budget leave NODE --config FILE [--force]\n"
+    "       purser budget refund [REQUEST_ID | --all [--yes]] --config FILE\n"
     "\n"
-    "Speaks to the Redis that instances share for their budgets (store.redis in FILE); purser "
-    "need\n"
-    "not run. ${NAME} in FILE is taken from the environment.\n"
+    "init, list and leave speak to the Redis that instances share for their budgets (store.redis "
+    "in\n"
+    "FILE); purser need not run. refund asks the running purser, at FILE's `listen` with its\n"
+    "auth.admin_token. ${NAME} in FILE is taken from the environment.\n"
     "\n"
     "  init    sets up a store that is empty; until then nobody can spend. After a loss of data\n"
     "          name by --instances how many instances there are: the store opens when so many "
@@ -37,13 +40,23 @@ static const char manual[] =
     "          it. NODE is its label, or the first letters of its id. What it was granted stays\n"
     "          charged until its budgets' windows end. While the store recovers, `leave unknown`\n"
     "          lets one go that the store has lost with its data\n"
-    "          --force: although it was seen in the last 10 seconds\n";
+    "          --force: although it was seen in the last 10 seconds\n"
+    "  refund  lists what this instance has forfeited, which means booked as spent without "
+    "knowing\n"
+    "          whether it was used: calls in flight when purser died, and what may have been used\n"
+    "          before the machine or the ledger was lost. Compare it with the provider's bill.\n"
+    "          REQUEST_ID gives back what that one booked: a `refund` line in the ledger takes it\n"
+    "          off the costs, and its budgets have the room again. Do so only for what the\n"
+    "          provider did not bill: else that is spent twice. What was refunded is not listed\n"
+    "          any more\n"
+    "          --all: everything that is listed; only with --yes\n";
 
 struct order {
     const struct verb *verb;
     const char *path, *node;
     bool if_empty, force;
     int64_t instances;
+    struct refund_order refund;
 };
 
 struct office {
@@ -57,7 +70,7 @@ struct office {
 struct verb {
     const char *name;
     bool of_node;
-    int (*run)(struct office *office);
+    int (*run)(struct office *office); /* NULL: refund, which needs no office */
 };
 
 static int64_t now_s(void)
@@ -246,6 +259,7 @@ static const struct verb verbs[] = {
     {"init", false, init},
     {"list", false, list},
     {"leave", true, leave},
+    {"refund", false, NULL},
 };
 
 static const struct verb *verb_of(const char *name)
@@ -254,6 +268,22 @@ static const struct verb *verb_of(const char *name)
         if (strcmp(verbs[i].name, name) == 0)
             return &verbs[i];
     return NULL;
+}
+
+/* True if it is a word of `refund`. */
+static bool take_refund(struct order *order, const char *word)
+{
+    struct refund_order *refund = &order->refund;
+    if (order->verb->run != NULL)
+        return false;
+    if (strcmp(word, "--all") == 0)
+        return refund->all = true;
+    if (strcmp(word, "--yes") == 0)
+        return refund->yes = true;
+    if (word[0] == '-' || refund->name != NULL)
+        return false;
+    refund->name = word;
+    return true;
 }
 
 static bool take_word(char **argv, int argc, int *at, struct order *order)
@@ -274,6 +304,8 @@ static bool take_word(char **argv, int argc, int *at, struct order *order)
         return text_to_int(text_of(value), &order->instances) && order->instances >= 0 &&
                order->instances <= INSTANCES_MOST;
     }
+    if (take_refund(order, word))
+        return true;
     if (!order->verb->of_node || order->node != NULL || word[0] == '-')
         return false;
     order->node = word;
@@ -288,32 +320,18 @@ static bool parse_arguments(int argc, char **argv, struct order *order)
     for (int at = 2; at < argc; at++)
         if (!take_word(argv, argc, &at, order))
             return false;
+    const struct refund_order *refund = &order->refund;
+    if ((refund->all && refund->name != NULL) || (refund->yes && !refund->all))
+        return false;
     return order->path != NULL && order->verb->of_node == (order->node != NULL);
-}
-
-static const char *look_up(const char *name)
-{
-    return getenv(name);
-}
-
-static struct config *load(const char *path)
-{
-    struct findings findings = {0};
-    struct config *config = config_load(path, look_up, &findings);
-    if (config == NULL) {
-        struct buffer told = {0};
-        findings_print(&findings, text_of(path), &told);
-        (void)fprintf(stderr, "%s", buffer_string(&told));
-        buffer_close(&told);
-    }
-    findings_close(&findings);
-    return config;
 }
 
 static int run(const struct order *order, const struct config *config)
 {
     struct redis_url url;
     struct fault fault;
+    if (order->verb->run == NULL)
+        return refund_run(config, &order->refund);
     if (config->store_redis.size == 0)
         return fail("the configuration names no Redis (store.redis): its budgets are not shared");
     if (!redis_url_parse(config->store_redis, &url, &fault))
@@ -338,7 +356,7 @@ int cli_budget(int argc, char **argv)
         (void)fprintf(stderr, "%s", manual);
         return 2;
     }
-    struct config *config = load(order.path);
+    struct config *config = operator_load(order.path);
     if (config == NULL)
         return EXIT_FAILURE;
     int status = run(&order, config);

@@ -5,13 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/json.h"
-#include "cli/client.h"
+#include "cli/operator.h"
 #include "cli/usage.h"
-#include "config/address.h"
-#include "config/config.h"
-
-#define PATIENCE_S 10
 
 static const char manual[] =
     "usage: purser cache stats --config FILE [--json]\n"
@@ -110,95 +105,24 @@ static bool parse_arguments(int argc, char **argv, struct asking *asking)
     return asking->action != NULL && asking->path != NULL;
 }
 
-static const char *look_up(const char *name)
-{
-    return getenv(name);
-}
-
-static struct config *load(const char *path)
-{
-    struct findings findings = {0};
-    struct config *config = config_load(path, look_up, &findings);
-    if (config == NULL) {
-        struct buffer told = {0};
-        findings_print(&findings, text_of(path), &told);
-        (void)fprintf(stderr, "%s", buffer_string(&told));
-        buffer_close(&told);
-    }
-    findings_close(&findings);
-    return config;
-}
-
 /* ---- asking ---- */
-
-static int fail(const struct config *config, const char *reason)
-{
-    (void)fprintf(stderr, "purser cache: %.*s: %s\n", TEXT_ARG(config->listen), reason);
-    return EXIT_FAILURE;
-}
-
-static int refused(const struct config *config, const struct client_answer *answer)
-{
-    switch (answer->status) {
-    case 401:
-    case 403:
-        return fail(config, "the running purser has another admin token (auth.admin_token): reload "
-                            "or restart it, or name its file by --config");
-    case 404:
-        return fail(config, "the running purser has no admin token (auth.admin_token): reload or "
-                            "restart it");
-    default:
-        (void)fprintf(stderr, "purser cache: %.*s: status %d: %.*s\n", TEXT_ARG(config->listen),
-                      answer->status, TEXT_ARG(text_trim(buffer_text(&answer->body))));
-        return EXIT_FAILURE;
-    }
-}
-
-static int show(const struct config *config, const struct asking *asking,
-                const struct client_answer *answer)
-{
-    struct json_value value;
-    struct text body = buffer_text(&answer->body);
-    if (answer->status != 200)
-        return refused(config, answer);
-    if (json_parse(body, &value, NULL) != JSON_OK)
-        return fail(config, "what answers there is not purser");
-    if (asking->json)
-        printf("%.*s", TEXT_ARG(body));
-    else
-        asking->action->print(value);
-    return EXIT_SUCCESS;
-}
 
 static int ask(const struct config *config, const struct asking *asking)
 {
-    struct client_question question = {
-        .method = asking->action->method,
-        .path = TEXT("/admin/cache"),
-        .token = config->admin_token,
-        .patience_s = PATIENCE_S,
-    };
-    struct address address;
-    struct client_answer answer;
-    struct fault fault;
-    if (config->admin_token.size == 0)
-        return fail(config,
-                    "the configuration has no auth.admin_token, and only the admin may ask");
-    if (text_starts(config->listen, TEXT("unix:"))) {
-        question.socket = text_from(config->listen, 5);
-    } else if (address_from_listen(config->listen, &address, &fault)) {
-        question.host = address.host;
-        question.port = address.port;
-    } else {
-        return fail(config, fault.message);
-    }
-    if (!client_ask(&question, &answer, &fault)) {
-        (void)fprintf(stderr, "purser cache: %s; is purser running?\n", fault.message);
+    const struct operator_question question = {.config = config,
+                                               .command = "cache",
+                                               .method = asking->action->method,
+                                               .path = TEXT("/admin/cache")};
+    struct buffer body;
+    struct json_value answer;
+    if (!operator_ask(&question, &body, &answer))
         return EXIT_FAILURE;
-    }
-    int status = show(config, asking, &answer);
-    buffer_close(&answer.body);
-    return status;
+    if (asking->json)
+        printf("%.*s", TEXT_ARG(buffer_text(&body)));
+    else
+        asking->action->print(answer);
+    buffer_close(&body);
+    return EXIT_SUCCESS;
 }
 
 int cli_cache(int argc, char **argv)
@@ -210,7 +134,7 @@ int cli_cache(int argc, char **argv)
         (void)fprintf(stderr, "%s", manual);
         return 2;
     }
-    struct config *config = load(asking.path);
+    struct config *config = operator_load(asking.path);
     if (config == NULL)
         return EXIT_FAILURE;
     int status = ask(config, &asking);

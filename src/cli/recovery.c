@@ -1,6 +1,8 @@
 /* What the process before has left of budgets. */
 #include "cli/recovery.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -127,9 +129,13 @@ static void name_scope(struct entry *entry, const struct charge *charge)
 static void note_forfeit(struct ledger_batch *batch, const struct charge *charge, bool bears,
                          int64_t now_us)
 {
+    char name[48]; /* by which it can be refunded */
+    (void)snprintf(name, sizeof name, "lost_%016" PRIx64 "_%" PRIx64, charge->account,
+                   (uint64_t)now_us);
     struct entry entry = {
         .kind = ENTRY_FORFEIT,
         .wall_us = now_us,
+        .request_id = text_of(name),
         .attempt = 2, /* no request of its own is counted */
         .cost = bears && charge->unit == UNIT_USD ? (struct money){charge->amount} : MONEY_ZERO,
         .usage_source = USAGE_BOUND,

@@ -56,6 +56,9 @@ static const struct route routes[] = {
     {"GET", "/admin/cache", ACCESS_ADMIN, 0, endpoint_cache},
     {"DELETE", "/admin/cache", ACCESS_ADMIN, 0, endpoint_clear},
     {"POST", "/admin/cache/clear", ACCESS_ADMIN, 0, endpoint_clear},
+    {"GET", "/admin/forfeits", ACCESS_ADMIN, 0, endpoint_forfeits},
+    {"POST", "/admin/refunds", ACCESS_ADMIN, 0, endpoint_refund_all},
+    {"POST", "/admin/refunds/*", ACCESS_ADMIN, 0, endpoint_refund},
     {"GET", "/metrics", ACCESS_WATCHER, 0, endpoint_metrics},
     {"GET", "/healthz", ACCESS_ALL, 0, endpoint_healthz},
     {"GET", "/readyz", ACCESS_ALL, 0, endpoint_readyz},
@@ -161,7 +164,8 @@ static void refuse_path(struct request *request, struct text path)
         "/v1/audio/speech, /v1/audio/transcriptions, /v1/audio/translations, /v1/files, /costs, "
         "and GET /v1/models, /v1/files, "
         "/v1/batches, /budget, /costs, /costs/{request_id}, /requests, /healthz, /readyz; to the "
-        "operator GET /metrics, POST /admin/reload, GET and DELETE /admin/cache; all also under "
+        "operator GET /metrics, POST /admin/reload, GET and DELETE /admin/cache, GET "
+        "/admin/forfeits, POST /admin/refunds; all also under "
         "/s/<session>/. Check the base URL: it usually ends in /v1.",
         TEXT_ARG(text_slice(path, 0, 200)));
 }

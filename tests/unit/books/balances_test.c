@@ -1,5 +1,6 @@
 /* Balances: the fold of ledger entries, and its text in open lines. */
 #include "books/balances.h"
+#include "books/forfeits.h"
 
 #include "sample.h"
 
@@ -45,6 +46,91 @@ START_TEST(a_settlement_without_a_call_needs_no_hold)
     ck_assert(apply(balances, ENTRY_FORFEIT, "", &one));
     ck_assert_int_eq(spent_on(balances, 1), 3);
     ck_assert_uint_eq(balances_open_holds(balances), 0);
+    balances_close(balances);
+}
+END_TEST
+
+static size_t refundable(const struct balances *balances)
+{
+    const struct entry *forfeit = NULL;
+    const void *at = NULL;
+    size_t count = 0;
+    while (balances_next_forfeit(balances, &at, &forfeit))
+        count++;
+    return count;
+}
+
+static int64_t forfeited_on(const struct balances *balances, uint64_t account)
+{
+    struct charge charge;
+    size_t at = 0;
+    while (balances_next_forfeited(balances, &at, &charge)) {
+        if (charge.account == account)
+            return charge.amount;
+    }
+    return -1;
+}
+
+START_TEST(a_refund_takes_a_forfeit_back_once)
+{
+    struct balances *balances = balances_open();
+    struct charge hold = sample_charge(1, 50);
+    struct charge back = sample_charge(1, -50);
+    struct charge other = sample_charge(1, 7);
+    ck_assert(apply(balances, ENTRY_RESERVE, "a", &hold));
+    ck_assert(apply(balances, ENTRY_FORFEIT, "a", &hold));
+    ck_assert(apply(balances, ENTRY_RESERVE, "b", &other));
+    ck_assert(apply(balances, ENTRY_SETTLE, "b", &other));
+    ck_assert(!apply(balances, ENTRY_REFUND, "b", &back)); /* it was no forfeit */
+    ck_assert_uint_eq(refundable(balances), 1);
+    ck_assert(apply(balances, ENTRY_REFUND, "a", &back));
+    ck_assert(!apply(balances, ENTRY_REFUND, "a", &back));
+    ck_assert_int_eq(spent_on(balances, 1), 7);
+    ck_assert_int_eq(forfeited_on(balances, 1), -1);
+    ck_assert_uint_eq(refundable(balances), 0);
+    balances_close(balances);
+}
+END_TEST
+
+START_TEST(an_open_line_tells_what_can_be_refunded)
+{
+    struct balances *balances = balances_open();
+    struct balances *again = balances_open();
+    struct buffer line = {0};
+    struct charge hold = sample_charge(1, 50);
+    struct charge back = sample_charge(1, -50);
+    ck_assert(apply(balances, ENTRY_RESERVE, "a", &hold));
+    ck_assert(apply(balances, ENTRY_FORFEIT, "a", &hold));
+    buffer_put(&line, TEXT("{\"x\":1"));
+    balances_put(&line, balances);
+    buffer_put_byte(&line, '}');
+    struct json_value value;
+    struct fault fault;
+    ck_assert_int_eq(json_parse(buffer_text(&line), &value, NULL), JSON_OK);
+    ck_assert(balances_read(again, value, &fault));
+    ck_assert_uint_eq(refundable(again), 1);
+    ck_assert(apply(again, ENTRY_REFUND, "a", &back));
+    ck_assert_int_eq(spent_on(again, 1), 0);
+    buffer_close(&line);
+    balances_close(balances);
+    balances_close(again);
+}
+END_TEST
+
+START_TEST(of_very_many_forfeits_the_oldest_cannot_be_refunded)
+{
+    struct balances *balances = balances_open();
+    struct charge hold = sample_charge(1, 1);
+    struct charge back = sample_charge(1, -1);
+    char name[32];
+    for (int i = 0; i <= FORFEITS_MOST; i++) {
+        (void)snprintf(name, sizeof name, "call-%d", i);
+        ck_assert(apply(balances, ENTRY_RESERVE, name, &hold));
+        ck_assert(apply(balances, ENTRY_FORFEIT, name, &hold));
+    }
+    ck_assert_uint_eq(refundable(balances), FORFEITS_MOST);
+    ck_assert(!apply(balances, ENTRY_REFUND, "call-0", &back));
+    ck_assert(apply(balances, ENTRY_REFUND, "call-1", &back));
     balances_close(balances);
 }
 END_TEST
@@ -238,17 +324,6 @@ static struct buffer text_of_balances(const struct balances *balances)
     return text;
 }
 
-static int64_t forfeited_on(const struct balances *balances, uint64_t account)
-{
-    struct charge charge;
-    size_t at = 0;
-    while (balances_next_forfeited(balances, &at, &charge)) {
-        if (charge.account == account)
-            return charge.amount;
-    }
-    return -1;
-}
-
 START_TEST(what_is_forfeited_is_spent_and_remembered_apart)
 {
     struct balances *balances = balances_open(), *again = balances_open();
@@ -326,8 +401,9 @@ START_TEST(a_bad_open_line_changes_nothing)
 END_TEST
 
 UNIT_MAIN(a_settlement_ends_its_hold_and_adds_up, a_settlement_without_a_call_needs_no_hold,
-          a_hold_without_a_call_can_be_ended, a_call_is_held_once,
-          an_extension_gives_a_hold_its_amounts_and_leaves_the_rest,
+          a_refund_takes_a_forfeit_back_once, an_open_line_tells_what_can_be_refunded,
+          of_very_many_forfeits_the_oldest_cannot_be_refunded, a_hold_without_a_call_can_be_ended,
+          a_call_is_held_once, an_extension_gives_a_hold_its_amounts_and_leaves_the_rest,
           an_extension_needs_an_open_hold, other_lines_change_nothing, many_holds_come_and_go,
           sums_stop_at_the_end_of_their_range, forgets_accounts_whose_time_is_over,
           what_is_forfeited_is_spent_and_remembered_apart, an_open_line_says_all_of_them,

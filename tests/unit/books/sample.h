@@ -92,7 +92,7 @@ static inline struct charge sample_charge(uint64_t account, int64_t amount)
 static inline struct entry sample_entry(enum entry_kind kind, const char *call,
                                         const struct charge *charge)
 {
-    bool settles = kind == ENTRY_SETTLE || kind == ENTRY_FORFEIT;
+    bool settles = kind == ENTRY_SETTLE || kind == ENTRY_FORFEIT || kind == ENTRY_REFUND;
     bool holds = kind == ENTRY_RESERVE || kind == ENTRY_EXTEND;
     struct text request = text_of(call);
     return (struct entry){

@@ -1,0 +1,106 @@
+/* One question of an operator's to the running purser. */
+#include "cli/operator.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cli/client.h"
+#include "config/address.h"
+
+#define PATIENCE_S 10
+
+static const char *look_up(const char *name)
+{
+    return getenv(name);
+}
+
+struct config *operator_load(const char *path)
+{
+    struct findings findings = {0};
+    struct config *config = config_load(path, look_up, &findings);
+    if (config == NULL) {
+        struct buffer told = {0};
+        findings_print(&findings, text_of(path), &told);
+        (void)fprintf(stderr, "%s", buffer_string(&told));
+        buffer_close(&told);
+    }
+    findings_close(&findings);
+    return config;
+}
+
+/* ---- the question ---- */
+
+static bool fail(const struct operator_question *question, const char *reason)
+{
+    (void)fprintf(stderr, "purser %s: %.*s: %s\n", question->command,
+                  TEXT_ARG(question->config->listen), reason);
+    return false;
+}
+
+/* The message of an error of purser's, if it is one. */
+static struct text message_of(struct text body)
+{
+    struct json_value value, error, message;
+    if (json_parse(body, &value, NULL) == JSON_OK && json_member(value, TEXT("error"), &error) &&
+        json_member(error, TEXT("message"), &message) && message.kind == JSON_STRING)
+        return text_slice(message.raw, 1, message.raw.size - 1);
+    return text_trim(body);
+}
+
+static bool refused(const struct operator_question *question, const struct client_answer *answer)
+{
+    struct text body = buffer_text(&answer->body);
+    bool unknown = text_find(body, TEXT("unknown_path"), 0) != SIZE_MAX;
+    if (answer->status == 401 || answer->status == 403)
+        return fail(question, "the running purser has another admin token (auth.admin_token): "
+                              "reload or restart it, or name its file by --config");
+    if (answer->status == 404 && unknown)
+        return fail(question, "the running purser has no admin token (auth.admin_token): reload or "
+                              "restart it");
+    (void)fprintf(stderr, "purser %s: %.*s: status %d: %.*s\n", question->command,
+                  TEXT_ARG(question->config->listen), answer->status, TEXT_ARG(message_of(body)));
+    return false;
+}
+
+static bool ask_at(const struct operator_question *question, struct client_question *asked,
+                   struct client_answer *answer)
+{
+    struct text listen = question->config->listen;
+    struct address address;
+    struct fault fault;
+    if (text_starts(listen, TEXT("unix:"))) {
+        asked->socket = text_from(listen, 5);
+    } else if (address_from_listen(listen, &address, &fault)) {
+        asked->host = address.host;
+        asked->port = address.port;
+    } else {
+        return fail(question, fault.message);
+    }
+    if (client_ask(asked, answer, &fault))
+        return true;
+    (void)fprintf(stderr, "purser %s: %s; is purser running?\n", question->command, fault.message);
+    return false;
+}
+
+bool operator_ask(const struct operator_question *question, struct buffer *body,
+                  struct json_value *value)
+{
+    struct client_question asked = {.method = question->method,
+                                    .path = question->path,
+                                    .token = question->config->admin_token,
+                                    .patience_s = PATIENCE_S};
+    struct client_answer answer;
+    if (asked.token.size == 0)
+        return fail(question,
+                    "the configuration has no auth.admin_token, and only the admin may ask");
+    if (!ask_at(question, &asked, &answer))
+        return false;
+    bool good = answer.status == 200 || refused(question, &answer);
+    if (good && json_parse(buffer_text(&answer.body), value, NULL) != JSON_OK)
+        good = fail(question, "what answers there is not purser");
+    if (good)
+        *body = answer.body;
+    else
+        buffer_close(&answer.body);
+    return good;
+}

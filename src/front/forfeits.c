@@ -1,0 +1,152 @@
+/* What was booked without knowing whether it was used: GET /admin/forfeits, and giving it back. */
+#include "front/endpoints.h"
+
+#include "base/json.h"
+#include "base/log.h"
+#include "pipeline/figures.h"
+#include "pipeline/refusal.h"
+
+#define SHOWN_MOST 1000
+
+static void put_stamp(struct buffer *out, int64_t wall_us)
+{
+    char stamp[CLOCK_STAMP_SIZE];
+    clock_stamp(wall_us, stamp);
+    json_put_text_member(out, TEXT("timestamp"), text_of(stamp));
+}
+
+static void put_cost(struct buffer *out, const char *name, struct money cost)
+{
+    json_put_name(out, text_of(name));
+    money_put(out, cost);
+}
+
+static void put_account(struct buffer *out, const struct charge *charge)
+{
+    buffer_put_byte(out, '{');
+    json_put_text_member(out, TEXT("budget"), charge->budget);
+    json_put_text_member(out, TEXT("scope"), text_of(scope_name(charge->scope)));
+    json_put_text_member(out, TEXT("id"), charge->id);
+    json_put_text_member(out, TEXT("unit"), text_of(unit_name(charge->unit)));
+    json_put_text_member(out, TEXT("window"), text_of(charge->window));
+    json_put_name(out, TEXT("amount"));
+    figures_put_amount(out, charge->unit, charge->amount);
+    buffer_put_byte(out, '}');
+}
+
+/* A forfeit without a call is what was lost with the machine, or with the ledger. */
+static const char *reason_of(const struct entry *forfeit)
+{
+    return forfeit->call.size > 0 ? "in_flight" : "lost";
+}
+
+static void put_forfeit(struct buffer *out, const struct entry *forfeit)
+{
+    buffer_put_byte(out, '{');
+    json_put_text_member(out, TEXT("request_id"), forfeit->request_id);
+    json_put_text_member(out, TEXT("call"), forfeit->call);
+    put_stamp(out, forfeit->wall_us);
+    json_put_text_member(out, TEXT("reason"), text_of(reason_of(forfeit)));
+    put_cost(out, "cost_usd", forfeit->cost);
+    json_put_text_member(out, TEXT("model"), forfeit->model);
+    json_put_text_member(out, TEXT("key"), forfeit->key);
+    json_put_name(out, TEXT("accounts"));
+    buffer_put_byte(out, '[');
+    for (size_t i = 0; i < forfeit->charge_count; i++) {
+        if (i > 0)
+            buffer_put_byte(out, ',');
+        put_account(out, &forfeit->charges[i]);
+    }
+    buffer_put(out, TEXT("]}"));
+}
+
+static struct money sum_of(const struct ledger_forfeits *forfeits)
+{
+    struct money sum = MONEY_ZERO;
+    for (size_t i = 0; i < forfeits->count; i++) {
+        if (__builtin_add_overflow(sum.nano, forfeits->at[i].entry.cost.nano, &sum.nano))
+            return MONEY_MOST;
+    }
+    return sum;
+}
+
+static void answer(struct request *request, const char *object,
+                   const struct ledger_forfeits *forfeits)
+{
+    struct buffer body = {0};
+    buffer_put_byte(&body, '{');
+    json_put_text_member(&body, TEXT("object"), text_of(object));
+    json_put_int_member(&body, TEXT("count"), (int64_t)forfeits->count);
+    put_cost(&body, "cost_usd", sum_of(forfeits));
+    json_put_name(&body, TEXT("data"));
+    buffer_put_byte(&body, '[');
+    for (size_t i = 0; i < forfeits->count && i < SHOWN_MOST; i++) {
+        if (i > 0)
+            buffer_put_byte(&body, ',');
+        put_forfeit(&body, &forfeits->at[i].entry);
+    }
+    buffer_put(&body, TEXT("]}\n"));
+    reply_header(&request->reply, "Content-Type", "application/json");
+    reply_whole_take(&request->reply, 200, &body);
+}
+
+void endpoint_forfeits(struct request *request, struct text rest)
+{
+    (void)rest;
+    struct ledger_forfeits forfeits;
+    ledger_forfeits(request->worker->house->ledger, TEXT_NONE, &forfeits);
+    answer(request, "list", &forfeits);
+    ledger_forfeits_close(&forfeits);
+}
+
+static void give_room(struct gate *gate, const struct ledger_forfeits *refunded)
+{
+    for (size_t i = 0; i < refunded->count; i++) {
+        const struct entry *forfeit = &refunded->at[i].entry;
+        for (size_t at = 0; at < forfeit->charge_count; at++) {
+            if (forfeit->charges[at].amount > 0)
+                gate_refund(gate, &forfeit->charges[at]);
+        }
+    }
+}
+
+static void refund(struct request *request, struct text name)
+{
+    struct house *house = request->worker->house;
+    struct ledger_forfeits refunded;
+    struct fault fault;
+    if (!ledger_refund(house->ledger, name, &refunded, &fault)) {
+        log_error("%s: nothing was refunded: %s", request->name, fault.message);
+        refuse_without_ledger(request);
+        return;
+    }
+    if (refunded.count == 0 && name.size > 0) {
+        refuse(request, REFUSAL_NOT_FOUND, NULL,
+               "Nothing is forfeited under that name, or it was refunded before (GET "
+               "/admin/forfeits lists what is).");
+        return;
+    }
+    char amount[MONEY_STRING_SIZE];
+    give_room(house->gate, &refunded);
+    log_info("%s: %zu forfeits were refunded, %s", request->name, refunded.count,
+             money_string(sum_of(&refunded), amount));
+    answer(request, "refund", &refunded);
+    ledger_forfeits_close(&refunded);
+}
+
+void endpoint_refund(struct request *request, struct text rest)
+{
+    struct text name;
+    if (!percent_decode(&request->arena, rest, false, &name) || name.size == 0)
+        refuse(request, REFUSAL_NOT_FOUND, NULL,
+               "POST /admin/refunds/REQUEST_ID gives back what that request forfeited, POST "
+               "/admin/refunds all there is.");
+    else
+        refund(request, name);
+}
+
+void endpoint_refund_all(struct request *request, struct text rest)
+{
+    (void)rest;
+    refund(request, TEXT_NONE);
+}
