@@ -16,7 +16,11 @@
  * that was talked to before (its fence is another, it does not know the journal, its gseq did not
  * grow, it forgot a grant):
  *
- *     JOIN → EPOCH → SYNC of all rows → (READY until it is open) → MOVE, BEAT
+ *     JOIN → EPOCH → mark → SYNC of all rows → (READY until it is open) → MOVE, BEAT
+ *
+ * The mark (struct store_mark) is in the journal before the SYNC that lets others grow in that
+ * epoch: so a server that was left behind, and is found again, is known by its lower epoch, or by
+ * another fence in the same one, whatever happened to this process; it has lost data.
  *
  * EPOCH is sent always: where the fence is as it should be, and nothing was seen that the store
  * forgot, it does nothing. If the store, open, has less than the journal says, then the journal is
@@ -44,7 +48,8 @@ struct lease_options {
     struct core *core; /* must outlive the lease; core_options.leased */
     bool shared;       /* there is a store */
     char journal[STORE_JOURNAL_SIZE];
-    int64_t incarnation; /* of the journal's opening, above all before; on disk already */
+    int64_t incarnation;    /* of the journal's opening, above all before; on disk already */
+    struct store_mark mark; /* the journal's */
     struct text label;
 };
 
@@ -53,6 +58,8 @@ enum lease_step {
                      (core_wants_growth) */
     LEASE_COMMIT, /* put `rows` into the journal, on disk before lease_committed: each is a ceiling
                      with its account's whole name, `amount` in nano-dollars, tokens or requests */
+    LEASE_MARK,   /* put `mark` into the journal in the place of the one before, on disk before
+                     lease_committed */
     LEASE_ASK,    /* put `request` to the store */
 };
 
@@ -64,6 +71,7 @@ struct lease_action {
     size_t row_count;
     int64_t now_s; /* COMMIT: other rows whose time is up by then may be forgotten */
     const struct store_request *request; /* likewise */
+    const struct store_mark *mark;       /* likewise */
 };
 
 enum lease_state {

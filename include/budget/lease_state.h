@@ -18,6 +18,7 @@ enum order {
     ORDER_GIFTS,  /* a commit: ceilings that were lowered, before the store is told */
     ORDER_GROWTH, /* a commit: ceilings as they will be */
     ORDER_MEND,   /* a commit: ceilings as they are, after a commit that failed */
+    ORDER_MARK,   /* a commit: what must not be forgotten of the store */
     ORDER_ASK,
 };
 
@@ -57,10 +58,9 @@ struct lease {
     bool recovering;
     char fence[STORE_FENCE_SIZE];
     int64_t epoch, gseq, sequence;
-    int64_t instances; /* of the last reply of an open epoch; 0: there was none */
-    int64_t absent;    /* as the store said last */
-    int64_t highest;   /* epoch that was ever heard of, and its fence */
-    char highest_fence[STORE_FENCE_SIZE];
+    int64_t absent;         /* as the store said last */
+    struct store_mark mark; /* of the highest epoch that was ever heard of */
+    struct store_mark noted_mark;
     bool lost;              /* it was seen that the store forgot what it had applied */
     struct lease_rows rows; /* shared */
     size_t sync_at;         /* PHASE_SYNC: how far the rows are stated */

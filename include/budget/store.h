@@ -78,6 +78,14 @@ struct store_row {
 /* No operation has more rows. */
 #define STORE_ROWS_MOST 512
 
+/* What an instance must not forget of the store, however often it starts: it is on its disk before
+ * it states anything in that epoch (STORE_SYNC). All 0: it has taken part in none. */
+struct store_mark {
+    int64_t epoch; /* the highest that it has taken part in */
+    char fence[STORE_FENCE_SIZE];
+    int64_t instances; /* N of the last reply of an open epoch; 0: there was none */
+};
+
 /* What an operation does not use is 0. Asserted: amounts, and numbers below STORE_MOST. */
 struct store_request {
     enum store_kind kind;

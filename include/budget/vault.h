@@ -9,11 +9,9 @@
  *     journal   one row: who this instance is to the store (128 random bits), how often the file
  *               was opened (incarnation), in which boot of the machine, and whether it was closed
  *               cleanly
+ *     mark      one row, where there is a store: struct store_mark
  *     ceiling   one row for each account: what the lease noted last. Deleted when the account must
  *               not be remembered any more
- *
- * The store's fence and epoch are not noted: a lease that begins states all it has whatever they
- * are.
  *
  * Not thread-safe.
  */
@@ -29,10 +27,11 @@ struct vault;
 
 struct vault_identity {
     char journal[STORE_JOURNAL_SIZE];
-    int64_t incarnation; /* 1 at the first opening */
-    bool whole;          /* what was written before (here, and to files that were not synced) is
-                            there: the last process closed the vault cleanly, or it ran during this
-                            boot, so that the kernel has it still. True of a new one */
+    int64_t incarnation;    /* 1 at the first opening */
+    struct store_mark mark; /* as it was found */
+    bool whole;             /* what was written before (here, and to files that were not synced) is
+                               there: the last process closed the vault cleanly, or it ran during this
+                               boot, so that the kernel has it still. True of a new one */
 };
 
 /* Opens `path` and notes the incarnation (on disk when this returns). `boot`: of the machine
@@ -54,6 +53,10 @@ MUST_USE bool vault_rows(struct vault *vault, struct arena *arena, const struct 
  * is before `now_s`. */
 MUST_USE bool vault_note(struct vault *vault, const struct charge *rows, size_t count,
                          int64_t now_s, struct fault *fault);
+
+/* Notes what must not be forgotten of the store; on disk when this returns. False: as vault_note.
+ */
+MUST_USE bool vault_mark(struct vault *vault, const struct store_mark *mark, struct fault *fault);
 
 /* `clean`: everything that was booked is on disk in the ledger, too. NULL-safe. */
 void vault_close(struct vault *vault, bool clean);

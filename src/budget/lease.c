@@ -34,6 +34,8 @@ struct lease *lease_open(const struct lease_options *options, const struct charg
     lease->options.label = text_of(lease->label);
     lease->phase = options->shared ? PHASE_JOIN : PHASE_OPEN;
     lease->since_ms = INT64_MIN;
+    lease->mark = options->mark;
+    lease->noted_mark = options->mark;
     for (size_t at = 0; options->shared && at < count; at++) {
         struct lease_row *row = lease_rows_put(&lease->rows, &rows[at]);
         row->spent = spent_before(options->core, &rows[at]);
@@ -95,7 +97,7 @@ struct lease_news lease_news(const struct lease *lease)
 {
     return (struct lease_news){.state = lease_state(lease),
                                .epoch = lease->epoch,
-                               .instances = lease->instances,
+                               .instances = lease->mark.instances,
                                .absent = lease->absent};
 }
 
@@ -129,6 +131,12 @@ static void order_commit(struct lease *lease, enum order order, struct lease_act
                                     .rows = lease->charges,
                                     .row_count = lease->charge_count,
                                     .now_s = lease->now_s};
+}
+
+static void order_mark(struct lease *lease, struct lease_action *action)
+{
+    lease->order = ORDER_MARK;
+    *action = (struct lease_action){.step = LEASE_MARK, .mark = &lease->mark};
 }
 
 static void order_ask(struct lease *lease, enum store_kind kind, size_t rows,
@@ -183,8 +191,8 @@ static void next_epoch(struct lease *lease, struct lease_action *action)
 {
     order_ask(lease, STORE_EPOCH, 0, action);
     lease->request.lost = lease->lost;
-    lease->request.known = lease->highest;
-    lease->request.instances = lease->instances;
+    lease->request.known = lease->mark.epoch;
+    lease->request.instances = lease->mark.instances;
 }
 
 static void next_ready(struct lease *lease, struct lease_action *action)
@@ -202,7 +210,7 @@ static void next_sync(struct lease *lease, struct lease_action *action)
         lease->store_rows[count++] = lease_row_stated(row);
     order_ask(lease, STORE_SYNC, count, action);
     lease->request.complete = row == NULL;
-    lease->request.instances = row == NULL ? lease->instances : 0;
+    lease->request.instances = row == NULL ? lease->mark.instances : 0;
 }
 
 /* Rows of which nobody knows whether the last operation was applied. */
@@ -261,6 +269,13 @@ static void next_shared(struct lease *lease, struct lease_action *action)
     next[lease->phase](lease, action);
 }
 
+static bool is_marked(const struct lease *lease)
+{
+    return lease->mark.epoch == lease->noted_mark.epoch &&
+           lease->mark.instances == lease->noted_mark.instances &&
+           strcmp(lease->mark.fence, lease->noted_mark.fence) == 0;
+}
+
 void lease_next(struct lease *lease, int64_t now_ms, int64_t now_s, struct lease_action *action)
 {
     ASSERT(lease->order == ORDER_NONE);
@@ -280,6 +295,8 @@ void lease_next(struct lease *lease, int64_t now_ms, int64_t now_s, struct lease
         rest(lease, lease->not_before_ms, action);
     else if (lease->charge_count > 0)
         order_commit(lease, lease->failing ? ORDER_MEND : ORDER_GROWTH, action);
+    else if (lease->phase >= PHASE_SYNC && !is_marked(lease))
+        order_mark(lease, action);
     else if (lease->options.shared)
         next_shared(lease, action);
     else
@@ -299,7 +316,7 @@ static void commit_failed(struct lease *lease, enum order order)
 {
     lease->failing = true;
     lease->not_before_ms = lease->now_ms + DISK_MS;
-    if (order == ORDER_MEND)
+    if (order == ORDER_MEND || order == ORDER_MARK)
         return;
     work_spoil(lease);
     work_doubt(lease);
@@ -317,8 +334,12 @@ void lease_committed(struct lease *lease, int64_t now_ms, bool done)
         commit_failed(lease, order);
         return;
     }
-    note_charges(lease);
     lease->failing = false;
+    if (order == ORDER_MARK) {
+        lease->noted_mark = lease->mark;
+        return;
+    }
+    note_charges(lease);
     lease->noted = order == ORDER_GIFTS;
     if (order == ORDER_GROWTH)
         work_settle(lease);
@@ -383,18 +404,18 @@ static void take_identity(struct lease *lease, const struct store_reply *reply)
  * number that began without the others. */
 static bool is_left_behind(const struct lease *lease, const struct store_reply *reply)
 {
-    if (reply->epoch != lease->highest)
-        return reply->epoch < lease->highest;
-    return !reply->unfenced && strcmp(reply->fence, lease->highest_fence) != 0;
+    if (reply->epoch != lease->mark.epoch)
+        return reply->epoch < lease->mark.epoch;
+    return !reply->unfenced && strcmp(reply->fence, lease->mark.fence) != 0;
 }
 
 static void remember_epoch(struct lease *lease, const struct store_reply *reply)
 {
-    if (reply->epoch < lease->highest || reply->unfenced)
+    if (reply->epoch < lease->mark.epoch || reply->unfenced)
         return;
-    lease->highest = reply->epoch;
-    memcpy(lease->highest_fence, reply->fence, sizeof(lease->highest_fence));
-    lease->highest_fence[sizeof(lease->highest_fence) - 1] = '\0';
+    lease->mark.epoch = reply->epoch;
+    memcpy(lease->mark.fence, reply->fence, sizeof(lease->mark.fence));
+    lease->mark.fence[sizeof(lease->mark.fence) - 1] = '\0';
 }
 
 static void joined(struct lease *lease, const struct store_reply *reply)
@@ -511,7 +532,7 @@ static void take_applied(struct lease *lease, const struct store_reply *reply)
     lease->gseq = reply->gseq;
     lease->absent = reply->absent;
     if (lease->request.kind != STORE_JOIN && !reply->recovering && !reply->unfenced)
-        lease->instances = reply->instances;
+        lease->mark.instances = reply->instances;
     take[lease->request.kind](lease, reply);
 }
 

@@ -33,17 +33,29 @@ static int64_t now_ms(const struct treasury *treasury)
 
 /* ---- carrying out; without the gate's lock ---- */
 
+static bool say_noted(struct treasury *treasury, bool done, const struct fault *fault)
+{
+    if (!done && !treasury->failing)
+        log_error("ceilings cannot be noted, so no budget can grow: %s", fault->message);
+    if (done && treasury->failing)
+        log_info("ceilings can be noted again");
+    treasury->failing = !done;
+    return done;
+}
+
 static bool commit(struct treasury *treasury, const struct lease_action *action)
 {
     struct fault fault;
     bool done =
         vault_note(treasury->options.vault, action->rows, action->row_count, action->now_s, &fault);
-    if (!done && !treasury->failing)
-        log_error("ceilings cannot be noted, so no budget can grow: %s", fault.message);
-    if (done && treasury->failing)
-        log_info("ceilings can be noted again");
-    treasury->failing = !done;
-    return done;
+    return say_noted(treasury, done, &fault);
+}
+
+static bool mark(struct treasury *treasury, const struct lease_action *action)
+{
+    struct fault fault;
+    bool done = vault_mark(treasury->options.vault, action->mark, &fault);
+    return say_noted(treasury, done, &fault);
 }
 
 static void ask(struct treasury *treasury, const struct lease_action *action)
@@ -108,10 +120,12 @@ static bool step(struct treasury *treasury, struct lease_action *action)
     gate_exit(gate);
     if (action->step == LEASE_COMMIT)
         done = commit(treasury, action);
+    if (action->step == LEASE_MARK)
+        done = mark(treasury, action);
     if (action->step == LEASE_ASK)
         ask(treasury, action);
     gate_enter(gate);
-    if (action->step == LEASE_COMMIT)
+    if (action->step == LEASE_COMMIT || action->step == LEASE_MARK)
         lease_committed(treasury->lease, now_ms(treasury), done);
     if (action->step == LEASE_ASK)
         lease_replied(treasury->lease, now_ms(treasury), &treasury->reply);
@@ -164,6 +178,7 @@ struct treasury *treasury_open(const struct treasury_options *options, const str
     struct lease_options lease = {.core = treasury->core,
                                   .shared = options->lessor != NULL,
                                   .incarnation = identity->incarnation,
+                                  .mark = identity->mark,
                                   .label = options->label};
     memcpy(lease.journal, identity->journal, sizeof(lease.journal));
     treasury->lease = lease_open(&lease, rows, count);

@@ -13,13 +13,13 @@
 #include "base/hash.h"
 
 enum {
-    VERSION = 1,
+    VERSION = 2,
     BUSY_MS = 5000,     /* for the registrar, and for somebody who looks at the file meanwhile */
     FORGET_MOST = 1000, /* rows, with each note */
     BOOT_SIZE = 64,
 };
 
-enum statement { NOTE, FORGET, STATEMENT_COUNT };
+enum statement { NOTE, FORGET, MARK, STATEMENT_COUNT };
 
 struct vault {
     char *path;
@@ -36,16 +36,22 @@ static const char *const statements[STATEMENT_COUNT] = {
              " ON CONFLICT (account) DO UPDATE SET amount = ?2, until_s = ?3, budget = ?6",
     [FORGET] = "DELETE FROM ceiling WHERE account IN"
                " (SELECT account FROM ceiling WHERE until_s < ?1 LIMIT ?2)",
+    [MARK] = "INSERT OR REPLACE INTO mark VALUES (1, ?1, ?2, ?3)",
 };
 
-static const char tables[] =
+/* What each version adds. */
+static const char *const tables[VERSION] = {
     "CREATE TABLE journal (one INTEGER PRIMARY KEY CHECK (one = 1), id TEXT NOT NULL,"
     " incarnation INTEGER NOT NULL, boot TEXT NOT NULL, clean INTEGER NOT NULL);"
     "CREATE TABLE ceiling (account INTEGER PRIMARY KEY, amount INTEGER NOT NULL,"
     " until_s INTEGER NOT NULL, unit INTEGER NOT NULL, scope INTEGER NOT NULL,"
     " budget BLOB NOT NULL, id BLOB NOT NULL, window TEXT NOT NULL);"
     "CREATE INDEX ceiling_until ON ceiling (until_s);"
-    "INSERT INTO component VALUES ('vault', 1);";
+    "INSERT INTO component VALUES ('vault', 1);",
+
+    "CREATE TABLE mark (one INTEGER PRIMARY KEY CHECK (one = 1), epoch INTEGER NOT NULL,"
+    " fence TEXT NOT NULL, instances INTEGER NOT NULL);"
+    "UPDATE component SET version = 2 WHERE name = 'vault';"};
 
 /* ---- talking to SQLite ---- */
 
@@ -156,7 +162,10 @@ static bool make_tables(struct vault *vault, struct fault *fault)
                          "%s is of another version of purser (its ceilings have version %lld, this "
                          "purser knows %d): run that version, or a later one",
                          vault->path, (long long)version, VERSION);
-    return version == VERSION || execute(vault, tables, fault);
+    bool good = true;
+    for (; good && version < VERSION; version++)
+        good = execute(vault, tables[version], fault);
+    return good;
 }
 
 static void name_journal(struct vault *vault)
@@ -194,6 +203,35 @@ static bool read_journal(struct vault *vault, struct fault *fault)
     return good;
 }
 
+static bool is_mark(int64_t number)
+{
+    return number >= 0 && number < STORE_MOST;
+}
+
+static bool read_mark(struct vault *vault, struct fault *fault)
+{
+    struct store_mark *mark = &vault->identity.mark;
+    sqlite3_stmt *find = NULL;
+    if (sqlite3_prepare_v2(vault->db, "SELECT epoch, instances, fence FROM mark", -1, &find,
+                           NULL) != SQLITE_OK)
+        return say(vault, fault);
+    int result = sqlite3_step(find);
+    bool good = result == SQLITE_ROW || result == SQLITE_DONE || say(vault, fault);
+    if (result == SQLITE_ROW) {
+        const char *fence = (const char *)sqlite3_column_text(find, 2);
+        mark->epoch = sqlite3_column_int64(find, 0);
+        mark->instances = sqlite3_column_int64(find, 1);
+        good = fence != NULL && strlen(fence) < sizeof(mark->fence) && is_mark(mark->epoch) &&
+               is_mark(mark->instances);
+        if (good)
+            memcpy(mark->fence, fence, strlen(fence) + 1);
+        else
+            fault_set(fault, "%s has a mark that is none", vault->path);
+    }
+    (void)sqlite3_finalize(find);
+    return good;
+}
+
 /* The boot stays the one before as long as what it lost is not accounted for. */
 static bool write_journal(struct vault *vault, bool clean, struct fault *fault)
 {
@@ -214,7 +252,7 @@ static bool write_journal(struct vault *vault, bool clean, struct fault *fault)
 static bool begin(struct vault *vault, struct fault *fault)
 {
     if (!connect_to(vault, fault) || !execute(vault, "BEGIN IMMEDIATE", fault) ||
-        !make_tables(vault, fault) || !read_journal(vault, fault))
+        !make_tables(vault, fault) || !read_journal(vault, fault) || !read_mark(vault, fault))
         return false;
     vault->identity.incarnation++;
     vault->accepted = vault->identity.whole;
@@ -361,6 +399,20 @@ bool vault_note(struct vault *vault, const struct charge *rows, size_t count, in
     if (!reconnect(vault, fault))
         return false;
     if (note_all(vault, rows, count, now_s, fault))
+        return true;
+    disconnect(vault);
+    return false;
+}
+
+bool vault_mark(struct vault *vault, const struct store_mark *mark, struct fault *fault)
+{
+    if (!reconnect(vault, fault))
+        return false;
+    sqlite3_stmt *statement = vault->prepared[MARK];
+    (void)sqlite3_bind_int64(statement, 1, mark->epoch);
+    bind_text(statement, 2, mark->fence);
+    (void)sqlite3_bind_int64(statement, 3, mark->instances);
+    if (finish(vault, statement, fault))
         return true;
     disconnect(vault);
     return false;

@@ -244,6 +244,13 @@ static void check_fresh(struct world *world, struct server *server,
 static void note_epoch(struct world *world, struct server *server, const struct store_reply *reply)
 {
     server->epoch = reply->epoch;
+    if (server != &world->servers[world->primary] && reply->epoch >= world->doubt_epoch &&
+        reply->epoch > world->servers[world->primary].epoch) {
+        /* All went back to the server that was left: so the other one must not be believed. */
+        world->doubt = true;
+        world->set_back = true;
+        world->doubt_epoch = reply->epoch;
+    }
     if (server != &world->servers[world->primary] || !world->doubt || world->careless ||
         reply->recovering || reply->unfenced || reply->epoch <= world->doubt_epoch)
         return;

@@ -27,6 +27,8 @@ void journal_close(struct journal *journal)
 void disk_apply(struct world *world, struct instance *instance)
 {
     struct journal *journal = &world->journals[instance->journal];
+    if (instance->commit.marks)
+        journal->mark = instance->commit.mark;
     for (size_t at = 0; at < instance->commit.count; at++) {
         size_t account = instance->commit.rows[at].account;
         journal->has[account] = true;

@@ -22,6 +22,7 @@ enum mishap {
     FAULT_FAILOVER, /* the other server takes its place, with what a replica has */
     FAULT_FLIP,     /* and at once the first one again, with what the other one had */
     FAULT_SPLIT,    /* instances follow a failover at different times */
+    FAULT_BACK,     /* and may find the server again that does not know it was left */
     FAULT_WIPE,     /* the store is empty */
     FAULT_CLOCK,    /* an instance's wall clock jumps */
     FAULT_LIMIT,    /* limits are lowered or raised */
@@ -30,8 +31,8 @@ enum mishap {
 };
 
 static const char *const NAMES[FAULT_KINDS] = {
-    "kill",  "power",   "empty",    "end",  "lost",  "doubled", "late",  "cut",   "disk", "commit",
-    "stall", "restart", "failover", "flip", "split", "wipe",    "clock", "limit", "lies"};
+    "kill",  "power",   "empty",    "end",  "lost",  "doubled", "late", "cut",   "disk",  "commit",
+    "stall", "restart", "failover", "flip", "split", "back",    "wipe", "clock", "limit", "lies"};
 
 static bool has(const struct world *world, enum mishap fault)
 {
@@ -237,6 +238,19 @@ static void split(struct world *world)
                  EVENT_ROUTE, at, 0);
 }
 
+static void back(struct world *world)
+{
+    for (size_t at = 0; at < world->profile.instances; at++) {
+        if (chance(world, 500))
+            continue;
+        world->instances[at].route = 1 - world->primary;
+        world_say(world, "instance %zu talks to server %zu", at, world->instances[at].route);
+        world_at(world, world->now + below(world, 4 * SECOND), EVENT_ROUTE, at, 0);
+        if (chance(world, 300))
+            kill_one(world, at, false);
+    }
+}
+
 static void wipe(struct world *world)
 {
     world_say(world, "the store loses everything");
@@ -296,9 +310,9 @@ static void strike(struct world *world, enum mishap fault)
                                                               [FAULT_DISK] = break_disk,
                                                               [FAULT_CLOCK] = jump};
     static void (*const OF_THE_STORE[FAULT_KINDS])(struct world *) = {
-        [FAULT_STALL] = stall,        [FAULT_RESTART] = restart, [FAULT_FAILOVER] = failover,
-        [FAULT_FLIP] = flip,          [FAULT_SPLIT] = split,     [FAULT_WIPE] = wipe,
-        [FAULT_LIMIT] = change_limits};
+        [FAULT_STALL] = stall, [FAULT_RESTART] = restart,    [FAULT_FAILOVER] = failover,
+        [FAULT_FLIP] = flip,   [FAULT_SPLIT] = split,        [FAULT_BACK] = back,
+        [FAULT_WIPE] = wipe,   [FAULT_LIMIT] = change_limits};
     size_t at = (size_t)below(world, (int64_t)world->profile.instances);
     if (fault == FAULT_KILL || fault == FAULT_POWER)
         kill_one(world, at, fault == FAULT_POWER);

@@ -91,6 +91,7 @@ static void open_core(struct world *world, struct instance *instance)
     struct lease_options options = {.core = instance->core,
                                     .shared = world->profile.shared,
                                     .incarnation = ++journal->incarnation,
+                                    .mark = journal->mark,
                                     .label = TEXT("sim")};
     memcpy(options.journal, journal->id, sizeof(options.journal));
     instance->lease = lease_open(&options, rows, count);
@@ -128,7 +129,7 @@ void instance_start(struct world *world, size_t at)
 /* A commit under way is on disk, or it is not. */
 static void end_commit(struct world *world, struct instance *instance)
 {
-    if (instance->busy == LEASE_COMMIT && chance(world, 500))
+    if ((instance->busy == LEASE_COMMIT || instance->busy == LEASE_MARK) && chance(world, 500))
         disk_apply(world, instance);
 }
 
@@ -170,6 +171,9 @@ static void begin_commit(struct world *world, struct instance *instance,
     struct commit *commit = &instance->commit;
     ASSERT(action->row_count <= ACCOUNTS);
     commit->count = action->row_count;
+    commit->marks = action->step == LEASE_MARK;
+    if (commit->marks)
+        commit->mark = *action->mark;
     for (size_t at = 0; at < action->row_count; at++) {
         size_t account = world_account(world, &action->rows[at]);
         commit->rows[at].account = account;
@@ -225,7 +229,7 @@ static void take_step(struct world *world, struct instance *instance)
                instance_wall_s(world, instance), &action);
     instance->busy = action.step;
     instance->action++;
-    if (action.step == LEASE_COMMIT)
+    if (action.step == LEASE_COMMIT || action.step == LEASE_MARK)
         begin_commit(world, instance, &action);
     else if (action.step == LEASE_ASK)
         network_send(world, instance, action.request);

@@ -159,14 +159,34 @@ static void send_reply(struct world *world, const struct message *message)
         ->load = copy;
 }
 
-/* A JOIN is answered when all replicas have it (WAIT): one that a failover could lose would leave
- * an instance that nobody waits for. */
+/* A server that was left is nobody's replica as long as somebody takes it for the first one. */
+static bool is_left_alone(const struct world *world, size_t server)
+{
+    for (size_t at = 0; at < world->profile.instances; at++)
+        if (world->instances[at].route == server)
+            return false;
+    return true;
+}
+
+/* A JOIN is answered when all replicas have it (WAIT), and all servers that can be taken for the
+ * first one are replicas (store.wait_replicas): one that a failover could lose would leave an
+ * instance that nobody waits for. */
 static bool is_replicated(struct world *world, const struct server *server, size_t journal)
 {
     const struct server *primary = &world->servers[world->primary];
-    if (server == primary && !world->replica.registered[journal])
+    struct server *other = &world->servers[1 - world->primary];
+    if (server != primary)
+        return primary->registered[journal];
+    if (!world->replica.registered[journal])
         network_copy(world, &world->replica, server);
-    return primary->registered[journal];
+    if (other->registered[journal])
+        return true;
+    if (!is_left_alone(world, 1 - world->primary))
+        return false;
+    network_copy(world, other, server);
+    other->replication = server->replication; /* its run id stays its own */
+    set_fence(world, other);
+    return true;
 }
 
 void network_request(struct world *world, void *load)

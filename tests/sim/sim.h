@@ -97,6 +97,7 @@ struct journal {
     char id[STORE_JOURNAL_SIZE];
     size_t instance;
     int64_t incarnation;
+    struct store_mark mark;
     bool gone;             /* the data_dir was emptied */
     bool left, left_again; /* an operator said so to the store */
     int64_t joined_at;     /* when the store knew it first; -1: not yet */
@@ -111,6 +112,8 @@ struct journal {
 /* ---- the rest of the world ---- */
 
 struct commit {
+    bool marks;
+    struct store_mark mark;
     size_t count;
     struct {
         size_t account;

@@ -138,6 +138,9 @@ START_TEST(another_fence_is_a_new_epoch_and_all_rows_are_stated)
     t.reply.epoch = 8;
     t.reply.recovering = true;
     answer(&t, 0, 0);
+    note_mark(&t);
+    ck_assert_int_eq(t.mark.epoch, 8);
+    ck_assert_str_eq(t.mark.fence, "b-fence");
     const struct store_request *sync = must_ask(&t, STORE_SYNC);
     ck_assert_int_eq(sync->epoch, 8);
     ck_assert_str_eq(sync->fence, "b-fence");
@@ -190,9 +193,66 @@ START_TEST(a_server_that_was_left_behind_grants_nothing_before_all_have_synced)
     t.reply.epoch = 8;
     t.reply.recovering = true;
     answer(&t, 0, 0);
+    note_mark(&t);
     ck_assert_int_eq(must_ask(&t, STORE_SYNC)->epoch, 8);
     answer(&t, 0, 0);
     ck_assert_int_eq(lease_state(t.lease), LEASE_RECOVERING);
+    tenant_close(&t);
+}
+END_TEST
+
+/* Found by the simulator: a process that had begun anew since believed that server. */
+START_TEST(a_server_that_was_left_behind_is_known_by_what_the_journal_says)
+{
+    struct tenant t = {0};
+    tenant_begin(&t, 1000 * MICRO, true);
+    t.mark = (struct store_mark){.epoch = 9, .fence = "b-fence", .instances = 3};
+    tenant_lease(&t, true, NULL, 0);
+    must_ask(&t, STORE_JOIN);
+    answer(&t, 0, 0);
+    const struct store_request *epoch = must_ask(&t, STORE_EPOCH);
+    ck_assert(epoch->lost);
+    ck_assert_int_eq(epoch->known, 9);
+    ck_assert_int_eq(epoch->instances, 3);
+    t.reply.epoch = 10;
+    t.reply.recovering = true;
+    answer(&t, 0, 0);
+    note_mark(&t);
+    ck_assert_int_eq(t.mark.epoch, 10);
+    ck_assert_int_eq(t.mark.instances, 3); /* it recovers: that counts those who are back */
+    must_ask(&t, STORE_SYNC);
+    answer(&t, 0, 0);
+    tenant_close(&t);
+}
+END_TEST
+
+START_TEST(nothing_is_stated_in_an_epoch_before_the_journal_knows_it)
+{
+    struct tenant t;
+    tenant_open(&t, 1000 * MICRO, true);
+    must_ask(&t, STORE_JOIN);
+    answer(&t, 0, 0);
+    must_ask(&t, STORE_EPOCH);
+    answer(&t, 0, 0);
+    ck_assert_int_eq(next(&t), LEASE_MARK);
+    ck_assert_int_eq(t.action.mark->epoch, 7);
+    ck_assert_str_eq(t.action.mark->fence, "a-fence");
+    ck_assert_int_eq(t.action.mark->instances, 2);
+    commit(&t, false);
+    must_rest(&t);
+    ck_assert(!lease_grants(t.lease));
+    pass_ms(&t, 1000);
+    note_mark(&t);
+    must_ask(&t, STORE_SYNC);
+    answer(&t, 0, 0);
+    ck_assert(lease_grants(t.lease));
+    pass_ms(&t, 250);
+    t.reply.instances = 3; /* somebody is new */
+    must_ask(&t, STORE_BEAT);
+    answer(&t, 0, 0);
+    note_mark(&t);
+    ck_assert_int_eq(t.mark.instances, 3);
+    must_rest(&t);
     tenant_close(&t);
 }
 END_TEST
@@ -230,6 +290,7 @@ START_TEST(a_recovery_that_takes_long_is_told_to_those_who_wait)
     answer(&t, 0, 0);
     must_ask(&t, STORE_EPOCH);
     answer(&t, 0, 0);
+    note_mark(&t);
     must_ask(&t, STORE_SYNC);
     answer(&t, 0, 0);
     wait_for(&t, 100);
@@ -341,6 +402,7 @@ START_TEST(at_the_start_the_journal_is_stated)
     answer(&t, 0, 0);
     must_ask(&t, STORE_EPOCH);
     answer(&t, 0, 0);
+    note_mark(&t);
     const struct store_request *sync = must_ask(&t, STORE_SYNC);
     ck_assert_uint_eq(sync->row_count, 1);
     ck_assert_int_eq(sync->rows[0].value, 300);
@@ -359,6 +421,7 @@ START_TEST(what_an_open_store_has_not_is_charged)
     answer(&t, 0, 0);
     must_ask(&t, STORE_EPOCH);
     answer(&t, 0, 0);
+    note_mark(&t);
     must_ask(&t, STORE_SYNC);
     answer(&t, 0, 120);
     const struct store_request *move = must_ask(&t, STORE_MOVE);
@@ -457,6 +520,8 @@ UNIT_MAIN(the_store_grants_then_the_journal_notes_then_the_core_uses,
           what_was_granted_and_could_not_be_noted_is_taken_back,
           another_fence_is_a_new_epoch_and_all_rows_are_stated,
           a_server_that_was_left_behind_grants_nothing_before_all_have_synced,
+          a_server_that_was_left_behind_is_known_by_what_the_journal_says,
+          nothing_is_stated_in_an_epoch_before_the_journal_knows_it,
           a_clock_that_is_far_ahead_does_not_make_it_forget_rows,
           a_recovery_that_takes_long_is_told_to_those_who_wait,
           an_operation_that_found_a_recovery_is_followed_by_all_rows,

@@ -16,7 +16,8 @@ struct tenant {
     struct lease_action action;
     struct store_reply reply;
     int64_t now_ms;
-    int64_t sequence; /* the last one that was seen */
+    int64_t sequence;       /* the last one that was seen */
+    struct store_mark mark; /* the journal's */
 };
 
 static inline void tenant_begin(struct tenant *t, int64_t limit, bool shared)
@@ -36,6 +37,7 @@ static inline void tenant_lease(struct tenant *t, bool shared, const struct char
                                           .shared = shared,
                                           .journal = "0123456789abcdef0123456789abcdef",
                                           .incarnation = 3,
+                                          .mark = t->mark,
                                           .label = TEXT("here")};
     t->lease = lease_open(&options, rows, count);
     t->reply = (struct store_reply){.epoch = 7, .gseq = 100, .instances = 2};
@@ -58,6 +60,14 @@ static inline enum lease_step next(struct tenant *t)
 {
     lease_next(t->lease, t->now_ms, t->f.now_s, &t->action);
     return t->action.step;
+}
+
+/* What must not be forgotten of the store is put into the journal. */
+static inline void note_mark(struct tenant *t)
+{
+    ck_assert_int_eq(next(t), LEASE_MARK);
+    t->mark = *t->action.mark;
+    lease_committed(t->lease, t->now_ms, true);
 }
 
 static inline void pass_ms(struct tenant *t, int64_t ms)
@@ -118,6 +128,8 @@ static inline void enter(struct tenant *t)
     answer(t, 0, 0);
     must_ask(t, STORE_EPOCH);
     answer(t, 0, 0);
+    if (t->mark.epoch != t->reply.epoch || strcmp(t->mark.fence, t->reply.fence) != 0)
+        note_mark(t);
     const struct store_request *sync = must_ask(t, STORE_SYNC);
     ck_assert(sync->complete);
     answer(t, 0, sync->row_count == 0 ? 0 : sync->rows[0].value);

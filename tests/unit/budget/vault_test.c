@@ -132,6 +132,23 @@ START_TEST(the_journal_keeps_its_name_and_counts_its_openings)
 }
 END_TEST
 
+START_TEST(what_must_not_be_forgotten_of_the_store_is_there_after_a_restart)
+{
+    struct place place = place_make();
+    ck_assert_int_eq(vault_identity(place.vault)->mark.epoch, 0);
+    struct store_mark mark = {.epoch = 7, .fence = "a.b", .instances = 3};
+    ck_assert(vault_mark(place.vault, &mark, &place.fault));
+    mark.epoch = 8;
+    ck_assert(vault_mark(place.vault, &mark, &place.fault));
+    reopen(&place, false, "boot-2");
+    const struct store_mark *found = &vault_identity(place.vault)->mark;
+    ck_assert_int_eq(found->epoch, 8);
+    ck_assert_str_eq(found->fence, "a.b");
+    ck_assert_int_eq(found->instances, 3);
+    place_end(&place);
+}
+END_TEST
+
 START_TEST(two_files_have_two_journals)
 {
     struct place one = place_make(), other = place_make();
@@ -239,7 +256,7 @@ START_TEST(a_later_version_and_rows_that_are_none_are_refused)
     alter(&place, "UPDATE ceiling SET unit = 77");
     ck_assert(!vault_rows(place.vault, &place.arena, &rows, &count, &place.fault));
     vault_close(place.vault, true);
-    alter(&place, "UPDATE component SET version = 2 WHERE name = 'vault'");
+    alter(&place, "UPDATE component SET version = 3 WHERE name = 'vault'");
     ck_assert(!try_open(&place, "boot-1"));
     ck_assert_ptr_nonnull(strstr(place.fault.message, "later"));
     place_end(&place);
@@ -258,8 +275,9 @@ START_TEST(the_machine_has_a_boot)
 END_TEST
 
 UNIT_MAIN(what_is_noted_is_there_after_a_restart,
-          the_journal_keeps_its_name_and_counts_its_openings, two_files_have_two_journals,
-          only_another_boot_after_an_unclean_end_makes_it_not_whole,
+          the_journal_keeps_its_name_and_counts_its_openings,
+          what_must_not_be_forgotten_of_the_store_is_there_after_a_restart,
+          two_files_have_two_journals, only_another_boot_after_an_unclean_end_makes_it_not_whole,
           rows_that_are_past_their_time_go, a_full_disk_fails_and_ends_by_itself,
           a_file_that_another_process_has_opened_meanwhile_is_not_written_again,
           a_later_version_and_rows_that_are_none_are_refused, the_machine_has_a_boot)
