@@ -29,9 +29,9 @@ struct vault_identity {
     char journal[STORE_JOURNAL_SIZE];
     int64_t incarnation;    /* 1 at the first opening */
     struct store_mark mark; /* as it was found */
-    bool whole;             /* what was written before (here, and to files that were not synced) is
-                               there: the last process closed the vault cleanly, or it ran during this
-                               boot, so that the kernel has it still. True of a new one */
+    bool whole; /* what was written before (here, and to files that were not synced) is there: the
+                   last process closed the vault cleanly, or it ran during this boot, so that the
+                   kernel has it still. True of a new one */
 };
 
 /* Opens `path` and notes the incarnation (on disk when this returns). `boot`: of the machine

@@ -159,9 +159,14 @@ static void send_reply(struct world *world, const struct message *message)
         ->load = copy;
 }
 
-/* A server that was left is nobody's replica as long as somebody takes it for the first one. */
+/* A server that was left is nobody's replica as long as somebody takes it for the first one; nor
+ * is a new instance let in before those who have found it have come back. */
 static bool is_left_alone(const struct world *world, size_t server)
 {
+    int64_t epoch = world->servers[1 - server].epoch;
+    for (size_t at = 0; at < world->journal_count; at++)
+        if (!world->journals[at].gone && world->journals[at].mark.epoch > epoch)
+            return false;
     for (size_t at = 0; at < world->profile.instances; at++)
         if (world->instances[at].route == server)
             return false;
@@ -179,10 +184,10 @@ static bool is_replicated(struct world *world, const struct server *server, size
         return primary->registered[journal];
     if (!world->replica.registered[journal])
         network_copy(world, &world->replica, server);
+    if (world->journals[journal].mark.epoch == 0 && !is_left_alone(world, 1 - world->primary))
+        return false;
     if (other->registered[journal])
         return true;
-    if (!is_left_alone(world, 1 - world->primary))
-        return false;
     network_copy(world, other, server);
     other->replication = server->replication; /* its run id stays its own */
     set_fence(world, other);
