@@ -139,6 +139,7 @@ struct accounts {
     size_t count, most;
     bool leased; /* core_options' */
     int64_t usd_step;
+    int64_t lease_s;
     struct account *first_want, *last_want; /* in the order of wanting */
     bool owing;                      /* some account's overrun could not be told to the lessor */
     struct account *oldest, *newest; /* loose, in the order of use */

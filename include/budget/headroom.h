@@ -7,7 +7,7 @@
  * A ceiling grows when somebody waits for room under it (by what all who wait there lack), and
  * before that, off the path of any request, when less than half of the target is left:
  *
- *     target = what was reserved there in the last two seconds or so (account_flow)
+ *     target = what is reserved there in `lease_s` seconds (core_options), going by the last two
  *
  * What is asked in advance is never above what the limit leaves beside what others were granted, as
  * far as that is known (account_obtainable); for those who wait, never above what it leaves beside
@@ -65,9 +65,6 @@ size_t headroom_yield(struct core *core, int64_t now_s, bool all, struct gift *g
  * wants more itself. */
 bool headroom_yield_one(struct core *core, struct account *account, struct gift *gift);
 void headroom_given(struct core *core, struct account *account);
-
-/* An account's target; see above. */
-int64_t headroom_target(const struct account *account);
 
 /* ---- told by the rest of the core; nothing happens if it is not leased ---- */
 

@@ -148,6 +148,7 @@ struct config {
 
     struct text store_redis; /* as redis_url_parse reads it; empty: none */
     int64_t wait_replicas;
+    int64_t lease_s;
 
     struct text ledger_dir; /* resolved against data_dir */
     int64_t fsync_ms, rotate_bytes;

@@ -12,6 +12,7 @@ static void take_options(struct core *core, const struct core_options *options)
 {
     ASSERT(options->min_output_tokens >= 0);
     ASSERT(options->default_max_output >= 0);
+    ASSERT(options->lease_s >= 0);
     definitions_open(&core->definitions, options->budgets, options->budget_count, &core->names);
     core->options = *options;
     core->options.budgets = core->definitions.budgets;
@@ -22,6 +23,7 @@ static void set_lease(struct core *core)
     ASSERT(!core->options.leased || core->options.usd_step > 0);
     core->accounts.leased = core->options.leased;
     core->accounts.usd_step = core->options.usd_step;
+    core->accounts.lease_s = core->options.lease_s;
 }
 
 struct core *core_open(const struct core_options *options)
@@ -43,6 +45,7 @@ void core_redefine(struct core *core, const struct core_options *options)
     take_options(core, options);
     accounts_redefine(&core->accounts, core->options.budgets, options->budget_count,
                       options->max_accounts);
+    set_lease(core);
     definitions_close(&before);
 }
 

@@ -40,9 +40,11 @@ static int64_t flow_at(const struct account *account, int64_t now_s)
     return seconds < 63 ? account->growing.flow >> seconds : 0;
 }
 
-int64_t headroom_target(const struct account *account)
+/* What was reserved in the last second or so, times the seconds. */
+static int64_t target_of(const struct accounts *accounts, int64_t flow)
 {
-    return account->growing.flow;
+    __int128 target = (__int128)flow * accounts->lease_s / 2;
+    return target < ACCOUNT_MOST ? (int64_t)target : ACCOUNT_MOST;
 }
 
 /* ---- those who may have something to give ---- */
@@ -94,7 +96,8 @@ void headroom_note_use(struct accounts *accounts, struct account *account, int64
     growing->flow_s = account->used_s;
     growing->refused = false;
     headroom_note_room(accounts, account);
-    if (account_free(account) < growing->flow / 2 && account_obtainable(account) > 0)
+    if (account_free(account) < target_of(accounts, growing->flow) / 2 &&
+        account_obtainable(account) > 0)
         want(accounts, account);
 }
 
@@ -188,7 +191,8 @@ static struct growth growth_of(const struct core *core, struct account *account)
     int64_t step = step_of(core, account);
     int64_t least = missing_to_wait(account, growing->wait, step);
     int64_t lack = least_of(round_up(growing->lack, step), account_obtainable(account));
-    int64_t most = missing(account, flow_at(account, core->now_s), step);
+    int64_t most =
+        missing(account, target_of(&core->accounts, flow_at(account, core->now_s)), step);
     if (least < lack)
         least = lack;
     return (struct growth){.account = account,

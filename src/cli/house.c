@@ -142,6 +142,7 @@ struct core_options estate_budgets(const struct estate *estate, const struct con
         .max_waiting = (size_t)config->max_waiting,
         .max_accounts = (size_t)estate->config->accounts,
         .leased = true,
+        .lease_s = config->lease_s,
         .usd_step = is_shared(estate) ? STORE_USD_STEP : 1,
     };
 }

@@ -367,13 +367,14 @@ static const struct option STORE_OPTIONS[] = {
      .flags = OPTION_FIXED | OPTION_SECRET,
      .help = "redis://[user[:password]@]host[:port][/db], "
              "redis+sentinel://host:26379,host2:26379/mymaster or unix:/path"},
+    {"lease_seconds", &kind_whole, ROOT(lease_s), .fallback = "2", .least = 0, .most = 60,
+     .help = "of traffic an instance leases ahead, at the most; 0: it asks for each request"},
     {"wait_replicas", &kind_whole, ROOT(wait_replicas), .fallback = "0", .least = 0, .most = 16,
      .flags = OPTION_FIXED,
      .help = "must have what was granted before it is used: all that may be promoted"},
     {0},
 };
-static const char *const STORE_LATER[] = {"lease_seconds", NULL};
-static const struct option_table STORE_TABLE = {.options = STORE_OPTIONS, .later = STORE_LATER};
+static const struct option_table STORE_TABLE = {.options = STORE_OPTIONS};
 
 static const struct option LEDGER_OPTIONS[] = {
     {"dir", &kind_text, ROOT(ledger_dir), .most = 4096, .fallback = "ledger", .flags = OPTION_FIXED,

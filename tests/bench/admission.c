@@ -72,6 +72,7 @@ static void bench_open(struct bench *bench, size_t sessions)
                                          .max_waiting = 1000,
                                          .max_accounts = 200000,
                                          .leased = true,
+                                         .lease_s = 2,
                                          .usd_step = 1};
     bench->core = core_open(&options);
 }

@@ -277,6 +277,7 @@ static void make_rules(struct world *world)
         .max_waiting = chance(world, 100) ? 2 : 64,
         .max_accounts = world->profile.crowded ? 12 : 96,
         .leased = true,
+        .lease_s = 2,
         .usd_step = USD_STEP,
     };
 }

@@ -9,6 +9,7 @@ static struct fixture leased_fixture(void)
 {
     struct fixture f = fixture_new();
     f.options.leased = true;
+    f.options.lease_s = 2;
     f.options.usd_step = 1;
     return f;
 }
@@ -285,6 +286,31 @@ START_TEST(a_refused_extension_is_what_is_asked_for_next)
 }
 END_TEST
 
+static int64_t wanted_ahead(int64_t lease_s)
+{
+    struct fixture f = leased_fixture();
+    f.options.lease_s = lease_s;
+    fixture_budget(&f, "org", SCOPE_GLOBAL, UNIT_USD, 10000);
+    fixture_start(&f);
+    fixture_wait(&f, 50, 1);
+    struct growth growth = only_growth(&f);
+    ck_assert_int_eq(growth.most, 100);
+    answer(&f, &growth, 100);
+    struct growth ahead = {.most = 0};
+    (void)headroom_take(f.core, &ahead, 1);
+    fixture_end(&f);
+    return ahead.most;
+}
+
+START_TEST(as_many_seconds_of_traffic_are_leased_as_the_operator_says)
+{
+    ck_assert_int_eq(wanted_ahead(0), 0);
+    ck_assert_int_eq(wanted_ahead(1), 50);
+    ck_assert_int_eq(wanted_ahead(2), 100);
+    ck_assert_int_eq(wanted_ahead(60), 3000);
+}
+END_TEST
+
 START_TEST(idle_headroom_goes_back_after_a_while_and_only_what_is_not_held)
 {
     struct fixture f;
@@ -407,7 +433,8 @@ START_TEST(a_lowered_limit_binds_at_once_though_the_ceiling_is_above_it)
 }
 END_TEST
 
-UNIT_MAIN(the_first_request_waits_for_its_ceiling_to_grow_by_what_it_lacks,
+UNIT_MAIN(as_many_seconds_of_traffic_are_leased_as_the_operator_says,
+          the_first_request_waits_for_its_ceiling_to_grow_by_what_it_lacks,
           with_headroom_nobody_waits, what_all_who_wait_lack_is_asked_for_at_once,
           who_comes_while_the_answer_is_under_way_is_asked_for_next,
           never_more_is_asked_than_the_limit_leaves,

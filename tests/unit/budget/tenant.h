@@ -24,6 +24,7 @@ static inline void tenant_begin(struct tenant *t, int64_t limit, bool shared)
 {
     *t = (struct tenant){.f = fixture_new(), .now_ms = 1000000};
     t->f.options.leased = true;
+    t->f.options.lease_s = 2;
     t->f.options.usd_step = shared ? MICRO : 1;
     t->f.price = fixture_price(500, 1000); /* an output token costs a micro-dollar */
     fixture_budget(&t->f, "org", SCOPE_GLOBAL, UNIT_USD, limit);

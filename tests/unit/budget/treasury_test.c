@@ -41,6 +41,7 @@ static void place_open(struct place *place, int64_t limit)
     fixture_budget(&place->f, "org", SCOPE_GLOBAL, UNIT_USD, limit)->window = WINDOW_TOTAL;
     place->f.options.budgets = place->f.budgets;
     place->f.options.leased = true;
+    place->f.options.lease_s = 2;
     place->f.options.usd_step = 1;
     place->gate = gate_open(&place->f.options);
     const struct treasury_options options = {
