@@ -77,8 +77,8 @@ struct core_options {
     int64_t default_max_output; /* 0: none */
     size_t max_waiting;
     size_t max_accounts; /* at the bound new ids are refused; idle empty ones make room */
-    int64_t lease_s; /* leased: ceilings are so many seconds of traffic ahead of need; 0: they grow
-                        by what is needed, each time */
+    int64_t lease_s;  /* leased: ceilings are so many seconds of traffic ahead of need; 0: they grow
+                         by what is needed, each time */
     bool leased;      /* ceilings begin at 0 (or what was restored), and a lease makes them grow */
     int64_t usd_step; /* leased: limits in USD are rounded down to a multiple of so many
                          nano-dollars, as the store's are; at least 1. Else ignored */
