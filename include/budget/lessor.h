@@ -39,8 +39,8 @@ void lessor_ask(struct lessor *lessor, const struct store_request *request,
 /* Why the last operation was STORE_AWAY, for people; empty if it was not. */
 const char *lessor_trouble(const struct lessor *lessor);
 
-/* A command that only reads, of at most 16 words, and whose reply is a list of strings: these, in
- * the arena. False with a fault. */
+/* A command of at most 16 words that only reads, or may be done twice, and whose reply is a list of
+ * strings: these, in the arena. False with a fault: nobody knows whether it was done. */
 MUST_USE bool lessor_read(struct lessor *lessor, const char *const *words, size_t count,
                           struct arena *arena, struct lessor_list *list, struct fault *fault);
 

@@ -14,9 +14,17 @@ MUST_USE struct catalog *draft_catalog(const struct config *config, struct findi
 /* The terms of a configuration, which is borrowed and outlives them; takes the catalog. */
 struct terms *draft_terms(const struct config *config, struct catalog *catalog);
 
-/* Loads and checks a file (NULL: the configuration without one), its catalog, and both together.
+/* Loads and checks a file (NULL: the configuration without one) with what was made at run time
+ * (NULL: nothing), its catalog, and both together.
  * All findings are collected; NULL if any is an error. The terms own the configuration. */
-MUST_USE struct terms *draft_load(const char *path, struct findings *findings);
+MUST_USE struct terms *draft_load(const char *path, const struct config_amendments *amendments,
+                                  struct findings *findings);
+
+/* The same terms with the same prices, but for what was made at run time, which is `amendments`
+ * now; nothing is read again. `in_force` are terms that draft_load or this made. */
+MUST_USE struct terms *draft_amend(struct terms *in_force,
+                                   const struct config_amendments *amendments,
+                                   struct findings *findings);
 
 /* What a configuration says of maxima that are too large. */
 enum clamp draft_clamp(const struct config *config);

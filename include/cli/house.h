@@ -22,6 +22,8 @@ struct estate {
     struct ceilings *ceilings; /* ceilings.db; the registrar's while there is one */
     struct vault *vault;       /* likewise; the treasury's while there is one */
     struct lessor *lessor;     /* the treasury's; NULL: budgets are not shared */
+    struct council *council;   /* borrowed: what was made at run time */
+    bool misfit;               /* some of it does not fit to the file, and is not in force */
     bool ledger_whole;         /* the start found lines in it */
 };
 

@@ -19,6 +19,10 @@ struct handover; /* new terms on their way to all workers */
 struct handover *reload_begin(struct estate *estate, const char *path, size_t workers,
                               struct ringer *ringers);
 
+/* Puts amended terms (draft_amend) in force, which are taken; the ringers hear `answer`. */
+struct handover *reload_amended(struct estate *estate, struct terms *fresh, size_t workers,
+                                struct ringer *ringers, struct text answer);
+
 /* The letter that one worker gets, and what that worker does with it (takes the letter). */
 #define RELOAD_LETTER 102
 struct letter *reload_letter(struct handover *handover);

@@ -97,7 +97,8 @@ struct config_model {
 
 struct config {
     struct arena arena;
-    struct text path; /* of the file; empty without one */
+    struct text path;   /* of the file; empty without one */
+    struct text source; /* what stood in it */
 
     struct text listen; /* "host:port" or "unix:/path" */
     struct config_texts allowed_origins;
@@ -113,7 +114,7 @@ struct config {
     struct text admin_token; /* empty: none */
     enum foreign_objects foreign_objects;
     struct config_key *keys;
-    size_t key_count;
+    size_t key_count, own_key_count; /* the file's own are the first */
     struct config_upstream *upstreams;
     size_t upstream_count;
 
@@ -125,7 +126,7 @@ struct config {
     struct text unpriced; /* "refuse", "allow", or the model as which others are priced */
 
     struct budget *budgets; /* money/limit.h; zones are open */
-    size_t budget_count;
+    size_t budget_count, own_budget_count;
     struct rate_limit *rate_limits; /* money/rate_limit.h; not sealed */
     size_t rate_limit_count;
     enum clamp_rule clamp;
@@ -188,6 +189,30 @@ struct config *config_load(const char *path, config_env *env, struct findings *f
 struct config *config_load_text(struct text yaml, const char *path, config_env *env,
                                 struct findings *findings);
 void config_close(struct config *config);
+
+/* What was made at run time (config/amend.h says what becomes of it). */
+enum amendment {
+    AMEND_KEY,    /* an entry of `keys`; name: its id */
+    AMEND_BUDGET, /* an entry of `budgets` */
+    AMEND_LIMITS, /* `usd`, `tokens`, `requests` of the budget of that name, if there is one */
+};
+
+struct config_amendment {
+    enum amendment kind;
+    struct text name, body; /* the body is a JSON object; its members are as in the file */
+};
+
+struct config_amendments {
+    const struct config_amendment *at;
+    size_t count;
+};
+
+/* config_load, and what amends it; NULL: nothing does. */
+struct config *config_load_amended(const char *path, const struct config_amendments *amendments,
+                                   config_env *env, struct findings *findings);
+/* A loaded configuration once more, amended in another way; the file is not read again. */
+struct config *config_amend(const struct config *basis, const struct config_amendments *amendments,
+                            config_env *env, struct findings *findings);
 
 /* Checks that need the price catalog: models without a price under a USD budget, patterns that
  * match nothing. */

@@ -10,6 +10,7 @@
 
 #include <yaml.h>
 
+#include "base/table.h"
 #include "config/config.h"
 #include "config/option.h"
 
@@ -23,8 +24,20 @@ struct reader_place {
     bool has_index;
 };
 
+/* A list of the document, and what was put behind the file's own entries (amend.h). */
+struct reader_list {
+    const char *name;          /* NULL before amend_document */
+    const char *id;            /* the option that names an entry */
+    int node;                  /* 0: not looked for */
+    size_t own;                /* entries of the file */
+    struct table entries;      /* by name: their nodes; while amending */
+    struct config_texts added; /* their names */
+};
+
 struct reader {
     yaml_document_t *document;
+    int own_nodes; /* of the file; what is above was added */
+    struct reader_list keys, budgets;
     struct config *config; /* its arena takes what is kept */
     config_env *env;
     struct findings *findings;

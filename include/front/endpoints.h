@@ -19,6 +19,11 @@ void endpoint_forfeits(struct request *request, struct text rest); /* GET /admin
 /* POST /admin/refunds/{request_id}, and of all: POST /admin/refunds */
 void endpoint_refund(struct request *request, struct text rest);
 void endpoint_refund_all(struct request *request, struct text rest);
+void endpoint_keys(struct request *request, struct text rest);    /* GET, POST /admin/keys */
+void endpoint_key(struct request *request, struct text rest);     /* DELETE /admin/keys/{id} */
+void endpoint_budgets(struct request *request, struct text rest); /* GET, POST /admin/budgets */
+/* DELETE /admin/budgets/{name}; POST, DELETE /admin/budgets/{name}/limits */
+void endpoint_one_budget(struct request *request, struct text rest);
 void endpoint_metrics(struct request *request, struct text rest); /* GET /metrics */
 void endpoint_healthz(struct request *request, struct text rest); /* GET /healthz: alive */
 void endpoint_readyz(struct request *request, struct text rest);  /* GET /readyz: can admit */
@@ -38,8 +43,8 @@ void endpoint_books_answer(struct request *request, struct books_answer *answer)
 void endpoint_booking_answer(struct house *house, struct request *request,
                              struct books_answer *answer);
 
-/* What came of a reload (a letter of the bell's). */
-void endpoint_reload_answer(struct request *request, struct letter *letter);
+/* What came of a reload, or of a key or budget made at run time (a letter of the bell's). */
+void endpoint_bell_answer(struct request *request, struct letter *letter);
 
 /* One row of GET /budget, with its amounts if this caller may see them. */
 void endpoint_put_budget(struct buffer *out, const struct request *request,

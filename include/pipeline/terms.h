@@ -55,6 +55,7 @@ struct terms {
     const struct upstream *upstreams;
     size_t upstream_count;
     struct catalog *catalog; /* sealed */
+    struct terms *lender;    /* whose the catalog is; NULL: their own */
     size_t body_most;        /* bytes of a request body */
     int64_t request_ms, wait_ms, drain_ms;
     int64_t poll_us;        /* before the first question how far a batch is */

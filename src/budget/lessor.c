@@ -370,22 +370,38 @@ static bool take_list(const redisReply *reply, struct arena *arena, struct lesso
     return true;
 }
 
+static enum outcome read_once(struct lessor *lessor, const char *const *words, size_t count,
+                              struct arena *arena, struct lessor_list *list)
+{
+    struct fault *fault = &lessor->trouble;
+    if (lessor->link == NULL && !connect_again(lessor, fault))
+        return FAILED;
+    redis_link_begin(lessor->link, lessor->timeout_ms);
+    redisReply *reply = redis_link_ask(lessor->link, words, count, fault);
+    enum outcome outcome = FAILED;
+    if (reply != NULL && reply->type == REDIS_REPLY_ERROR)
+        outcome = take_error(lessor, reply->str);
+    else if (reply != NULL && take_list(reply, arena, list))
+        outcome = DONE;
+    else if (reply != NULL)
+        fault_set(fault, "Redis answers %s with something else", words[0]);
+    if (reply != NULL)
+        freeReplyObject(reply);
+    if (outcome == FAILED)
+        hang_up(lessor);
+    return outcome;
+}
+
 bool lessor_read(struct lessor *lessor, const char *const *words, size_t count, struct arena *arena,
                  struct lessor_list *list, struct fault *fault)
 {
-    if (lessor->link == NULL && !connect_again(lessor, &lessor->trouble)) {
-        *fault = lessor->trouble;
-        return false;
+    enum outcome outcome = AGAIN;
+    for (int i = 0; i < TRIES && outcome == AGAIN; i++)
+        outcome = read_once(lessor, words, count, arena, list);
+    if (outcome == DONE) {
+        lessor->trouble = (struct fault){0};
+        return true;
     }
-    redis_link_begin(lessor->link, lessor->timeout_ms);
-    redisReply *reply = redis_link_ask(lessor->link, words, count, fault);
-    bool good = reply != NULL && take_list(reply, arena, list);
-    if (reply != NULL && !good)
-        fault_set(fault, "Redis answers %s: %s", words[0],
-                  reply->type == REDIS_REPLY_ERROR ? reply->str : "with something else");
-    if (reply != NULL)
-        freeReplyObject(reply);
-    if (!good)
-        hang_up(lessor);
-    return good;
+    *fault = lessor->trouble;
+    return false;
 }

@@ -421,22 +421,44 @@ static void free_basis(void *basis)
     config_close(basis);
 }
 
-struct terms *draft_load(const char *path, struct findings *findings)
+static struct terms *own(struct config *config, struct catalog *catalog)
 {
-    struct config *config = config_load(path, environment, findings);
+    struct terms *terms = draft_terms(config, catalog);
+    terms->basis = config;
+    terms->basis_free = free_basis;
+    return terms;
+}
+
+struct terms *draft_load(const char *path, const struct config_amendments *amendments,
+                         struct findings *findings)
+{
+    struct config *config = config_load_amended(path, amendments, environment, findings);
     if (config == NULL)
         return NULL;
     struct catalog *catalog = draft_catalog(config, findings);
     if (catalog != NULL)
         config_check_prices(config, catalog, findings);
+    if (findings->errors == 0)
+        return own(config, catalog);
+    catalog_close(catalog);
+    config_close(config);
+    return NULL;
+}
+
+struct terms *draft_amend(struct terms *in_force, const struct config_amendments *amendments,
+                          struct findings *findings)
+{
+    struct config *config = config_amend(draft_config(in_force), amendments, environment, findings);
+    if (config == NULL)
+        return NULL;
+    config_check_prices(config, in_force->catalog, findings);
     if (findings->errors > 0) {
-        catalog_close(catalog);
         config_close(config);
         return NULL;
     }
-    struct terms *terms = draft_terms(config, catalog);
-    terms->basis = config;
-    terms->basis_free = free_basis;
+    struct terms *terms = own(config, in_force->catalog);
+    /* Not of who lent itself: a long chain would keep them all. */
+    terms->lender = terms_take(in_force->lender == NULL ? in_force : in_force->lender);
     return terms;
 }
 

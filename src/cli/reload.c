@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "base/log.h"
+#include "cli/council.h"
 #include "config/address.h"
 #include "config/compare.h"
 
@@ -39,7 +40,7 @@ static void refuse_all(const char *path, const struct findings *findings, struct
         findings_print_errors(findings, text_of(path), &told);
     buffer_put(&told, TEXT("nothing is changed\n"));
     struct text rest = buffer_text(&told);
-    bell_answer(ringers, RELOAD_REFUSED, text_trim(rest));
+    bell_answer(ringers, BELL_REFUSED, text_trim(rest));
     while (rest.at != NULL) {
         struct text line = next_line(&rest);
         log_error("reload: %.*s", TEXT_ARG(line));
@@ -76,7 +77,11 @@ static struct terms *load(const struct estate *estate, const char *path, struct 
 {
     if (path == NULL || !can_be_read_again(path, findings))
         return NULL;
-    struct terms *fresh = draft_load(path, findings);
+    struct arena arena = {0};
+    const struct config_amendments amendments =
+        council_amendments(council_bylaws(estate->council), &arena);
+    struct terms *fresh = draft_load(path, &amendments, findings);
+    arena_close(&arena);
     if (fresh == NULL)
         return NULL;
     check_in_force(estate, draft_config(fresh), findings);
@@ -192,6 +197,16 @@ static void put_in_force(struct estate *estate, struct terms *fresh)
     cache_set_ttl(estate->house.cache, fresh->recall.ttl_us);
     terms_drop(estate->terms);
     estate->terms = terms_take(fresh);
+    estate->misfit = false;
+}
+
+static struct handover *begin(struct terms *fresh, size_t workers, struct ringer *ringers)
+{
+    struct handover *handover = memory_new(sizeof *handover);
+    handover->terms = fresh;
+    handover->ringers = ringers;
+    atomic_init(&handover->to_adopt, workers);
+    return handover;
 }
 
 struct handover *reload_begin(struct estate *estate, const char *path, size_t workers,
@@ -201,16 +216,27 @@ struct handover *reload_begin(struct estate *estate, const char *path, size_t wo
     struct handover *handover = NULL;
     struct terms *fresh = load(estate, path, &findings);
     if (fresh != NULL) {
-        handover = memory_new(sizeof *handover);
-        handover->terms = fresh;
-        handover->ringers = ringers;
-        atomic_init(&handover->to_adopt, workers);
+        handover = begin(fresh, workers, ringers);
         describe(handover, estate, path, &findings);
         put_in_force(estate, fresh);
     } else {
         refuse_all(path, &findings, ringers);
     }
     findings_close(&findings);
+    return handover;
+}
+
+struct handover *reload_amended(struct estate *estate, struct terms *fresh, size_t workers,
+                                struct ringer *ringers, struct text answer)
+{
+    struct arena arena = {0};
+    struct handover *handover = begin(fresh, workers, ringers);
+    struct config_texts changed =
+        config_changed(draft_config(estate->terms), draft_config(fresh), &arena);
+    buffer_put(&handover->answer, answer);
+    tell(&handover->told, &changed, false);
+    put_in_force(estate, fresh);
+    arena_close(&arena);
     return handover;
 }
 
@@ -227,7 +253,7 @@ static void end(struct handover *handover, struct cache *cache)
     if (!handover->terms->recall.on)
         cache_clear(cache);
     log_info("reload: the configuration is in force: %s", buffer_string(&handover->told));
-    bell_answer(handover->ringers, RELOAD_DONE, buffer_text(&handover->answer));
+    bell_answer(handover->ringers, BELL_DONE, buffer_text(&handover->answer));
     buffer_close(&handover->answer);
     buffer_close(&handover->told);
     terms_drop(handover->terms);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "cli/assembly.h"
 #include "cli/cores.h"
 #include "cli/reload.h"
 #include "cli/usage.h"
@@ -212,12 +213,25 @@ static void await_stations(struct stations *stations, int signals)
 
 /* ---- running ---- */
 
+static void hand_over(struct stations *stations, struct handover *handover)
+{
+    for (size_t i = 0; handover != NULL && i < stations->count; i++)
+        mailbox_post(stations->at[i].worker.mailbox, reload_letter(handover));
+}
+
 static void reload(struct estate *estate, const char *path, struct stations *stations,
                    struct ringer *ringers)
 {
-    struct handover *handover = reload_begin(estate, path, stations->count, ringers);
-    for (size_t i = 0; handover != NULL && i < stations->count; i++)
-        mailbox_post(stations->at[i].worker.mailbox, reload_letter(handover));
+    hand_over(stations, reload_begin(estate, path, stations->count, ringers));
+}
+
+static void hear(struct estate *estate, const char *path, struct stations *stations)
+{
+    struct ringer *ringers = bell_hear(estate->house.bell), *one;
+    while ((one = bell_pick(&ringers)) != NULL)
+        hand_over(stations, assembly_hear(estate, stations->count, one));
+    if (ringers != NULL)
+        reload(estate, path, stations, ringers);
 }
 
 /* What the main thread does until a signal says to stop. */
@@ -226,7 +240,7 @@ static void attend(struct estate *estate, const char *path, struct stations *sta
     struct pollfd ears[] = {{.fd = signals, .events = POLLIN},
                             {.fd = bell_fd(estate->house.bell), .events = POLLIN}};
     for (;;) {
-        if (poll(ears, 2, -1) < 0) {
+        if (poll(ears, 2, council_wait_ms(estate->council)) < 0) {
             ASSERT(errno == EINTR);
             continue;
         }
@@ -235,7 +249,8 @@ static void attend(struct estate *estate, const char *path, struct stations *sta
         if (ears[0].revents != 0)
             reload(estate, path, stations, NULL);
         if (ears[1].revents != 0)
-            reload(estate, path, stations, bell_hear(estate->house.bell));
+            hear(estate, path, stations);
+        hand_over(stations, assembly_look(estate, stations->count));
     }
 }
 
@@ -290,20 +305,44 @@ static void print_findings(const struct findings *findings, const char *path)
 static struct terms *load(const char *path)
 {
     struct findings findings = {0};
-    struct terms *terms = draft_load(path, &findings);
+    struct terms *terms = draft_load(path, NULL, &findings);
     print_findings(&findings, path);
     findings_close(&findings);
     return terms;
 }
 
+/* What was made at run time is known before anybody is served. Takes the terms. */
+static struct terms *amend(struct terms *terms, const char *path, struct council **council)
+{
+    struct fault fault;
+    struct findings findings = {0};
+    struct terms *amended = NULL;
+    *council = council_open(draft_config(terms), &fault);
+    if (*council == NULL)
+        log_error("%s", fault.message);
+    else
+        amended = assembly_amend(terms, council_bylaws(*council), &findings);
+    if (findings.errors > 0)
+        print_findings(&findings, path);
+    findings_close(&findings);
+    terms_drop(terms);
+    return amended;
+}
+
 static int serve(const char *path)
 {
     int signals = block_signals();
+    struct council *council = NULL;
     struct terms *terms = load(path);
     if (terms == NULL)
         return 1;
+    log_setup(draft_config(terms)->log_level, draft_config(terms)->log_format);
+    terms = amend(terms, path, &council);
+    if (terms == NULL) {
+        council_close(council);
+        return 1;
+    }
     const struct config *config = draft_config(terms);
-    log_setup(config->log_level, config->log_format);
     raise_file_limit();
     connections_prepare();
     struct fault fault;
@@ -315,6 +354,8 @@ static int serve(const char *path)
         log_error("%s", fault.message);
         close(socket);
     } else {
+        estate.council = council;
+        atomic_store(&estate.house.unread, council_unread(council));
         run(&estate, path, socket, signals);
         estate_close(&estate);
         close(socket);
@@ -322,6 +363,7 @@ static int serve(const char *path)
         status = 0;
     }
     terms_drop(terms);
+    council_close(council);
     connections_forget();
     close(signals);
     return status;

@@ -1,6 +1,7 @@
 /*
  * Checks that what budgets and rate limits are for exists: that some call can be what they match.
  */
+#include "config/amend.h"
 #include "config/check.h"
 #include "config/suggest.h"
 
@@ -14,8 +15,10 @@ static void report(struct reader *reader, const struct check_entry *entry, const
     va_start(arguments, format);
     buffer_vprintf(&message, format, arguments);
     va_end(arguments);
-    reader_report(reader, FINDING_ERROR, reader_line(reader, entry->list, entry->at, option),
-                  "%s[%zu].%s: %s", entry->list, entry->at, option, buffer_string(&message));
+    bool added = amend_name(reader, text_of(entry->list), entry->at).at != NULL;
+    reader_report(reader, added ? FINDING_WARNING : FINDING_ERROR,
+                  reader_line(reader, entry->list, entry->at, option), "%s[%zu].%s: %s",
+                  entry->list, entry->at, option, buffer_string(&message));
     buffer_close(&message);
 }
 

@@ -8,6 +8,7 @@
 #include <yaml.h>
 
 #include "config/address.h"
+#include "config/amend.h"
 #include "config/check.h"
 #include "config/environment.h"
 #include "config/reader.h"
@@ -135,7 +136,8 @@ static void read_document(struct reader *reader)
     check_optional_upstreams(reader);
 }
 
-static void parse(struct reader *reader, struct text yaml)
+static void parse(struct reader *reader, struct text yaml,
+                  const struct config_amendments *amendments)
 {
     yaml_parser_t parser;
     yaml_document_t document;
@@ -151,6 +153,7 @@ static void parse(struct reader *reader, struct text yaml)
         reader->document = &document;
         if (yaml_document_get_root_node(&document) != NULL)
             check_single(reader, &parser);
+        amend_document(reader, amendments);
         read_document(reader);
         yaml_document_delete(&document);
     } else {
@@ -171,15 +174,19 @@ static void sort_findings(struct findings *findings)
     }
 }
 
-static struct config *load(struct text yaml, struct text path, config_env *env,
+static struct config *load(struct text yaml, struct text path,
+                           const struct config_amendments *amendments, config_env *env,
                            struct findings *findings)
 {
     size_t errors = findings->errors;
     struct config *config = memory_new(sizeof(*config));
     config->path = arena_copy(&config->arena, path);
+    config->source = arena_copy(&config->arena, yaml);
     struct reader reader = {
         .config = config, .env = env, .findings = findings, .has_lines = path.size > 0};
-    parse(&reader, yaml);
+    parse(&reader, yaml, amendments);
+    config->own_key_count = config->key_count - reader.keys.added.count;
+    config->own_budget_count = config->budget_count - reader.budgets.added.count;
     sort_findings(findings);
     if (findings->errors == errors)
         return config;
@@ -192,19 +199,26 @@ struct config *config_load_text(struct text yaml, const char *path, config_env *
 {
     ASSERT(path != NULL);
     ASSERT(path[0] != '\0');
-    return load(yaml, text_of(path), env, findings);
+    return load(yaml, text_of(path), NULL, env, findings);
+}
+
+struct config *config_amend(const struct config *basis, const struct config_amendments *amendments,
+                            config_env *env, struct findings *findings)
+{
+    return load(basis->source, basis->path, amendments, env, findings);
 }
 
 /* ---- files ---- */
 
-static struct config *load_environment(config_env *env, struct findings *findings)
+static struct config *load_environment(const struct config_amendments *amendments, config_env *env,
+                                       struct findings *findings)
 {
     struct buffer yaml = {0};
     size_t errors = findings->errors;
     environment_put_yaml(&yaml, env, findings);
     struct config *config = NULL;
     if (findings->errors == errors)
-        config = load(buffer_text(&yaml), TEXT_NONE, env, findings);
+        config = load(buffer_text(&yaml), TEXT_NONE, amendments, env, findings);
     buffer_close(&yaml);
     return config;
 }
@@ -224,18 +238,24 @@ static bool read_file(const char *path, struct buffer *out)
     return good;
 }
 
-struct config *config_load(const char *path, config_env *env, struct findings *findings)
+struct config *config_load_amended(const char *path, const struct config_amendments *amendments,
+                                   config_env *env, struct findings *findings)
 {
     if (path == NULL)
-        return load_environment(env, findings);
+        return load_environment(amendments, env, findings);
     struct buffer yaml = {0};
     struct config *config = NULL;
     if (path[0] != '\0' && read_file(path, &yaml))
-        config = config_load_text(buffer_text(&yaml), path, env, findings);
+        config = load(buffer_text(&yaml), text_of(path), amendments, env, findings);
     else
         findings_add(findings, FINDING_ERROR, 0, "cannot read the file: %s", strerror(errno));
     buffer_close(&yaml);
     return config;
+}
+
+struct config *config_load(const char *path, config_env *env, struct findings *findings)
+{
+    return config_load_amended(path, NULL, env, findings);
 }
 
 static bool is_first_of_zone(const struct config *config, size_t budget)

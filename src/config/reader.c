@@ -5,6 +5,7 @@
 #include "config/reader.h"
 
 #include "base/table.h"
+#include "config/amend.h"
 #include "config/expand.h"
 #include "config/node.h"
 #include "config/suggest.h"
@@ -49,6 +50,7 @@ void reader_report(struct reader *reader, enum finding_kind kind, int line, cons
     va_start(arguments, format);
     buffer_vprintf(&message, format, arguments);
     va_end(arguments);
+    amend_message(reader, &message);
     findings_add(reader->findings, kind, reader->has_lines ? line : 0, "%s",
                  buffer_string(&message));
     buffer_close(&message);
@@ -101,6 +103,12 @@ static bool take_scalar(struct reader *reader, int node, struct scalar *scalar)
         return false;
     }
     scalar->written = node_text(reader->document, node);
+    if (node > reader->own_nodes && text_find(scalar->written, TEXT("${"), 0) != SIZE_MAX) {
+        report_here(reader, scalar->line,
+                    "names a variable of the environment, which stands for something in a file "
+                    "alone: write the value");
+        return false;
+    }
     if (expand_text(&reader->config->arena, reader->env, scalar->written, &scalar->value, &fault))
         return true;
     report_here(reader, scalar->line, "%s", fault.message);

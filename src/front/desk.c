@@ -59,6 +59,13 @@ static const struct route routes[] = {
     {"GET", "/admin/forfeits", ACCESS_ADMIN, 0, endpoint_forfeits},
     {"POST", "/admin/refunds", ACCESS_ADMIN, 0, endpoint_refund_all},
     {"POST", "/admin/refunds/*", ACCESS_ADMIN, 0, endpoint_refund},
+    {"GET", "/admin/keys", ACCESS_ADMIN, 0, endpoint_keys},
+    {"POST", "/admin/keys", ACCESS_ADMIN, 0, endpoint_keys},
+    {"DELETE", "/admin/keys/*", ACCESS_ADMIN, 0, endpoint_key},
+    {"GET", "/admin/budgets", ACCESS_ADMIN, 0, endpoint_budgets},
+    {"POST", "/admin/budgets", ACCESS_ADMIN, 0, endpoint_budgets},
+    {"POST", "/admin/budgets/*", ACCESS_ADMIN, 0, endpoint_one_budget},
+    {"DELETE", "/admin/budgets/*", ACCESS_ADMIN, 0, endpoint_one_budget},
     {"GET", "/metrics", ACCESS_WATCHER, 0, endpoint_metrics},
     {"GET", "/healthz", ACCESS_ALL, 0, endpoint_healthz},
     {"GET", "/readyz", ACCESS_ALL, 0, endpoint_readyz},
@@ -136,6 +143,12 @@ static bool check_access(struct request *request, enum access access)
 
 static void take(struct request *request, const struct route *route, struct text rest)
 {
+    if (route->access == ACCESS_MODEL && atomic_load(&request->worker->house->unread)) {
+        refuse(request, REFUSAL_STORE_AWAY, NULL,
+               "purser has not yet read the keys and budgets that were made at run time: the store "
+               "that keeps them does not answer, or is not set up; see the log.");
+        return;
+    }
     if (route->access == ACCESS_MODEL) {
         request->endpoint = route->endpoint;
         pipeline_start(request);
@@ -164,8 +177,9 @@ static void refuse_path(struct request *request, struct text path)
         "/v1/audio/speech, /v1/audio/transcriptions, /v1/audio/translations, /v1/files, /costs, "
         "and GET /v1/models, /v1/files, "
         "/v1/batches, /budget, /costs, /costs/{request_id}, /requests, /healthz, /readyz; to the "
-        "operator GET /metrics, POST /admin/reload, GET and DELETE /admin/cache, GET "
-        "/admin/forfeits, POST /admin/refunds; all also under "
+        "operator GET /metrics, POST /admin/reload, GET and DELETE /admin/cache, GET, POST and "
+        "DELETE /admin/keys and /admin/budgets, GET /admin/forfeits, POST /admin/refunds; all also "
+        "under "
         "/s/<session>/. Check the base URL: it usually ends in /v1.",
         TEXT_ARG(text_slice(path, 0, 200)));
 }
@@ -215,6 +229,6 @@ void desk_letter(void *context, struct letter *letter)
     else if (letter->kind == REGISTRAR_LETTER_ANSWER && request != NULL)
         endpoint_object_answer(request, letter->body);
     else if (letter->kind == BELL_LETTER_ANSWER && request != NULL)
-        endpoint_reload_answer(request, letter);
+        endpoint_bell_answer(request, letter);
     letter_free(letter);
 }

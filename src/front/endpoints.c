@@ -79,6 +79,9 @@ void endpoint_readyz(struct request *request, struct text rest)
         refuse(request, REFUSAL_STORE_AWAY, NULL,
                "No budget can grow, and what is left of its ceilings is used up: %s; see the log.",
                lease_state_why(treasury_state(house->treasury)));
+    } else if (atomic_load(&house->unread)) {
+        refuse(request, REFUSAL_STORE_AWAY, NULL,
+               "The keys and budgets that were made at run time are not read yet; see the log.");
     } else {
         struct buffer body = {0};
         buffer_put(&body, TEXT("{\"status\":\"ready\""));

@@ -11,6 +11,8 @@ struct ringer {
     struct ringer *next;
     struct mailbox *mailbox;
     uint64_t to;
+    struct petition petition; /* its texts are in the arena */
+    struct arena arena;
 };
 
 struct bell {
@@ -39,10 +41,19 @@ void bell_close(struct bell *bell)
     free(bell);
 }
 
-bool bell_ring(struct bell *bell, struct mailbox *mailbox, uint64_t to)
+static void free_ringer(struct ringer *ringer)
+{
+    arena_close(&ringer->arena);
+    free(ringer);
+}
+
+bool bell_ring(struct bell *bell, struct mailbox *mailbox, uint64_t to,
+               const struct petition *petition)
 {
     struct ringer *ringer = memory_new(sizeof *ringer);
-    *ringer = (struct ringer){.mailbox = mailbox, .to = to};
+    *ringer = (struct ringer){.mailbox = mailbox, .to = to, .petition.kind = petition->kind};
+    ringer->petition.name = arena_copy(&ringer->arena, petition->name);
+    ringer->petition.body = arena_copy(&ringer->arena, petition->body);
     pthread_mutex_lock(&bell->lock);
     bool heard = !bell->silent;
     if (heard) {
@@ -51,7 +62,7 @@ bool bell_ring(struct bell *bell, struct mailbox *mailbox, uint64_t to)
     }
     pthread_mutex_unlock(&bell->lock);
     if (!heard) {
-        free(ringer);
+        free_ringer(ringer);
         return false;
     }
     ssize_t put = write(bell->fd, &(uint64_t){1}, sizeof(uint64_t));
@@ -83,9 +94,28 @@ struct ringer *bell_hear(struct bell *bell)
     return take_ringers(bell, false);
 }
 
+/* Who rang last stands first. */
+struct ringer *bell_pick(struct ringer **ringers)
+{
+    struct ringer **first = NULL;
+    for (struct ringer **at = ringers; *at != NULL; at = &(*at)->next)
+        first = (*at)->petition.kind == PETITION_RELOAD ? first : at;
+    if (first == NULL)
+        return NULL;
+    struct ringer *picked = *first;
+    *first = picked->next;
+    picked->next = NULL;
+    return picked;
+}
+
+const struct petition *bell_petition(const struct ringer *ringer)
+{
+    return &ringer->petition;
+}
+
 void bell_silence(struct bell *bell)
 {
-    bell_answer(take_ringers(bell, true), RELOAD_STOPPING, TEXT_NONE);
+    bell_answer(take_ringers(bell, true), BELL_STOPPING, TEXT_NONE);
 }
 
 static void free_text(void *body)
@@ -94,7 +124,7 @@ static void free_text(void *body)
     free(body);
 }
 
-void bell_answer(struct ringer *ringers, enum reload_result result, struct text text)
+void bell_answer(struct ringer *ringers, enum bell_result result, struct text text)
 {
     while (ringers != NULL) {
         struct ringer *next = ringers->next;
@@ -105,7 +135,7 @@ void bell_answer(struct ringer *ringers, enum reload_result result, struct text 
         letter->body = copy;
         letter->body_free = free_text;
         mailbox_post(ringers->mailbox, letter);
-        free(ringers);
+        free_ringer(ringers);
         ringers = next;
     }
 }

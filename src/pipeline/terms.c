@@ -23,7 +23,9 @@ void terms_drop(struct terms *terms)
     if (terms == NULL || atomic_fetch_sub_explicit(&terms->users, 1, memory_order_acq_rel) != 1)
         return;
     table_close(&terms->admission.keys);
-    catalog_close(terms->catalog);
+    if (terms->lender == NULL)
+        catalog_close(terms->catalog);
+    terms_drop(terms->lender);
     arena_close(&terms->arena);
     if (terms->basis_free != NULL)
         terms->basis_free(terms->basis);

@@ -293,13 +293,13 @@ START_TEST(who_asks_for_a_reload_is_answered_when_it_is_done)
     struct desk desk;
     office_open(&desk);
     static const struct {
-        enum reload_result result;
+        enum bell_result result;
         const char *text;
         int status;
     } cases[] = {
-        {RELOAD_DONE, "{\"object\":\"reload\"}", 200},
-        {RELOAD_REFUSED, "purser.yaml:3: error: it is wrong", 400},
-        {RELOAD_STOPPING, "", 503},
+        {BELL_DONE, "{\"object\":\"reload\"}", 200},
+        {BELL_REFUSED, "purser.yaml:3: error: it is wrong", 400},
+        {BELL_STOPPING, "", 503},
     };
     for (size_t i = 0; i < UNIT_COUNT(cases); i++) {
         take_with(&desk, "POST", "/admin/reload", "Bearer admin-token");

@@ -7,6 +7,7 @@
 
 enum { RINGERS = 4, RINGS_OF_EACH = 2000 };
 
+static const struct petition reload = {.kind = PETITION_RELOAD};
 static size_t delivered[3]; /* by result */
 
 static void deliver(void *context, struct letter *letter)
@@ -14,7 +15,7 @@ static void deliver(void *context, struct letter *letter)
     const struct buffer *text = letter->body;
     (void)context;
     ck_assert_int_eq(letter->kind, BELL_LETTER_ANSWER);
-    ck_assert_uint_eq(text->size, letter->value == RELOAD_STOPPING ? 0 : 4);
+    ck_assert_uint_eq(text->size, letter->value == BELL_STOPPING ? 0 : 4);
     delivered[letter->value]++;
     letter_free(letter);
 }
@@ -33,19 +34,19 @@ START_TEST(is_readable_from_the_first_ring_until_it_is_heard)
     struct bell *bell = bell_open();
     ck_assert(!is_heard(bell, 0));
     ck_assert_ptr_null(bell_hear(bell));
-    ck_assert(bell_ring(bell, mailbox, 1));
-    ck_assert(bell_ring(bell, mailbox, 2));
+    ck_assert(bell_ring(bell, mailbox, 1, &reload));
+    ck_assert(bell_ring(bell, mailbox, 2, &reload));
     ck_assert(is_heard(bell, 0));
     struct ringer *ringers = bell_hear(bell);
     ck_assert(!is_heard(bell, 0));
-    ck_assert(bell_ring(bell, mailbox, 3)); /* too late for these */
-    bell_answer(ringers, RELOAD_REFUSED, TEXT("text"));
+    ck_assert(bell_ring(bell, mailbox, 3, &reload)); /* too late for these */
+    bell_answer(ringers, BELL_REFUSED, TEXT("text"));
     loop_turn(loop, 0);
-    ck_assert_uint_eq(delivered[RELOAD_REFUSED], 2);
+    ck_assert_uint_eq(delivered[BELL_REFUSED], 2);
     bell_silence(bell);
-    ck_assert(!bell_ring(bell, mailbox, 4));
+    ck_assert(!bell_ring(bell, mailbox, 4, &reload));
     loop_turn(loop, 0);
-    ck_assert_uint_eq(delivered[RELOAD_STOPPING], 1);
+    ck_assert_uint_eq(delivered[BELL_STOPPING], 1);
     mailbox_close(mailbox);
     bell_close(bell);
     loop_close(loop);
@@ -62,7 +63,7 @@ static void *ring(void *context)
 {
     struct tower *tower = context;
     for (int i = 0; i < RINGS_OF_EACH; i++)
-        tower->refused += bell_ring(tower->bell, tower->mailbox, 7) ? 0 : 1;
+        tower->refused += bell_ring(tower->bell, tower->mailbox, 7, &reload) ? 0 : 1;
     return NULL;
 }
 
@@ -79,7 +80,7 @@ START_TEST(every_ring_of_every_thread_is_answered_once)
         ck_assert_int_eq(pthread_create(&threads[i], NULL, ring, &towers[i]), 0);
     }
     for (int i = 0; i < 100 && is_heard(bell, 1000); i++)
-        bell_answer(bell_hear(bell), RELOAD_DONE, TEXT("text"));
+        bell_answer(bell_hear(bell), BELL_DONE, TEXT("text"));
     bell_silence(bell);
     size_t answered = RINGERS * RINGS_OF_EACH;
     for (int i = 0; i < RINGERS; i++) {
@@ -87,7 +88,7 @@ START_TEST(every_ring_of_every_thread_is_answered_once)
         answered -= towers[i].refused;
     }
     loop_turn(loop, 0);
-    ck_assert_uint_eq(delivered[RELOAD_DONE] + delivered[RELOAD_STOPPING], answered);
+    ck_assert_uint_eq(delivered[BELL_DONE] + delivered[BELL_STOPPING], answered);
     mailbox_close(mailbox);
     bell_close(bell);
     loop_close(loop);

@@ -1,0 +1,37 @@
+/*
+ * The council: has the bylaws (budget/bylaws.h), on disk in data_dir/bylaws.jsonl and, where
+ * instances share a Redis, there; looks there for those of other instances. For the main thread,
+ * which may wait.
+ *
+ * The file is the instance's own copy: with a Redis it is what is in force while that is away. An
+ * instance that has neither a copy nor an answer does not know what it would have to cap: `unread`.
+ */
+#ifndef PURSER_CLI_COUNCIL_H
+#define PURSER_CLI_COUNCIL_H
+
+#include "budget/bylaws.h"
+#include "config/config.h"
+
+struct council;
+
+/* Reads the file, and looks into the store. NULL: the file is damaged, or there can be none. */
+MUST_USE struct council *council_open(const struct config *config, struct fault *fault);
+void council_close(struct council *council); /* NULL-safe */
+
+const struct bylaws *council_bylaws(const struct council *council);
+bool council_unread(const struct council *council);
+
+/* Milliseconds until the next look; -1: there is nowhere to look. */
+int council_wait_ms(const struct council *council);
+/* Looks, if it is time; true: the bylaws have changed. What goes wrong is logged once. */
+bool council_look(struct council *council);
+
+/* Keeps changes in the store and on disk; `after` is the bylaws with them, and taken if it works.
+ * False: nobody knows whether some of them are kept, and a later look will show it. */
+MUST_USE bool council_decide(struct council *council, struct bylaws *after,
+                             const struct bylaw *changes, size_t count, struct fault *fault);
+
+/* What is in force of bylaws, for a configuration; in the arena, pointing into the bylaws. */
+struct config_amendments council_amendments(const struct bylaws *bylaws, struct arena *arena);
+
+#endif

@@ -1,0 +1,204 @@
+/* The council: bylaws on disk and in Redis. */
+#include "cli/council.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "budget/bylaws_store.h"
+
+/* Redis is asked on the thread that hears signals. */
+#define TIMEOUT_MS 1000
+#define LOOK_US    (1000 * INT64_C(1000))
+
+struct council {
+    struct bylaws *bylaws;
+    char *path;
+    struct lessor *lessor; /* NULL: not shared */
+    struct bylaws_store store;
+    int64_t next_us;
+    bool known; /* there is a copy, or the store was read */
+    enum bylaws_look last;
+    bool unsaved; /* what is in force is not what is on disk */
+};
+
+static int64_t now_us(void)
+{
+    return clock_steady_us(clock_real());
+}
+
+static int64_t now_ms(void)
+{
+    return clock_wall_us(clock_real()) / 1000;
+}
+
+/* ---- looking ---- */
+
+static void save(struct council *council)
+{
+    struct fault fault;
+    bool saved = bylaws_save(council->bylaws, council->path, &fault);
+    if (!saved && !council->unsaved)
+        log_error("keys and budgets made at run time cannot be written to this instance's disk: %s",
+                  fault.message);
+    if (saved && council->unsaved)
+        log_info("keys and budgets made at run time are on disk again");
+    council->unsaved = !saved;
+}
+
+static void say(const struct council *council, enum bylaws_look look, const struct fault *fault)
+{
+    bool same = look == council->last;
+    if (look == BYLAWS_AWAY && !same)
+        log_error("keys and budgets made at run time: the store does not answer: %s%s",
+                  fault->message,
+                  council->known ? "" : "; no call is made before they have been read once");
+    if (look == BYLAWS_UNSET && !same)
+        log_error("keys and budgets made at run time: the store is empty: purser budget init sets "
+                  "it up%s",
+                  council->known ? "" : "; no call is made before they have been read once");
+    if (look == BYLAWS_NEWS && fault->message[0] != '\0')
+        log_error("keys and budgets made at run time: one cannot be read, and is passed over: %s",
+                  fault->message);
+}
+
+static bool look(struct council *council)
+{
+    struct fault fault;
+    uint64_t before = bylaws_changes(council->bylaws);
+    enum bylaws_look look = bylaws_look(&council->store, council->bylaws, now_ms(), &fault);
+    bool changed = bylaws_changes(council->bylaws) != before;
+    bool first = look == BYLAWS_NEWS && !council->known;
+    say(council, look, &fault);
+    council->last = look;
+    council->known |= look == BYLAWS_NEWS;
+    council->next_us = now_us() + LOOK_US;
+    if (changed || first || council->unsaved)
+        save(council);
+    return changed;
+}
+
+int council_wait_ms(const struct council *council)
+{
+    if (council->lessor == NULL)
+        return -1;
+    int64_t left_us = council->next_us - now_us();
+    return left_us <= 0 ? 0 : (int)((left_us + 999) / 1000);
+}
+
+bool council_look(struct council *council)
+{
+    return council_wait_ms(council) == 0 && look(council);
+}
+
+/* ---- opening ---- */
+
+static bool open_store(struct council *council, const struct config *config, struct fault *fault)
+{
+    struct redis_url url;
+    if (config->store_redis.size == 0)
+        return true;
+    if (!redis_url_parse(config->store_redis, &url, fault))
+        return fault_prefix(fault, "store.redis");
+    const struct lessor_options options = {.url = &url, .timeout_ms = TIMEOUT_MS};
+    council->lessor = lessor_open(&options);
+    council->store.lessor = council->lessor;
+    (void)look(council);
+    return true;
+}
+
+static bool open_file(struct council *council, const struct config *config, struct fault *fault)
+{
+    struct arena arena = {0};
+    const char *folder = arena_copy(&arena, config->data_dir).at;
+    bool good = mkdir(folder, 0700) == 0 || errno == EEXIST;
+    council->path = memory_copy(arena_printf(&arena, "%s/bylaws.jsonl", folder));
+    council->known = access(council->path, F_OK) == 0;
+    good = good || fault_set(fault, "data_dir: cannot make %s: %s", folder, strerror(errno));
+    arena_close(&arena);
+    return good && bylaws_load(council->bylaws, council->path, fault);
+}
+
+struct council *council_open(const struct config *config, struct fault *fault)
+{
+    struct council *council = memory_new(sizeof(*council));
+    council->bylaws = bylaws_open();
+    if (open_file(council, config, fault) && open_store(council, config, fault))
+        return council;
+    council_close(council);
+    return NULL;
+}
+
+void council_close(struct council *council)
+{
+    if (council == NULL)
+        return;
+    lessor_close(council->lessor);
+    bylaws_close(council->bylaws);
+    free(council->path);
+    free(council);
+}
+
+const struct bylaws *council_bylaws(const struct council *council)
+{
+    return council->bylaws;
+}
+
+bool council_unread(const struct council *council)
+{
+    return council->lessor != NULL && !council->known;
+}
+
+/* ---- deciding ---- */
+
+static bool put_all(struct council *council, const struct bylaw *changes, size_t count,
+                    struct fault *fault)
+{
+    for (size_t i = 0; i < count; i++)
+        if (bylaws_put(&council->store, &changes[i], now_ms(), fault) != BYLAWS_PUT)
+            return false;
+    return true;
+}
+
+static void take(struct council *council, struct bylaws *after)
+{
+    bylaws_close(council->bylaws);
+    council->bylaws = after;
+}
+
+bool council_decide(struct council *council, struct bylaws *after, const struct bylaw *changes,
+                    size_t count, struct fault *fault)
+{
+    if (council->lessor == NULL) {
+        if (!bylaws_save(after, council->path, fault))
+            return false;
+        take(council, after);
+        return true;
+    }
+    if (!put_all(council, changes, count, fault)) {
+        council->next_us = 0; /* some of them may be there */
+        return false;
+    }
+    take(council, after);
+    save(council);
+    return true;
+}
+
+/* ---- for the configuration ---- */
+
+struct config_amendments council_amendments(const struct bylaws *bylaws, struct arena *arena)
+{
+    static const enum amendment kinds[BYLAW_KIND_COUNT] = {
+        [BYLAW_KEY] = AMEND_KEY, [BYLAW_BUDGET] = AMEND_BUDGET, [BYLAW_LIMITS] = AMEND_LIMITS};
+    size_t most = bylaws_count(bylaws), count = 0;
+    struct config_amendment *at = arena_new(arena, (most + 1) * sizeof(*at));
+    for (size_t i = 0; i < most; i++) {
+        const struct bylaw *bylaw = bylaws_at(bylaws, i);
+        if (bylaw->body.size > 0)
+            at[count++] = (struct config_amendment){kinds[bylaw->kind], bylaw->id, bylaw->body};
+    }
+    return (struct config_amendments){at, count};
+}
