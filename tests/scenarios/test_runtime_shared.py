@@ -1,0 +1,121 @@
+"""Keys and budgets made at one purser hold at all that share its Redis."""
+
+import hashlib
+
+import pytest
+
+from fleet import COST, Fleet, budget
+from harness import error_of, wait_until
+from redises import Redis
+from runtime import ask, delete, listed, make_budget, make_key
+
+
+@pytest.fixture
+def redis():
+    with Redis() as server:
+        yield server
+
+
+@pytest.fixture
+def fleet(provider, redis):
+    with Fleet(provider, redis, count=2, calls=1000) as running:
+        yield running
+
+
+def until_listed(purser, what, name, there=True):
+    wait_until(lambda: (name in listed(purser, what)) == there, 10, f"{name}: {there}")
+
+
+def test_a_key_made_at_one_works_at_the_other_until_it_is_deleted(fleet, redis):
+    one, other = fleet.pursers
+    key = make_key(one, team="sales")
+    assert one.chat(key=key).status_code == 200
+    until_listed(other, "keys", "bob")
+    assert other.chat(key=key).status_code == 200
+    kept = "\n".join(redis.do("HVALS", "{purser}:bylaws"))
+    assert key not in kept and hashlib.sha256(key.encode()).hexdigest() in kept
+    delete(other, "/admin/keys/bob")
+    error_of(other.chat(key=key), 401, "invalid_api_key")
+    until_listed(one, "keys", "bob", False)
+    error_of(one.chat(key=key), 401, "invalid_api_key")
+
+
+def test_a_budget_made_at_one_caps_both(fleet):
+    one, other = fleet.pursers
+    make_budget(one, name="cap", scope="global", window="day", usd=f"{5 * COST / 1e9:.9f}")
+    until_listed(other, "budgets", "cap")
+    statuses = {status for status, _ in fleet.calls(40, 20)}
+    assert statuses == {200, 429}
+    assert 4 * COST <= fleet.check() <= 5 * COST
+    ask(other, "POST", "/admin/budgets/cap/limits", {"usd": f"{8 * COST / 1e9:.9f}"})
+    wait_until(lambda: listed(one, "budgets")["cap"]["limits_set"], 10, "the limits")
+    fleet.calls(40, 20)
+    assert 7 * COST <= fleet.check() <= 8 * COST
+
+
+def test_while_redis_is_away_nothing_is_made_and_nothing_forgotten(fleet, redis):
+    one, other = fleet.pursers
+    key = make_key(one)
+    make_budget(one, name="cap", scope="key", window="day", usd=1)
+    until_listed(other, "budgets", "cap")
+    redis.stall()
+    error_of(ask(one, "POST", "/admin/keys", {"id": "eve"}), 503, "budget_store_unavailable")
+    error_of(ask(one, "DELETE", "/admin/keys/bob"), 503, "budget_store_unavailable")
+    other.process.kill()
+    other.start()
+    assert {"bob"} < set(listed(other, "keys")) and "cap" in listed(other, "budgets")
+    redis.resume()
+    wait_until(lambda: other.chat(key=key).status_code == 200, 15, "the store to be back")
+
+
+def test_what_redis_loses_is_put_back_and_what_was_deleted_is_not(fleet, redis):
+    one, other = fleet.pursers
+    make_key(one, "gone")
+    make_budget(one, name="cap", scope="key", window="day", usd=1)
+    delete(one, "/admin/keys/gone")
+    until_listed(other, "budgets", "cap")
+    redis.do("FLUSHALL")
+    budget(one, "init")
+    wait_until(lambda: "budget:cap" in redis.pairs("{purser}:bylaws"), 10, "the budget")
+    kept = wait_until(lambda: (pairs := redis.pairs("{purser}:bylaws")) and
+                      "key:gone" in pairs and pairs, 10, "what was deleted")
+    assert "body" not in kept["key:gone"] and "body" in kept["budget:cap"]
+    for purser in fleet.pursers:
+        assert "cap" in listed(purser, "budgets") and "gone" not in listed(purser, "keys")
+
+
+def test_an_older_copy_in_redis_does_not_bring_back_what_was_deleted(fleet, redis):
+    one, other = fleet.pursers
+    key = make_key(one)
+    until_listed(other, "keys", "bob")
+    before = redis.pairs("{purser}:bylaws")
+    delete(one, "/admin/keys/bob")
+    until_listed(other, "keys", "bob", False)
+    redis.do("HSET", "{purser}:bylaws", *(word for pair in before.items() for word in pair))
+    wait_until(lambda: "body" not in redis.pairs("{purser}:bylaws")["key:bob"], 10, "the mending")
+    for purser in fleet.pursers:
+        error_of(purser.chat(key=key), 401, "invalid_api_key")
+
+
+def test_a_new_instance_makes_no_call_before_it_has_read_them(fleet, redis):
+    """It could not know what it would have to cap."""
+    one, other = fleet.pursers
+    make_budget(one, name="cap", scope="key", window="day", usd=1)
+    other.end()
+    other.configure(data_dir="another", budgets=[])
+    redis.stall()
+    other.start()
+    error_of(other.chat(), 503, "budget_store_unavailable")
+    assert other.client.get("/readyz").status_code == 503
+    redis.resume()
+    wait_until(lambda: other.chat().status_code == 200, 15, "the budgets to be read")
+    assert ("cap", "alice", "usd") in other.budgets()
+
+
+def test_a_line_that_nobody_can_read_is_passed_over_and_told(fleet, redis):
+    one = fleet.pursers[0]
+    redis.do("HSET", "{purser}:bylaws", "key:odd", "5 {\"kind\":\"odd\"}", "#", "99999999999999")
+    wait_until(lambda: "key:odd: it is no key" in one.log(), 10, "the complaint")
+    assert one.chat().status_code == 200
+    make_key(one)
+    until_listed(fleet.pursers[1], "keys", "bob")
