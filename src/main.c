@@ -7,6 +7,7 @@
 #include "cli/cache_command.h"
 #include "cli/check.h"
 #include "cli/health.h"
+#include "cli/keys_command.h"
 #include "cli/prices_command.h"
 #include "cli/serve.h"
 #include "cli/tokens.h"
@@ -25,6 +26,8 @@ static const struct command commands[] = {
      cli_cache},
     {"budget", "set up or show what instances share: purser budget init|list|leave --config FILE",
      cli_budget},
+    {"keys", "make, list and delete callers' keys: purser keys create|list|delete --config FILE",
+     cli_keys},
     {"health", "ask a running purser whether it is alive: purser health [URL]", cli_health},
 };
 

@@ -16,6 +16,7 @@ struct client_question {
     const char *method;
     struct text path;
     struct text token; /* Authorization: Bearer; empty: none */
+    struct text body;  /* JSON; empty: none */
     int patience_s;    /* to connect, and for each piece of the answer */
 };
 

@@ -16,6 +16,7 @@ struct operator_question {
     const char *command; /* "cache": for what is said on stderr */
     const char *method;
     struct text path;
+    struct text body; /* JSON; empty: none */
 };
 
 /* Asks at `listen`. False, and said why on stderr, unless the answer has status 200 and is JSON:

@@ -95,7 +95,11 @@ static bool put_question(int fd, const struct client_question *question)
                   question->port.size > 0 ? ":" : "", TEXT_ARG(question->port));
     if (question->token.size > 0)
         buffer_printf(&head, "Authorization: Bearer %.*s\r\n", TEXT_ARG(question->token));
+    if (question->body.size > 0)
+        buffer_printf(&head, "Content-Type: application/json\r\nContent-Length: %zu\r\n",
+                      question->body.size);
     buffer_put(&head, TEXT("\r\n"));
+    buffer_put(&head, question->body);
     bool sent = send_all(fd, buffer_text(&head));
     buffer_close(&head);
     return sent;

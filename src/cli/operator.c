@@ -87,6 +87,7 @@ bool operator_ask(const struct operator_question *question, struct buffer *body,
 {
     struct client_question asked = {.method = question->method,
                                     .path = question->path,
+                                    .body = question->body,
                                     .token = question->config->admin_token,
                                     .patience_s = PATIENCE_S};
     struct client_answer answer;

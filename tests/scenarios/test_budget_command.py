@@ -110,7 +110,7 @@ def test_passwords_and_users(tmp_path):
         done = budget(tmp_path, redis.url, "list")
         assert done.returncode == 1 and "NOAUTH" in done.stderr
         redis.do("ACL", "SETUSER", "purser", "on", ">p", "~{purser}:*", "+info", "+script|load",
-                 "+evalsha", "+hmget", "+hget", "+hgetall", "+hset", "+hsetnx", "+hdel", "+time",
+                 "+evalsha", "+eval", "+exists", "+hlen", "+hmget", "+hget", "+hgetall", "+hset", "+hsetnx", "+hdel", "+time",
                  "+expireat", "+persist", "+wait")
         url = f"redis://purser:p@127.0.0.1:{redis.port}"
         assert budget(tmp_path, url, "init").returncode == 0

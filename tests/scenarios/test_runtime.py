@@ -257,3 +257,34 @@ def test_a_budget_for_nobody_yet_is_made_with_a_warning(start):
     make_key(purser, "kim", team="later")
     assert make_budget(purser, name="later", scope="team", match={"team": "later"}, window="day",
                        usd=2)["warnings"] == []
+
+
+# ---- purser keys ----
+
+def keys(purser, *words):
+    return subprocess.run([OUT / "purser", "keys", *words, "--config", purser.config_path],
+                          capture_output=True, text=True, timeout=30)
+
+
+def test_the_command_makes_lists_and_deletes_keys(start):
+    purser = start()
+    made = keys(purser, "create", "bob", "--team", "sales", "--tags", "a, b", "--models",
+                "gpt-4o*", "--usd", "5", "--window", "month")
+    assert made.returncode == 0, made.stderr
+    key = made.stdout.strip()
+    assert purser.chat(key=key).status_code == 200
+    row = listed(purser, "keys")["bob"]
+    assert (row["team"], row["tags"], row["models"], row["budgets"]) == (
+        "sales", ["a", "b"], ["gpt-4o*"], ["bob"])
+    shown = keys(purser, "list")
+    assert f"bob                      {key[-4:]}  run time  sales" in shown.stdout, shown.stdout
+    assert key not in shown.stdout and "alice" in shown.stdout
+    again = keys(purser, "create", "bob")
+    assert again.returncode == 1 and "already" in again.stderr and again.stdout == ""
+    wrong = keys(purser, "create", "kim", "--usd", "5")
+    assert wrong.returncode == 1 and "window" in wrong.stderr
+    assert keys(purser, "delete", "bob", "--json").stdout.startswith('{"object":"key.deleted"')
+    error_of(purser.chat(key=key), 401, "invalid_api_key")
+    assert keys(purser, "delete", "bob").returncode == 1
+    for words in [[], ["list", "bob"], ["create"], ["delete"], ["list", "--team", "x"], ["make"]]:
+        assert keys(purser, *words).returncode == 2

@@ -1,11 +1,12 @@
 """Keys and budgets made at one purser hold at all that share its Redis."""
 
 import hashlib
+import re
 
 import pytest
 
 from fleet import COST, Fleet, budget
-from harness import error_of, wait_until
+from harness import ROOT, error_of, wait_until
 from redises import Redis
 from runtime import ask, delete, listed, make_budget, make_key
 
@@ -110,6 +111,18 @@ def test_a_new_instance_makes_no_call_before_it_has_read_them(fleet, redis):
     redis.resume()
     wait_until(lambda: other.chat().status_code == 200, 15, "the budgets to be read")
     assert ("cap", "alice", "usd") in other.budgets()
+
+
+def test_a_user_of_redis_needs_no_more_than_the_manual_says(provider, redis):
+    said = " ".join((ROOT / "README.md").read_text().split())
+    commands = re.search(r"and the commands (.*?) and wait\.", said).group(1).split(", ")
+    redis.do("ACL", "SETUSER", "purser", "on", ">p", "~{purser}:*", "+wait",
+             *(f"+{command}" for command in commands))
+    redis.url = redis.url.replace("//", "//purser:p@")
+    with Fleet(provider, redis, count=1) as fleet:
+        key = make_key(fleet.pursers[0])
+        assert fleet.pursers[0].chat(key=key, max_tokens=16).status_code == 200
+        assert "NOPERM" not in fleet.pursers[0].log()
 
 
 def test_a_line_that_nobody_can_read_is_passed_over_and_told(fleet, redis):
