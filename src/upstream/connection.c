@@ -521,9 +521,31 @@ void connection_close(struct connection *connection)
     loop_defer(pool->loop, release, connection);
 }
 
+/* Where curl is refused memory it may forget a call for ever, or crash: so it is not (memory.c). */
+
+static void *curl_new(size_t size)
+{
+    return memory_new(size);
+}
+
+static void *curl_new_many(size_t count, size_t size)
+{
+    size_t whole = 0;
+    bool fits = !__builtin_mul_overflow(count, size, &whole);
+    ASSERT(fits);
+    return memory_new(whole);
+}
+
+static char *curl_copy(const char *string)
+{
+    return memory_copy(text_of(string));
+}
+
 void connections_prepare(void)
 {
-    curl_global_init(CURL_GLOBAL_ALL);
+    CURLcode result = curl_global_init_mem(CURL_GLOBAL_ALL, curl_new, free, memory_resize,
+                                           curl_copy, curl_new_many);
+    ASSERT(result == CURLE_OK);
 }
 
 void connections_forget(void)
