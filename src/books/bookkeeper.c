@@ -14,6 +14,7 @@
  * without. So a sync costs a rare stall, not a rate.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
@@ -53,6 +54,20 @@ static bool sync_fd(int fd)
         log_error("ledger: a sync failed (%s); the file is left and the next one begun",
                   strerror(errno));
     return result == 0;
+}
+
+/* A new file must be found after a power loss. Through a descriptor of its own, for the same reason
+ * as files. EINVAL: of a file system that has no need of it. */
+static bool sync_folder(int dir_fd)
+{
+    int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool good = fd >= 0 && (fsync(fd) == 0 || errno == EINVAL);
+    if (!good)
+        log_error("ledger: its directory cannot be synced (%s); the next file is begun",
+                  strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    return good;
 }
 
 /* False if one of the files could not be synced. */
@@ -95,9 +110,7 @@ void ledger_sync_round(struct ledger *ledger)
     pthread_mutex_unlock(&ledger->lock);
 
     bool old_good = close_retired(retired);
-    bool good = fd < 0 || sync_fd(fd);
-    if (dir_fd >= 0 && fsync(dir_fd) != 0)
-        log_warn("ledger: its directory cannot be synced: %s", strerror(errno));
+    bool good = (fd < 0 || sync_fd(fd)) && (dir_fd < 0 || sync_folder(dir_fd));
 
     pthread_mutex_lock(&ledger->lock);
     if (!good || !old_good)
