@@ -133,7 +133,8 @@ static void ceilings_free(struct ceilings *ceilings)
     free(ceilings);
 }
 
-/* A file that is new must be found after a power loss, as what is noted in it must. */
+/* A file must be found after a power loss, as what is noted in it must: also one that was made by a
+ * process that came no further. */
 static bool sync_folder(const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -151,11 +152,10 @@ static bool sync_folder(const char *path)
 static bool make_file(const char *path, struct fault *fault)
 {
     int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    bool there = fd >= 0 || errno == EEXIST;
     if (fd >= 0)
         close(fd);
-    else if (errno == EEXIST)
-        return true;
-    if (fd < 0 || !sync_folder(path))
+    if (!there || !sync_folder(path))
         return fault_set(fault, "%s cannot be made: %s", path, strerror(errno));
     return true;
 }
@@ -249,6 +249,8 @@ bool ceilings_commit(struct ceilings *ceilings, struct fault *fault)
         return true;
     say(ceilings, fault);
     (void)execute(ceilings, "ROLLBACK"); /* may have been done by SQLite itself */
+    /* A later commit writes what it syncs; closing would only sync, again, what may have failed. */
+    (void)sqlite3_db_config(ceilings->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     return false;
 }
 

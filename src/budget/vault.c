@@ -85,6 +85,15 @@ static void disconnect(struct vault *vault)
     vault->db = NULL;
 }
 
+/* After a failure. Closing would copy the log into the file, and first sync the log: which may be
+ * what failed, on the same descriptor. The next connection does it. */
+static void give_up(struct vault *vault)
+{
+    if (vault->db != NULL)
+        (void)sqlite3_db_config(vault->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    disconnect(vault);
+}
+
 static void bind_text(sqlite3_stmt *statement, int at, const char *text)
 {
     (void)sqlite3_bind_text(statement, at, text, -1, SQLITE_STATIC);
@@ -145,7 +154,7 @@ static bool reconnect(struct vault *vault, struct fault *fault)
         return true;
     if (connect_to(vault, fault) && is_ours(vault, fault) && prepare_all(vault, fault))
         return true;
-    disconnect(vault);
+    give_up(vault);
     return false;
 }
 
@@ -400,7 +409,7 @@ bool vault_note(struct vault *vault, const struct charge *rows, size_t count, in
         return false;
     if (note_all(vault, rows, count, now_s, fault))
         return true;
-    disconnect(vault);
+    give_up(vault);
     return false;
 }
 
