@@ -165,11 +165,13 @@ static bool prepare_all(struct rollup *rollup)
     return true;
 }
 
-/* What a full disk or somebody else's lock is to blame for: the file may be sound. */
+/* What a full disk, a lack of memory or somebody else's lock is to blame for: the file may be
+ * sound.
+ */
 static bool may_pass(const struct rollup *rollup)
 {
     static const int codes[] = {SQLITE_FULL,     SQLITE_IOERR,    SQLITE_BUSY, SQLITE_LOCKED,
-                                SQLITE_READONLY, SQLITE_CANTOPEN, SQLITE_PERM};
+                                SQLITE_READONLY, SQLITE_CANTOPEN, SQLITE_PERM, SQLITE_NOMEM};
     int code = sqlite3_extended_errcode(rollup->db);
     bool found = false;
     for (size_t i = 0; i < sizeof(codes) / sizeof(*codes); i++)
