@@ -34,7 +34,7 @@ FAKES   := $(patsubst %.c,$(OUT)/%.o,$(sort $(wildcard tests/fakes/*.c)))
 
 .DEFAULT_GOAL := all
 .SECONDARY:
-.PHONY: all help run test sim mutants unit units tidy lua-oracle tokens-oracle windows-oracle model tokens-bench bench fuzz fuzzers scenarios sdk promptfoo agents chaos clean packages tools format
+.PHONY: all help run test sim mutants unit units tidy lua-oracle tokens-oracle windows-oracle model tokens-bench bench fuzz fuzzers scenarios sdk promptfoo agents faults chaos clean packages tools format
 
 all: $(OUT)/purser ## build build/release/purser (installs the packages it needs)
 
@@ -54,9 +54,10 @@ scenarios: ## purser as a process in front of the fake provider
 sdk: ## OpenAI's and Anthropic's own SDKs and other clients through purser
 promptfoo: ## promptfoo through purser (not in `make test`: 300 MB of packages)
 agents: ## coding agents through purser (not in `make test`: 800 MB of packages)
+faults: ## the n-th write, sync, malloc ... of purser fails, for every n
 chaos: ## kill -9 loop, sleeping disk, drain
 fuzz: ## every parser of outside bytes (SECONDS_EACH=60)
-tidy unit scenarios sdk promptfoo agents chaos fuzz:
+tidy unit scenarios sdk promptfoo agents faults chaos fuzz:
 	@tests/run $@
 
 sim: $(OUT)/tests/sim/simulator ## the budgets' simulator (SEEDS=1000; SEED=n TRACE=1 shows one)
