@@ -260,7 +260,8 @@ class Run:
         def served():
             before = len(self.answers.whole)
             self.answers.chat(max_tokens=20)
-            return len(self.answers.whole) > before
+            dead = self.sweep.dies and not self.purser.process.alive()
+            return len(self.answers.whole) > before or dead
         wait_until(served, 20, f"it to serve again: {self.answers.refusals[-3:]}")
 
     def restart(self):
