@@ -167,7 +167,8 @@ struct grant {
     struct charge charges[CHARGE_MOST]; /* GRANTED; their ids are valid until the hold is settled */
     size_t charge_count;
     uint64_t waiter;               /* WAIT: its id */
-    bool growing;                  /* WAIT: only until the lessor has answered */
+    bool growing;                  /* WAIT: only until the lessor has answered; an extension's
+                                      CONTENTION: what it lacks was asked of the lessor */
     struct account_view blocking;  /* refusals: which account said no */
     int64_t affordable_max_output; /* NEVER_FITS: what would fit an untouched limit; 0: nothing */
 };

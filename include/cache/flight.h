@@ -21,8 +21,8 @@ enum flight_letter {
     FLIGHT_LETTER_NEWS = 300,
     FLIGHT_LETTER_LEAD,  /* the leader could not make the call: you lead now; you follow no more */
     FLIGHT_LETTER_ALONE, /* there is nothing to share any more: make a call of your own */
-    /* The leader's client is gone: will you pay for the call? Answered to the call, whose
-     * address is in the body (struct flight_payee). You follow on. */
+    /* The leader's client is gone, or its budget used up: will you pay for the call? Answered to
+     * the call, whose address is in the body (struct flight_payee). You follow on. */
     FLIGHT_LETTER_PAY,
     /* To the call that asked for a payer: whom it asked will not pay or has gone; ask the next. */
     FLIGHT_LETTER_DECLINED,

@@ -57,6 +57,7 @@ struct call {
                         it named no maximum */
     bool exact;      /* its pieces are known and price it (pipeline/media.h) */
     bool in_parts;   /* some inputs only: the rest was known */
+    bool seeking;    /* a follower was asked to pay, and has not answered yet */
     bool taken_over; /* a follower pays: the request that began it is booked already */
     struct arena payer_arena; /* what `entry` and `held` point into then */
     struct text
@@ -68,7 +69,8 @@ struct call {
     uint64_t extended;    /* ledger_batch_written when its last EXTEND line was noted */
     int64_t refused_at;   /* tokens when an extension was refused last; 0: none was */
     struct ending ending; /* of a rolling one */
-    const struct account_view *stopped_by; /* in the arena: what ended it early; NULL: it was not */
+    struct account_view *refused_by;       /* in the arena: who said so; NULL: nobody ever did */
+    const struct account_view *stopped_by; /* that ended it early; NULL: it was not */
 
     enum call_mode mode;
     struct sse sse;

@@ -107,9 +107,13 @@ void rolling_fill_ask(const struct request *request, struct ask *ask);
 void rolling_begin(struct call *call, const struct request *request);
 /* An event passes; the gauge has read it. */
 void rolling_note(struct call *call, struct text data);
-/* After what came was read: extends the hold if little is left of it, and stops the call if it is
- * used up (then it is cancelled, and `stopped_by` says by what). */
+/* After what came was read: extends the hold if little is left of it; where that is refused, looks
+ * for somebody else to pay, and stops the call if it is used up (then it is cancelled, and
+ * `stopped_by` says by what). */
 void rolling_check(struct call *call);
+/* Ends a call that somebody took over and nobody pays for any more: where its first budget ended.
+ * Not one that comes to its own end right now. */
+void rolling_stop(struct call *call);
 /* A full hold, before its upstream is made to wait for a slow client: who does not read does not
  * slow down a provider's bill. False: there is none, and the call is stopped. */
 MUST_USE bool rolling_hold_all(struct call *call);

@@ -3,7 +3,8 @@
  *
  *     recall.c   the step: may this be shared, is it known, is it under way
  *     replay.c   gives a request an answer that it did not call for, and books it
- *     share.c    a call that is shared: what it records, who pays when its client leaves
+ *     share.c    a call that is shared: what it records, who pays when its client leaves or its
+ *                budget ends
  *     parts.c    embeddings, each input by itself
  */
 #ifndef PURSER_PIPELINE_RECALL_H
@@ -91,6 +92,9 @@ void share_prepare(struct request *request);
 MUST_USE bool share_lets_pause(struct call *call);
 /* Its client is gone; true if others want the answer: then one of them is asked to pay. */
 bool share_outlives_client(struct call *call);
+/* Its stream goes on but its budget refused more: one of those who follow is asked to pay, unless
+ * somebody was and has not answered yet. */
+void share_seek_relief(struct call *call);
 /* The call is over and booked. */
 void share_end(struct call *call);
 

@@ -43,14 +43,20 @@ static const struct stake *blocking(const struct hold *hold, const int64_t need[
     return found;
 }
 
-/* For the next time that it is asked. */
-static void ask_lessor(struct core *core, const struct hold *hold, const int64_t need[UNIT_COUNT])
+/* For the next time that it is asked. False if it may be in vain: others hold what is missing, or
+ * no lessor answers. */
+static bool ask_lessor(struct core *core, const struct hold *hold, const int64_t need[UNIT_COUNT])
 {
+    bool growing = core->options.leased;
     for (size_t at = 0; at < hold->count; at++) {
         const struct stake *stake = &hold->stakes[at];
-        if (stake_refuses(stake, need))
-            headroom_note_lack(&core->accounts, stake->account, missing(stake, need));
+        if (!stake_refuses(stake, need))
+            continue;
+        int64_t lack = missing(stake, need);
+        headroom_note_lack(&core->accounts, stake->account, lack);
+        growing = growing && account_reaches(stake->account, lack) && !stake->account->growing.away;
     }
+    return growing;
 }
 
 /* True if somebody waits who has one of its accounts. */
@@ -98,8 +104,9 @@ void core_extend(struct core *core, uint64_t id, int64_t output, struct grant *g
         demand_fill_need(hold->price, &hold->bound, goal, need);
         const struct stake *no = blocking(hold, need);
         if (no != NULL) {
-            ask_lessor(core, hold, need);
+            bool growing = ask_lessor(core, hold, need);
             grant_clear(grant, is_exhausted(no, need) ? VERDICT_EXHAUSTED : VERDICT_CONTENTION);
+            grant->growing = growing;
             view_account(core, no->account, &grant->blocking);
             return;
         }

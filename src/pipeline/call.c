@@ -360,8 +360,10 @@ void call_abandon(struct call *call)
 {
     call->request->call = NULL;
     call->request = NULL;
-    call->stop_reason = "client";
-    call->status = 499;
+    if (!call->taken_over) { /* else its lines are somebody else's */
+        call->stop_reason = "client";
+        call->status = 499;
+    }
     if (!call->started) {
         call->cancelled = true; /* calls_start finds it so */
         return;

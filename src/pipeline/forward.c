@@ -173,10 +173,11 @@ bool forward_put_with_cost(struct reply *reply, const struct sse_event *event, s
     return true;
 }
 
+/* To its client a call that somebody else took over costs nothing. */
 static bool put_with_cost(struct call *call, const struct sse_event *event)
 {
-    return call->model != NULL &&
-           forward_put_with_cost(&call->request->reply, event, meter_cost(call));
+    struct money cost = call->taken_over ? MONEY_ZERO : meter_cost(call);
+    return call->model != NULL && forward_put_with_cost(&call->request->reply, event, cost);
 }
 
 /* The last name counts: before it is done a provider may only hope to keep to the tier asked for.
@@ -360,7 +361,7 @@ static void put_comment(struct call *call)
         return;
     struct buffer line = {0};
     buffer_put(&line, TEXT(": purser cost_usd="));
-    money_put(&line, entry->cost);
+    money_put(&line, call->taken_over ? MONEY_ZERO : entry->cost);
     if (call->stopped_by != NULL)
         buffer_printf(&line, " stopped_by=%.*s", TEXT_ARG(call->stopped_by->budget));
     buffer_put(&line, TEXT("\n\n"));

@@ -16,7 +16,9 @@
  * no reasoning, no audio, no searches of the web, no choices that are not shown.
  *
  * A stream that others follow ends for all of them. So it holds in full where that can be had, as
- * soon as it holds more; who takes it over always does.
+ * soon as it holds more. Where nothing more can be had, one of those who follow is asked to pay
+ * (share.c): from the first refusal on, when there is half a slice left to generate, because nobody
+ * waits for the answer. Who takes the stream over always holds it in full.
  */
 #include <stdlib.h>
 
@@ -138,6 +140,13 @@ static void note_extension(struct call *call)
     call->extended = ledger_batch_written(batch);
 }
 
+static void note_refusal(struct call *call, const struct account_view *by)
+{
+    if (call->refused_by == NULL)
+        call->refused_by = arena_new(&call->arena, sizeof *by);
+    *call->refused_by = *by;
+}
+
 static bool extend_to(struct call *call, int64_t output, struct grant *grant)
 {
     gate_extend(call->worker->house->gate, call->held.hold, output, grant);
@@ -150,20 +159,22 @@ static bool extend_to(struct call *call, int64_t output, struct grant *grant)
 }
 
 /* A slice, or as much of it as there is. */
-static bool extend(struct call *call, int64_t need, struct grant *grant)
+static bool extend(struct call *call, int64_t need)
 {
+    struct grant grant;
     int64_t choices = call->choices;
     int64_t least = need / choices + (need % choices != 0);
     if (least <= call->held.held_output)
         least = call->held.held_output + 1;
     int64_t more = call->terms->slice_tokens;
-    if (share_has_followers(call) && extend_to(call, call->held.max_output, grant))
+    if (share_has_followers(call) && extend_to(call, call->held.max_output, &grant))
         return true;
     for (int i = 0; i < TRIES; i++, more /= 4) {
-        if (extend_to(call, least + more, grant))
+        if (extend_to(call, least + more, &grant))
             return true;
     }
-    call->refused_at = need;
+    note_refusal(call, &grant.blocking);
+    call->refused_at = grant.growing ? 0 : need; /* 0: the lessor's answer is under way */
     return false;
 }
 
@@ -174,11 +185,9 @@ static bool is_time_to_ask(const struct call *call, int64_t need)
     return call->refused_at == 0 || need >= call->refused_at + eighth || !is_covered(call, need);
 }
 
-static void stop(struct call *call, const struct account_view *by)
+static void stop(struct call *call)
 {
-    struct account_view *kept = arena_new(&call->arena, sizeof *kept);
-    *kept = *by;
-    call->stopped_by = kept;
+    call->stopped_by = call->refused_by;
     call->cancelled = true;
     call->stop_reason = "budget";
 }
@@ -202,7 +211,8 @@ bool rolling_hold_all(struct call *call)
     struct grant grant;
     if (is_full(call) || extend_to(call, call->held.max_output, &grant))
         return true;
-    stop(call, &grant.blocking);
+    note_refusal(call, &grant.blocking);
+    stop(call);
     return false;
 }
 
@@ -213,10 +223,22 @@ void rolling_book_all(struct call *call)
         (void)!extend_to(call, call->held.max_output, &grant);
 }
 
+static bool is_ending(const struct call *call)
+{
+    return call->cancelled || call->done || call->usage_final;
+}
+
+void rolling_stop(struct call *call)
+{
+    if (is_ending(call))
+        return;
+    stop(call);
+    forward_over(call);
+}
+
 void rolling_check(struct call *call)
 {
-    struct grant grant;
-    if (!call->rolling || call->cancelled || call->done || call->usage_final)
+    if (!call->rolling || is_ending(call))
         return;
     if (is_unwritten(call)) {
         call->cancelled = true;
@@ -230,10 +252,12 @@ void rolling_check(struct call *call)
     if (is_ample(call, need_of(call, gauge_at_most(&call->gauge))))
         return;
     int64_t need = need_of(call, gauge_tokens(&call->gauge));
-    if (is_ample(call, need) || !is_time_to_ask(call, need))
+    if (is_ample(call, need) || (is_time_to_ask(call, need) && extend(call, need)))
         return;
-    if (!extend(call, need, &grant) && !is_covered(call, need))
-        stop(call, &grant.blocking);
+    if (!is_covered(call, need))
+        stop(call);
+    else if (call->refused_at != 0)
+        share_seek_relief(call);
 }
 
 /* ---- paces ---- */
@@ -290,7 +314,7 @@ static void put_end(struct call *call, bool shared, bool usage, struct buffer *o
 {
     const struct entry *entry = &call->entry;
     struct buffer message = {0}, cost = {0};
-    money_put(&cost, entry->cost);
+    money_put(&cost, call->taken_over ? MONEY_ZERO : entry->cost);
     struct ending_facts facts = {
         .manner = call->terms->early_error ? ENDING_ERROR : ENDING_LENGTH,
         .id = entry->request_id,

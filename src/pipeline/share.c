@@ -1,14 +1,25 @@
 /*
  * A call that is shared. It records what passes to its client, for those who follow and for the
- * cache; and if its client leaves while others follow, it goes on, and one of them takes over its
- * hold.
+ * cache; and if its client leaves while others follow, or the budget ends that it is held in, it
+ * goes on, and one of them takes over its hold.
  *
  * How a payer is found: the call asks one follower after the other (FLIGHT_LETTER_PAY). Who is
- * asked tries to hold what the call may cost and answers with the hold (LETTER_PAYER), or declines.
- * Until somebody pays the call stays on the hold it has: what it costs is covered at any time.
+ * asked tries to hold all that the call may cost, beside the hold there is, and answers with the
+ * new one (LETTER_PAYER), or declines. Until somebody pays the call stays on the hold it has: what
+ * it costs is covered at any time.
+ *
+ * Who takes over pays for the whole call, also for what came before: it is one call, and is booked
+ * once. Whoever paid before is booked with its request and no cost (`stop_reason` "client" or
+ * "budget"). A client whose budget ended reads on to the end, as those who follow do, for nothing;
+ * but not alone: when all others have left, nobody pays any more, and its stream ends where its
+ * budget did.
+ *
+ * A stream does not wait while a payer is sought (rolling.c). If none is found in time it ends for
+ * all of them: an upstream may be faster than any answer, and nobody may be able to pay.
  */
 #include <stdlib.h>
 
+#include "pipeline/estimate.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/recall.h"
 #include "wire/inputs.h"
@@ -151,15 +162,23 @@ void share_end(struct call *call)
 static void seek_payer(struct call *call)
 {
     const struct flight_payee payee = {.mailbox = call->worker->mailbox, .call = call->id};
-    flight_seek_payer(call->flight, &payee);
+    if (!call->seeking)
+        call->seeking = flight_seek_payer(call->flight, &payee);
 }
 
 bool share_outlives_client(struct call *call)
 {
     if (!share_has_followers(call) || call->in_parts)
         return false;
-    seek_payer(call);
+    if (!call->taken_over) /* else it is paid for, or its payer has left and that is seen to */
+        seek_payer(call);
     return true;
+}
+
+void share_seek_relief(struct call *call)
+{
+    if (call->flight != NULL && call->mode == CALL_EVENTS)
+        seek_payer(call);
 }
 
 static void free_payer(void *thing)
@@ -200,24 +219,24 @@ void share_prepare(struct request *request)
 static struct payer *offer(struct request *request, bool *growing)
 {
     struct gate *gate = request->worker->house->gate;
-    struct grant *grant = arena_new(&request->arena, sizeof *grant);
+    struct grant grant;
     struct ask ask;
     if (!fill_offer(request, &ask))
         return NULL;
-    reserve_ask(request, &ask, 0, grant);
-    *growing = grant->verdict == VERDICT_WAIT && grant->growing;
-    if (grant->verdict == VERDICT_WAIT)
-        gate_leave(gate, grant->waiter); /* a grant on its way finds nobody, and is given back */
-    if (grant->verdict != VERDICT_GRANTED)
+    reserve_ask(request, &ask, 0, &grant);
+    *growing = grant.verdict == VERDICT_WAIT && grant.growing;
+    if (grant.verdict == VERDICT_WAIT)
+        gate_leave(gate, grant.waiter); /* a grant on its way finds nobody, and is given back */
+    if (grant.verdict != VERDICT_GRANTED)
         return NULL;
-    if (grant->clamped) {
-        if (grant->hold != 0)
-            gate_settle(gate, grant->hold, &(struct spend){{0}}, NULL);
+    if (grant.clamped) {
+        if (grant.hold != 0)
+            gate_settle(gate, grant.hold, &(struct spend){{0}}, NULL);
         return NULL;
     }
     struct payer *payer = memory_new(sizeof *payer);
     payer->gate = gate;
-    reserve_fill_held(&ask, grant, &payer->arena, &payer->held);
+    reserve_fill_held(&ask, &grant, &payer->arena, &payer->held);
     record_describe(request, &payer->held, &payer->arena, &payer->entry);
     name_second_call(request, payer);
     return payer;
@@ -267,9 +286,7 @@ static void answer_payee(struct request *request)
     mailbox_post(payee.mailbox, letter);
 }
 
-/* Somebody else pays from now on: the hold of who left is given back, but for the request it was.
- */
-static void change_payer(struct call *call, struct payer *payer)
+static void note_new_hold(struct call *call, const struct payer *payer)
 {
     struct entry line = payer->entry;
     line.kind = ENTRY_RESERVE;
@@ -277,6 +294,22 @@ static void change_payer(struct call *call, struct payer *payer)
     line.charges = payer->held.charges;
     line.charge_count = payer->held.charge_count;
     ledger_note(call->worker->batch, &line);
+    call->extended = ledger_batch_written(call->worker->batch); /* a rolling one waits for it */
+}
+
+/* The first payer's client may still be there, whoever paid since has left. */
+static void say_why_it_ends(struct call *call)
+{
+    bool stays = call->request != NULL && !call->taken_over;
+    call->stop_reason = stays ? "budget" : "client";
+    call->status = stays ? call->status : 499;
+}
+
+/* Somebody else pays from now on: the hold that was is given back, but for the request it was. */
+static void change_payer(struct call *call, struct payer *payer)
+{
+    note_new_hold(call, payer);
+    say_why_it_ends(call);
     settle_without_use(call);
     record_call(call);
     arena_close(&call->payer_arena);
@@ -288,15 +321,22 @@ static void change_payer(struct call *call, struct payer *payer)
     call->held = payer->held;
     payer->held.hold = 0;
     call->taken_over = true;
+    call->refused_at = 0;
     call->stop_reason = NULL;
     call->status = transfer_status(call->transfer);
 }
 
-/* The call that a letter is for, if it goes on for its followers alone. */
-static struct call *orphan(struct worker *worker, const struct letter *letter)
+/* The call that a letter is for, if it still shares what comes. */
+static struct call *shared_call(struct worker *worker, const struct letter *letter)
 {
     struct call *call = roster_find(&worker->calls, letter->to);
-    return call != NULL && call->request == NULL && call->flight != NULL ? call : NULL;
+    return call != NULL && call->flight != NULL ? call : NULL;
+}
+
+/* Who pays has left, or its budget refuses more (and did not grant it since). */
+static bool needs_payer(const struct call *call)
+{
+    return call->request == NULL || call->taken_over || call->refused_at != 0;
 }
 
 /* After a reload a follower may have held by other prices than those the call is booked at. */
@@ -305,32 +345,65 @@ static bool same_prices(const struct call *call, const struct payer *payer)
     return text_equal(payer->entry.price_version, catalog_version(call->terms->catalog));
 }
 
+/* The text that was sent may be another one than the payer's own, if only by white space. */
+static bool holds_input(const struct call *call, const struct held *held)
+{
+    int64_t input = call->held.bound.input_tokens;
+    return !call->terms->recall.normalized || held->bound.input_tokens >= input ||
+           (estimate_call(call, &input) && held->bound.input_tokens >= input);
+}
+
+/* Its budgets may have other rules than those by which the call's maximum was decided. */
+static bool holds_enough(const struct call *call, const struct held *held)
+{
+    return held->hold == 0 ||
+           (held->held_output >= call->held.max_output && holds_input(call, held));
+}
+
+static void seek_next(struct call *call)
+{
+    call->seeking = false;
+    if (needs_payer(call))
+        seek_payer(call);
+}
+
 static void hear_payer(struct worker *worker, struct letter *letter)
 {
-    struct call *call = orphan(worker, letter);
+    struct call *call = shared_call(worker, letter);
+    struct payer *payer = letter->body;
     if (call == NULL)
         return;
-    if (same_prices(call, letter->body))
-        change_payer(call, letter->body);
-    else
-        seek_payer(call);
+    if (!needs_payer(call) || !same_prices(call, payer) || !holds_enough(call, &payer->held)) {
+        seek_next(call);
+        return;
+    }
+    call->seeking = false;
+    change_payer(call, payer);
 }
 
 static void hear_declined(struct worker *worker, struct letter *letter)
 {
-    struct call *call = orphan(worker, letter);
+    struct call *call = shared_call(worker, letter);
     if (call != NULL)
-        seek_payer(call);
+        seek_next(call);
+}
+
+static void left_alone(struct call *call)
+{
+    if (call->request == NULL)
+        call_desert(call);
+    else if (call->taken_over)
+        rolling_stop(call);
 }
 
 static void hear_left(struct worker *worker, struct letter *letter)
 {
-    struct call *call = orphan(worker, letter);
+    struct call *call = shared_call(worker, letter);
     if (call == NULL)
         return;
     if (!share_has_followers(call))
-        call_desert(call);
-    else if (letter->value == 1)
+        left_alone(call);
+    else if (letter->value == 1 && needs_payer(call))
         seek_payer(call);
 }
 

@@ -277,6 +277,7 @@ START_TEST(a_refused_extension_is_what_is_asked_for_next)
     answer(&f, &growth, 0);
     core_extend(f.core, hold, 200, &f.grant);
     ck_assert_int_eq(f.grant.verdict, VERDICT_CONTENTION);
+    ck_assert(f.grant.growing);
     growth = only_growth(&f);
     ck_assert_int_eq(growth.least, 300);
     answer(&f, &growth, 300);
@@ -308,6 +309,31 @@ START_TEST(as_many_seconds_of_traffic_are_leased_as_the_operator_says)
     ck_assert_int_eq(wanted_ahead(1), 50);
     ck_assert_int_eq(wanted_ahead(2), 100);
     ck_assert_int_eq(wanted_ahead(60), 3000);
+}
+END_TEST
+
+START_TEST(an_extension_that_no_lessor_can_grant_is_not_growing)
+{
+    struct fixture f;
+    start_with(&f, 450);
+    grow_to(&f, 100);
+    struct ask ask = fixture_ask(&f, 0, 200);
+    ask.slice_tokens = 50;
+    ck_assert_int_eq(fixture_reserve_ask(&f, &ask), VERDICT_GRANTED);
+    uint64_t hold = f.grant.hold;
+    struct growth growth = only_growth(&f);
+    headroom_answer(f.core, growth.account, &(struct growth_answer){.elsewhere_granted = 200});
+    core_extend(f.core, hold, 150, &f.grant); /* 300 of 450, and others have 200 */
+    ck_assert_int_eq(f.grant.verdict, VERDICT_CONTENTION);
+    ck_assert(!f.grant.growing);
+    core_extend(f.core, hold, 100, &f.grant);
+    ck_assert_int_eq(f.grant.verdict, VERDICT_CONTENTION);
+    ck_assert(f.grant.growing);
+    growth = only_growth(&f);
+    headroom_answer(f.core, growth.account, &(struct growth_answer){.away = true});
+    core_extend(f.core, hold, 100, &f.grant);
+    ck_assert(!f.grant.growing);
+    fixture_end(&f);
 }
 END_TEST
 
@@ -445,6 +471,7 @@ UNIT_MAIN(as_many_seconds_of_traffic_are_leased_as_the_operator_says,
           with_the_lessor_away_one_is_served_from_what_is_there_and_then_told_so,
           whose_time_is_up_without_an_answer_is_told_that_nobody_answers,
           a_refused_extension_is_what_is_asked_for_next,
+          an_extension_that_no_lessor_can_grant_is_not_growing,
           idle_headroom_goes_back_after_a_while_and_only_what_is_not_held,
           in_the_stores_micro_dollars_limits_round_down_growths_up_and_gifts_down,
           a_restored_ceiling_is_headroom_from_the_start,
