@@ -69,7 +69,7 @@ mutants: ## wrong versions of the budgets, each of which the simulator must catc
 tokens-oracle: ## token ids against those of tiktoken: all that is compared, some minutes
 	@tests/run tokens
 
-lua-oracle: ## store.lua in a real Redis against store.c: a million random operations
+lua-oracle: ## the Lua scripts in a real Redis against C: a million random operations of each
 	@tests/run store
 
 windows-oracle: ## calendar windows against Python's zoneinfo: all that is compared
@@ -125,7 +125,7 @@ $(OUT)/tests/fuzz/%: $(OUT)/tests/fuzz/%.o $(OUT)/libpurser.a
 $(OUT)/tests/fakes/provider: $(FAKES)
 	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lz
 
-$(OUT)/tests/oracle/encode $(OUT)/tests/oracle/windows $(OUT)/tests/oracle/store $(OUT)/tests/bench/tokens $(OUT)/tests/bench/estimate $(OUT)/tests/bench/admission: %: %.o $(OUT)/libpurser.a
+$(OUT)/tests/oracle/encode $(OUT)/tests/oracle/windows $(OUT)/tests/oracle/store $(OUT)/tests/oracle/rates $(OUT)/tests/bench/tokens $(OUT)/tests/bench/estimate $(OUT)/tests/bench/admission: %: %.o $(OUT)/libpurser.a
 	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(OUT)/tests/bench/load: $(OUT)/tests/bench/load.o
@@ -138,6 +138,7 @@ $(OUT)/%.o: %.c
 # These are embedded.
 $(OUT)/src/cli/prices.o: config/prices.json
 $(OUT)/src/budget/store_wire.o: src/budget/store.lua
+$(OUT)/src/budget/rates_wire.o: src/budget/rates.lua
 $(OUT)/src/money/tokens_ranks.o: $(wildcard config/tokens/*)
 
 -include $(shell find $(OUT) -name '*.d' 2>/dev/null)

@@ -14,9 +14,11 @@
 #include "wire/redis_url.h"
 
 struct lessor;
+struct redisReply; /* hiredis's */
 
 struct lessor_options {
     const struct redis_url *url; /* copied */
+    struct text script;          /* that lessor_call runs; empty: store.lua */
     int64_t timeout_ms;          /* for an operation, and as much for a connection */
     int64_t wait_replicas; /* a MOVE that may grow counts only if so many replicas have it; 0: WAIT
                               is not asked. A JOIN counts only if all that are connected have it */
@@ -36,7 +38,12 @@ void lessor_close(struct lessor *lessor);                         /* NULL-safe *
 void lessor_ask(struct lessor *lessor, const struct store_request *request,
                 struct store_reply *reply);
 
-/* Why the last operation was STORE_AWAY, for people; empty if it was not. */
+/* Runs another script, `count` words in Redis's protocol after "EVALSHA sha": its answer, which is
+ * no error; NULL where lessor_ask says STORE_AWAY. */
+struct redisReply *lessor_call(struct lessor *lessor, struct text words, size_t count);
+void lessor_free(struct redisReply *answer); /* NULL-safe */
+
+/* Why the last operation was STORE_AWAY or NULL, for people; empty if it was not. */
 const char *lessor_trouble(const struct lessor *lessor);
 
 /* A command of at most 16 words that only reads, or may be done twice, and whose reply is a list of

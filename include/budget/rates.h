@@ -21,20 +21,15 @@
  * let pass uncounted. Definitions come with each ask and are not kept: after a reload an account
  * goes on with what it counted, under the new limits.
  *
- * Shared limits (a lessor hands out shares): an instance may use of each sub-window only its share.
- * Alone its share is the limit. With rates_lease every sub-window begins with a share of 0, as does
- * `parallel`, until rates_grant raises it; rates_trim gives back what is not used. The lessor keeps
- * Σ shares of all instances over 13 sub-windows ≤ limit (for parallel: Σ shares ≤ limit). All
- * instances must then number sub-windows alike: their `now_us` is steady time plus an offset that
- * they agreed on.
+ * Shared limits (rates_lease): instances lease shares of each sub-window from a store
+ * (rates_store.h), which keeps Σ shares of all of them over 13 sub-windows ≤ limit (for parallel: Σ
+ * shares ≤ limit). Who finds no share is told to wait while the store is asked. All instances must
+ * number sub-windows alike: their time is steady time plus an offset, so that it is the store's.
  */
 #ifndef PURSER_BUDGET_RATES_H
 #define PURSER_BUDGET_RATES_H
 
-#include "money/rate_limit.h"
-
-#define RATES_SUBWINDOW_US (5 * INT64_C(1000000))
-#define RATES_SUBWINDOWS   12 /* of a minute; one more counts */
+#include "budget/rates_store.h"
 
 struct rates_core;
 
@@ -50,6 +45,7 @@ enum rates_verdict {
     RATES_PASSED,
     RATES_LIMITED, /* come again after wait_us */
     RATES_CROWDED, /* a new id at the bound */
+    RATES_WAIT, /* (patient) the store will be asked for a share: ask again when it has answered */
 };
 
 struct rates_ask {
@@ -60,9 +56,10 @@ struct rates_ask {
                         that it has entered are among them */
     int64_t tokens;  /* 0: none. A pass takes them once */
     int64_t now_us;  /* steady; if it goes back, it is as if it had not moved */
+    bool patient;    /* may be told to wait */
 };
 
-/* How it stands with the limit that has the least left. */
+/* How it stands with the limit that has the least left: of all instances, as far as is known. */
 struct rates_level {
     bool known; /* false: nothing limits this */
     int64_t limit, remaining;
@@ -103,39 +100,48 @@ void rates_leave(struct rates_core *core, struct rates_pass *pass, enum rates_en
 size_t rates_accounts(const struct rates_core *core);
 size_t rates_passes(const struct rates_core *core); /* open ones */
 
-/* ---- for a lessor ---- */
+/* ---- shares; for their lessee (rates_lessee.h) ---- */
 
-/* Switches to shares: nothing more may be used than has been, until there are grants. */
-void rates_lease(struct rates_core *core);
+/* Limits are shared from now on; nobody has entered yet. `offset_us`: from steady time to the
+ * store's, as far as is known. */
+void rates_lease(struct rates_core *core, int64_t offset_us);
 
-/* One limit of one account: all sub-windows have counters of their own. */
-struct rates_counter {
-    uint64_t account; /* first 64 bits of SHA-256 over scope, match and id */
-    enum rated rated;
-    int64_t subwindow; /* parallel: 0 */
-    int64_t limit, used, share;
-    int64_t wanted; /* what was refused for want of a share, in the newest sub-window */
-};
+/* At steady time `steady_us` the store's is between `least_us` and `most_us`. Time is put right; if
+ * it was wrong by more than a second it jumps, and what was used in the last minute counts as if it
+ * had been used now. True: it jumped, and shares are void. */
+MUST_USE bool rates_set_clock(struct rates_core *core, int64_t steady_us, int64_t least_us,
+                              int64_t most_us);
 
-#define RATES_COUNTERS_MOST (RATED_BY_MINUTE * (RATES_SUBWINDOWS + 1) + 1) /* of an account */
+/* The store does not answer: until it does, an instance has what it leased and, of what is left as
+ * far as it knows, its part as one of so many; but at least one request in a minute, or one at
+ * once. 0: the store answers. */
+void rates_alone(struct rates_core *core, int64_t instances);
 
-struct rates_place {
-    size_t bucket, account;
-};
+/* A round begins: each account that has anything to tell is due once. */
+void rates_begin_round(struct rates_core *core);
 
-/* The counters of the next account: those that are limited, of the newest sub-window and of
- * parallel; and of earlier sub-windows that still count those with a share that is not used up.
- * Begins with a zeroed place. Returns how many, 0 at the end. Accounts that come or go meanwhile
- * may be left out or told twice. */
-size_t rates_list(const struct rates_core *core, struct rates_place *place,
-                  struct rates_counter counters[RATES_COUNTERS_MOST]);
+/* Whether somebody waits, or headroom runs short. */
+bool rates_is_urgent(const struct rates_core *core);
 
-/* Raises a share by `more`; the current sub-window, an earlier one that still counts, or the next.
- * False: there is no such account or sub-window. */
-MUST_USE bool rates_grant(struct rates_core *core, const struct rates_counter *of, int64_t more);
+/* Whether any account is due in this round, for that or because it was not yet. */
+bool rates_is_due(const struct rates_core *core);
 
-/* Lowers a share to `least`, but not below what is used: what it is now. 0 if there is no such
- * account or sub-window. */
-int64_t rates_trim(struct rates_core *core, const struct rates_counter *of, int64_t least);
+/* Whether any account will be due in the next round. */
+bool rates_has_listed(const struct rates_core *core);
+
+/* What is to be said about the accounts that are due: at most `most` rows (RATES_ROWS_LEAST or
+ * more). What is idle is given back by them. Then rates_take_shares or rates_lose_shares. */
+size_t rates_ask_shares(struct rates_core *core, int64_t steady_us, struct rates_row *rows,
+                        size_t most);
+void rates_take_shares(struct rates_core *core, const struct rates_row *rows,
+                       const struct rates_row_answer *answers, size_t count);
+/* Nobody knows what became of them. */
+void rates_lose_shares(struct rates_core *core, const struct rates_row *rows, size_t count);
+
+/* The store may have forgotten: all that counts will be said anew. */
+void rates_restate(struct rates_core *core);
+
+/* The last words: all that is not used is given back. */
+void rates_give_back(struct rates_core *core);
 
 #endif

@@ -22,6 +22,7 @@ struct estate {
     struct ceilings *ceilings; /* ceilings.db; the registrar's while there is one */
     struct vault *vault;       /* likewise; the treasury's while there is one */
     struct lessor *lessor;     /* the treasury's; NULL: budgets are not shared */
+    struct lessor *rationer;   /* the warden's; NULL: rate limits are not shared */
     struct council *council;   /* borrowed: what was made at run time */
     bool misfit;               /* some of it does not fit to the file, and is not in force */
     bool ledger_whole;         /* the start found lines in it */
@@ -38,8 +39,8 @@ void estate_resume(struct estate *estate, struct worker *worker);
 /* What a configuration says of budgets, with what no reload changes. */
 struct core_options estate_budgets(const struct estate *estate, const struct config *config);
 
-/* Ends clerk, registrar and treasury, who post to the workers' mailboxes: between their leaving the
- * loops and their being closed. */
+/* Ends clerk, registrar, treasury and warden, who post to the workers' mailboxes: between their
+ * leaving the loops and their being closed. */
 void estate_dismiss_writers(struct estate *estate);
 void estate_close(struct estate *estate); /* all workers are closed before */
 

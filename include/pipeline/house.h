@@ -16,6 +16,7 @@
 #include "budget/rates_gate.h"
 #include "budget/registrar.h"
 #include "budget/treasury.h"
+#include "budget/warden.h"
 #include "cache/cache.h"
 #include "gear/bell.h"
 #include "gear/drift.h"
@@ -39,6 +40,7 @@ struct house {
     struct bell *bell; /* for the main thread */
     struct gate *gate;
     struct rates_gate *rates;
+    struct warden *warden; /* NULL: rate limits are not shared */
     struct treasury *treasury;
     struct ledger *ledger;
     struct clerk *clerk;

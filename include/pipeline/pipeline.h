@@ -46,6 +46,7 @@ bool pipeline_letter(struct worker *worker, struct letter *letter);
 
 /* The steps; each in a file of its name. */
 enum next admit_request(struct request *request);
+enum next admit_awake(struct request *request);
 enum next recall_request(struct request *request);
 enum next recall_awake(struct request *request);
 enum next route_request(struct request *request);

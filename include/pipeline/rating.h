@@ -24,16 +24,32 @@
 struct rating {
     struct rates_pass *pass; /* NULL: it has left, or its call has it */
     struct rates_level level[RATED_BY_MINUTE];
-    bool told;    /* the reply has the headers */
-    bool lowered; /* its maximum was, by a limit of tokens */
+    struct rates_waiter waiter; /* while the store is asked for a share */
+    bool waits, hurried;        /* hurried: it has waited for long enough */
+    bool told;                  /* the reply has the headers */
+    bool lowered;               /* its maximum was, by a limit of tokens */
 };
 
-/* In admit: enters the limits of the caller. False: refused. */
-bool rating_admit(struct request *request);
+enum rating_verdict {
+    RATING_PASSED,
+    RATING_REFUSED,
+    RATING_WAITS, /* for a share, by a letter (RATES_LETTER) or the request's timer: it asks again
+                   */
+};
+
+/* In admit: enters the limits of the caller. */
+enum rating_verdict rating_admit(struct request *request);
 
 /* In reserve, before the gate is asked: enters the other limits and takes what the ask is for; may
- * lower its wanted_output and count its input. False: refused. */
-bool rating_reserve(struct request *request);
+ * lower its wanted_output and count its input. */
+enum rating_verdict rating_reserve(struct request *request);
+
+/* The letter or the timer came; before either is called again. */
+void rating_awake(struct request *request);
+/* Whether it waits; and it does not any more. */
+bool rating_waits(const struct request *request);
+void rating_stop_waiting(struct request *request);
+
 /* True if what the gate granted must be sent upstream, for it is less than was asked for. */
 bool rating_lowered(const struct request *request);
 

@@ -19,6 +19,7 @@
 
 struct lessor {
     struct redis_url url;
+    struct text script;
     int64_t timeout_ms, wait_replicas;
     struct redis_link *link;
     char sha[STORE_SHA_SIZE];
@@ -35,6 +36,7 @@ struct lessor *lessor_open(const struct lessor_options *options)
     struct lessor *lessor = memory_new(sizeof(*lessor));
     ASSERT(options->url->host_count > 0);
     lessor->url = *options->url;
+    lessor->script = options->script.size > 0 ? options->script : store_script();
     lessor->timeout_ms = options->timeout_ms;
     lessor->wait_replicas = options->wait_replicas;
     return lessor;
@@ -115,7 +117,7 @@ static bool check_server(struct lessor *lessor, struct fault *fault)
 
 static bool load_script(struct lessor *lessor, struct fault *fault)
 {
-    const char *const words[] = {"SCRIPT", "LOAD", store_script().at};
+    const char *const words[] = {"SCRIPT", "LOAD", lessor->script.at};
     redisReply *reply = redis_link_ask(lessor->link, words, 3, fault);
     if (reply == NULL)
         return false;
@@ -352,6 +354,52 @@ void lessor_ask(struct lessor *lessor, const struct store_request *request,
     }
     hang_up(lessor);
     *reply = (struct store_reply){.verdict = STORE_AWAY};
+}
+
+static void put_call(struct lessor *lessor, struct text words, size_t count)
+{
+    buffer_clear(&lessor->out);
+    buffer_printf(&lessor->out, "*%zu\r\n$7\r\nEVALSHA\r\n$%d\r\n%s\r\n", count + 2,
+                  STORE_SHA_SIZE - 1, lessor->sha);
+    buffer_put(&lessor->out, words);
+    redis_link_begin(lessor->link, lessor->timeout_ms);
+    redis_link_put(lessor->link, buffer_text(&lessor->out));
+}
+
+static enum outcome call_once(struct lessor *lessor, struct text words, size_t count,
+                              redisReply **answer)
+{
+    put_call(lessor, words, count);
+    *answer = redis_link_get(lessor->link, &lessor->trouble);
+    if (*answer == NULL || (*answer)->type != REDIS_REPLY_ERROR)
+        return *answer == NULL ? FAILED : DONE;
+    enum outcome outcome = take_error(lessor, (*answer)->str);
+    freeReplyObject(*answer);
+    *answer = NULL;
+    return outcome;
+}
+
+struct redisReply *lessor_call(struct lessor *lessor, struct text words, size_t count)
+{
+    enum outcome outcome = AGAIN;
+    redisReply *answer = NULL;
+    for (int tried = 0; outcome == AGAIN && tried < TRIES; tried++) {
+        if (lessor->link == NULL && !connect_again(lessor, &lessor->trouble))
+            outcome = FAILED;
+        else
+            outcome = call_once(lessor, words, count, &answer);
+    }
+    if (outcome == DONE)
+        lessor->trouble = (struct fault){0};
+    else
+        hang_up(lessor);
+    return answer;
+}
+
+void lessor_free(struct redisReply *answer)
+{
+    if (answer != NULL)
+        freeReplyObject(answer);
 }
 
 static bool take_list(const redisReply *reply, struct arena *arena, struct lessor_list *list)

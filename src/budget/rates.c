@@ -16,6 +16,9 @@ struct seat {
     bool fresh;     /* entered by the ask under way */
     int64_t taken[RATED_BY_MINUTE];
     int64_t at[RATED_BY_MINUTE]; /* the sub-window */
+    uint64_t era;                /* in which they were so numbered */
+    /* Taken without a share, as one of more instances: for each of the others as much is kept. */
+    int64_t for_others[RATED_BY_MINUTE];
 };
 
 struct rates_pass {
@@ -99,84 +102,132 @@ static int64_t used_of(const struct rates_account *account, enum rated rated)
     return rated == RATED_PARALLEL ? account->running : account->rings[rated].sum;
 }
 
-/* Of its share of now; INT64_MAX: it has the whole limit. */
-static int64_t share_left(const struct rates_core *core, const struct rates_account *account,
-                          enum rated rated)
+static int64_t others_of(const struct rates_account *account, enum rated rated)
 {
-    if (!core->leased)
-        return INT64_MAX;
-    if (rated == RATED_PARALLEL)
-        return account->running_share - account->running;
-    size_t slot = rates_slot(account->newest);
-    return account->rings[rated].share[slot] - account->rings[rated].used[slot];
+    return account->loans == NULL ? 0 : rates_others(account, rated);
 }
 
-static int64_t left_of(const struct rates_core *core, const struct rates_account *account,
-                       enum rated rated)
+/* Of the limit, as far as is known. */
+static int64_t left_of(const struct rates_account *account, enum rated rated)
 {
-    int64_t left = account->limit[rated] - used_of(account, rated);
-    int64_t share = share_left(core, account, rated);
-    left = left < share ? left : share;
+    int64_t left = account->limit[rated] - used_of(account, rated) - others_of(account, rated);
     return left > 0 ? left : 0;
+}
+
+static bool has_share(const struct rates_account *account, enum rated rated, int64_t need)
+{
+    return account->loans == NULL || need <= rates_free_share(account, rated);
+}
+
+/* Without the store: what is left is for all instances alike. Whoever has nothing of it may have
+ * one. */
+static bool fits_alone(const struct rates_core *core, const struct rates_account *account,
+                       enum rated rated, int64_t need)
+{
+    if (core->alone == 0)
+        return false;
+    if (used_of(account, rated) == 0)
+        return true;
+    if (rated == RATED_PARALLEL)
+        return account->running + need <= account->limit[rated] / core->alone;
+    return need <= left_of(account, rated) / core->alone;
 }
 
 /* When so much will have left the minute that the need fits. */
 static int64_t wait_of(const struct rates_core *core, const struct rates_account *account,
                        enum rated rated, int64_t need)
 {
-    int64_t left = used_of(account, rated);
-    if (rated == RATED_PARALLEL || left + need <= account->limit[rated])
+    if (rated == RATED_PARALLEL || need <= left_of(account, rated))
         return SECOND_US;
+    int64_t left = used_of(account, rated) + others_of(account, rated);
     int64_t subwindow = account->newest - RATES_COUNTING;
-    while (left + need > account->limit[rated]) {
-        subwindow++;
-        ASSERT(subwindow <= account->newest);
-        left -= account->rings[rated].used[rates_slot(subwindow)];
+    while (left + need > account->limit[rated] && subwindow < account->newest) {
+        size_t slot = rates_slot(++subwindow);
+        left -= account->rings[rated].used[slot];
+        left -= account->loans == NULL ? 0 : account->loans[rated].others[slot];
     }
     return (subwindow + RATES_COUNTING) * RATES_SUBWINDOW_US - core->now_us;
 }
 
 static void note_wanted(struct rates_core *core, struct rates_account *account, enum rated rated,
-                        int64_t need)
+                        int64_t need, bool urgent)
 {
-    if (share_left(core, account, rated) >= need)
-        return;
-    if (rated == RATED_PARALLEL)
-        account->running_wanted += need;
-    else
-        account->rings[rated].wanted += need;
+    struct rates_loan *loan = &account->loans[rated];
+    if (loan->wanted == 0 || need < loan->useful)
+        loan->useful = need;
+    if (loan->wanted < RATES_MOST)
+        loan->wanted += need;
+    rates_list_account(core, account, urgent);
 }
 
+static enum rates_verdict judge_one(struct rates_core *core, struct rates_account *account,
+                                    enum rated rated, int64_t need, bool patient)
+{
+    int64_t own_left = account->limit[rated] - used_of(account, rated);
+    if (need > own_left)
+        return RATES_LIMITED;
+    if (has_share(account, rated, need) || fits_alone(core, account, rated, need))
+        return RATES_PASSED;
+    if (core->alone > 0)
+        return RATES_LIMITED;
+    const struct rates_loan *loan = &account->loans[rated];
+    bool dry = core->now_us < loan->dry_until_us && need >= loan->dry;
+    note_wanted(core, account, rated, need, !dry);
+    return dry || !patient ? RATES_LIMITED : RATES_WAIT;
+}
+
+static void tell_limited(const struct rates_core *core, const struct seat *seat, enum rated rated,
+                         int64_t need, struct rates_answer *answer)
+{
+    const struct rates_account *account = seat->account;
+    int64_t wait_us = wait_of(core, account, rated, need);
+    if (wait_us <= answer->wait_us)
+        return;
+    answer->wait_us = wait_us;
+    answer->rated = rated;
+    answer->scope = seat->scope;
+    answer->id = seat->id;
+    answer->limit = account->limit[rated];
+    answer->used = used_of(account, rated) + others_of(account, rated);
+    answer->requested = need;
+}
+
+/* One limit that has no room is enough; who waits for another would wait in vain. */
 static void judge(struct rates_core *core, const struct seat *seat, const struct rates_ask *ask,
                   struct rates_answer *answer)
 {
-    struct rates_account *account = seat->account;
     for (unsigned at = 0; at < RATED_COUNT; at++) {
         enum rated rated = (enum rated)at;
         int64_t need = need_of(seat, ask, rated);
-        if (need == 0 || need <= left_of(core, account, rated))
+        if (need == 0)
             continue;
-        note_wanted(core, account, rated, need);
-        int64_t wait_us = wait_of(core, account, rated, need);
-        if (wait_us <= answer->wait_us)
-            continue;
-        answer->verdict = RATES_LIMITED;
-        answer->wait_us = wait_us;
-        answer->rated = rated;
-        answer->scope = seat->scope;
-        answer->id = seat->id;
-        answer->limit = account->limit[rated];
-        answer->used = used_of(account, rated);
-        answer->requested = need;
+        enum rates_verdict verdict = judge_one(core, seat->account, rated, need, ask->patient);
+        if (verdict == RATES_LIMITED)
+            tell_limited(core, seat, rated, need, answer);
+        if (verdict == RATES_LIMITED || (verdict == RATES_WAIT && answer->wait_us == 0))
+            answer->verdict = verdict;
     }
 }
 
-static void take(struct seat *seat, const struct rates_ask *ask)
+static void take_shared(struct rates_core *core, struct seat *seat, enum rated rated, int64_t need)
 {
     struct rates_account *account = seat->account;
-    for (unsigned rated = 0; rated < RATED_BY_MINUTE; rated++) {
+    if (!has_share(account, rated, need) && rated != RATED_PARALLEL) {
+        seat->for_others[rated] = core->alone - 1;
+        account->loans[rated].others[rates_slot(account->newest)] += (core->alone - 1) * need;
+    }
+    account->entered_us = core->now_us;
+    rates_list_account(core, account, false);
+}
+
+static void take(struct rates_core *core, struct seat *seat, const struct rates_ask *ask)
+{
+    struct rates_account *account = seat->account;
+    for (unsigned rated = 0; rated < RATED_COUNT; rated++) {
         int64_t need = need_of(seat, ask, (enum rated)rated);
-        if (need == 0)
+        if (need > 0 && account->loans != NULL)
+            take_shared(core, seat, (enum rated)rated, need);
+        if (need == 0 || rated == RATED_PARALLEL)
             continue;
         struct rates_ring *ring = &account->rings[rated];
         ASSERT(seat->taken[rated] == 0);
@@ -184,9 +235,15 @@ static void take(struct seat *seat, const struct rates_ask *ask)
         ring->sum += need;
         seat->taken[rated] = need;
         seat->at[rated] = account->newest;
+        seat->era = core->era;
     }
     account->running += seat->fresh ? 1 : 0;
+    account->peak = account->running > account->peak ? account->running : account->peak;
     seat->fresh = false;
+    for (unsigned rated = 0; account->loans != NULL && rated < RATED_COUNT; rated++) {
+        if (rates_runs_short(core, account, (enum rated)rated))
+            rates_list_account(core, account, true);
+    }
 }
 
 static void stand_up(struct rates_pass *pass)
@@ -200,7 +257,9 @@ static int64_t reset_of(const struct rates_core *core, const struct rates_accoun
 {
     for (int64_t ago = 0; ago < RATES_COUNTING; ago++) {
         int64_t subwindow = account->newest - ago;
-        if (account->rings[rated].used[rates_slot(subwindow)] > 0)
+        size_t slot = rates_slot(subwindow);
+        if (account->rings[rated].used[slot] > 0 ||
+            (account->loans != NULL && account->loans[rated].others[slot] > 0))
             return (subwindow + RATES_COUNTING) * RATES_SUBWINDOW_US - core->now_us;
     }
     return 0;
@@ -213,7 +272,7 @@ static void find_level(const struct rates_core *core, const struct rates_pass *p
         const struct rates_account *account = pass->seats[i].account;
         if (account->limit[rated] == LIMIT_NONE)
             continue;
-        int64_t left = left_of(core, account, rated);
+        int64_t left = left_of(account, rated);
         if (level->known && left >= level->remaining)
             continue;
         *level = (struct rates_level){
@@ -235,8 +294,8 @@ void rates_enter(struct rates_core *core, struct rates_pass **pass, const struct
                  struct rates_answer *answer)
 {
     *answer = (struct rates_answer){.verdict = RATES_PASSED};
-    if (core->now_us < ask->now_us)
-        core->now_us = ask->now_us;
+    if (core->now_us < ask->now_us + core->offset_us)
+        core->now_us = ask->now_us + core->offset_us;
     rates_sweep(core);
     if (!gather(core, pass, ask))
         answer->verdict = RATES_CROWDED;
@@ -245,7 +304,7 @@ void rates_enter(struct rates_core *core, struct rates_pass **pass, const struct
     for (size_t i = 0; answer->verdict != RATES_CROWDED && i < (*pass)->count; i++)
         judge(core, &(*pass)->seats[i], ask, answer);
     for (size_t i = 0; answer->verdict == RATES_PASSED && i < (*pass)->count; i++)
-        take(&(*pass)->seats[i], ask);
+        take(core, &(*pass)->seats[i], ask);
     for (unsigned rated = 0; rated < RATED_BY_MINUTE; rated++)
         find_level(core, *pass, (enum rated)rated, &answer->level[rated]);
     stand_up(*pass);
@@ -258,26 +317,37 @@ void rates_enter(struct rates_core *core, struct rates_pass **pass, const struct
 /* ---- leaving ---- */
 
 /* In the sub-window in which it was taken, if that still counts. */
-static void correct(struct seat *seat, enum rated rated, int64_t used)
+static void correct(struct rates_core *core, struct seat *seat, enum rated rated, int64_t used)
 {
     struct rates_account *account = seat->account;
     struct rates_ring *ring = &account->rings[rated];
-    if (account->newest - seat->at[rated] >= RATES_COUNTING || seat->taken[rated] == used)
+    int64_t more = used - seat->taken[rated];
+    if (account->newest - seat->at[rated] >= RATES_COUNTING || more == 0 || seat->era != core->era)
         return;
-    ring->used[rates_slot(seat->at[rated])] += used - seat->taken[rated];
-    ring->sum += used - seat->taken[rated];
+    size_t slot = rates_slot(seat->at[rated]);
+    ring->used[slot] += more;
+    ring->sum += more;
     seat->taken[rated] = used;
+    if (account->loans == NULL)
+        return;
+    int64_t *others = &account->loans[rated].others[slot];
+    if (core->alone > 0) { /* else the store has told it anew */
+        *others += seat->for_others[rated] * more;
+        *others = *others > 0 ? *others : 0;
+    }
+    rates_list_account(core, account, false);
 }
 
-static void leave_seat(struct seat *seat, enum rates_end end, int64_t tokens)
+static void leave_seat(struct rates_core *core, struct seat *seat, enum rates_end end,
+                       int64_t tokens)
 {
     struct rates_account *account = seat->account;
     ASSERT(account->running > 0);
     ASSERT(account->pins > 0);
     if (end == RATES_UNDONE)
-        correct(seat, RATED_REQUESTS, 0);
+        correct(core, seat, RATED_REQUESTS, 0);
     if (end != RATES_UNKNOWN && seat->taken[RATED_TOKENS] > 0)
-        correct(seat, RATED_TOKENS, end == RATES_UNDONE ? 0 : tokens);
+        correct(core, seat, RATED_TOKENS, end == RATES_UNDONE ? 0 : tokens);
     account->running--;
     account->pins--;
 }
@@ -289,7 +359,7 @@ void rates_leave(struct rates_core *core, struct rates_pass *pass, enum rates_en
         return;
     ASSERT(tokens >= 0);
     for (size_t i = 0; i < pass->count; i++)
-        leave_seat(&pass->seats[i], end, tokens < TOKENS_MOST ? tokens : TOKENS_MOST);
+        leave_seat(core, &pass->seats[i], end, tokens < TOKENS_MOST ? tokens : TOKENS_MOST);
     pass_close(core, pass);
 }
 

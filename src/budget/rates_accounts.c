@@ -35,6 +35,7 @@ void rates_close(struct rates_core *core)
         while (core->buckets[i] != NULL) {
             struct rates_account *account = core->buckets[i];
             core->buckets[i] = account->next;
+            free(account->loans);
             free(account);
         }
     }
@@ -116,30 +117,47 @@ static int64_t subwindow_of(int64_t now_us)
 /* Soon after boot a minute reaches back below 0. */
 size_t rates_slot(int64_t subwindow)
 {
-    return (size_t)((subwindow % RATES_RING + RATES_RING) % RATES_RING);
+    return (size_t)((subwindow % RATES_COUNTING + RATES_COUNTING) % RATES_COUNTING);
 }
 
-static void empty_slot(struct rates_ring *ring, size_t slot)
+static void empty_slot(struct rates_account *account, unsigned rated, size_t slot)
 {
+    struct rates_ring *ring = &account->rings[rated];
     ring->sum -= ring->used[slot];
     ring->used[slot] = 0;
-    ring->share[slot] = 0;
+    if (account->loans == NULL)
+        return;
+    struct rates_loan *loan = &account->loans[rated];
+    loan->share[slot] = loan->told[slot] = loan->others[slot] = 0;
+    loan->dry_until_us = 0;
 }
 
-/* What leaves makes room for the sub-window after the newest. */
-static void turn_to(struct rates_account *account, int64_t subwindow)
+void rates_turn(const struct rates_core *core, struct rates_account *account)
 {
+    int64_t subwindow = subwindow_of(core->now_us);
     int64_t first = account->newest + 1;
-    if (subwindow - account->newest > RATES_RING)
-        first = subwindow - RATES_RING + 1;
+    if (subwindow - account->newest > RATES_COUNTING)
+        first = subwindow - RATES_COUNTING + 1;
     for (int64_t next = first; next <= subwindow; next++) {
-        for (int rated = 0; rated < RATED_BY_MINUTE; rated++) {
-            empty_slot(&account->rings[rated], rates_slot(next + 1));
-            account->rings[rated].wanted = 0;
-        }
+        for (unsigned rated = 0; rated < RATED_BY_MINUTE; rated++)
+            empty_slot(account, rated, rates_slot(next));
     }
     if (account->newest < subwindow)
         account->newest = subwindow;
+}
+
+void rates_rebase(const struct rates_core *core, struct rates_account *account)
+{
+    account->newest = subwindow_of(core->now_us);
+    for (unsigned rated = 0; rated < RATED_BY_MINUTE; rated++) {
+        struct rates_ring *ring = &account->rings[rated];
+        *ring = (struct rates_ring){.sum = ring->sum};
+        ring->used[rates_slot(account->newest)] = ring->sum;
+        account->loans[rated] = (struct rates_loan){0};
+    }
+    account->entered_us = account->told_us = 0;
+    struct rates_loan *loan = &account->loans[RATED_PARALLEL];
+    loan->dry_until_us = loan->refill_us = loan->granted_us = 0;
 }
 
 /* ---- accounts ---- */
@@ -164,11 +182,11 @@ static struct rates_account *find(const struct rates_core *core, uint64_t limits
 static bool is_over(struct rates_core *core, struct rates_account *account, bool crowded)
 {
     int64_t subwindow = subwindow_of(core->now_us);
-    if (account->pins > 0 || account->running_share > 0)
+    if (account->pins > 0 || account->listed)
         return false;
     if (!crowded)
         return subwindow - account->newest >= RATES_COUNTING;
-    turn_to(account, subwindow);
+    rates_turn(core, account);
     return account->rings[RATED_REQUESTS].sum == 0 && account->rings[RATED_TOKENS].sum == 0;
 }
 
@@ -185,6 +203,7 @@ static void sweep_bucket(struct rates_core *core, bool crowded)
         *link = account->next;
         table_remove(&core->by_number, number_key(&account->number));
         core->count--;
+        free(account->loans);
         free(account);
     }
 }
@@ -206,6 +225,9 @@ static struct rates_account *account_new(struct rates_core *core, const struct r
     account->limits_number = limit->number;
     account->limits_version = ~limit->version;
     account->number = account_number(core, limit->number, id);
+    account->newest = subwindow_of(core->now_us);
+    if (core->leased)
+        account->loans = memory_new(RATED_COUNT * sizeof *account->loans);
     struct rates_account **bucket = &core->buckets[hash & (core->bucket_count - 1)];
     account->next = *bucket;
     *bucket = account;
@@ -229,7 +251,7 @@ struct rates_account *rates_use(struct rates_core *core, const struct rate_limit
         for (int rated = 0; rated < RATED_COUNT; rated++)
             account->limit[rated] = rate_limit_of(limit, (enum rated)rated, id);
     }
-    turn_to(account, subwindow_of(core->now_us));
+    rates_turn(core, account);
     return account;
 }
 

@@ -5,10 +5,15 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <time.h>
 
 struct rates_gate {
     struct rates_core *core;
-    pthread_mutex_t lock; /* guards the core */
+    pthread_mutex_t lock; /* guards the core, and what follows */
+    struct rates_waiter *waiters;
+    pthread_cond_t wish; /* the warden's: something is urgent, or `roused` was set */
+    bool dozing;         /* it waits for that */
+    bool roused;
 };
 
 struct rates_gate *rates_gate_open(size_t most)
@@ -16,6 +21,11 @@ struct rates_gate *rates_gate_open(size_t most)
     struct rates_gate *gate = memory_new(sizeof *gate);
     gate->core = rates_open(most);
     pthread_mutex_init(&gate->lock, NULL);
+    pthread_condattr_t steady;
+    pthread_condattr_init(&steady);
+    pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
+    pthread_cond_init(&gate->wish, &steady);
+    pthread_condattr_destroy(&steady);
     return gate;
 }
 
@@ -23,17 +33,83 @@ void rates_gate_close(struct rates_gate *gate)
 {
     if (gate == NULL)
         return;
+    ASSERT(gate->waiters == NULL);
     rates_close(gate->core);
+    pthread_cond_destroy(&gate->wish);
     pthread_mutex_destroy(&gate->lock);
     free(gate);
 }
 
+/* ---- waiters ---- */
+
+static void add_waiter(struct rates_gate *gate, struct rates_waiter *waiter)
+{
+    waiter->before = NULL;
+    waiter->after = gate->waiters;
+    if (gate->waiters != NULL)
+        gate->waiters->before = waiter;
+    gate->waiters = waiter;
+    waiter->waiting = true;
+    waiter->asked = false;
+}
+
+static void drop_waiter(struct rates_gate *gate, struct rates_waiter *waiter)
+{
+    *(waiter->before != NULL ? &waiter->before->after : &gate->waiters) = waiter->after;
+    if (waiter->after != NULL)
+        waiter->after->before = waiter->before;
+    waiter->before = waiter->after = NULL;
+    waiter->waiting = false;
+}
+
+void rates_gate_forget(struct rates_gate *gate, struct rates_waiter *waiter)
+{
+    pthread_mutex_lock(&gate->lock);
+    if (waiter->waiting)
+        drop_waiter(gate, waiter);
+    pthread_mutex_unlock(&gate->lock);
+}
+
+void rates_gate_note_waiters(struct rates_gate *gate)
+{
+    for (struct rates_waiter *waiter = gate->waiters; waiter != NULL; waiter = waiter->after)
+        waiter->asked = true;
+}
+
+/* Posted with the lock: nobody may be forgotten, and its mailbox closed, between. */
+void rates_gate_wake_waiters(struct rates_gate *gate)
+{
+    struct rates_waiter *next;
+    for (struct rates_waiter *waiter = gate->waiters; waiter != NULL; waiter = next) {
+        next = waiter->after;
+        if (!waiter->asked)
+            continue;
+        drop_waiter(gate, waiter);
+        mailbox_post(waiter->mailbox, letter_new(waiter->to, RATES_LETTER));
+    }
+}
+
+/* ---- the core's functions behind the lock ---- */
+
+/* One call is enough. */
+static void unlock_and_call(struct rates_gate *gate)
+{
+    bool wishes = gate->dozing && rates_is_urgent(gate->core);
+    gate->dozing = gate->dozing && !wishes;
+    pthread_mutex_unlock(&gate->lock);
+    if (wishes)
+        pthread_cond_signal(&gate->wish);
+}
+
 void rates_gate_enter(struct rates_gate *gate, struct rates_pass **pass,
-                      const struct rates_ask *ask, struct rates_answer *answer)
+                      const struct rates_ask *ask, struct rates_waiter *waiter,
+                      struct rates_answer *answer)
 {
     pthread_mutex_lock(&gate->lock);
     rates_enter(gate->core, pass, ask, answer);
-    pthread_mutex_unlock(&gate->lock);
+    if (answer->verdict == RATES_WAIT)
+        add_waiter(gate, waiter);
+    unlock_and_call(gate);
 }
 
 void rates_gate_leave(struct rates_gate *gate, struct rates_pass *pass, enum rates_end end,
@@ -62,34 +138,48 @@ size_t rates_gate_passes(struct rates_gate *gate)
     return count;
 }
 
-void rates_gate_lease(struct rates_gate *gate)
+/* ---- for the warden ---- */
+
+struct rates_core *rates_gate_hold(struct rates_gate *gate)
 {
     pthread_mutex_lock(&gate->lock);
-    rates_lease(gate->core);
+    return gate->core;
+}
+
+void rates_gate_exit(struct rates_gate *gate)
+{
     pthread_mutex_unlock(&gate->lock);
 }
 
-size_t rates_gate_list(struct rates_gate *gate, struct rates_place *place,
-                       struct rates_counter counters[RATES_COUNTERS_MOST])
+static struct timespec moment_in(int64_t wait_ms)
 {
-    pthread_mutex_lock(&gate->lock);
-    size_t count = rates_list(gate->core, place, counters);
-    pthread_mutex_unlock(&gate->lock);
-    return count;
+    struct timespec moment;
+    clock_gettime(CLOCK_MONOTONIC, &moment);
+    moment.tv_sec += (time_t)(wait_ms / 1000);
+    moment.tv_nsec += (long)(wait_ms % 1000 * 1000000);
+    if (moment.tv_nsec >= 1000000000) {
+        moment.tv_nsec -= 1000000000;
+        moment.tv_sec++;
+    }
+    return moment;
 }
 
-bool rates_gate_grant(struct rates_gate *gate, const struct rates_counter *of, int64_t more)
+void rates_gate_doze(struct rates_gate *gate, int64_t wait_ms)
 {
-    pthread_mutex_lock(&gate->lock);
-    bool granted = rates_grant(gate->core, of, more);
-    pthread_mutex_unlock(&gate->lock);
-    return granted;
+    const struct timespec end = moment_in(wait_ms);
+    int result = 0;
+    while (result == 0 && !gate->roused && !rates_is_urgent(gate->core)) {
+        gate->dozing = true;
+        result = pthread_cond_timedwait(&gate->wish, &gate->lock, &end);
+    }
+    gate->dozing = false;
+    gate->roused = false;
 }
 
-int64_t rates_gate_trim(struct rates_gate *gate, const struct rates_counter *of, int64_t least)
+void rates_gate_rouse(struct rates_gate *gate)
 {
     pthread_mutex_lock(&gate->lock);
-    int64_t share = rates_trim(gate->core, of, least);
+    gate->roused = true;
     pthread_mutex_unlock(&gate->lock);
-    return share;
+    pthread_cond_signal(&gate->wish);
 }

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "base/log.h"
+#include "budget/rates_wire.h"
 #include "cli/recovery.h"
 #include "pipeline/pledge.h"
 
@@ -155,18 +156,32 @@ static bool open_vault(struct estate *estate, struct fault *fault)
     return estate->vault != NULL;
 }
 
-static bool open_lessor(struct estate *estate, struct fault *fault)
+/* Two connections: neither budgets nor rate limits wait for the other. */
+static bool open_lessors(struct estate *estate, struct fault *fault)
 {
     struct redis_url url;
     if (!is_shared(estate))
         return true;
     if (!redis_url_parse(estate->config->store_redis, &url, fault))
         return fault_prefix(fault, "store.redis");
-    const struct lessor_options options = {.url = &url,
+    const struct lessor_options budgets = {.url = &url,
                                            .timeout_ms = STORE_TIMEOUT_MS,
                                            .wait_replicas = estate->config->wait_replicas};
-    estate->lessor = lessor_open(&options);
+    const struct lessor_options rates = {
+        .url = &url, .script = rates_script(), .timeout_ms = STORE_TIMEOUT_MS};
+    estate->lessor = lessor_open(&budgets);
+    estate->rationer = lessor_open(&rates);
     return true;
+}
+
+static void open_rates(struct estate *estate)
+{
+    struct house *house = &estate->house;
+    house->rates = rates_gate_open((size_t)estate->config->accounts);
+    const struct warden_options options = {
+        .gate = house->rates, .lessor = estate->rationer, .clock = clock_real()};
+    if (estate->rationer != NULL)
+        house->warden = warden_open(&options);
 }
 
 /* Budgets as they were, and who lets their ceilings grow. */
@@ -176,7 +191,6 @@ static bool open_budgets(struct estate *estate, struct fault *fault)
     struct arena arena = {0};
     struct house *house = &estate->house;
     house->gate = gate_open(&options);
-    house->rates = rates_gate_open((size_t)estate->config->accounts);
     struct recovery recovery = {.gate = house->gate,
                                 .ledger = house->ledger,
                                 .vault = estate->vault,
@@ -228,8 +242,9 @@ bool estate_open(struct estate *estate, struct terms *terms, struct fault *fault
     drift_open(&estate->house.drift);
     open_cache(estate);
     if (open_ceilings(estate, fault) && forget_old_responses(estate, fault) &&
-        open_ledger(estate, fault) && open_vault(estate, fault) && open_lessor(estate, fault) &&
+        open_ledger(estate, fault) && open_vault(estate, fault) && open_lessors(estate, fault) &&
         open_budgets(estate, fault)) {
+        open_rates(estate);
         estate->house.registrar = registrar_open(estate->ceilings);
         estate->house.reader = reader_open();
         if (open_clerk(estate, fault))
@@ -248,6 +263,7 @@ void estate_dismiss_writers(struct estate *estate)
     reader_close(estate->house.reader);
     estate->house.reader = NULL;
     treasury_retire(estate->house.treasury);
+    warden_retire(estate->house.warden);
 }
 
 void estate_close(struct estate *estate)
@@ -257,7 +273,9 @@ void estate_close(struct estate *estate)
     if (house->gate != NULL)
         ASSERT(gate_open_holds(house->gate) == 0);
     treasury_close(house->treasury);
+    warden_close(house->warden);
     lessor_close(estate->lessor);
+    lessor_close(estate->rationer);
     gate_close(house->gate);
     rates_gate_close(house->rates);
     cache_close(house->cache);

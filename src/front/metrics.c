@@ -206,6 +206,20 @@ static void put_store(const struct treasury *treasury, struct buffer *out)
               treasury_grants(treasury) ? 1 : 0);
 }
 
+static void put_rates_store(const struct warden *warden, struct buffer *out)
+{
+    if (warden == NULL)
+        return;
+    put_gauge(out, "purser_rates_shared", "0 while the store of rate limits does not answer.",
+              warden_is_heard(warden) ? 1 : 0);
+    put_gauge(out, "purser_rates_instances", "Instances that share rate limits; 0: not known.",
+              (size_t)warden_instances(warden));
+    begin(out, "purser_rates_operations_total", "counter",
+          "Asked of the store of rate limits; one is for many requests.");
+    buffer_printf(out, "purser_rates_operations_total %lld\n",
+                  (long long)warden_operations(warden));
+}
+
 static void put_sum(struct buffer *out, const char *name, const struct budget_sum *sum,
                     int64_t amount)
 {
@@ -252,6 +266,7 @@ void endpoint_metrics(struct request *request, struct text rest)
     struct buffer body = {0};
     put_house(house, &body);
     put_store(house->treasury, &body);
+    put_rates_store(house->warden, &body);
     put_budgets(request, &body);
     put_calls(&body, &house->tallies);
     put_refusals(&body, &house->tallies);

@@ -495,10 +495,23 @@ static bool check_not_admin(struct request *request)
     return false;
 }
 
+static enum next rate(struct request *request)
+{
+    static const enum next nexts[] = {
+        [RATING_PASSED] = GO_ON, [RATING_REFUSED] = GO_BOOKS, [RATING_WAITS] = GO_WAIT};
+    return nexts[rating_admit(request)];
+}
+
 enum next admit_request(struct request *request)
 {
     bool fine = check_stopping(request) && pipeline_identify(request) && check_house(request) &&
                 check_not_admin(request) && check_promises(request) && read_own_limits(request) &&
-                read_body(request) && pipeline_name_caller(request) && rating_admit(request);
-    return fine ? GO_ON : GO_BOOKS;
+                read_body(request) && pipeline_name_caller(request);
+    return fine ? rate(request) : GO_BOOKS;
+}
+
+enum next admit_awake(struct request *request)
+{
+    rating_awake(request);
+    return rate(request);
 }

@@ -13,6 +13,7 @@
 
 #include "pipeline/intake.h"
 #include "pipeline/objects.h"
+#include "pipeline/rating.h"
 #include "pipeline/refusal.h"
 
 struct step_row {
@@ -22,7 +23,7 @@ struct step_row {
 };
 
 static const struct step_row chain[STEP_COUNT] = {
-    [STEP_ADMIT] = {"admit", admit_request, NULL},
+    [STEP_ADMIT] = {"admit", admit_request, admit_awake},
     [STEP_RECALL] = {"recall", recall_request, recall_awake},
     [STEP_ROUTE] = {"route", route_request, route_awake},
     [STEP_RESERVE] = {"reserve", reserve_request, reserve_awake},
@@ -67,10 +68,12 @@ void pipeline_awake(struct request *request)
     drive(request, chain[request->step].awake(request));
 }
 
-/* Waiting for its budget, for somebody who asked the same, or to hear who owns an object. */
+/* Waiting for a share of its rate limits, for its budget, for somebody who asked the same, or to
+ * hear who owns an object. */
 static void stop_waiting(struct request *request, enum refusal refusal, const char *why)
 {
     ASSERT(request->step < STEP_FORWARD);
+    rating_stop_waiting(request);
     /* If the grant is on its way already, the letter finds nobody and its hold is settled. */
     if (request->step == STEP_RESERVE)
         gate_leave(request->worker->house->gate, request->waiter);
@@ -116,8 +119,22 @@ void pipeline_send_away(struct request *request)
         stop_replay(request);
 }
 
+/* A late one finds nobody who waits. */
+static bool rates_letter(struct worker *worker, struct letter *letter)
+{
+    if (letter->kind != RATES_LETTER)
+        return false;
+    struct request *request = roster_find(&worker->requests, letter->to);
+    if (request != NULL && rating_waits(request))
+        pipeline_awake(request);
+    letter_free(letter);
+    return true;
+}
+
 bool pipeline_letter(struct worker *worker, struct letter *letter)
 {
+    if (rates_letter(worker, letter))
+        return true;
     if (letter->kind != GATE_LETTER_GRANT)
         return objects_letter(worker, letter) || intake_letter(worker, letter) ||
                share_letter(worker, letter);

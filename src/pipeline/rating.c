@@ -11,6 +11,8 @@
 #define CALLER                                                                                     \
     (BIT(SCOPE_GLOBAL) | BIT(SCOPE_KEY) | BIT(SCOPE_USER) | BIT(SCOPE_TEAM) | BIT(SCOPE_SESSION) | \
      BIT(SCOPE_TAG))
+/* For a share; the store's connection gives up earlier (cli/house.c). */
+#define PATIENCE_US 2000000
 /* Of a limit: coarse bounds up to so small a part of it are taken as they are. */
 #define COARSE_PART 20
 #define ALL         (CALLER | BIT(SCOPE_MODEL) | BIT(SCOPE_UPSTREAM))
@@ -28,21 +30,24 @@ static bool any_applies(const struct request *request, unsigned scopes)
     return false;
 }
 
-/* What the answer told goes into the request's rating, which is made if there is none. */
-static void note(struct request *request, struct rates_pass *pass,
-                 const struct rates_answer *answer)
+/* Made if there is none. */
+static struct rating *rating_of(struct request *request)
 {
-    if (request->rating == NULL)
+    if (request->rating == NULL) {
         request->rating = arena_new(&request->arena, sizeof *request->rating);
-    request->rating->pass = pass;
-    memcpy(request->rating->level, answer->level, sizeof answer->level);
+        request->rating->waiter.mailbox = request->worker->mailbox;
+        request->rating->waiter.to = request->id;
+    }
+    return request->rating;
 }
 
 static enum rates_verdict enter(struct request *request, unsigned scopes, int64_t tokens,
                                 struct rates_answer *answer)
 {
     const struct terms *terms = request->terms;
-    struct rates_pass *pass = request->rating != NULL ? request->rating->pass : NULL;
+    if (!any_applies(request, scopes))
+        return RATES_PASSED;
+    struct rating *rating = rating_of(request);
     const struct rates_ask ask = {
         .limits = terms->rate_limits,
         .limit_count = terms->rate_limit_count,
@@ -50,11 +55,10 @@ static enum rates_verdict enter(struct request *request, unsigned scopes, int64_
         .scopes = scopes,
         .tokens = tokens,
         .now_us = loop_steady_us(request->worker->loop),
+        .patient = !rating->hurried,
     };
-    if (!any_applies(request, scopes))
-        return RATES_PASSED;
-    rates_gate_enter(request->worker->house->rates, &pass, &ask, answer);
-    note(request, pass, answer);
+    rates_gate_enter(request->worker->house->rates, &rating->pass, &ask, &rating->waiter, answer);
+    memcpy(rating->level, answer->level, sizeof answer->level);
     return answer->verdict;
 }
 
@@ -68,22 +72,49 @@ static void leave(struct request *request, enum rates_end end)
 }
 
 /* Refused by a limit, it has not been. */
-static bool judge(struct request *request, enum rates_verdict verdict,
-                  const struct rates_answer *answer)
+static enum rating_verdict judge(struct request *request, enum rates_verdict verdict,
+                                 const struct rates_answer *answer)
 {
     if (verdict == RATES_PASSED)
-        return true;
+        return RATING_PASSED;
+    if (verdict == RATES_WAIT) {
+        request->rating->waits = true;
+        if (request->timer.at_us == 0)
+            loop_timer_set(request->worker->loop, &request->timer, PATIENCE_US);
+        return RATING_WAITS;
+    }
     leave(request, RATES_UNDONE);
     refuse_rate(request, answer);
-    return false;
+    return RATING_REFUSED;
 }
 
-bool rating_admit(struct request *request)
+enum rating_verdict rating_admit(struct request *request)
 {
     struct rates_answer answer;
     if (request->terms->rate_limit_count == 0)
-        return true;
+        return RATING_PASSED;
     return judge(request, enter(request, CALLER, 0, &answer), &answer);
+}
+
+/* ---- waiting ---- */
+
+bool rating_waits(const struct request *request)
+{
+    return request->rating != NULL && request->rating->waits;
+}
+
+void rating_stop_waiting(struct request *request)
+{
+    if (!rating_waits(request))
+        return;
+    request->rating->waits = false;
+    rates_gate_forget(request->worker->house->rates, &request->rating->waiter);
+}
+
+void rating_awake(struct request *request)
+{
+    rating_stop_waiting(request);
+    request->rating->hurried = request->timer.at_us == 0;
 }
 
 /* ---- tokens ---- */
@@ -185,7 +216,7 @@ static bool takes_tokens(const struct request *request)
            !endpoint_facts(request->endpoint)->free;
 }
 
-static bool reserve_tokens(struct request *request)
+static enum rating_verdict reserve_tokens(struct request *request)
 {
     const struct terms *terms = request->terms;
     struct rates_answer answer;
@@ -193,22 +224,21 @@ static bool reserve_tokens(struct request *request)
                                       &request->subject);
     if (limit == LIMIT_NONE)
         return judge(request, enter(request, ALL, 0, &answer), &answer);
-    if (request->rating == NULL)
-        request->rating = arena_new(&request->arena, sizeof *request->rating);
+    rating_of(request);
     if (!fit(request, limit))
-        return false;
+        return RATING_REFUSED;
     return judge(request, take(request, &answer), &answer);
 }
 
-bool rating_reserve(struct request *request)
+enum rating_verdict rating_reserve(struct request *request)
 {
     struct rates_answer answer;
     if (request->terms->rate_limit_count == 0)
-        return true;
+        return RATING_PASSED;
     if (takes_tokens(request))
         return reserve_tokens(request);
     if (!request->terms->rate_routed)
-        return true;
+        return RATING_PASSED;
     return judge(request, enter(request, ALL, 0, &answer), &answer);
 }
 

@@ -241,17 +241,14 @@ static bool ask_gate(struct request *request, struct grant *grant)
     return grant->verdict != VERDICT_WAIT;
 }
 
-enum next reserve_request(struct request *request)
+static enum next rate_and_ask(struct request *request)
 {
     struct worker *worker = request->worker;
     struct grant grant;
-    if (recall_serves(request) || endpoint_facts(request->endpoint)->free)
-        fill_ask_for_nothing(request, &request->ask);
-    else if (request->batch != NULL)
-        batch_fill_ask(request, &request->ask);
-    else
-        reserve_fill_ask(request, &request->ask);
-    if (!rating_reserve(request)) {
+    enum rating_verdict rated = rating_reserve(request);
+    if (rated == RATING_WAITS)
+        return GO_WAIT;
+    if (rated == RATING_REFUSED) {
         recall_refused(request, false);
         return GO_BOOKS;
     }
@@ -262,6 +259,17 @@ enum next reserve_request(struct request *request)
         wait_ms = GROWTH_MS;
     loop_timer_set(worker->loop, &request->timer, wait_ms * 1000);
     return GO_WAIT;
+}
+
+enum next reserve_request(struct request *request)
+{
+    if (recall_serves(request) || endpoint_facts(request->endpoint)->free)
+        fill_ask_for_nothing(request, &request->ask);
+    else if (request->batch != NULL)
+        batch_fill_ask(request, &request->ask);
+    else
+        reserve_fill_ask(request, &request->ask);
+    return rate_and_ask(request);
 }
 
 void reserve_take(struct request *request, const struct grant *grant)
@@ -300,6 +308,10 @@ static enum next ask_again(struct request *request)
 
 enum next reserve_awake(struct request *request)
 {
+    if (rating_waits(request)) {
+        rating_awake(request);
+        return rate_and_ask(request);
+    }
     if (request->granted == NULL)
         return time_is_up(request);
     if (request->granted->verdict == VERDICT_AGAIN)

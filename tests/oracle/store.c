@@ -10,13 +10,11 @@
  */
 #include <hiredis/hiredis.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "budget/store_wire.h"
+#include "server.h"
 
 #define BATCH     256
 #define INSTANCES 7
@@ -36,7 +34,7 @@ struct operation {
 
 static uint64_t state;
 static struct store *store;
-static redisContext *server;
+static struct oracle_server *server;
 static char sha[STORE_SHA_SIZE];
 static struct instance instances[INSTANCES];
 static struct operation operations[BATCH];
@@ -57,78 +55,17 @@ static bool once_in(uint64_t times)
     return any(times) == 0;
 }
 
-static _Noreturn void give_up(const char *why)
-{
-    fprintf(stderr, "store: %s\n", why);
-    exit(1);
-}
-
 /* ---- the server ---- */
-
-static redisReply *say(const char *command)
-{
-    redisReply *reply = redisCommand(server, command);
-    if (reply == NULL || reply->type == REDIS_REPLY_ERROR)
-        give_up(reply == NULL ? server->errstr : reply->str);
-    return reply;
-}
-
-static void say_only(const char *command)
-{
-    freeReplyObject(say(command));
-}
-
-static pid_t start_server(char folder[])
-{
-    char socket[64];
-    if (mkdtemp(folder) == NULL)
-        give_up("cannot make a folder");
-    snprintf(socket, sizeof(socket), "%s/s", folder);
-    pid_t child = fork();
-    if (child == 0) {
-        execlp("redis-server", "redis-server", "--port", "0", "--unixsocket", socket, "--save", "",
-               "--appendonly", "no", "--dir", folder, "--logfile", "/dev/null", (char *)NULL);
-        _exit(127);
-    }
-    for (int i = 0; i < 1000; i++) {
-        server = redisConnectUnix(socket);
-        if (server != NULL && server->err == 0)
-            return child;
-        redisFree(server);
-        usleep(10000);
-    }
-    give_up("redis-server does not start");
-}
-
-static void end_server(pid_t child, const char *folder)
-{
-    char socket[64];
-    snprintf(socket, sizeof(socket), "%s/s", folder);
-    kill(child, SIGTERM);
-    waitpid(child, NULL, 0);
-    redisFree(server);
-    unlink(socket);
-    rmdir(folder);
-}
 
 static void read_fence(void)
 {
     const char *script = "return string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') .. '.' "
                          ".. string.match(redis.call('INFO', 'replication'), "
                          "'master_replid:(%x+)')";
-    redisReply *reply = redisCommand(server, "EVAL %s 0", script);
+    redisReply *reply = redisCommand(server->link, "EVAL %s 0", script);
     if (reply == NULL || reply->type != REDIS_REPLY_STRING)
-        give_up("no fence");
+        oracle_give_up("no fence");
     store_set_fence(store, reply->str);
-    freeReplyObject(reply);
-}
-
-static void load(void)
-{
-    redisReply *reply = redisCommand(server, "SCRIPT LOAD %s", store_script().at);
-    if (reply == NULL || reply->type != REDIS_REPLY_STRING)
-        give_up("the script is not taken");
-    memcpy(sha, reply->str, STORE_SHA_SIZE);
     freeReplyObject(reply);
 }
 
@@ -136,12 +73,12 @@ static void load(void)
 static void disturb(void)
 {
     if (once_in(3)) {
-        say_only("FLUSHALL");
+        oracle_server_say(server, "FLUSHALL");
         store_close(store);
         store = store_open();
     } else {
-        say_only("REPLICAOF 127.0.0.1 1");
-        say_only("REPLICAOF NO ONE");
+        oracle_server_say(server, "REPLICAOF 127.0.0.1 1");
+        oracle_server_say(server, "REPLICAOF NO ONE");
     }
     read_fence();
 }
@@ -284,9 +221,7 @@ static bool compare(const struct operation *operation)
 {
     static struct store_reply reply;
     struct fault fault = {0};
-    redisReply *answer = NULL;
-    if (redisGetReply(server, (void **)&answer) != REDIS_OK)
-        give_up(server->errstr);
+    redisReply *answer = oracle_server_next(server);
     bool read = store_wire_read(answer, &operation->request, &reply, &fault);
     bool agree = read && same(&operation->reply, &reply);
     if (!agree) {
@@ -316,8 +251,7 @@ static bool run_batch(void)
         learn(instance, &operations[i]);
         buffer_clear(&out);
         store_wire_put(&out, sha, &operations[i].request);
-        if (redisAppendFormattedCommand(server, out.at, out.size) != REDIS_OK)
-            give_up(server->errstr);
+        oracle_server_put(server, buffer_text(&out));
     }
     buffer_close(&out);
     for (size_t i = 0; i < BATCH; i++)
@@ -335,19 +269,18 @@ static void prepare(void)
     }
     for (size_t i = 0; i < BATCH; i++)
         operations[i].rows = memory_new(STORE_ROWS_MOST * sizeof(struct store_row));
-    load();
+    oracle_server_load(server, store_script(), sha);
     read_fence();
 }
 
 int main(int argc, char **argv)
 {
-    char folder[] = "/tmp/purser-store-XXXXXX";
     int64_t count = 1000000, seed = 1;
     if ((argc > 1 && !text_to_int(text_of(argv[1]), &count)) ||
         (argc > 2 && !text_to_int(text_of(argv[2]), &seed)))
-        give_up("usage: store [operations [seed]]");
+        oracle_give_up("usage: store [operations [seed]]");
     state = (uint64_t)seed;
-    pid_t child = start_server(folder);
+    server = oracle_server_open();
     prepare();
     bool agree = true;
     int64_t done = 0;
@@ -356,7 +289,7 @@ int main(int argc, char **argv)
             disturb();
         agree = run_batch();
     }
-    end_server(child, folder);
+    oracle_server_close(server);
     printf("seed %" PRId64 ": %" PRId64 " operations: ok %" PRId64 ", old fence %" PRId64
            ", recovering %" PRId64 ", stale %" PRId64 ", stranger %" PRId64 ", empty %" PRId64
            "; %" PRId64 " accounts grew\n",

@@ -34,7 +34,7 @@ static void *work(void *context)
         struct rates_pass **pass = &passes[below(worker, OPEN)];
         rates_gate_leave(worker->gate, *pass, RATES_UNKNOWN, 0);
         *pass = NULL;
-        rates_gate_enter(worker->gate, pass, &ask, &answer);
+        rates_gate_enter(worker->gate, pass, &ask, NULL, &answer);
         worker->passed += answer.verdict == RATES_PASSED ? 1 : 0;
     }
     for (int i = 0; i < OPEN; i++)

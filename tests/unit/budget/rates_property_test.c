@@ -3,6 +3,9 @@
  * more of it than the limit, wherever it begins; of what could pass at least nine tenths do. The
  * same for several instances that share a limit through a lessor.
  */
+#include <stdio.h>
+
+#include "budget/rates_lessee.h"
 #include "rates_fixture.h"
 
 enum { EVENTS = 40000, OPEN = 64, INSTANCES = 3 };
@@ -147,82 +150,126 @@ END_TEST
 
 /* ---- shared ---- */
 
-/* What all instances together have been granted of an account's sub-window. */
-struct pot {
-    int64_t subwindow;
-    int64_t granted;
+/* An instance with a lessee. Now and then an answer is lost, or it dies and another one comes. */
+struct member {
+    struct fixture fixture;
+    struct rates_lessee *lessee;
 };
 
-struct lessor {
-    int64_t limit;
-    struct pot pots[4096]; /* by sub-window */
-};
-
-static int64_t granted_around(const struct lessor *lessor, int64_t subwindow)
+static void member_open(struct member *member, int64_t requests, int64_t tokens)
 {
-    int64_t sum = 0, most = 0;
-    for (int64_t last = subwindow; last <= subwindow + RATES_SUBWINDOWS; last++) {
-        sum = 0;
-        for (int64_t at = last - RATES_SUBWINDOWS; at <= last; at++)
-            sum += at < 0 ? 0 : lessor->pots[at % 4096].granted;
-        most = sum > most ? sum : most;
-    }
-    return most;
+    static int count;
+    char id[RATES_ID_SIZE] = {0};
+    snprintf(id, sizeof id, "%d", count++);
+    member->fixture = fixture_new(10);
+    fixture_limit(&member->fixture, SCOPE_KEY, requests, tokens, LIMIT_NONE);
+    rates_lease(member->fixture.core, 0);
+    member->lessee = rates_lessee_open(member->fixture.core, id);
 }
 
-/* Gives what is wanted, as far as there is any, and takes back what was not used of sub-windows
- * that are over. */
-static void serve(struct lessor *lessor, struct rates_core *core, int64_t subwindow)
+static void member_close(struct member *member)
 {
-    struct rates_counter counters[RATES_COUNTERS_MOST];
-    struct rates_place place = {0};
-    size_t count;
-    while ((count = rates_list(core, &place, counters)) > 0) {
-        for (size_t i = 0; i < count; i++) {
-            struct rates_counter *counter = &counters[i];
-            struct pot *pot = &lessor->pots[counter->subwindow % 4096];
-            if (counter->subwindow < subwindow) {
-                int64_t left = rates_trim(core, counter, 0);
-                pot->granted -= counter->share - left;
-                continue;
-            }
-            int64_t free = lessor->limit - granted_around(lessor, counter->subwindow);
-            int64_t more = counter->wanted < free ? counter->wanted : free;
-            if (more > 0 && rates_grant(core, counter, more))
-                pot->granted += more;
-        }
+    rates_lessee_close(member->lessee);
+    fixture_close(&member->fixture);
+}
+
+/* A lost answer: what was asked was done or not, and soon the store is heard again. */
+static void talk(struct member *member, struct rates_store *store, int64_t now_us, bool losses)
+{
+    static struct rates_reply reply;
+    struct rates_request request;
+    int64_t until_us;
+    while (rates_lessee_next(member->lessee, now_us, &request, &until_us)) {
+        bool lost = losses && below(500) == 0;
+        if (!lost || below(2) == 0)
+            rates_store_apply(store, now_us, &request, &reply);
+        rates_lessee_take(member->lessee, now_us, now_us, lost ? NULL : &reply);
     }
+}
+
+static bool call_shared(struct member *member, struct rates_store *store, int64_t now_us,
+                        int64_t tokens)
+{
+    struct fixture *fixture = &member->fixture;
+    struct rates_pass *pass = NULL;
+    for (int i = 0; i < 3; i++) {
+        const struct rates_ask ask = {.limits = fixture->limits,
+                                      .limit_count = fixture->limit_count,
+                                      .subject = &fixture->subject,
+                                      .scopes = CALLER,
+                                      .tokens = tokens,
+                                      .now_us = now_us,
+                                      .patient = true};
+        rates_enter(fixture->core, &pass, &ask, &fixture->answer);
+        if (fixture->answer.verdict == RATES_PASSED) {
+            rates_leave(fixture->core, pass, RATES_UNKNOWN, 0);
+            return true;
+        }
+        talk(member, store, now_us, false);
+    }
+    return false;
+}
+
+static void share(int64_t requests, int64_t tokens, bool disasters, struct diary *diary)
+{
+    struct member members[INSTANCES];
+    struct rates_store *store = rates_store_open();
+    for (int i = 0; i < INSTANCES; i++)
+        member_open(&members[i], requests, tokens);
+    for (int64_t now_us = 1000 * MINUTE; now_us < 1060 * MINUTE; now_us += SECOND / 10) {
+        struct member *member = &members[below(INSTANCES)];
+        int64_t take = tokens == LIMIT_NONE ? 0 : 1 + below(tokens / 50);
+        for (int i = 0; i < INSTANCES; i++)
+            talk(&members[i], store, now_us, disasters);
+        if (call_shared(member, store, now_us, take))
+            note(diary, now_us, take > 0 ? take : 1);
+        if (!disasters || below(1000) > 0)
+            continue;
+        member_close(member);
+        member_open(member, requests, tokens);
+    }
+    for (int i = 0; i < INSTANCES; i++)
+        member_close(&members[i]);
+    rates_store_close(store);
 }
 
 START_TEST(instances_share_a_limit_by_leases)
 {
-    struct lessor *lessor = memory_new(sizeof *lessor);
-    struct fixture instances[INSTANCES];
+    static const int64_t limits[] = {40, 300};
+    for (size_t i = 0; i < 2; i++) {
+        struct diary diary = diary_new();
+        state = 7;
+        share(limits[i], LIMIT_NONE, false, &diary);
+        ck_assert_int_le(most_in_a_minute(&diary), limits[i]);
+        ck_assert_int_ge(10 * total(&diary), 9 * limits[i] * 60);
+        free(diary.events);
+    }
+}
+END_TEST
+
+START_TEST(they_share_tokens)
+{
     struct diary diary = diary_new();
-    int64_t limit = 300;
-    state = 7;
-    lessor->limit = limit;
-    for (int i = 0; i < INSTANCES; i++) {
-        instances[i] = fixture_new(10);
-        instances[i].now_us = 0;
-        fixture_limit(&instances[i], SCOPE_KEY, limit, LIMIT_NONE, LIMIT_NONE);
-        rates_lease(instances[i].core);
-    }
-    for (int64_t now_us = 0; now_us < 130 * MINUTE; now_us += SECOND / 10) {
-        struct fixture *instance = &instances[below(INSTANCES)];
-        instance->now_us = now_us;
-        if (fixture_call(instance, 0) == RATES_PASSED)
-            note(&diary, now_us, 1);
-        serve(lessor, instance->core, now_us / RATES_SUBWINDOW_US);
-    }
-    ck_assert_int_le(most_in_a_minute(&diary), limit);
-    ck_assert_int_ge(total(&diary), limit * 130 / 2); /* this lessor is a simple one */
-    for (int i = 0; i < INSTANCES; i++)
-        fixture_close(&instances[i]);
+    state = 8;
+    share(LIMIT_NONE, 5000, false, &diary);
+    ck_assert_int_le(most_in_a_minute(&diary), 5000);
+    ck_assert_int_ge(10 * total(&diary), 9 * 5000 * 60);
     free(diary.events);
-    free(lessor);
+}
+END_TEST
+
+/* Each part of a minute without the store may find what others took that nobody had heard of. */
+START_TEST(lost_answers_and_deaths_exceed_no_limit_by_much)
+{
+    struct diary diary = diary_new();
+    state = 9;
+    share(300, LIMIT_NONE, true, &diary);
+    ck_assert_int_le(most_in_a_minute(&diary), 300 + 30);
+    ck_assert_int_ge(10 * total(&diary), 8 * 300 * 60);
+    free(diary.events);
 }
 END_TEST
 
 UNIT_MAIN(no_minute_has_more_requests_than_the_limit, no_minute_has_more_tokens_than_the_limit,
-          nine_tenths_of_the_limit_can_be_used, instances_share_a_limit_by_leases)
+          nine_tenths_of_the_limit_can_be_used, instances_share_a_limit_by_leases,
+          they_share_tokens, lost_answers_and_deaths_exceed_no_limit_by_much)
