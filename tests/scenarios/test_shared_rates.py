@@ -9,6 +9,7 @@ import threading
 import httpx
 import pytest
 
+from fleet import budget
 from harness import ADMIN, KEY, Purser, wait_until
 from redises import Redis
 
@@ -23,11 +24,15 @@ def redis():
 def crowd(provider, redis, count, **limits):
     """`count` pursers that limit all callers together."""
     redis.do("FLUSHALL")
+    pursers = [Purser(provider, node=f"node-{number}", store={"redis": redis.url}, budgets=[],
+                      cache={"mode": "off"}, rate_limits=[{"scope": "global", **limits}],
+                      start=False) for number in range(count)]
+    budget(pursers[0], "init")
     with contextlib.ExitStack() as stack:
-        yield [stack.enter_context(
-            Purser(provider, node=f"node-{number}", store={"redis": redis.url}, budgets=[],
-                   cache={"mode": "off"}, rate_limits=[{"scope": "global", **limits}]))
-            for number in range(count)]
+        for purser in pursers:
+            stack.enter_context(purser)
+            purser.start()
+        yield pursers
 
 
 @pytest.fixture(scope="module")
