@@ -21,6 +21,11 @@ void council_close(struct council *council); /* NULL-safe */
 const struct bylaws *council_bylaws(const struct council *council);
 bool council_unread(const struct council *council);
 
+/* Those that are in force: all of them, unless some do not fit to this instance's file. */
+const struct bylaws *council_in_force(const struct council *council);
+/* These are in force from now on; NULL: all of them. Copied. */
+void council_enact(struct council *council, const struct bylaws *bylaws);
+
 /* Milliseconds until the next look; -1: there is nowhere to look. */
 int council_wait_ms(const struct council *council);
 /* Looks, if it is time; true: the bylaws have changed. What goes wrong is logged once. */

@@ -122,12 +122,100 @@ static void say_refused(const struct config *config, const struct findings *find
     struct buffer told = {0};
     findings_print_errors(findings, config->path, &told);
     log_error("a key or budget made at run time at another instance does not fit to this one's "
-              "file, so nothing of what is new there is in force here:");
+              "file, and is not in force here:");
     for (struct text rest = text_trim(buffer_text(&told)); rest.at != NULL;) {
         struct text line = text_split(&rest, '\n');
         log_error("%.*s", TEXT_ARG(line));
     }
     buffer_close(&told);
+}
+
+static bool fits(struct terms *terms, const struct bylaws *bylaws)
+{
+    struct findings findings = {0};
+    struct terms *amended = assembly_amend(terms, bylaws, &findings);
+    terms_drop(amended);
+    findings_close(&findings);
+    return amended != NULL;
+}
+
+/* Budgets that are tried one by one: each costs a reading of the configuration. */
+#define TRIES_MOST 100
+
+static bool is_new(const struct bylaws *fitting, const struct bylaw *bylaw)
+{
+    const struct bylaw *held = bylaws_find(fitting, bylaw->kind, bylaw->id);
+    return held == NULL || held->version < bylaw->version;
+}
+
+static void keep_if_it_fits(struct estate *estate, struct bylaws **fitting, struct bylaws *trial)
+{
+    bool good = fits(estate->terms, trial);
+    bylaws_close(good ? *fitting : trial);
+    if (good)
+        *fitting = trial;
+}
+
+static void try_all(struct estate *estate, struct bylaws **fitting,
+                    bool (*is_meant)(const struct bylaw *bylaw))
+{
+    const struct bylaws *all = council_bylaws(estate->council);
+    struct bylaws *trial = bylaws_copy(*fitting);
+    for (size_t i = 0; i < bylaws_count(all); i++)
+        if (is_meant(bylaws_at(all, i)))
+            (void)bylaws_merge(trial, bylaws_at(all, i));
+    keep_if_it_fits(estate, fitting, trial);
+}
+
+static void try_each(struct estate *estate, struct bylaws **fitting)
+{
+    const struct bylaws *all = council_bylaws(estate->council);
+    for (size_t i = 0, tries = 0; i < bylaws_count(all) && tries < TRIES_MOST; i++) {
+        if (!is_new(*fitting, bylaws_at(all, i)))
+            continue;
+        struct bylaws *trial = bylaws_copy(*fitting);
+        (void)bylaws_merge(trial, bylaws_at(all, i));
+        keep_if_it_fits(estate, fitting, trial);
+        tries++;
+    }
+}
+
+static bool is_taken_back(const struct bylaw *bylaw)
+{
+    return bylaw->body.size == 0;
+}
+
+static bool is_key(const struct bylaw *bylaw)
+{
+    return bylaw->kind == BYLAW_KEY;
+}
+
+/* Of what is new, that which fits: a key that was deleted must not go on because of a budget that
+ * contradicts this instance's file. What was taken back comes first; it may make room. */
+static struct bylaws *find_fitting(struct estate *estate)
+{
+    struct bylaws *fitting = bylaws_copy(council_in_force(estate->council));
+    try_all(estate, &fitting, is_taken_back);
+    try_all(estate, &fitting, is_key);
+    try_each(estate, &fitting);
+    return fitting;
+}
+
+/* NULL: not even what is in force fits any more; then it stays as it is. */
+static struct handover *enact_fitting(struct estate *estate, size_t workers)
+{
+    struct findings findings = {0};
+    struct handover *handover = NULL;
+    struct bylaws *fitting = find_fitting(estate);
+    struct terms *fresh = assembly_amend(estate->terms, fitting, &findings);
+    findings_close(&findings);
+    if (fresh != NULL) {
+        handover = reload_amended(estate, fresh, workers, NULL, TEXT_NONE);
+        council_enact(estate->council, fitting);
+    }
+    estate->misfit = true;
+    bylaws_close(fitting);
+    return handover;
 }
 
 struct handover *assembly_look(struct estate *estate, size_t workers)
@@ -137,11 +225,12 @@ struct handover *assembly_look(struct estate *estate, size_t workers)
     bool changed = council_look(estate->council);
     struct terms *fresh =
         changed ? assembly_amend(estate->terms, council_bylaws(estate->council), &findings) : NULL;
-    if (fresh != NULL)
+    if (fresh != NULL) {
         handover = reload_amended(estate, fresh, workers, NULL, TEXT_NONE);
-    else if (changed)
+    } else if (changed) {
         say_refused(draft_config(estate->terms), &findings);
-    estate->misfit |= changed && fresh == NULL;
+        handover = enact_fitting(estate, workers);
+    }
     if (!estate->misfit && !council_unread(estate->council))
         atomic_store(&estate->house.unread, false);
     findings_close(&findings);

@@ -16,6 +16,7 @@
 
 struct council {
     struct bylaws *bylaws;
+    struct bylaws *in_force;
     char *path;
     struct lessor *lessor; /* NULL: not shared */
     struct bylaws_store store;
@@ -126,8 +127,10 @@ struct council *council_open(const struct config *config, struct fault *fault)
 {
     struct council *council = memory_new(sizeof(*council));
     council->bylaws = bylaws_open();
-    if (open_file(council, config, fault) && open_store(council, config, fault))
+    if (open_file(council, config, fault) && open_store(council, config, fault)) {
+        council_enact(council, NULL);
         return council;
+    }
     council_close(council);
     return NULL;
 }
@@ -138,6 +141,7 @@ void council_close(struct council *council)
         return;
     lessor_close(council->lessor);
     bylaws_close(council->bylaws);
+    bylaws_close(council->in_force);
     free(council->path);
     free(council);
 }
@@ -145,6 +149,17 @@ void council_close(struct council *council)
 const struct bylaws *council_bylaws(const struct council *council)
 {
     return council->bylaws;
+}
+
+const struct bylaws *council_in_force(const struct council *council)
+{
+    return council->in_force;
+}
+
+void council_enact(struct council *council, const struct bylaws *bylaws)
+{
+    bylaws_close(council->in_force);
+    council->in_force = bylaws_copy(bylaws == NULL ? council->bylaws : bylaws);
 }
 
 bool council_unread(const struct council *council)

@@ -198,6 +198,7 @@ static void put_in_force(struct estate *estate, struct terms *fresh)
     terms_drop(estate->terms);
     estate->terms = terms_take(fresh);
     estate->misfit = false;
+    council_enact(estate->council, NULL);
 }
 
 static struct handover *begin(struct terms *fresh, size_t workers, struct ringer *ringers)

@@ -45,12 +45,11 @@ def test_a_budget_made_at_one_caps_both(fleet):
     one, other = fleet.pursers
     make_budget(one, name="cap", scope="global", window="day", usd=f"{5 * COST / 1e9:.9f}")
     until_listed(other, "budgets", "cap")
-    statuses = {status for status, _ in fleet.calls(40, 20)}
-    assert statuses == {200, 429}
+    fleet.until_exhausted()
     assert 4 * COST <= fleet.check() <= 5 * COST
     ask(other, "POST", "/admin/budgets/cap/limits", {"usd": f"{8 * COST / 1e9:.9f}"})
     wait_until(lambda: listed(one, "budgets")["cap"]["limits_set"], 10, "the limits")
-    fleet.calls(40, 20)
+    fleet.until_exhausted()
     assert 7 * COST <= fleet.check() <= 8 * COST
 
 
@@ -111,6 +110,29 @@ def test_a_new_instance_makes_no_call_before_it_has_read_them(fleet, redis):
     redis.resume()
     wait_until(lambda: other.chat().status_code == 200, 15, "the budgets to be read")
     assert ("cap", "alice", "usd") in other.budgets()
+
+
+def test_one_whose_file_contradicts_a_budget_goes_on_without_that_alone(fleet):
+    one, other = fleet.pursers
+    key, gone = make_key(one), make_key(one, "gone")
+    until_listed(other, "keys", "gone")
+    other.configure(budgets=[*other.config["budgets"],
+                             {"name": "mine", "scope": "key", "window": "day", "usd": 1}])
+    assert other.reload().status_code == 200
+    make_budget(one, name="theirs", scope="key", window="day", usd=2)
+    wait_until(lambda: "does not fit" in other.log(), 10, "the complaint")
+    assert 'the run-time budget "theirs": counts the same as budgets[1]' in other.log()
+    delete(one, "/admin/keys/gone")
+    late = make_key(one, "late")
+    until_listed(other, "keys", "late")
+    until_listed(other, "keys", "gone", False)
+    error_of(other.chat(key=gone), 401, "invalid_api_key")
+    assert other.chat(key=key, max_tokens=16).status_code == 200
+    assert other.chat(key=late, max_tokens=16).status_code == 200
+    assert "theirs" not in listed(other, "budgets")
+    delete(one, "/admin/budgets/theirs")
+    make_budget(one, name="wide", scope="team", window="day", usd=2)
+    until_listed(other, "budgets", "wide")
 
 
 def test_a_user_of_redis_needs_no_more_than_the_manual_says(provider, redis):
