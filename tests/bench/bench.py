@@ -17,6 +17,11 @@ And of purser alone, what the cache costs and saves:
                                                pays whose bytes do not fit its budgets, and no other
   admission                                    a hold on three budgets that have headroom, and what
                                                100,000 live sessions cost
+  CPU per request with a Redis                 1 KB, beside the same without one: budgets and rate
+                                               limits are leased ahead
+  latency of a round trip                      p50 where nothing is leased ahead: each request asks
+                                               Redis and waits for the commit of what it was granted;
+                                               beside it such a commit alone, on the same disk
 
 CPU is the time the proxy's threads ran (/proc/PID/task/*/schedstat), its children's included. Purser
 runs with all gates on: a key, budgets by day, month, session and request, and the ledger; both have
@@ -33,6 +38,7 @@ import platform
 import shutil
 import signal
 import socket
+import sqlite3
 import statistics
 import subprocess
 import sys
@@ -56,6 +62,7 @@ FULL = {
     "cacheable_100k": {"requests": 3000, "connections": 8},
     "latency": {"rate": 500, "seconds": 5, "connections": 64, "body-size": 1024},
     "memory": {"streams": 1000, "chunks": 300},
+    "round_trip": {"rate": 50, "seconds": 8, "connections": 16, "body-size": 1024},
 }
 QUICK = {
     "request_1k": {"requests": 2000, "connections": 16, "body-size": 1024},
@@ -66,6 +73,7 @@ QUICK = {
     "cacheable_100k": {"requests": 300, "connections": 8},
     "latency": {"rate": 200, "seconds": 1, "connections": 64, "body-size": 1024},
     "memory": {"streams": 200, "chunks": 100},
+    "round_trip": {"rate": 50, "seconds": 1, "connections": 16, "body-size": 1024},
 }
 
 PURSER_CONFIG = """\
@@ -85,6 +93,11 @@ budgets:
   - {{name: session, scope: session, window: total, usd: 1000000}}
   - {{name: one-call, scope: request, usd: 10}}
 """
+
+# What is configured beside that: the same with and without a Redis; and nothing ahead of requests.
+LIMITS = "rate_limits: [{{scope: key, requests_per_minute: 100000000, parallel: 10000}}]\n"
+SHARED = 'store: {{redis: "redis://127.0.0.1:{redis}"}}\n'
+EAGER = 'store: {{redis: "redis://127.0.0.1:{redis}", lease_seconds: 0}}\n'
 
 
 # Words of the questions; the fake provider answers both with about 1 KB.
@@ -196,18 +209,45 @@ class Nginx(Server):
         return [binary, "-p", self.directory, "-c", self.directory / "nginx.conf", "-e", "stderr"]
 
 
+class Redis(Server):
+    """A new one at each start."""
+
+    def __init__(self, directory):
+        super().__init__("redis", directory)
+
+    def command(self):
+        return [shutil.which("redis-server") or "/usr/bin/redis-server", "--port", str(self.port),
+                "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+
+    def scripts_run(self):
+        with socket.create_connection(("127.0.0.1", self.port), timeout=5) as link:
+            link.sendall(b"INFO commandstats\r\n")
+            answer = link.makefile("rb")
+            text = answer.read(int(answer.readline()[1:])).decode()
+        calls = [line for line in text.splitlines() if line.startswith("cmdstat_evalsha:")]
+        return int(calls[0].split("calls=")[1].split(",")[0]) if calls else 0
+
+
 class Purser(Server):
-    def __init__(self, binary, provider, directory):
-        super().__init__("purser", directory)
+    """`more` is configured, too; `redis`: the store, empty at the start."""
+
+    def __init__(self, binary, provider, directory, name="purser", more="", redis=None):
+        super().__init__(name, directory)
         self.binary = binary
         self.provider = provider
+        self.more = more
+        self.redis = redis
 
     def command(self):
         config = PURSER_CONFIG.format(port=self.port, directory=self.directory, key=KEY,
                                       upstream=self.provider.port,
                                       prices=ROOT / "config" / "prices.json")
         path = self.directory / "purser.yaml"
-        path.write_text(config)
+        port = self.redis.port if self.redis is not None else 0
+        path.write_text(config + self.more.format(redis=port))
+        if self.redis is not None:
+            subprocess.run([self.binary, "budget", "init", "--if-empty", "--config", path],
+                           check=True, stdout=subprocess.DEVNULL)
         return [self.binary, "serve", "--config", path]
 
 
@@ -217,6 +257,21 @@ def write_question(path, words, temperature):
     path.write_text(json.dumps({"model": "gpt-4o-mini", "temperature": temperature,
                                 "messages": [{"role": "user", "content": text}]}))
     return path
+
+
+def commit_us(directory, times=200):
+    """The median of a commit of one row as ceilings.db makes them: SQLite, WAL, FULL."""
+    path = pathlib.Path(directory) / "commit.db"
+    took = []
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as database:
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = FULL")
+        database.execute("CREATE TABLE IF NOT EXISTS rows (id INTEGER PRIMARY KEY, value INTEGER)")
+        for value in range(times):
+            began = time.perf_counter()
+            database.execute("INSERT OR REPLACE INTO rows VALUES (1, ?)", (value,))
+            took.append((time.perf_counter() - began) * 1e6)
+    return statistics.median(took)
 
 
 class Bench:
@@ -231,6 +286,13 @@ class Bench:
         proxies = {"nginx": lambda: Nginx(self.provider, directory),
                    "purser": lambda: Purser(build / "purser", self.provider, directory)}
         self.proxies = [proxies[name]() for name in options.only or proxies]
+        self.redis = Redis(directory)
+        self.alone, self.shared, self.eager = (
+            Purser(build / "purser", self.provider, directory, name, more, redis)
+            for name, more, redis in (("alone", LIMITS, None), ("shared", LIMITS + SHARED, self.redis),
+                                      ("eager", EAGER, self.redis)))
+        self.pair = [self.alone, self.shared]
+        self.directory = directory
         self.figures = {}
         directory = pathlib.Path(directory)
         self.questions = {
@@ -317,6 +379,37 @@ class Bench:
             self.keep(server, f"idle_{kind}_mb", idle[kind] / 1024)
             self.keep(server, f"stream_{kind}_kb", (busy[kind] - idle[kind]) / open_streams)
 
+    def measure_shared(self, server):
+        """CPU per request, of purser alone: with a Redis or without."""
+        server.restart()
+        self.warm_up(server)
+        report = self.load(server, self.plans["request_1k"])
+        self.keep(server, "request_1k", report["cpu_us"] / report["requests"])
+
+    def measure_round_trip(self):
+        self.eager.restart()
+        self.warm_up(self.eager)
+        before = self.redis.scripts_run()
+        report = self.load(self.eager, self.plans["round_trip"])
+        asked = self.redis.scripts_run() - before
+        if asked < report["requests"] * 0.6:  # else its p50 may be of one that did not
+            raise Failed(f"{report['requests']} requests asked Redis only {asked} times")
+        self.keep(self.eager, "p50", report["p50_us"])
+        self.eager.stop()
+        self.keep(self.eager, "direct", self.load(self.provider, self.plans["round_trip"])["p50_us"])
+        self.keep(self.eager, "commit", commit_us(self.directory))
+
+    def measure_store(self):
+        if "purser" not in [server.name for server in self.proxies]:
+            return
+        self.redis.restart()
+        for server in self.pair:
+            self.measure_shared(server)
+            server.stop()
+        self.pair.reverse()
+        self.measure_round_trip()
+        self.redis.stop()
+
     def wait_for_streams(self, count):
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:
@@ -337,6 +430,7 @@ class Bench:
             self.measure_latency(server)
         for server in self.proxies:
             self.measure_memory(server)
+        self.measure_store()
 
     def run(self):
         try:
@@ -346,7 +440,7 @@ class Bench:
                 self.run_once()
                 self.proxies.reverse()  # who goes first takes turns, too
         finally:
-            for server in [*self.proxies, self.provider]:
+            for server in [*self.proxies, *self.pair, self.eager, self.redis, self.provider]:
                 server.stop()
 
     def added(self, name):
@@ -452,6 +546,28 @@ def admission_table(bench):
     return lines
 
 
+def store_table(bench):
+    alone, shared = bench.median("alone", "request_1k"), bench.median("shared", "request_1k")
+    if alone is None:
+        return []
+    p50, direct, commit = (bench.median("eager", name) for name in ("p50", "direct", "commit"))
+    plan = bench.plans["round_trip"]
+    rows = [("CPU per request, 1 KB, without a Redis", "µs", alone, None),
+            ("the same with one", "µs", shared, None),
+            ("ratio", "", shared / alone, ("at most", 1.15)),
+            (f"p50 of a request that asks Redis and commits, {plan['rate']} requests/s", "µs", p50, None),
+            ("the provider's own p50 at that rate", "µs", direct, None),
+            ("so much is added", "µs", p50 - direct, ("at most", 1500)),
+            ("a commit alone (SQLite, FULL, this disk)", "µs", commit, None)]
+    lines = ["", "Budgets and rate limits shared through a Redis (purser alone):", "",
+             "| figure | unit | purser | goal | |", "|---|---|--:|---|---|"]
+    for title, unit, value, goal in rows:
+        said, verdict = judge(goal, value, None)
+        shown = f"{value:.2f}" if value < 10 else show(value)
+        lines.append(f"| {title} | {unit} | {shown} | {said} | {verdict} |")
+    return lines
+
+
 def first_line(*command):
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -486,7 +602,7 @@ def results(bench, options):
         "and purser with all gates on, one worker each, in front of the fake provider on loopback;",
         f"medians of {bench.runs} runs, taken in turns. Load and provider share the machine.", "",
         *machine(options), "", *table(bench), *cache_table(bench), *count_table(bench),
-        *admission_table(bench), "",
+        *admission_table(bench), *store_table(bench), "",
         f"The provider's own p50 without a proxy: {show(direct)} µs.", ""])
 
 
