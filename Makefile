@@ -55,7 +55,7 @@ sdk: ## OpenAI's and Anthropic's own SDKs and other clients through purser
 promptfoo: ## promptfoo through purser (not in `make test`: 300 MB of packages)
 agents: ## coding agents through purser (not in `make test`: 800 MB of packages)
 faults: ## the n-th write, sync, malloc ... of purser fails, for every n
-chaos: ## kill -9 loop, sleeping disk, drain
+chaos: ## kill -9 by the thousand, lossy failovers, full disks, drain (KILL_ROUNDS=1000)
 fuzz: ## every parser of outside bytes (SECONDS_EACH=60)
 tidy unit scenarios sdk promptfoo agents faults chaos fuzz:
 	@tests/run $@
