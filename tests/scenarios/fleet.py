@@ -22,19 +22,21 @@ def budget(purser, *words):
 
 
 class Fleet:
-    """`count` pursers that share a budget for `calls` calls."""
+    """`count` pursers that share a budget for `calls` calls. `envs`: what is in the environment of
+    each."""
 
     def __init__(self, provider, redis, count=2, calls=37, init=True, alone=False, wait_ms=10000,
-                 **options):
+                 window="total", envs=None, **options):
         self.provider = provider
         self.limit = calls * COST
         self.stack = contextlib.ExitStack()
-        budgets = [{"name": "all", "scope": "global", "window": "total",
+        budgets = [{"name": "all", "scope": "global", "window": window,
                     "usd": f"{self.limit / NANO:.9f}"}]
         self.pursers = [
             Purser(provider, budgets=budgets, node=f"node-{number}", store={"redis": "" if alone else redis.url},
                    cache={"mode": "off"}, start=False,
-                   admission={"wait_ms": wait_ms, "clamp": "never"}, **options)
+                   admission={"wait_ms": wait_ms, "clamp": "never"},
+                   env=envs[number] if envs else None, **options)
             for number in range(count)]
         if init and not alone:
             budget(self.pursers[0], "init")

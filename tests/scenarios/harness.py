@@ -188,10 +188,14 @@ class Purser:
         """POST /admin/reload: the answer."""
         return self.client.post("/admin/reload", headers={"Authorization": f"Bearer {ADMIN}"})
 
-    def start(self):
+    def launch(self):
+        """Starts it, and does not wait for anything."""
         self.process = Process([*self.wrapper, OUT / "purser", "serve", "--config",
                                 self.config_path], self.folder / "log", env=self.env,
                                preexec=self.preexec)
+
+    def start(self):
+        self.launch()
         wait_until(self._up, 30, "purser to listen")
         return self
 
