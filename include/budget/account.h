@@ -49,6 +49,7 @@ struct account {
     int64_t spent, held, over;
     int64_t returning; /* of booked holds, what they did not use: not to be held by others yet */
     int64_t forfeited; /* of `spent`: booked without knowing whether it was used */
+    int64_t overdraft; /* of `ceiling`: what the budget let it have without a store (away_open) */
     int64_t ceiling;   /* spent + held ≤ ceiling + over (I1); not leased: the limit */
     int64_t
         elsewhere_granted;   /* to other instances, and what they have spent of it, as the lessor */
@@ -203,7 +204,7 @@ void accounts_sweep(struct accounts *accounts, int64_t now_s);
 /* Spend from the ledger; see core_restore. */
 struct restored {
     int64_t amount;
-    int64_t ceiling, forfeited;
+    int64_t ceiling, overdraft, forfeited;
     int64_t until_s;
     size_t budget; /* ACCOUNT_GONE: of none of the budgets, or the charge did not name its id */
     enum scope scope;

@@ -146,6 +146,7 @@ struct account_view {
     int64_t limit_configured;
     int64_t spent, held;
     int64_t ceiling;   /* what this instance may spend and hold; not leased: the limit */
+    int64_t overdraft; /* of `ceiling`: what no store has granted, because none answered */
     int64_t elsewhere; /* what other instances have spent, as far as they said */
     int64_t forfeited; /* of `spent`: booked without knowing whether it was used */
 };
@@ -291,7 +292,7 @@ struct budget_sum {
     enum scope scope;
     enum unit unit;
     size_t accounts;
-    int64_t spent, held, ceiling, forfeited; /* of this instance */
+    int64_t spent, held, ceiling, overdraft, forfeited; /* of this instance */
 };
 
 /* One for each unit of each budget, but of SCOPE_REQUEST; in the order of the budgets. Returns the

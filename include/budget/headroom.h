@@ -42,10 +42,14 @@ struct growth_answer {
                                   more: booked as spent, and as forfeited */
     int64_t elsewhere_granted; /* Σ g of the other instances; 0 if there are none */
     int64_t elsewhere_spent;   /* what they said they have spent of it: at most that */
+    int64_t overdrawn;         /* of `grown`: what no store granted, because none answers */
     bool away;                 /* nobody answered: who waits for it is told so (VERDICT_AWAY) */
 };
 void headroom_answer(struct core *core, struct account *account,
                      const struct growth_answer *answer);
+
+/* How much more its budget lets the account have while no store answers (away_open). */
+int64_t headroom_allowance(const struct core *core, const struct account *account);
 
 /* Asks again for those who still wait, and for overruns that nobody answered for: to be called now
  * and then (250 ms), because others give back what they do not use. */

@@ -32,6 +32,11 @@
  * all there is.
  *
  * While no commit works, or the store does not answer, whoever waits for growth is told so at once.
+ * But where a budget says so (away_open), an account may go on without a store that answers: its
+ * ceiling is raised by up to so much, in the journal first as ever. The journal also has how much
+ * that was in all, so that no restart begins it anew. When the store answers, it is told as what it
+ * has forgotten is: SYNC states the ceiling, and what is missing is charged. A store that is empty,
+ * or recovers, answers: then nothing is overdrawn.
  *
  * Not thread-safe, like the core: both are behind the gate's lock while a function here runs, and
  * neither is while an action is carried out.
@@ -69,7 +74,8 @@ struct lease_action {
     bool eager;                /* REST */
     const struct charge *rows; /* the lease's, until it is told how it went */
     size_t row_count;
-    int64_t now_s; /* COMMIT: other rows whose time is up by then may be forgotten */
+    bool overdrawn; /* COMMIT: some of it no store has granted (on_store_away) */
+    int64_t now_s;  /* COMMIT: other rows whose time is up by then may be forgotten */
     const struct store_request *request; /* likewise */
     const struct store_mark *mark;       /* likewise */
 };

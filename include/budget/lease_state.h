@@ -98,6 +98,11 @@ void work_fill_charges(struct lease *lease, bool gifts);
 
 /* Tells the core, and lets go of the accounts. */
 void work_settle(struct lease *lease);
+/* No store answers: as far as budgets let accounts go on without, that is the answer to those who
+ * wait; the others are told that nobody answers. False if none may go on. */
+bool work_overdraw(struct lease *lease);
+/* What was overdrawn the store is told, once it answers. */
+void work_doubt_overdrawn(struct lease *lease);
 /* Nothing grows: those who wait are told that nobody answers if `away`. */
 void work_refuse(struct lease *lease, bool away);
 /* What was asked on these accounts may have been done, or not. */

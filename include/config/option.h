@@ -27,6 +27,7 @@ enum option_shape {
     SHAPE_ONE,     /* a single value */
     SHAPE_MANY,    /* a list of values */
     SHAPE_PAIRS,   /* a mapping from names to values */
+    SHAPE_EITHER,  /* a single value, or a mapping from one name to a value */
     SHAPE_NESTED,  /* the same, and a value may be a mapping from names to values itself */
     SHAPE_SECTION, /* a mapping with options of its own, kept in the same struct */
     SHAPE_LIST,    /* a list of mappings with options of their own, each kept in an item */
@@ -116,6 +117,7 @@ extern const struct option_kind kind_count;     /* int64_t; LIMIT_NONE is unset 
 extern const struct option_kind kind_percent;   /* int: hundredths of a percent, "10%" */
 extern const struct option_kind kind_decimal;   /* int64_t: billionths, 0 to `most` */
 extern const struct option_kind kind_duration;  /* int64_t: seconds, "90m"; -1 is unset */
+extern const struct option_kind kind_away;      /* int64_t: nano-dollars; 0: closed */
 extern const struct option_kind kind_window;    /* struct budget: window */
 extern const struct option_kind kind_match;     /* struct budget: match, match_count */
 extern const struct option_kind kind_rate;      /* int64_t, 1 or more; LIMIT_NONE is unset */

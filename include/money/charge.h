@@ -14,10 +14,11 @@
 #define CHARGE_MOST 64
 
 struct charge {
-    uint64_t account; /* the first 64 bits of SHA-256 over the definition, id, unit and window */
-    int64_t amount;   /* nano-dollars, tokens or requests */
-    int64_t until_s;  /* UTC seconds until which the account must be remembered;
-                         WINDOW_FOREVER: always */
+    uint64_t account;  /* the first 64 bits of SHA-256 over the definition, id, unit and window */
+    int64_t amount;    /* nano-dollars, tokens or requests */
+    int64_t overdraft; /* of a ceiling: so much of it no store has granted; else 0 */
+    int64_t until_s;   /* UTC seconds until which the account must be remembered;
+                          WINDOW_FOREVER: always */
     enum unit unit;
     enum scope scope;
     struct text budget; /* its name; the gate keeps it, or the ledger that tells the charge */

@@ -39,7 +39,9 @@ struct budget {
     int buffer_bp;             /* hundredths of a percent taken off each limit that is enforced */
     struct budget_override *overrides;
     size_t override_count;
-    int64_t idle_s; /* session accounts are forgotten after so long without use; 0: never */
+    int64_t away_open; /* nano-dollars that each instance may spend on an account of it beyond what
+                          it was granted, while the store does not answer; 0: none */
+    int64_t idle_s;    /* session accounts are forgotten after so long without use; 0: never */
 };
 
 /* The configured limit for one id (overrides looked up), and the enforced one: floor(limit ×

@@ -17,9 +17,10 @@ int64_t figures_spent(const struct account_view *view);
 int64_t figures_remaining(const struct account_view *view);
 
 /* Members of an object, each with a comma before it where one belongs:
- *     limit, limit_configured, spent, reserved, remaining, forfeited, ceiling, spent_elsewhere
+ *     limit, limit_configured, spent, reserved, remaining, forfeited, ceiling, overdraft,
+ *     spent_elsewhere
  * `forfeited` and `spent_elsewhere` are parts of `spent`; `ceiling` is how far this instance may
- * spend and hold before it must ask for more. */
+ * spend and hold before it must ask for more, `overdraft` what of it no store has granted. */
 void figures_put(struct buffer *out, const struct account_view *view);
 
 /* `"resets_at"`: when the window ends; null: never. */

@@ -265,6 +265,7 @@ void accounts_restore_ceiling(struct accounts *accounts, const struct charge *ch
     ASSERT(accounts->count == 0);
     struct restored *restored = remember(accounts, charge, budget_of(accounts, charge));
     restored->ceiling = account_add(restored->ceiling, charge->amount, ACCOUNT_MOST);
+    restored->overdraft = account_add(restored->overdraft, charge->overdraft, ACCOUNT_MOST);
 }
 
 void accounts_restore_forfeited(struct accounts *accounts, const struct charge *charge)
@@ -310,6 +311,7 @@ static void adopt_restored(struct accounts *accounts, struct account *account, i
         account->forfeited = restored->forfeited;
         if (accounts->leased)
             account->ceiling = restored->ceiling;
+        account->overdraft = restored->overdraft;
     }
     account_note_overrun(account);
     restored_free(restored);
@@ -375,6 +377,7 @@ enum account_use accounts_use(struct accounts *accounts, const struct account_ke
         account->spent = 0;
         account->over = 0;
         account->forfeited = 0;
+        account->overdraft = 0;
         if (accounts->leased)
             account->ceiling = 0;
     } else if (account == NULL) {
@@ -404,6 +407,7 @@ static void forget(struct accounts *accounts, struct account *account)
         struct restored *restored = remember(accounts, &charge, ACCOUNT_GONE);
         restored->amount = account_add(restored->amount, account->spent, ACCOUNT_MOST);
         restored->forfeited = account_add(restored->forfeited, account->forfeited, ACCOUNT_MOST);
+        restored->overdraft = account_add(restored->overdraft, account->overdraft, ACCOUNT_MOST);
         if (accounts->leased)
             restored->ceiling = account_add(restored->ceiling, account->ceiling, ACCOUNT_MOST);
     }

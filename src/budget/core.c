@@ -140,6 +140,7 @@ void charge_fill(const struct stake *stake, struct charge *charge)
     const struct account *account = stake->account;
     charge->account = account->number;
     charge->amount = stake->amount;
+    charge->overdraft = 0;
     charge->until_s = account_until_s(account);
     charge->unit = account->unit;
     charge->scope = account->scope;

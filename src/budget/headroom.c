@@ -235,6 +235,7 @@ static void take_answer(struct account *account, const struct growth_answer *ans
     int64_t more = account_add(answer->grown, answer->charged, ACCOUNT_MOST);
     more = account_add(more, answer->forgotten, ACCOUNT_MOST);
     account->ceiling = account_add(account->ceiling, more, ACCOUNT_MOST);
+    account->overdraft = account_add(account->overdraft, answer->overdrawn, ACCOUNT_MOST);
     account->spent = account_add(account->spent, answer->forgotten, ACCOUNT_MOST);
     account->forfeited = account_add(account->forfeited, answer->forgotten, ACCOUNT_MOST);
     account->over -= least_of(account->over, answer->charged);
@@ -271,6 +272,14 @@ void headroom_answer(struct core *core, struct account *account, const struct gr
         want(&core->accounts, account);
     core->accounts.owing = core->accounts.owing || (answer->away && account->over > 0);
     accounts_release(&core->accounts, account);
+}
+
+int64_t headroom_allowance(const struct core *core, const struct account *account)
+{
+    if (account->unit != UNIT_USD || account->budget == ACCOUNT_GONE)
+        return 0;
+    int64_t allowed = core->options.budgets[account->budget].away_open - account->overdraft;
+    return allowed <= 0 ? 0 : allowed - allowed % step_of(core, account);
 }
 
 /* Overruns that nobody answered for. */

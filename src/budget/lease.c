@@ -139,6 +139,14 @@ static void order_mark(struct lease *lease, struct lease_action *action)
     *action = (struct lease_action){.step = LEASE_MARK, .mark = &lease->mark};
 }
 
+/* At once: who waits for it does not wait for the store. */
+static void order_overdraft(struct lease *lease, struct lease_action *action)
+{
+    order_commit(lease, ORDER_GROWTH, action);
+    for (size_t at = 0; at < lease->move_count; at++)
+        action->overdrawn = action->overdrawn || lease->moves[at].answer.overdrawn > 0;
+}
+
 static void order_ask(struct lease *lease, enum store_kind kind, size_t rows,
                       struct lease_action *action)
 {
@@ -276,6 +284,12 @@ static bool is_marked(const struct lease *lease)
            strcmp(lease->mark.fence, lease->noted_mark.fence) == 0;
 }
 
+/* An empty store is not one that is away: what it lost an operator must look at first. */
+static bool may_overdraw(const struct lease *lease)
+{
+    return lease->gone && !lease->empty && !lease->failing && !lease->retiring;
+}
+
 void lease_next(struct lease *lease, int64_t now_ms, int64_t now_s, struct lease_action *action)
 {
     ASSERT(lease->order == ORDER_NONE);
@@ -287,10 +301,15 @@ void lease_next(struct lease *lease, int64_t now_ms, int64_t now_s, struct lease
     bool refused = refuses(lease);
     if ((refused || lease->retiring) && lease->move_count == 0) {
         work_add_growths(lease);
-        work_refuse(lease, true);
+        if (may_overdraw(lease) && work_overdraw(lease))
+            work_fill_charges(lease, false);
+        else
+            work_refuse(lease, true);
     }
     if (lease->retiring && (refused || lease->phase != PHASE_OPEN))
         rest(lease, INT64_MAX, action);
+    else if (refused && lease->charge_count > 0 && !lease->failing)
+        order_overdraft(lease, action);
     else if (now_ms < lease->not_before_ms)
         rest(lease, lease->not_before_ms, action);
     else if (lease->charge_count > 0)
@@ -340,6 +359,7 @@ void lease_committed(struct lease *lease, int64_t now_ms, bool done)
         return;
     }
     note_charges(lease);
+    work_doubt_overdrawn(lease);
     lease->noted = order == ORDER_GIFTS;
     if (order == ORDER_GROWTH)
         work_settle(lease);

@@ -71,6 +71,7 @@ static struct charge charge_of(const struct lease *lease, const struct account *
     const struct core *core = lease->options.core;
     struct charge charge = {.account = account->number,
                             .amount = account->ceiling,
+                            .overdraft = account->overdraft,
                             .until_s = account_until_s(account),
                             .unit = account->unit,
                             .scope = account->scope,
@@ -226,6 +227,8 @@ void work_fill_charges(struct lease *lease, bool gifts)
         struct charge *charge = &lease->charges[lease->charge_count++];
         *charge = charge_of(lease, move->account);
         charge->amount = account_add(charge->amount, raised, ACCOUNT_MOST);
+        if (move->kind == MOVE_GROW)
+            charge->overdraft += move->answer.overdrawn;
     }
 }
 
@@ -292,6 +295,31 @@ void work_refuse(struct lease *lease, bool away)
         move->answer.elsewhere_spent = move->account->elsewhere_spent;
     }
     work_settle(lease);
+}
+
+bool work_overdraw(struct lease *lease)
+{
+    bool any = false;
+    for (size_t at = 0; at < lease->move_count; at++) {
+        struct move *move = &lease->moves[at];
+        if (move->kind != MOVE_GROW)
+            continue;
+        int64_t allowed = headroom_allowance(lease->options.core, move->account);
+        int64_t amount = move->growth.least < allowed ? move->growth.least : allowed;
+        move->answer = (struct growth_answer){.grown = amount, .overdrawn = amount, .away = true};
+        any = any || amount > 0;
+    }
+    return any;
+}
+
+void work_doubt_overdrawn(struct lease *lease)
+{
+    for (size_t at = 0; at < lease->move_count; at++) {
+        const struct move *move = &lease->moves[at];
+        struct lease_row *row = lease_rows_find(&lease->rows, move->number);
+        if (move->kind == MOVE_GROW && move->answer.overdrawn > 0 && row != NULL)
+            lease_rows_doubt(&lease->rows, row, true);
+    }
 }
 
 void work_doubt(struct lease *lease)

@@ -28,6 +28,7 @@ static void add_account(struct budget_sum *sums, const struct account *account)
     add(&sum->held, account->held);
     add(&sum->ceiling, account->ceiling);
     add(&sum->forfeited, account->forfeited);
+    add(&sum->overdraft, account->overdraft);
 }
 
 static void add_restored(struct budget_sum *sums, const struct restored *restored)
@@ -37,6 +38,7 @@ static void add_restored(struct budget_sum *sums, const struct restored *restore
     add(&sum->spent, restored->amount);
     add(&sum->ceiling, restored->ceiling);
     add(&sum->forfeited, restored->forfeited);
+    add(&sum->overdraft, restored->overdraft);
 }
 
 /* Of one budget, by unit. */

@@ -20,6 +20,7 @@ struct treasury {
     bool away;             /* the store, when it was asked last; the thread's */
     enum lease_state told; /* in the log; the thread's */
     bool doubting;         /* the wall clock is ahead of what is believed; the thread's */
+    bool overdrawing;      /* it was told that budgets go on without a store; the thread's */
     bool retired;          /* the thread has ended */
     atomic_bool stopping;
     _Atomic(enum lease_state) state;
@@ -43,11 +44,22 @@ static bool say_noted(struct treasury *treasury, bool done, const struct fault *
     return done;
 }
 
+static void say_overdrawn(struct treasury *treasury)
+{
+    if (!treasury->overdrawing)
+        log_warn("the store of budgets does not answer, and on_store_away lets budgets go on "
+                 "without it: what is spent from now on may be above their limits (overdraft in "
+                 "/budget)");
+    treasury->overdrawing = true;
+}
+
 static bool commit(struct treasury *treasury, const struct lease_action *action)
 {
     struct fault fault;
     bool done =
         vault_note(treasury->options.vault, action->rows, action->row_count, action->now_s, &fault);
+    if (done && action->overdrawn)
+        say_overdrawn(treasury);
     return say_noted(treasury, done, &fault);
 }
 
@@ -69,6 +81,7 @@ static void ask(struct treasury *treasury, const struct lease_action *action)
     if (!away && treasury->away)
         log_info("the store of budgets answers again");
     treasury->away = away;
+    treasury->overdrawing = treasury->overdrawing && away;
 }
 
 /* ---- the thread ---- */

@@ -13,7 +13,7 @@
 #include "base/hash.h"
 
 enum {
-    VERSION = 2,
+    VERSION = 3,
     BUSY_MS = 5000,     /* for the registrar, and for somebody who looks at the file meanwhile */
     FORGET_MOST = 1000, /* rows, with each note */
     BOOT_SIZE = 64,
@@ -31,9 +31,10 @@ struct vault {
 };
 
 static const char *const statements[STATEMENT_COUNT] = {
-    [NOTE] = "INSERT INTO ceiling (account, amount, until_s, unit, scope, budget, id, window)"
-             " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
-             " ON CONFLICT (account) DO UPDATE SET amount = ?2, until_s = ?3, budget = ?6",
+    [NOTE] = "INSERT INTO ceiling (account, amount, until_s, unit, scope, budget, id, window,"
+             " overdraft) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
+             " ON CONFLICT (account) DO UPDATE SET amount = ?2, until_s = ?3, budget = ?6,"
+             " overdraft = ?9",
     [FORGET] = "DELETE FROM ceiling WHERE account IN"
                " (SELECT account FROM ceiling WHERE until_s < ?1 LIMIT ?2)",
     [MARK] = "INSERT OR REPLACE INTO mark VALUES (1, ?1, ?2, ?3)",
@@ -51,7 +52,10 @@ static const char *const tables[VERSION] = {
 
     "CREATE TABLE mark (one INTEGER PRIMARY KEY CHECK (one = 1), epoch INTEGER NOT NULL,"
     " fence TEXT NOT NULL, instances INTEGER NOT NULL);"
-    "UPDATE component SET version = 2 WHERE name = 'vault';"};
+    "UPDATE component SET version = 2 WHERE name = 'vault';",
+
+    "ALTER TABLE ceiling ADD COLUMN overdraft INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE component SET version = 3 WHERE name = 'vault';"};
 
 /* ---- talking to SQLite ---- */
 
@@ -326,11 +330,12 @@ static bool charge_at(sqlite3_stmt *row, struct arena *arena, struct charge *cha
     *charge = (struct charge){.account = (uint64_t)sqlite3_column_int64(row, 0),
                               .amount = sqlite3_column_int64(row, 1),
                               .until_s = sqlite3_column_int64(row, 2),
+                              .overdraft = sqlite3_column_int64(row, 8),
                               .budget = blob_at(row, 5, arena),
                               .id = blob_at(row, 6, arena)};
     size_t size = (size_t)sqlite3_column_bytes(row, 7);
-    if (charge->amount < 0 || unit < 0 || unit >= UNIT_COUNT || scope < 0 || scope >= SCOPE_COUNT ||
-        size >= sizeof(charge->window))
+    if (charge->amount < 0 || charge->overdraft < 0 || unit < 0 || unit >= UNIT_COUNT ||
+        scope < 0 || scope >= SCOPE_COUNT || size >= sizeof(charge->window))
         return false;
     charge->unit = (enum unit)unit;
     charge->scope = (enum scope)scope;
@@ -360,8 +365,8 @@ bool vault_rows(struct vault *vault, struct arena *arena, const struct charge **
         return false;
     struct charge *room = arena_new(arena, ((size_t)most + 1) * sizeof(*room));
     if (sqlite3_prepare_v2(vault->db,
-                           "SELECT account, amount, until_s, unit, scope, budget, id, window"
-                           " FROM ceiling ORDER BY account",
+                           "SELECT account, amount, until_s, unit, scope, budget, id, window, "
+                           "overdraft FROM ceiling ORDER BY account",
                            -1, &list, NULL) != SQLITE_OK)
         return say(vault, fault);
     bool good = read_rows(vault, list, arena, room, &found, fault);
@@ -382,6 +387,7 @@ static bool note_one(struct vault *vault, const struct charge *charge, struct fa
     bind_blob(note, 6, charge->budget);
     bind_blob(note, 7, charge->id);
     bind_text(note, 8, charge->window);
+    (void)sqlite3_bind_int64(note, 9, charge->overdraft);
     return finish(vault, note, fault);
 }
 

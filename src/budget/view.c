@@ -27,6 +27,7 @@ static void view_limit(const struct core *core, const struct account_key *key,
     view->ceiling = leased ? 0 : view->limit;
     view->elsewhere = 0;
     view->forfeited = 0;
+    view->overdraft = 0;
     copy_id(view, key->id);
 }
 
@@ -42,6 +43,7 @@ void view_account(const struct core *core, const struct account *account, struct
     view->ceiling = account->ceiling;
     view->elsewhere = account->elsewhere_spent;
     view->forfeited = account->forfeited;
+    view->overdraft = account->overdraft;
 }
 
 void view_request(const struct core *core, size_t budget, enum unit unit, struct account_view *view)
@@ -69,6 +71,7 @@ void view_absent(const struct core *core, const struct account_key *key,
         return;
     view->spent = restored->amount;
     view->forfeited = restored->forfeited;
+    view->overdraft = restored->overdraft;
     if (core->accounts.leased)
         view->ceiling = restored->ceiling;
 }

@@ -10,7 +10,7 @@
 /* An account in the ledger and in the vault. */
 struct standing {
     struct charge charge; /* its texts are the ledger's or the vault's; amount: spent and held */
-    int64_t ceiling;
+    int64_t ceiling, overdraft;
 };
 
 static struct text key_of(const struct charge *charge)
@@ -56,8 +56,11 @@ static void gather(const struct recovery *recovery, struct table *standings)
         for (size_t i = 0; i < hold->charge_count; i++)
             add(standings, &hold->charges[i]);
     }
-    for (size_t i = 0; i < recovery->row_count; i++)
-        standing_of(standings, &recovery->rows[i])->ceiling = recovery->rows[i].amount;
+    for (size_t i = 0; i < recovery->row_count; i++) {
+        struct standing *standing = standing_of(standings, &recovery->rows[i]);
+        standing->ceiling = recovery->rows[i].amount;
+        standing->overdraft = recovery->rows[i].overdraft;
+    }
 }
 
 static void forget(struct table *standings)
@@ -220,6 +223,7 @@ static void restore_gate(const struct recovery *recovery, const struct table *st
         charge = standing->charge;
         if (charge.amount < standing->ceiling)
             charge.amount = standing->ceiling;
+        charge.overdraft = standing->overdraft;
         gate_restore_ceiling(gate, &charge);
     }
 }

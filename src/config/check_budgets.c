@@ -46,6 +46,20 @@ static void check_window(struct reader *reader, size_t at)
         report(reader, at, "idle", "only session budgets are forgotten: take the line out");
 }
 
+static void check_away(struct reader *reader, size_t at)
+{
+    const struct budget *budget = &reader->config->budgets[at];
+    if (budget->away_open == 0)
+        return;
+    if (budget->scope == SCOPE_REQUEST)
+        report(reader, at, "on_store_away", "a single request needs no store: take the line out");
+    if (reader_wrote(reader, "budgets", at, "tokens") ||
+        reader_wrote(reader, "budgets", at, "requests"))
+        report(reader, at, "on_store_away",
+               "is in dollars, and this budget also limits tokens or requests: give those a budget "
+               "of their own");
+}
+
 /* ---- two budgets ---- */
 
 static bool is_same_account(const struct budget *a, const struct budget *b)
@@ -163,6 +177,7 @@ void check_budgets(struct reader *reader)
     for (size_t i = 0; i < config->budget_count; i++) {
         check_units(reader, i);
         check_window(reader, i);
+        check_away(reader, i);
         check_overrides(reader, i);
         check_others(reader, i);
         check_matches(reader, i);

@@ -276,6 +276,31 @@ static void put_window(struct buffer *out, const struct option *option, const vo
 }
 const struct option_kind kind_window = {SHAPE_ONE, NULL, read_window, put_window};
 
+static void read_away(struct reader *reader, const struct option *option,
+                      const struct scalar *scalar, void *target)
+{
+    int64_t *open = target;
+    if (scalar->name.at == NULL && text_equal(scalar->value, TEXT("closed")))
+        *open = 0;
+    else if (scalar->name.at != NULL && text_equal(scalar->name, TEXT("open")))
+        kind_usd.read(reader, option, scalar, open);
+    else
+        reader_refuse(reader, option, scalar, "must be closed, or {open: 5} for up to 5 dollars");
+}
+
+static void put_away(struct buffer *out, const struct option *option, const void *target)
+{
+    const int64_t *open = target;
+    if (*open == 0) {
+        buffer_put(out, TEXT("closed"));
+        return;
+    }
+    buffer_put(out, TEXT("{open: "));
+    kind_usd.put(out, option, open);
+    buffer_put_byte(out, '}');
+}
+const struct option_kind kind_away = {SHAPE_EITHER, NULL, read_away, put_away};
+
 static void begin_match(struct reader *reader, size_t count, void *target)
 {
     struct budget *budget = target;

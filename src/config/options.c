@@ -279,9 +279,14 @@ static const struct option BUDGET_OPTIONS[] = {
          "other limits for single ids, e.g. {research: 2000} or {research: {usd: 9, tokens: 5}}"},
     {"idle", &kind_duration, BUDGET(idle_s), .example = "24h", .flags = OPTION_COMMENTED,
      .help = "session budgets: forgotten after so long without a call; left out: 30d"},
+    {"on_store_away", &kind_away, BUDGET(away_open), .most = 1, .fallback = "closed",
+     .help =
+         "the store of several instances does not answer, and what was leased is used: refuse, "
+         "or {open: 5}: each instance goes on for up to 5 dollars, for each id and window, even "
+         "above the limit"},
     {0},
 };
-static const char *const BUDGET_LATER[] = {"alerts", "on_exhausted", "on_store_away", NULL};
+static const char *const BUDGET_LATER[] = {"alerts", "on_exhausted", NULL};
 static const struct budget BUDGET_BLANK = {.limit = {LIMIT_NONE, LIMIT_NONE, LIMIT_NONE},
                                            .idle_s = -1};
 static const struct option_table BUDGET_TABLE = {

@@ -186,7 +186,8 @@ static void read_pairs(struct reader *reader, const struct option *option, int n
     if (!expect(reader, option, node, YAML_MAPPING_NODE))
         return;
     size_t size = node_size(reader->document, node);
-    option->kind->begin(reader, size, target);
+    if (option->kind->begin != NULL)
+        option->kind->begin(reader, size, target);
     for (size_t i = 0; i < size; i++) {
         struct scalar scalar = {0};
         yaml_node_pair_t pair = node_pair(reader->document, node, i);
@@ -198,6 +199,15 @@ static void read_pairs(struct reader *reader, const struct option *option, int n
         else if (take_scalar(reader, pair.value, &scalar))
             option->kind->read(reader, option, &scalar, target);
     }
+}
+
+static void read_either(struct reader *reader, const struct option *option, int node, void *target)
+{
+    if (node_type(reader->document, node) == YAML_MAPPING_NODE &&
+        node_size(reader->document, node) > 0)
+        read_pairs(reader, option, node, target);
+    else
+        read_one(reader, option, node, target);
 }
 
 static void read_section(struct reader *reader, const struct option *option, int node, void *target)
@@ -241,7 +251,7 @@ static void read_fallback(struct reader *reader, const struct option *option, vo
     const struct option_kind *kind = option->kind;
     struct text rest = text_of(option->fallback);
     struct scalar scalar = {.written = rest, .value = rest};
-    if (kind->shape == SHAPE_ONE) {
+    if (kind->shape == SHAPE_ONE || kind->shape == SHAPE_EITHER) {
         if (!text_equal(rest, TEXT("\"\"")))
             kind->read(reader, option, &scalar, target);
         return;
@@ -267,8 +277,9 @@ static void read_missing(struct reader *reader, const struct option *option, int
 static void read_option(struct reader *reader, const struct option *option, int node, void *target)
 {
     static void (*const READ[])(struct reader *, const struct option *, int, void *) = {
-        [SHAPE_ONE] = read_one,      [SHAPE_MANY] = read_many,       [SHAPE_PAIRS] = read_pairs,
-        [SHAPE_NESTED] = read_pairs, [SHAPE_SECTION] = read_section, [SHAPE_LIST] = read_list,
+        [SHAPE_ONE] = read_one,       [SHAPE_MANY] = read_many,    [SHAPE_PAIRS] = read_pairs,
+        [SHAPE_EITHER] = read_either, [SHAPE_NESTED] = read_pairs, [SHAPE_SECTION] = read_section,
+        [SHAPE_LIST] = read_list,
     };
     READ[option->kind->shape](reader, option, node, target);
 }

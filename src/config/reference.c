@@ -24,7 +24,8 @@ static void put_choices(struct buffer *out, const struct option_choice *choices)
 
 static void put_help_text(struct buffer *out, const struct option *option)
 {
-    if (option->choices != NULL && option->kind->shape == SHAPE_ONE) {
+    if (option->choices != NULL &&
+        (option->kind->shape == SHAPE_ONE || option->kind->shape == SHAPE_EITHER)) {
         put_choices(out, option->choices);
         buffer_put(out, TEXT("; "));
     }

@@ -242,6 +242,9 @@ static void put_budgets(struct request *request, struct buffer *out)
         {"purser_budget_reserved", "Held by calls under way.", offsetof(struct budget_sum, held)},
         {"purser_budget_ceiling", "How far this instance may spend without asking for more.",
          offsetof(struct budget_sum, ceiling)},
+        {"purser_budget_overdraft",
+         "Of the ceiling: what no store has granted, because none answered.",
+         offsetof(struct budget_sum, overdraft)},
         {"purser_budget_forfeited", "Of what is spent: booked without knowing that it was used.",
          offsetof(struct budget_sum, forfeited)},
     };

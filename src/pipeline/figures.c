@@ -40,6 +40,7 @@ void figures_put(struct buffer *out, const struct account_view *view)
     put(out, "remaining", view, figures_remaining(view));
     put(out, "forfeited", view, view->forfeited);
     put(out, "ceiling", view, view->ceiling);
+    put(out, "overdraft", view, view->overdraft);
     put(out, "spent_elsewhere", view, view->elsewhere);
 }
 

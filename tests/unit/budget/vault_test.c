@@ -246,6 +246,23 @@ START_TEST(a_file_that_another_process_has_opened_meanwhile_is_not_written_again
 }
 END_TEST
 
+START_TEST(an_overdraft_is_remembered)
+{
+    struct place place = place_make();
+    struct charge row = a_charge(1, 10);
+    const struct charge *rows = NULL;
+    size_t count = 0;
+    for (row.overdraft = 4; row.overdraft < 6; row.overdraft++) {
+        ck_assert(note(&place, &row, 1));
+        ck_assert(vault_rows(place.vault, &place.arena, &rows, &count, &place.fault));
+        ck_assert_uint_eq(count, 1);
+        ck_assert_int_eq(rows[0].overdraft, row.overdraft);
+        ck_assert_int_eq(rows[0].amount, 10);
+    }
+    place_end(&place);
+}
+END_TEST
+
 START_TEST(a_later_version_and_rows_that_are_none_are_refused)
 {
     struct place place = place_make();
@@ -256,7 +273,7 @@ START_TEST(a_later_version_and_rows_that_are_none_are_refused)
     alter(&place, "UPDATE ceiling SET unit = 77");
     ck_assert(!vault_rows(place.vault, &place.arena, &rows, &count, &place.fault));
     vault_close(place.vault, true);
-    alter(&place, "UPDATE component SET version = 3 WHERE name = 'vault'");
+    alter(&place, "UPDATE component SET version = 4 WHERE name = 'vault'");
     ck_assert(!try_open(&place, "boot-1"));
     ck_assert_ptr_nonnull(strstr(place.fault.message, "later"));
     place_end(&place);
@@ -274,7 +291,7 @@ START_TEST(the_machine_has_a_boot)
 }
 END_TEST
 
-UNIT_MAIN(what_is_noted_is_there_after_a_restart,
+UNIT_MAIN(an_overdraft_is_remembered, what_is_noted_is_there_after_a_restart,
           the_journal_keeps_its_name_and_counts_its_openings,
           what_must_not_be_forgotten_of_the_store_is_there_after_a_restart,
           two_files_have_two_journals, only_another_boot_after_an_unclean_end_makes_it_not_whole,

@@ -30,6 +30,19 @@ START_TEST(wants_a_limit_and_a_window)
 }
 END_TEST
 
+START_TEST(knows_what_goes_on_without_a_store)
+{
+    ACCEPTS(WITH("scope: key, window: day, usd: 1, on_store_away: {open: 0.5}"));
+    ACCEPTS(WITH("scope: key, window: day, usd: 1, on_store_away: closed"));
+    REFUSES(WITH("scope: key, window: day, usd: 1, on_store_away: open"), 7, "must be closed, or");
+    REFUSES(WITH("scope: key, window: day, usd: 1, on_store_away: {shut: 5}"), 7, "must be closed");
+    REFUSES(WITH("scope: key, window: day, usd: 1, on_store_away: {open: -5}"), 7, "dollars like");
+    REFUSES(WITH("scope: key, window: day, usd: 1, tokens: 9, on_store_away: {open: 5}"), 7,
+            "give those a budget of their own");
+    REFUSES(WITH("scope: request, usd: 1, on_store_away: {open: 5}"), 7, "needs no store");
+}
+END_TEST
+
 START_TEST(refuses_two_budgets_of_one_name)
 {
     REFUSES(
@@ -167,9 +180,10 @@ START_TEST(knows_that_a_call_has_one_key)
 }
 END_TEST
 
-UNIT_MAIN(says_loudly_that_nothing_is_capped, wants_a_limit_and_a_window,
-          refuses_two_budgets_of_one_name, refuses_two_budgets_that_count_the_same,
-          refuses_ids_that_no_key_has, refuses_what_no_single_key_can_be,
-          knows_what_callers_may_name_themselves, knows_that_who_books_costs_names_their_service,
+UNIT_MAIN(knows_what_goes_on_without_a_store, says_loudly_that_nothing_is_capped,
+          wants_a_limit_and_a_window, refuses_two_budgets_of_one_name,
+          refuses_two_budgets_that_count_the_same, refuses_ids_that_no_key_has,
+          refuses_what_no_single_key_can_be, knows_what_callers_may_name_themselves,
+          knows_that_who_books_costs_names_their_service,
           does_not_judge_callers_that_it_does_not_know, refuses_overrides_where_there_are_no_ids,
           refuses_more_accounts_than_one_call_can_be_charged_on, knows_that_a_call_has_one_key)

@@ -164,6 +164,7 @@ START_TEST(an_exhausted_budget_says_which_and_until_when)
               "{\"name\":\"team-day\",\"scope\":\"team\",\"id\":\"research\",\"unit\":\"usd\","
               "\"limit\":0.05,\"limit_configured\":0.05,\"spent\":0.048000001,"
               "\"reserved\":0.001,\"remaining\":0.000999999,\"forfeited\":0,\"ceiling\":0,"
+              "\"overdraft\":0,"
               "\"spent_elsewhere\":0,"
               "\"resets_at\":\"2026-11-22T00:00:00.000000+00:00\"}");
     desk_close(&desk);
