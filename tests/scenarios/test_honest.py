@@ -77,7 +77,8 @@ def test_a_store_that_is_empty_is_told_until_it_is_set_up(provider, redis):
         wait_until(lambda: told(purser)[0] == "empty", 10, "the store to be asked")
         status, why = readiness(purser)
         assert status == 503 and "purser budget init" in why
-        assert "is empty" in error_of(fleet.ask(purser, 0), 503, "budget_store_unavailable")["message"]
+        refused = error_of(fleet.ask(purser, 0), 503, "budget_store_unavailable")
+        assert "not set up" in refused["message"]
         assert purser.log().count("the store of budgets is empty: `purser budget init") == 1
         budget(purser, "init")
         wait_until(lambda: told(purser)[0] == "redis", 10, "the store to be open")
