@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "budget/registry.h"
+#include "cli/budget_set.h"
 #include "cli/operator.h"
 #include "cli/refund.h"
 #include "cli/usage.h"
@@ -23,12 +24,14 @@ static const char manual[] =
     "usage: purser budget init --config FILE [--if-empty] [--instances N]\n"
     "       purser budget list --config FILE\n"
     "       purser budget leave NODE --config FILE [--force]\n"
+    "       purser budget set NAME [USD] [--tokens N] [--requests N] --config FILE\n"
+    "       purser budget set NAME --reset --config FILE\n"
     "       purser budget refund [REQUEST_ID | --all [--yes]] --config FILE\n"
     "\n"
     "init, list and leave speak to the Redis that instances share for their budgets (store.redis "
     "in\n"
-    "FILE); purser need not run. refund asks the running purser, at FILE's `listen` with its\n"
-    "auth.admin_token. ${NAME} in FILE is taken from the environment.\n"
+    "FILE); purser need not run. set and refund ask the running purser, at FILE's `listen` with\n"
+    "its auth.admin_token. ${NAME} in FILE is taken from the environment.\n"
     "\n"
     "  init    sets up a store that is empty; until then nobody can spend. After a loss of data\n"
     "          name by --instances how many instances there are: the store opens when so many "
@@ -41,6 +44,11 @@ static const char manual[] =
     "          charged until its budgets' windows end. While the store recovers, `leave unknown`\n"
     "          lets one go that the store has lost with its data\n"
     "          --force: although it was seen in the last 10 seconds\n"
+    "  set     other limits for a budget: dollars, tokens, requests. They hold at once, also "
+    "where\n"
+    "          less is left than was spent, and at all instances that share a Redis; they are "
+    "kept\n"
+    "          over restarts, and what the file says is what --reset goes back to\n"
     "  refund  lists what this instance has forfeited, which means booked as spent without "
     "knowing\n"
     "          whether it was used: calls in flight when purser died, and what may have been used\n"
@@ -57,6 +65,7 @@ struct order {
     bool if_empty, force;
     int64_t instances;
     struct refund_order refund;
+    struct limits_order limits;
 };
 
 struct office {
@@ -70,7 +79,12 @@ struct office {
 struct verb {
     const char *name;
     bool of_node;
-    int (*run)(struct office *office); /* NULL: refund, which needs no office */
+    int (*run)(struct office *office); /* of the store; NULL: of the running purser */
+    /* Of the running purser: one of its words, what follows it (or NULL); 0: it is none, else how
+     * many were taken. */
+    int (*take)(struct order *order, const char *word, const char *next);
+    bool (*is_fine)(const struct order *order);
+    int (*ask)(const struct order *order, const struct config *config);
 };
 
 static int64_t now_s(void)
@@ -255,11 +269,68 @@ static int leave(struct office *office)
 
 /* ---- the command line ---- */
 
+static int take_refund(struct order *order, const char *word, const char *next)
+{
+    struct refund_order *refund = &order->refund;
+    (void)next;
+    if (strcmp(word, "--all") == 0)
+        return refund->all = true;
+    if (strcmp(word, "--yes") == 0)
+        return refund->yes = true;
+    if (word[0] == '-' || refund->name != NULL)
+        return 0;
+    refund->name = word;
+    return 1;
+}
+
+static bool is_refund(const struct order *order)
+{
+    const struct refund_order *refund = &order->refund;
+    return !(refund->all && refund->name != NULL) && (refund->all || !refund->yes);
+}
+
+static int ask_refund(const struct order *order, const struct config *config)
+{
+    return refund_run(config, &order->refund);
+}
+
+static int take_limits(struct order *order, const char *word, const char *next)
+{
+    struct limits_order *limits = &order->limits;
+    if (strcmp(word, "--reset") == 0)
+        return limits->reset = true;
+    for (int unit = 0; unit < UNIT_COUNT; unit++) {
+        if (next == NULL || strncmp(word, "--", 2) != 0 ||
+            strcmp(word + 2, unit_name((enum unit)unit)) != 0)
+            continue;
+        limits->limit[unit] = next;
+        return 2;
+    }
+    if (word[0] == '-' || limits->limit[UNIT_USD] != NULL)
+        return 0;
+    if (limits->budget == NULL)
+        limits->budget = word;
+    else
+        limits->limit[UNIT_USD] = word;
+    return 1;
+}
+
+static bool is_limits(const struct order *order)
+{
+    return limits_order_is_fine(&order->limits);
+}
+
+static int ask_limits(const struct order *order, const struct config *config)
+{
+    return limits_run(config, &order->limits);
+}
+
 static const struct verb verbs[] = {
-    {"init", false, init},
-    {"list", false, list},
-    {"leave", true, leave},
-    {"refund", false, NULL},
+    {.name = "init", .run = init},
+    {.name = "list", .run = list},
+    {.name = "leave", .of_node = true, .run = leave},
+    {.name = "set", .take = take_limits, .is_fine = is_limits, .ask = ask_limits},
+    {.name = "refund", .take = take_refund, .is_fine = is_refund, .ask = ask_refund},
 };
 
 static const struct verb *verb_of(const char *name)
@@ -268,22 +339,6 @@ static const struct verb *verb_of(const char *name)
         if (strcmp(verbs[i].name, name) == 0)
             return &verbs[i];
     return NULL;
-}
-
-/* True if it is a word of `refund`. */
-static bool take_refund(struct order *order, const char *word)
-{
-    struct refund_order *refund = &order->refund;
-    if (order->verb->run != NULL)
-        return false;
-    if (strcmp(word, "--all") == 0)
-        return refund->all = true;
-    if (strcmp(word, "--yes") == 0)
-        return refund->yes = true;
-    if (word[0] == '-' || refund->name != NULL)
-        return false;
-    refund->name = word;
-    return true;
 }
 
 static bool take_word(char **argv, int argc, int *at, struct order *order)
@@ -304,8 +359,11 @@ static bool take_word(char **argv, int argc, int *at, struct order *order)
         return text_to_int(text_of(value), &order->instances) && order->instances >= 0 &&
                order->instances <= INSTANCES_MOST;
     }
-    if (take_refund(order, word))
-        return true;
+    if (order->verb->take != NULL) {
+        int taken = order->verb->take(order, word, value);
+        *at += taken > 1 ? taken - 1 : 0;
+        return taken > 0;
+    }
     if (!order->verb->of_node || order->node != NULL || word[0] == '-')
         return false;
     order->node = word;
@@ -320,8 +378,7 @@ static bool parse_arguments(int argc, char **argv, struct order *order)
     for (int at = 2; at < argc; at++)
         if (!take_word(argv, argc, &at, order))
             return false;
-    const struct refund_order *refund = &order->refund;
-    if ((refund->all && refund->name != NULL) || (refund->yes && !refund->all))
+    if (order->verb->is_fine != NULL && !order->verb->is_fine(order))
         return false;
     return order->path != NULL && order->verb->of_node == (order->node != NULL);
 }
@@ -331,7 +388,7 @@ static int run(const struct order *order, const struct config *config)
     struct redis_url url;
     struct fault fault;
     if (order->verb->run == NULL)
-        return refund_run(config, &order->refund);
+        return order->verb->ask(order, config);
     if (config->store_redis.size == 0)
         return fail("the configuration names no Redis (store.redis): its budgets are not shared");
     if (!redis_url_parse(config->store_redis, &url, &fault))

@@ -1,0 +1,68 @@
+"""`purser budget set`: other limits for a budget of the running purser, and the configured ones again."""
+
+import subprocess
+
+import pytest
+from fleet import COST, Fleet
+from harness import ADMIN, NANO, OUT, error_of, wait_until
+from purses import budget
+from redises import Redis
+
+
+def limits(purser, *words):
+    done = subprocess.run([OUT / "purser", "budget", "set", *map(str, words), "--config",
+                           purser.config_path], text=True, capture_output=True, timeout=30,
+                          env=purser.env)
+    return done.returncode, done.stdout, done.stderr
+
+
+def row(purser, unit="usd"):
+    answer = purser.client.get("/budget", headers={"Authorization": f"Bearer {ADMIN}"}).json()
+    return [row for row in answer["data"] if row["unit"] == unit][0]
+
+
+def test_a_limit_is_lowered_raised_and_reset(shared_provider, start):
+    purser = start(shared_provider, budgets=[budget(usd=1, requests=3)])
+    assert purser.chat().status_code == 200
+    status, out, err = limits(purser, "one", 0.5, "--requests", 1)
+    assert (status, err) == (0, "") and "in force here" in out
+    assert (row(purser)["limit"], row(purser, "requests")["limit"]) == (0.5, 1)
+    assert row(purser)["spent"] > 0
+    error_of(purser.chat(), 429, "budget_exceeded")
+    assert limits(purser, "one", "--requests", 2)[0] == 0
+    assert purser.chat().status_code == 200
+    purser.end()
+    purser.start()
+    assert row(purser, "requests")["limit"] == 2  # kept
+    error_of(purser.chat(), 429, "budget_exceeded")
+    assert limits(purser, "one", "--reset")[0] == 0
+    assert (row(purser)["limit"], row(purser, "requests")["limit"]) == (1, 3)
+    assert purser.chat().status_code == 200
+
+
+@pytest.mark.parametrize("words", [["one"], ["one", "much"], ["one", "-3"], ["one", "1", "2"],
+                                   ["one", "1", "--reset"], ["one", "--tokens", "1.5"],
+                                   ["one", "--tokens"], ["1"], []])
+def test_what_is_no_limit_is_told_at_once(shared_provider, start, words):
+    purser = start(shared_provider, budgets=[budget(usd=1)])
+    status, _, err = limits(purser, *words)
+    assert status == 2 and "usage: purser budget" in err
+
+
+def test_a_budget_that_is_none_is_told(shared_provider, start):
+    purser = start(shared_provider, budgets=[budget(usd=1)])
+    status, _, err = limits(purser, "tw/o", 1)
+    assert status == 1 and "status 4" in err
+    assert limits(purser, "two", 1)[0] == 1
+    assert row(purser)["limit"] == 1
+
+
+def test_all_instances_follow(provider):
+    with Redis() as redis, Fleet(provider, redis, calls=3) as fleet:
+        fleet.until_exhausted()
+        assert limits(fleet.pursers[0], "all", f"{30 * COST / NANO:.9f}")[0] == 0
+        wait_until(lambda: all(round(row(purser)["limit"] * NANO) == 30 * COST // 1000 * 1000
+                               for purser in fleet.pursers), 10, "all to have the limit")
+        fleet.limit = 30 * COST
+        fleet.until(4)
+        fleet.check(redis)
