@@ -2,7 +2,6 @@
  * The lease with a store: in which order core, journal and store are talked to, and what every
  * failure of one of them leads to.
  */
-#include "budget/core_state.h"
 #include "tenant.h"
 
 START_TEST(the_store_grants_then_the_journal_notes_then_the_core_uses)
@@ -477,118 +476,6 @@ START_TEST(there_is_room_until_somebody_is_refused_for_want_of_a_store)
 }
 END_TEST
 
-static void open_with_overdraft(struct tenant *t, int64_t limit, int64_t away_open)
-{
-    tenant_begin(t, limit, true);
-    core_close(t->f.core);
-    t->f.budgets[0].away_open = away_open;
-    fixture_start(&t->f);
-    tenant_lease(t, true, NULL, 0);
-}
-
-START_TEST(without_a_store_one_goes_on_as_far_as_the_budget_says_and_it_is_charged)
-{
-    struct tenant t;
-    open_with_overdraft(&t, 1000 * MICRO, 150 * MICRO);
-    enter(&t);
-    grow_shared(&t, 100); /* all of it is held */
-    wait_for(&t, 100);
-    must_ask(&t, STORE_MOVE);
-    fail_with(&t, STORE_AWAY);
-    must_rest(&t);
-    ck_assert_int_eq(wake(&t), VERDICT_AWAY); /* it may have been granted: who came then is told */
-    wait_for(&t, 100);
-    const struct charge *row = must_commit(&t);
-    ck_assert_int_eq(row->amount, 200 * MICRO);
-    ck_assert_int_eq(row->overdraft, 100 * MICRO);
-    ck_assert(t.action.overdrawn);
-    ck_assert_int_eq(ceiling(&t), 100 * MICRO);
-    commit(&t, true);
-    ck_assert_int_eq(wake(&t), VERDICT_GRANTED);
-    ck_assert_int_eq(fixture_view(&t.f, 0).overdraft, 100 * MICRO);
-
-    wait_for(&t, 100); /* 50 are left of it, and it is clamped */
-    ck_assert_int_eq(must_commit(&t)->overdraft, 150 * MICRO);
-    commit(&t, true);
-    ck_assert_int_eq(wake(&t), VERDICT_GRANTED);
-    ck_assert_int_eq(t.f.grant.max_output, 50);
-    wait_for(&t, 100);
-    must_rest(&t);
-    ck_assert_int_eq(wake(&t), VERDICT_AWAY);
-    ck_assert_int_eq(ceiling(&t), 250 * MICRO);
-
-    pass_ms(&t, 250);
-    const struct store_request *sync = must_ask(&t, STORE_SYNC);
-    ck_assert_int_eq(sync->rows[0].value, 250);
-    answer(&t, 0, 100);
-    const struct store_request *mend = must_ask(&t, STORE_MOVE);
-    ck_assert_int_eq(mend->rows[0].charge, 150);
-    answer(&t, 0, 250);
-    ck_assert_int_eq(fixture_view(&t.f, 0).overdraft, 150 * MICRO);
-    tenant_close(&t);
-}
-END_TEST
-
-START_TEST(an_overdraft_that_cannot_be_noted_is_none)
-{
-    struct tenant t;
-    open_with_overdraft(&t, 1000 * MICRO, 150 * MICRO);
-    must_ask(&t, STORE_JOIN);
-    fail_with(&t, STORE_AWAY);
-    wait_for(&t, 100);
-    ck_assert_int_eq(must_commit(&t)->amount, 100 * MICRO);
-    commit(&t, false);
-    ck_assert_int_eq(wake(&t), VERDICT_AWAY);
-    ck_assert_int_eq(ceiling(&t), 0);
-    ck_assert_int_eq(fixture_view(&t.f, 0).overdraft, 0);
-    tenant_close(&t);
-}
-END_TEST
-
-START_TEST(a_restart_does_not_begin_an_overdraft_anew)
-{
-    struct tenant t;
-    tenant_begin(&t, 1000 * MICRO, true);
-    fixture_wait(&t.f, 10, 1);
-    struct account *account = t.f.core->accounts.lanes[0].first;
-    struct charge row = {.account = account->number,
-                         .amount = 120 * MICRO,
-                         .overdraft = 120 * MICRO,
-                         .until_s = account_until_s(account),
-                         .scope = SCOPE_GLOBAL,
-                         .budget = TEXT("org"),
-                         .id = TEXT("all")};
-    memcpy(row.window, account->window.id, sizeof(row.window));
-    core_close(t.f.core);
-    t.f.budgets[0].away_open = 150 * MICRO;
-    fixture_start(&t.f);
-    core_restore_ceiling(t.f.core, &row);
-    tenant_lease(&t, true, &row, 1);
-    must_ask(&t, STORE_JOIN);
-    fail_with(&t, STORE_AWAY);
-    fixture_hold(&t.f, 120);
-    wait_for(&t, 100);
-    ck_assert_int_eq(must_commit(&t)->overdraft, 150 * MICRO);
-    commit(&t, true);
-    ck_assert_int_eq(wake(&t), VERDICT_GRANTED);
-    ck_assert_int_eq(ceiling(&t), 150 * MICRO);
-    tenant_close(&t);
-}
-END_TEST
-
-START_TEST(a_store_that_is_empty_is_not_away)
-{
-    struct tenant t;
-    open_with_overdraft(&t, 1000 * MICRO, 150 * MICRO);
-    must_ask(&t, STORE_JOIN);
-    fail_with(&t, STORE_EMPTY);
-    wait_for(&t, 100);
-    must_rest(&t);
-    ck_assert_int_eq(wake(&t), VERDICT_AWAY);
-    tenant_close(&t);
-}
-END_TEST
-
 START_TEST(an_answer_that_cannot_be_is_no_answer)
 {
     struct tenant t;
@@ -644,7 +531,5 @@ UNIT_MAIN(the_store_grants_then_the_journal_notes_then_the_core_uses,
           at_the_start_the_journal_is_stated, what_an_open_store_has_not_is_charged,
           what_was_granted_and_is_nowhere_noted_counts_as_spent,
           there_is_room_until_somebody_is_refused_for_want_of_a_store,
-          without_a_store_one_goes_on_as_far_as_the_budget_says_and_it_is_charged,
-          an_overdraft_that_cannot_be_noted_is_none, a_restart_does_not_begin_an_overdraft_anew,
-          a_store_that_is_empty_is_not_away, an_answer_that_cannot_be_is_no_answer,
+          an_answer_that_cannot_be_is_no_answer,
           what_the_core_does_not_use_goes_to_others_who_were_refused)
