@@ -156,11 +156,18 @@ static bool forfeit_holds(struct ledger *ledger, const struct table *kept,
 
 /* ---- appending ---- */
 
+/* The bookkeeper may sleep, and is who tries again. */
+static void begin_failing(struct ledger *ledger)
+{
+    if (!atomic_exchange(&ledger->write_failing, true))
+        pthread_cond_signal(&ledger->wake);
+}
+
 bool ledger_append(struct ledger *ledger, struct chain_place before, struct fault *fault)
 {
     if (!journal_write(&ledger->journal, buffer_text(&ledger->out), fault)) {
         ledger->chain.place = before;
-        atomic_store(&ledger->write_failing, true);
+        begin_failing(ledger);
         return false;
     }
     if (atomic_load_explicit(&ledger->write_failing, memory_order_relaxed))
@@ -201,7 +208,7 @@ static bool rotate(struct ledger *ledger, struct fault *fault)
         journal_next_file(&ledger->journal, text_of(ledger->node), now_us / DAY_US);
     if (!journal_begin(&ledger->journal, &next, buffer_text(&ledger->out), &old_fd, fault)) {
         ledger->chain.place = before;
-        atomic_store(&ledger->write_failing, true);
+        begin_failing(ledger);
         return false;
     }
     retire(ledger, old_fd);

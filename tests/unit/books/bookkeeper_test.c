@@ -1,9 +1,13 @@
 /*
- * The bookkeeper, with a disk that the test plays: this program has an fdatasync of its own, which
- * comes before the C library's.
+ * The bookkeeper, with a disk that the test plays: this program has an fdatasync and a pwrite of
+ * its own, which come before the C library's.
  */
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "desk.h"
 
@@ -35,6 +39,17 @@ int fdatasync(int fd)
     pthread_mutex_unlock(&disk.lock);
     errno = EIO;
     return fails ? -1 : 0;
+}
+
+static atomic_int full; /* so many of the next writes find no room */
+
+ssize_t pwrite(int fd, const void *bytes, size_t size, off_t at)
+{
+    if (atomic_load(&full) == 0)
+        return syscall(SYS_pwrite64, fd, bytes, size, at);
+    atomic_fetch_sub(&full, 1);
+    errno = ENOSPC;
+    return -1;
 }
 
 static void wait_for_syncs(int count)
@@ -124,6 +139,27 @@ START_TEST(after_a_failed_sync_the_file_is_left_and_never_synced_again)
 }
 END_TEST
 
+START_TEST(a_write_that_failed_is_tried_again_although_nothing_was_to_be_synced)
+{
+    struct fault fault;
+    struct desk desk = desk_make();
+    desk_open(&desk);
+    ledger_start(desk.ledger);
+    desk_call(&desk, 1, 5);
+    wait_for_syncs(1);
+    for (int i = 0; i < 100000; i++) /* it goes to sleep meanwhile */
+        sched_yield();
+    atomic_store(&full, 2); /* each write is tried twice */
+    desk_note(&desk, ENTRY_RESERVE, 2, 5);
+    ck_assert(!ledger_commit(desk.batch, &fault));
+    ck_assert(ledger_failing(desk.ledger));
+    while (ledger_failing(desk.ledger))
+        sched_yield();
+    desk_close(&desk);
+    desk_end(&desk);
+}
+END_TEST
+
 START_TEST(fails_until_a_sync_works)
 {
     struct desk desk = desk_make();
@@ -159,5 +195,6 @@ START_TEST(a_disk_that_only_fails_does_not_keep_purser_from_stopping)
 END_TEST
 
 UNIT_MAIN(syncs_what_was_written, a_sync_that_hangs_delays_no_commit,
-          after_a_failed_sync_the_file_is_left_and_never_synced_again, fails_until_a_sync_works,
-          a_disk_that_only_fails_does_not_keep_purser_from_stopping)
+          after_a_failed_sync_the_file_is_left_and_never_synced_again,
+          a_write_that_failed_is_tried_again_although_nothing_was_to_be_synced,
+          fails_until_a_sync_works, a_disk_that_only_fails_does_not_keep_purser_from_stopping)
