@@ -288,14 +288,19 @@ struct vault *vault_open(const char *path, struct text boot, struct fault *fault
     vault->path = memory_copy(text_of(path));
     if (begin(vault, fault))
         return vault;
-    vault_free(vault); /* and rolls back */
+    give_up(vault); /* and rolls back */
+    vault_free(vault);
     return NULL;
 }
 
 bool vault_accept(struct vault *vault, struct fault *fault)
 {
     vault->accepted = true;
-    return write_journal(vault, false, fault);
+    if (write_journal(vault, false, fault))
+        return true;
+    vault->accepted = false;
+    give_up(vault);
+    return false;
 }
 
 const struct vault_identity *vault_identity(const struct vault *vault)
@@ -309,8 +314,9 @@ void vault_close(struct vault *vault, bool clean)
     if (vault == NULL)
         return;
     /* Without it the next start trusts what it finds only if the machine ran on. */
-    if (clean && vault->accepted && reconnect(vault, &fault))
-        (void)write_journal(vault, true, &fault);
+    if (clean && vault->accepted && reconnect(vault, &fault) &&
+        !write_journal(vault, true, &fault))
+        give_up(vault);
     vault_free(vault);
 }
 
