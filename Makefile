@@ -125,7 +125,7 @@ $(OUT)/tests/fuzz/%: $(OUT)/tests/fuzz/%.o $(OUT)/libpurser.a
 $(OUT)/tests/fakes/provider: $(FAKES)
 	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lz
 
-$(OUT)/tests/oracle/encode $(OUT)/tests/oracle/windows $(OUT)/tests/oracle/store $(OUT)/tests/oracle/rates $(OUT)/tests/bench/tokens $(OUT)/tests/bench/estimate $(OUT)/tests/bench/admission: %: %.o $(OUT)/libpurser.a
+$(OUT)/tests/oracle/encode $(OUT)/tests/oracle/windows $(OUT)/tests/oracle/store $(OUT)/tests/oracle/rates $(OUT)/tests/bench/tokens $(OUT)/tests/bench/estimate $(OUT)/tests/bench/admission $(OUT)/tests/faults/budgets: %: %.o $(OUT)/libpurser.a
 	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(OUT)/tests/bench/load: $(OUT)/tests/bench/load.o
