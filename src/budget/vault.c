@@ -314,8 +314,7 @@ void vault_close(struct vault *vault, bool clean)
     if (vault == NULL)
         return;
     /* Without it the next start trusts what it finds only if the machine ran on. */
-    if (clean && vault->accepted && reconnect(vault, &fault) &&
-        !write_journal(vault, true, &fault))
+    if (clean && vault->accepted && reconnect(vault, &fault) && !write_journal(vault, true, &fault))
         give_up(vault);
     vault_free(vault);
 }
