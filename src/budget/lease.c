@@ -85,8 +85,7 @@ const char *lease_state_why(enum lease_state state)
     static const char *const reasons[] = {
         [LEASE_EMBEDDED] = "ceilings.db cannot be written",
         [LEASE_OPEN] = "ceilings.db cannot be written",
-        [LEASE_RECOVERING] = "the store of budgets recovers, and waits until all instances have "
-                             "told what they have (purser budget list)",
+        [LEASE_RECOVERING] = "the store of budgets waits for instances (purser budget list)",
         [LEASE_EMPTY] = "the store of budgets is empty (purser budget init sets it up)",
         [LEASE_GONE] = "the store of budgets does not answer",
     };

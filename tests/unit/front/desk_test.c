@@ -337,7 +337,56 @@ START_TEST(once_purser_stops_no_reload_is_asked_for)
 }
 END_TEST
 
-UNIT_MAIN(what_the_operator_asks_needs_the_admin_token,
+START_TEST(a_petition_reaches_the_main_thread_as_it_was_made)
+{
+    struct desk desk;
+    office_open(&desk);
+    static const struct {
+        const char *method, *path;
+        enum petition_kind kind;
+        const char *name;
+    } rows[] = {
+        {"GET", "/admin/keys", PETITION_LIST_KEYS, ""},
+        {"GET", "/admin/budgets", PETITION_LIST_BUDGETS, ""},
+        {"DELETE", "/admin/keys/bob%40home", PETITION_DELETE_KEY, "bob@home"},
+        {"DELETE", "/admin/budgets/day", PETITION_DELETE_BUDGET, "day"},
+        {"DELETE", "/admin/budgets/day/limits", PETITION_UNSET_LIMITS, "day"},
+    };
+    for (size_t i = 0; i < UNIT_COUNT(rows); i++) {
+        take_with(&desk, rows[i].method, rows[i].path, "Bearer admin-token");
+        struct ringer *ringers = bell_hear(desk.house.bell);
+        struct ringer *one = bell_pick(&ringers);
+        ck_assert_ptr_null(ringers);
+        ck_assert_ptr_nonnull(one);
+        ck_assert_int_eq(bell_petition(one)->kind, rows[i].kind);
+        ck_assert(text_equal(bell_petition(one)->name, text_of(rows[i].name)));
+        bell_answer(one, BELL_MISSING, TEXT("nothing"));
+        loop_turn(desk.worker.loop, 1000);
+        ck_assert_ptr_nonnull(last_letter);
+        desk_letter(&desk.worker, last_letter);
+        last_letter = NULL;
+        desk_expect(&desk, 404, "not_found");
+    }
+    office_close(&desk);
+}
+END_TEST
+
+START_TEST(no_call_is_made_before_run_time_budgets_are_known)
+{
+    struct desk desk;
+    office_open(&desk);
+    atomic_store(&desk.house.unread, true);
+    take_with(&desk, "POST", "/v1/chat/completions", "Bearer key-of-alice");
+    desk_expect(&desk, 503, "budget_store_unavailable");
+    take_with(&desk, "GET", "/healthz", "");
+    ck_assert_int_eq(desk.request->reply.status, 200);
+    office_close(&desk);
+}
+END_TEST
+
+UNIT_MAIN(a_petition_reaches_the_main_thread_as_it_was_made,
+          no_call_is_made_before_run_time_budgets_are_known,
+          what_the_operator_asks_needs_the_admin_token,
           who_asks_for_a_reload_is_answered_when_it_is_done,
           once_purser_stops_no_reload_is_asked_for, model_calls_are_known_by_their_paths,
           other_paths_are_not_found, other_methods_are_refused, all_methods_of_a_path_are_told,

@@ -53,6 +53,38 @@ START_TEST(is_readable_from_the_first_ring_until_it_is_heard)
 }
 END_TEST
 
+START_TEST(petitions_are_picked_in_the_order_of_ringing_and_reloads_stay)
+{
+    struct clock_fake fake = clock_fake_at(0);
+    struct loop *loop = loop_open(&fake.clock);
+    struct mailbox *mailbox = mailbox_open(loop, deliver, NULL);
+    struct bell *bell = bell_open();
+    char name[] = "first";
+    const struct petition first = {PETITION_DELETE_KEY, text_of(name), TEXT("")};
+    const struct petition second = {PETITION_MAKE_KEY, TEXT(""), TEXT("{\"id\":1}")};
+    ck_assert(bell_ring(bell, mailbox, 1, &first));
+    ck_assert(bell_ring(bell, mailbox, 2, &reload));
+    ck_assert(bell_ring(bell, mailbox, 3, &second));
+    name[0] = '?'; /* it was copied */
+    struct ringer *ringers = bell_hear(bell);
+    struct ringer *one = bell_pick(&ringers), *two = bell_pick(&ringers);
+    ck_assert(text_equal(bell_petition(one)->name, TEXT("first")));
+    ck_assert(text_equal(bell_petition(two)->body, TEXT("{\"id\":1}")));
+    ck_assert_ptr_null(bell_pick(&ringers));
+    ck_assert_int_eq(bell_petition(ringers)->kind, PETITION_RELOAD);
+    size_t before = delivered[BELL_DONE];
+    bell_answer(one, BELL_DONE, TEXT("text"));
+    bell_answer(two, BELL_DONE, TEXT("text"));
+    bell_answer(ringers, BELL_DONE, TEXT("text"));
+    loop_turn(loop, 0);
+    ck_assert_uint_eq(delivered[BELL_DONE] - before, 3);
+    mailbox_close(mailbox);
+    bell_silence(bell);
+    bell_close(bell);
+    loop_close(loop);
+}
+END_TEST
+
 struct tower {
     struct bell *bell;
     struct mailbox *mailbox;
@@ -95,5 +127,6 @@ START_TEST(every_ring_of_every_thread_is_answered_once)
 }
 END_TEST
 
-UNIT_MAIN(is_readable_from_the_first_ring_until_it_is_heard,
+UNIT_MAIN(petitions_are_picked_in_the_order_of_ringing_and_reloads_stay,
+          is_readable_from_the_first_ring_until_it_is_heard,
           every_ring_of_every_thread_is_answered_once)
