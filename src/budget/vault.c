@@ -35,27 +35,28 @@ static const char *const statements[STATEMENT_COUNT] = {
              " overdraft) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
              " ON CONFLICT (account) DO UPDATE SET amount = ?2, until_s = ?3, budget = ?6,"
              " overdraft = ?9",
-    [FORGET] = "DELETE FROM ceiling WHERE account IN"
-               " (SELECT account FROM ceiling WHERE until_s < ?1 LIMIT ?2)",
+    [FORGET] = ("DELETE FROM ceiling WHERE account IN"
+                " (SELECT account FROM ceiling WHERE until_s < ?1 LIMIT ?2)"),
     [MARK] = "INSERT OR REPLACE INTO mark VALUES (1, ?1, ?2, ?3)",
 };
 
 /* What each version adds. */
 static const char *const tables[VERSION] = {
-    "CREATE TABLE journal (one INTEGER PRIMARY KEY CHECK (one = 1), id TEXT NOT NULL,"
-    " incarnation INTEGER NOT NULL, boot TEXT NOT NULL, clean INTEGER NOT NULL);"
-    "CREATE TABLE ceiling (account INTEGER PRIMARY KEY, amount INTEGER NOT NULL,"
-    " until_s INTEGER NOT NULL, unit INTEGER NOT NULL, scope INTEGER NOT NULL,"
-    " budget BLOB NOT NULL, id BLOB NOT NULL, window TEXT NOT NULL);"
-    "CREATE INDEX ceiling_until ON ceiling (until_s);"
-    "INSERT INTO component VALUES ('vault', 1);",
+    ("CREATE TABLE journal (one INTEGER PRIMARY KEY CHECK (one = 1), id TEXT NOT NULL,"
+     " incarnation INTEGER NOT NULL, boot TEXT NOT NULL, clean INTEGER NOT NULL);"
+     "CREATE TABLE ceiling (account INTEGER PRIMARY KEY, amount INTEGER NOT NULL,"
+     " until_s INTEGER NOT NULL, unit INTEGER NOT NULL, scope INTEGER NOT NULL,"
+     " budget BLOB NOT NULL, id BLOB NOT NULL, window TEXT NOT NULL);"
+     "CREATE INDEX ceiling_until ON ceiling (until_s);"
+     "INSERT INTO component VALUES ('vault', 1);"),
 
-    "CREATE TABLE mark (one INTEGER PRIMARY KEY CHECK (one = 1), epoch INTEGER NOT NULL,"
-    " fence TEXT NOT NULL, instances INTEGER NOT NULL);"
-    "UPDATE component SET version = 2 WHERE name = 'vault';",
+    ("CREATE TABLE mark (one INTEGER PRIMARY KEY CHECK (one = 1), epoch INTEGER NOT NULL,"
+     " fence TEXT NOT NULL, instances INTEGER NOT NULL);"
+     "UPDATE component SET version = 2 WHERE name = 'vault';"),
 
-    "ALTER TABLE ceiling ADD COLUMN overdraft INTEGER NOT NULL DEFAULT 0;"
-    "UPDATE component SET version = 3 WHERE name = 'vault';"};
+    ("ALTER TABLE ceiling ADD COLUMN overdraft INTEGER NOT NULL DEFAULT 0;"
+     "UPDATE component SET version = 3 WHERE name = 'vault';"),
+};
 
 /* ---- talking to SQLite ---- */
 
