@@ -7,6 +7,10 @@
 #include "config/config.h"
 #include "pipeline/terms.h"
 
+/* Reads and checks a file (NULL: the environment alone) for a command that needs no terms. All
+ * findings are collected; NULL if any is an error. */
+MUST_USE struct config *draft_read(const char *path, struct findings *findings);
+
 /* The catalog that a configuration asks for: the built-in prices or its files, and its own models;
  * sealed. NULL, and a finding, if one of them is wrong. */
 MUST_USE struct catalog *draft_catalog(const struct config *config, struct findings *findings);

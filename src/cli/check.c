@@ -49,11 +49,6 @@ static void flush(struct buffer *buffer, FILE *file)
     buffer_close(buffer);
 }
 
-static const char *look_up(const char *name)
-{
-    return getenv(name);
-}
-
 static void check_prices(const struct config *config, struct findings *findings)
 {
     struct catalog *catalog = draft_catalog(config, findings);
@@ -83,7 +78,7 @@ static int check(const struct check_options *options)
 {
     struct findings findings = {0};
     struct buffer told = {0}, out = {0};
-    struct config *config = config_load(options->path, look_up, &findings);
+    struct config *config = draft_read(options->path, &findings);
     if (config != NULL)
         check_prices(config, &findings);
     findings_print(&findings, text_of(options->path), &told);

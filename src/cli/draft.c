@@ -8,6 +8,16 @@
 #include "cli/prices.h"
 #include "money/catalog_file.h"
 
+static const char *environment(const char *name)
+{
+    return getenv(name);
+}
+
+struct config *draft_read(const char *path, struct findings *findings)
+{
+    return config_load(path, environment, findings);
+}
+
 /* ---- prices ---- */
 
 static void add_own_model(struct catalog *catalog, const struct config *config,
@@ -409,11 +419,6 @@ struct terms *draft_terms(const struct config *config, struct catalog *catalog)
     make_recall(terms, config);
     make_rate_limits(terms, config);
     return terms;
-}
-
-static const char *environment(const char *name)
-{
-    return getenv(name);
 }
 
 static void free_basis(void *basis)

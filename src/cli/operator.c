@@ -5,19 +5,15 @@
 #include <stdlib.h>
 
 #include "cli/client.h"
+#include "cli/draft.h"
 #include "config/address.h"
 
 #define PATIENCE_S 10
 
-static const char *look_up(const char *name)
-{
-    return getenv(name);
-}
-
 struct config *operator_load(const char *path)
 {
     struct findings findings = {0};
-    struct config *config = config_load(path, look_up, &findings);
+    struct config *config = draft_read(path, &findings);
     if (config == NULL) {
         struct buffer told = {0};
         findings_print(&findings, text_of(path), &told);

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "cli/draft.h"
+#include "cli/operator.h"
 #include "cli/usage.h"
 #include "config/config.h"
 #include "pipeline/pipeline.h"
@@ -489,28 +490,12 @@ static int show(const struct terms *terms, const struct asking *asking)
     return priced ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-static const char *look_up(const char *name)
-{
-    return getenv(name);
-}
-
 static void tell(struct findings *findings, const char *path)
 {
     struct buffer told = {0};
     findings_print(findings, path == NULL ? TEXT_NONE : text_of(path), &told);
     (void)fprintf(stderr, "%s", buffer_string(&told));
     buffer_close(&told);
-}
-
-/* NULL, and everything that is wrong on standard error. */
-static struct config *load(const char *path)
-{
-    struct findings findings = {0};
-    struct config *config = config_load(path, look_up, &findings);
-    if (config == NULL)
-        tell(&findings, path);
-    findings_close(&findings);
-    return config;
 }
 
 static int run(const struct asking *asking, const struct config *config)
@@ -540,7 +525,7 @@ int cli_prices(int argc, char **argv)
     const struct config none = {.unpriced = TEXT("refuse")};
     if (asking.path == NULL)
         return run(&asking, &none);
-    struct config *config = load(asking.path);
+    struct config *config = operator_load(asking.path);
     int status = config == NULL ? EXIT_FAILURE : run(&asking, config);
     config_close(config);
     return status;
