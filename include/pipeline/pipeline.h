@@ -116,7 +116,8 @@ void rolling_check(struct call *call);
  * Not one that comes to its own end right now. */
 void rolling_stop(struct call *call);
 /* A full hold, before its upstream is made to wait for a slow client: who does not read does not
- * slow down a provider's bill. False: there is none, and the call is stopped. */
+ * slow down a provider's bill. False: there is none, and the call is stopped; or the lessor has not
+ * granted it yet: then it is read on, and asked again with what comes next. */
 MUST_USE bool rolling_hold_all(struct call *call);
 /* The same, if it can be had, for one that cannot be stopped any more: it is over and nobody knows
  * what it used, or its answer is no stream. */

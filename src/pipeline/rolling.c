@@ -212,7 +212,8 @@ bool rolling_hold_all(struct call *call)
     if (is_full(call) || extend_to(call, call->held.max_output, &grant))
         return true;
     note_refusal(call, &grant.blocking);
-    stop(call);
+    if (!grant.growing)
+        stop(call);
     return false;
 }
 
@@ -246,7 +247,8 @@ void rolling_check(struct call *call)
         return;
     }
     if (call->gauge.opaque) { /* nothing tells any more how much there is */
-        (void)!rolling_hold_all(call);
+        if (!rolling_hold_all(call))
+            stop(call);
         return;
     }
     if (is_ample(call, need_of(call, gauge_at_most(&call->gauge))))

@@ -1,6 +1,7 @@
 /* Holds that grow with their stream, and streams that are stopped. */
 #include "../books/sample.h"
 #include "../budget/fixture.h"
+#include "budget/headroom.h"
 #include "pipeline/pipeline.h"
 #include "transport.h"
 
@@ -240,6 +241,60 @@ START_TEST(an_upstream_waits_only_under_a_full_hold)
 }
 END_TEST
 
+/* The budget's ceiling is granted by a lessor, and so high for now. */
+static void lease(struct river *river, int64_t ceiling)
+{
+    struct core_options *options = &river->budgets.options;
+    struct ask ask = fixture_ask(&river->budgets, 0, 1);
+    struct grant grant;
+    gate_reserve(river->house.gate, &ask, NULL, 0, &grant);
+    struct charge charge = grant.charges[0];
+    charge.id = TEXT("all");
+    charge.amount = ceiling;
+    gate_settle(river->house.gate, grant.hold, &(struct spend){{0}}, NULL);
+    gate_close(river->house.gate);
+    options->leased = true;
+    options->usd_step = 1;
+    river->house.gate = gate_open(options);
+    gate_restore_ceiling(river->house.gate, &charge);
+}
+
+static void lessor_answers(struct river *river, const struct growth_answer *answer)
+{
+    struct growth growth;
+    struct core *core = gate_enter(river->house.gate);
+    ck_assert_uint_eq(headroom_take(core, &growth, 1), 1);
+    headroom_answer(core, growth.account, answer);
+    gate_exit(river->house.gate);
+}
+
+START_TEST(what_only_waits_for_the_lessor_is_not_stopped)
+{
+    struct river river;
+    river_open(&river, 100000);
+    lease(&river, 500);
+    river_flow(&river);
+    ck_assert(!rolling_hold_all(&river.call)); /* a slow client: it is read on */
+    ck_assert(!river.call.cancelled);
+    lessor_answers(&river, &(struct growth_answer){.grown = 5000});
+    ck_assert(rolling_hold_all(&river.call));
+    river_close(&river);
+}
+END_TEST
+
+START_TEST(where_no_lessor_answers_a_slow_client_ends_its_stream)
+{
+    struct river river;
+    river_open(&river, 100000);
+    lease(&river, 500);
+    river_flow(&river);
+    lessor_answers(&river, &(struct growth_answer){.away = true});
+    ck_assert(!rolling_hold_all(&river.call));
+    ck_assert(river.call.cancelled);
+    river_close(&river);
+}
+END_TEST
+
 START_TEST(a_full_hold_is_left_alone)
 {
     struct river river;
@@ -295,4 +350,6 @@ UNIT_MAIN(who_bills_more_than_was_held_gets_full_holds,
           only_streams_that_can_be_stopped_hold_slices, a_hold_is_always_ahead_of_what_is_generated,
           a_stream_is_stopped_when_its_hold_is_used_up,
           what_comes_at_once_is_covered_if_there_is_enough,
+          what_only_waits_for_the_lessor_is_not_stopped,
+          where_no_lessor_answers_a_slow_client_ends_its_stream,
           an_upstream_waits_only_under_a_full_hold, a_full_hold_is_left_alone)
