@@ -1,7 +1,8 @@
 /*
  * Accounts: where holds and spend are counted. One account per (budget, unit, scope id, window);
- * they appear with their limit when first used and go when nothing can need them any more. Part of
- * the core (core.h); nobody else includes this.
+ * they appear with their limit when first used and go when nothing can need them any more. The
+ * sub-buckets of a rolling window are accounts of a group (group.h), which has the limit together.
+ * Part of the core (core.h); nobody else includes this.
  */
 #ifndef PURSER_BUDGET_ACCOUNT_H
 #define PURSER_BUDGET_ACCOUNT_H
@@ -13,6 +14,8 @@
 /* Accounts are remembered so long after the end of their window or of their idle time: the longest
  * request (3600 s) and as much again for clocks and restarts. */
 #define ACCOUNT_LINGER_S 7200
+
+struct group;
 
 #define ACCOUNT_GONE SIZE_MAX
 
@@ -34,6 +37,17 @@ struct growing {
     int64_t wait; /* scratch of headroom_take: what those need who wait here */
     int64_t flow; /* reserved there, halved every second */
     int64_t flow_s;
+    bool gives;     /* another sub-bucket lacks what it does not use */
+    bool kept;      /* it got what an extension lacked: an earlier sub-bucket keeps that until it is
+                       idle, or nothing is held there */
+    int64_t lacked; /* by which that was asked for */
+};
+
+/* Who waits on an account, or on a group. */
+struct crowd {
+    size_t waiters;   /* waiters that have it among theirs */
+    size_t wanted;    /* of these: waiters that wait for it */
+    uint64_t claimed; /* the last look (core_state.h) in which a waiter claimed it */
 };
 
 struct account {
@@ -57,17 +71,27 @@ struct account {
     int64_t idle_s;          /* its budget's, of sessions; else 0 */
     int64_t used_s;          /* when it was last reserved on or settled */
     size_t pins;             /* open holds and waiters: it must stay */
-    size_t waiters;          /* waiters that have it among their accounts */
-    size_t wanted;           /* of these: waiters that wait for it */
-    uint64_t claimed;        /* the last look (core_state.h) in which a waiter claimed it */
     uint64_t spent_event;    /* the last event that changed `spent` */
+    struct crowd own_line;
+    struct crowd *line; /* its own, or its group's */
     struct growing growing;
-    struct text id; /* of the scope; behind this struct */
+    struct group *group;             /* of a rolling window; NULL: it is none's sub-bucket, or its
+                                        budget has gone */
+    struct account *later, *earlier; /* of its group */
+    bool counted;                    /* in the group's sums */
+    struct text id;                  /* of the scope; behind this struct */
 };
+
+/* group.h */
+int64_t group_left(const struct account *account);
+int64_t group_free(const struct account *account);
+int64_t group_obtainable(const struct account *account);
 
 /* What is left of the limit by what is booked, everywhere. Negative after an overrun. */
 static inline int64_t account_left(const struct account *account)
 {
+    if (account->group != NULL)
+        return group_left(account);
     return account->limit - account->elsewhere_spent - account->spent;
 }
 
@@ -75,6 +99,8 @@ static inline int64_t account_left(const struct account *account)
  * Negative after an overrun. */
 static inline int64_t account_free(const struct account *account)
 {
+    if (account->group != NULL)
+        return group_free(account);
     int64_t most = account->limit - account->elsewhere_spent;
     if (account->ceiling < most)
         most = account->ceiling;
@@ -84,6 +110,8 @@ static inline int64_t account_free(const struct account *account)
 /* By how much the limit lets the ceiling grow, as far as is known. */
 static inline int64_t account_obtainable(const struct account *account)
 {
+    if (account->group != NULL)
+        return group_obtainable(account);
     int64_t more = account->limit - account->elsewhere_granted - account->ceiling;
     return more > 0 ? more : 0;
 }
@@ -118,6 +146,7 @@ struct account_key {
 struct lane {
     struct buffer definition; /* canonical: the beginning of what its accounts' numbers hash */
     bool limits[UNIT_COUNT];  /* for some id */
+    bool rolling;             /* its windows are sub-buckets */
     struct window window;     /* the one last seen; never goes back */
     struct account *first, *last;
 };
@@ -126,7 +155,8 @@ struct lane {
  * free(). */
 struct lane *lanes_open(const struct budget *budgets, size_t count);
 void lane_close(struct lane *lane); /* frees its accounts, too */
-/* The number of an account (struct charge). The budget's index in `key` is not looked at. */
+/* The number of an account (struct charge). The budget's index in `key` is not looked at. Of a
+ * rolling window's sub-bucket the beginning counts, else the window's id. */
 uint64_t lane_number(const struct lane *lane, struct hasher *hasher, const struct account_key *key);
 void lane_append(struct lane *lane, struct account *account);
 void lane_remove(struct lane *lane, struct account *account);
@@ -142,6 +172,7 @@ struct accounts {
     int64_t usd_step;
     int64_t lease_s;
     struct account *first_want, *last_want; /* in the order of wanting */
+    bool left_over;                  /* some earlier sub-bucket has what nobody will reserve */
     bool owing;                      /* some account's overrun could not be told to the lessor */
     struct account *oldest, *newest; /* loose, in the order of use */
     size_t sweep_at;                 /* the next bucket to sweep */
@@ -149,7 +180,8 @@ struct accounts {
     /* By number: spend of accounts that did not appear yet: from the ledger, or of a budget that
      * went. An account is in its budget's lane, or among those gone, or here. */
     struct table restored;
-    size_t restored_at; /* the next of it to sweep */
+    struct table groups; /* of rolling windows, by what their numbers have in common */
+    size_t restored_at;  /* the next of it to sweep */
     struct hasher *hasher;
 };
 
@@ -216,6 +248,10 @@ void accounts_restore(struct accounts *accounts, const struct charge *charge);
 /* Likewise of a ceiling, and of what of its spend is forfeited. */
 void accounts_restore_ceiling(struct accounts *accounts, const struct charge *charge);
 void accounts_restore_forfeited(struct accounts *accounts, const struct charge *charge);
+/* The same by an account's number alone. */
+const struct restored *accounts_restored_number(const struct accounts *accounts, uint64_t number,
+                                                int64_t now_s);
+uint64_t accounts_number(const struct accounts *accounts, const struct account_key *key);
 /* What was restored for an account that did not appear yet; NULL if nothing was. */
 const struct restored *accounts_restored(const struct accounts *accounts,
                                          const struct account_key *key, int64_t now_s);

@@ -29,7 +29,8 @@
  * waits for those of its accounts that have too little room for it or for somebody who waits there
  * before it: so a team that waits for its own budget does not hold up those with whom it only
  * shares one that has room. A waiter behind another is looked at when its turn comes or
- * its time is up. It stays with the windows in which it asked.
+ * its time is up. It stays with the windows in which it asked; of rolling ones it goes on to the
+ * sub-bucket of the moment.
  *
  * Rolling holds (slice_tokens): a stream that can be stopped early holds its input and one slice of
  * output per choice, and is extended while it runs. Its maximum is decided by L − spent as above;
@@ -149,6 +150,10 @@ struct account_view {
     int64_t overdraft; /* of `ceiling`: what no store has granted, because none answered */
     int64_t elsewhere; /* what other instances have spent, as far as they said */
     int64_t forfeited; /* of `spent`: booked without knowing whether it was used */
+    int64_t resets_s;  /* when it begins anew: the window's end. A rolling window is shown as one,
+                          from the beginning of what counts to now, with all that counts; then
+                          that is when some of it ceases to count; of a refusal, enough of it to
+                          be asked again. WINDOW_FOREVER: never */
 };
 
 /* Only what the verdict names is set, and the numbers among the rest are 0. */
@@ -217,6 +222,10 @@ void core_redefine(struct core *core, const struct core_options *options);
  * that a clock which is put to 2031 by mistake does not open windows that are never left again:
  * then windows are late until the clock is right, and this returns false. Both in milliseconds. */
 bool core_check_clock(struct core *core, int64_t wall_ms, int64_t steady_ms);
+
+/* To be called now and then: who waits on a rolling window goes on to the sub-bucket of now, where
+ * less may count. Every reservation does so, too. */
+void core_turn(struct core *core, int64_t now_s);
 
 void core_reserve(struct core *core, const struct ask *ask, struct grant *grant);
 

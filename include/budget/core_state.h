@@ -9,6 +9,7 @@
 #include "base/roster.h"
 #include "budget/definitions.h"
 #include "budget/demand.h"
+#include "budget/group.h"
 
 struct stake {
     struct account *account;
@@ -36,6 +37,7 @@ struct waiter {
     struct places places;
     struct demand demand;
     uint64_t assessed; /* the event after which `demand` was made */
+    bool turned;       /* it was taken on to another sub-bucket since */
     uint64_t waits;    /* bit i: it waits for places.accounts[i] */
 };
 
@@ -61,6 +63,7 @@ struct core {
     int64_t now_s;      /* as far as it was told and believes it */
     int64_t latest_ms;  /* no later moment is believed; 0: any is */
     int64_t checked_ms; /* steady time of the last core_check_clock */
+    int64_t turns_s; /* the end of the first sub-bucket on which somebody waits; 0: nobody does */
 };
 
 /* ---- core.c ---- */
@@ -105,6 +108,8 @@ uint64_t waiting_add(struct core *core, const struct ask *ask, const struct plac
 /* To be called after whatever gave or took room on accounts that a waiter has: decides those who
  * can be decided, and brings up to date what the others wait for. */
 void waiting_look(struct core *core);
+/* Takes those who wait on rolling windows on to the sub-buckets of now. */
+void waiting_turn(struct core *core);
 bool waiting_concerns(const struct places *places);
 /* Sends all who wait away with VERDICT_AGAIN. */
 void waiting_dismiss(struct core *core);
@@ -113,6 +118,9 @@ void waiting_close(struct core *core);
 /* ---- view.c ---- */
 
 void view_account(const struct core *core, const struct account *account,
+                  struct account_view *view);
+/* The account that refused, because so much is lacking there. */
+void view_refusal(const struct core *core, const struct account *account, int64_t lack,
                   struct account_view *view);
 void view_request(const struct core *core, size_t budget, enum unit unit,
                   struct account_view *view);

@@ -32,7 +32,11 @@ struct growth {
 
 /* Those who want to grow, the longest waiting first; at most `most` of them. */
 size_t headroom_take(struct core *core, struct growth *growths, size_t most);
+/* Also: what earlier sub-buckets have is to be given back. */
 bool headroom_any(const struct core *core);
+bool headroom_left_over(const struct core *core);
+/* It cannot be given now: it goes when it is idle. */
+void headroom_postpone(struct core *core);
 
 /* What the lessor said of one growth, once it is on disk (I4). */
 struct growth_answer {
@@ -48,7 +52,8 @@ struct growth_answer {
 void headroom_answer(struct core *core, struct account *account,
                      const struct growth_answer *answer);
 
-/* How much more its budget lets the account have while no store answers (away_open). */
+/* How much more its budget lets the account have while no store answers (away_open). A rolling
+ * window has none: each of its sub-buckets would have it. */
 int64_t headroom_allowance(const struct core *core, const struct account *account);
 
 /* Asks again for those who still wait, and for overruns that nobody answered for: to be called now
@@ -62,7 +67,8 @@ struct gift {
     int64_t amount; /* above 0 */
 };
 
-/* Lowers the ceilings of accounts that nobody used for HEADROOM_IDLE_S; with `all`, of every
+/* Lowers the ceilings of earlier sub-buckets (group.h), but of what these got for holds that are
+ * open, and of accounts that nobody used for HEADROOM_IDLE_S; with `all`, of every
  * account, whether somebody waits there or not. Returns the number of gifts, at most `most`. */
 size_t headroom_yield(struct core *core, int64_t now_s, bool all, struct gift *gifts, size_t most);
 /* Of this account, whoever waits there: others lack what it does not use. False: it has nothing, or
@@ -82,6 +88,8 @@ void headroom_note_refusal(struct account *account);
 void headroom_note_over(struct accounts *accounts, struct account *account);
 /* It may have headroom, and was used just now. */
 void headroom_note_room(struct accounts *accounts, struct account *account);
+/* A later sub-bucket has come: what it does not use goes back at once. */
+void headroom_note_past(struct accounts *accounts, struct account *account);
 /* It is about to be freed. */
 void headroom_forget(struct accounts *accounts, struct account *account);
 

@@ -13,6 +13,10 @@
  *     G[a]     Σ g[a,n]; grown only while G ≤ L (I3), or by a charge
  *     u[a,n]   what n said it has spent: to be read only, never decided by
  *
+ * The sub-buckets of a rolling window are accounts of a group, told by their numbers (charge.h).
+ * What grows on one of them must fit under the limit with every WINDOW_ROLLING_SPAN in a row that
+ * it lies in, earlier and later ones, whatever the clocks of those say who grew them.
+ *
  * Every operation names its instance by journal, incarnation and sequence, and is applied only if
  * (incarnation, sequence) is above the last one of that journal (I5); so what is doubled or late
  * does nothing. It also names the fence and the epoch that the instance knows. The fence is the
@@ -73,6 +77,8 @@ struct store_row {
     int64_t charge;  /* MOVE: to be added to g whatever the limit says */
     int64_t value;   /* SYNC */
     int64_t spent;   /* u */
+    bool rolling;    /* MOVE, what grows: a sub-bucket of a rolling window, and its limit is that of
+                        its group */
 };
 
 /* No operation has more rows. */
@@ -125,8 +131,11 @@ struct store_answer {
                           what it has spent above */
     int64_t total;     /* G after it */
     int64_t elsewhere; /* Σ u of the others */
-    bool wanted;       /* somebody else was refused here lately: idle headroom is welcome back.
-                          Said 2N times after each refusal */
+    int64_t beside_granted; /* rolling: Σ (G − g of the asker) of the sub-buckets before it in the
+                               span that ends with it; and Σ of u likewise */
+    int64_t beside_spent;
+    bool wanted; /* somebody else was refused here lately: idle headroom is welcome back.
+                    Said 2N times after each refusal */
 };
 
 struct store_reply {

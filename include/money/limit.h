@@ -33,6 +33,7 @@ struct budget {
     struct budget_match *match; /* all must hold for the budget to apply */
     size_t match_count;
     enum window_kind window;   /* ignored for SCOPE_REQUEST */
+    int64_t rolling_s;         /* WINDOW_ROLLING: its length */
     struct text timezone;      /* its name, as written */
     const struct zone *zone;   /* not NULL */
     int64_t limit[UNIT_COUNT]; /* as configured, before the buffer */
@@ -49,6 +50,9 @@ struct budget {
  * "<key>/<session>": it is cut at the first '/', which no key's name contains. */
 int64_t budget_limit_configured(const struct budget *budget, enum unit unit, struct text id);
 int64_t budget_limit_enforced(const struct budget *budget, enum unit unit, struct text id);
+
+/* The window of the budget that holds the moment; of a rolling one the sub-bucket. */
+struct window budget_window_at(const struct budget *budget, int64_t now_s);
 
 /* True if the budget's `match` holds for the subject (its scope's own id must be present too; a
  * request is itself its id). */

@@ -23,7 +23,7 @@ int64_t figures_remaining(const struct account_view *view);
  * spend and hold before it must ask for more, `overdraft` what of it no store has granted. */
 void figures_put(struct buffer *out, const struct account_view *view);
 
-/* `"resets_at"`: when the window ends; null: never. */
+/* `"resets_at"`: when the window ends (of a rolling one: core.h); null: never. */
 void figures_put_reset(struct buffer *out, const struct account_view *view);
 
 #endif

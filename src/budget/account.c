@@ -7,6 +7,7 @@
  */
 #include "budget/account.h"
 
+#include "budget/group.h"
 #include "budget/headroom.h"
 
 #include <stdlib.h>
@@ -15,7 +16,7 @@
 /* How far a new id looks for an empty account that makes room for it. */
 #define CROWDED_BUCKETS 64
 
-static uint64_t number_of(const struct accounts *accounts, const struct account_key *key)
+uint64_t accounts_number(const struct accounts *accounts, const struct account_key *key)
 {
     return lane_number(&accounts->lanes[key->budget], accounts->hasher, key);
 }
@@ -62,6 +63,7 @@ void accounts_close(struct accounts *accounts)
     for (size_t budget = 0; budget < accounts->budget_count; budget++)
         lane_close(&accounts->lanes[budget]);
     lane_close(&accounts->gone);
+    group_close_all(accounts);
     free(accounts->lanes);
     free(accounts->buckets);
     hasher_close(accounts->hasher);
@@ -79,7 +81,7 @@ struct window accounts_window(const struct accounts *accounts, size_t budget, in
     const struct window *last = &accounts->lanes[budget].window;
     if (window_lasts(last, now_s))
         return *last;
-    return window_at(accounts->budgets[budget].window, accounts->budgets[budget].zone, now_s);
+    return budget_window_at(&accounts->budgets[budget], now_s);
 }
 
 /* Before the first turn the window is all zero, and so over. A moment before its beginning counts
@@ -139,7 +141,7 @@ int64_t accounts_limit(const struct accounts *accounts, size_t budget, enum unit
 
 int64_t account_until_s(const struct account *account)
 {
-    int64_t until_s = account->window.end_s;
+    int64_t until_s = window_counts_until_s(&account->window);
     if (until_s != WINDOW_FOREVER)
         until_s += ACCOUNT_LINGER_S;
     if (account->idle_s == 0)
@@ -148,12 +150,21 @@ int64_t account_until_s(const struct account *account)
     return idle_s < until_s ? idle_s : until_s;
 }
 
+/* A sub-bucket is of no use any more when it counts no more. */
+static bool is_past_use(const struct account *account, int64_t now_s)
+{
+    return group_is_past(account) && now_s > window_counts_until_s(&account->window) &&
+           !group_needs(account);
+}
+
 /* An account without spend tells nothing that a new one would not; it goes where room is short. */
 static bool is_over(const struct accounts *accounts, const struct account *account, int64_t now_s,
                     bool crowded)
 {
     if (account->pins > 0)
         return false;
+    if (is_past_use(account, now_s))
+        return true;
     /* One that still has headroom gives it back first: it would be lost to all others. */
     if (crowded && account->spent == 0 && (!accounts->leased || account->ceiling == 0))
         return true;
@@ -174,6 +185,7 @@ static void sweep_bucket(struct accounts *accounts, int64_t now_s, bool crowded)
         lane_remove(&accounts->lanes[account->budget], account);
         accounts->count--;
         headroom_forget(accounts, account);
+        group_leave(accounts, account);
         free(account);
     }
 }
@@ -225,9 +237,12 @@ static size_t budget_of(const struct accounts *accounts, const struct charge *ch
     if (charge->id.size == 0 || charge->id.size > SUBJECT_MAX_ID)
         return ACCOUNT_GONE;
     for (; key.budget < accounts->budget_count; key.budget++) {
-        if (accounts->budgets[key.budget].scope == charge->scope &&
-            accounts->lanes[key.budget].limits[charge->unit] &&
-            number_of(accounts, &key) == charge->account)
+        const struct lane *lane = &accounts->lanes[key.budget];
+        if (accounts->budgets[key.budget].scope != charge->scope || !lane->limits[charge->unit])
+            continue;
+        uint64_t number = accounts_number(accounts, &key);
+        if (number == charge->account ||
+            (lane->rolling && charge_group(number) == charge_group(charge->account)))
             return key.budget;
     }
     return ACCOUNT_GONE;
@@ -275,14 +290,19 @@ void accounts_restore_forfeited(struct accounts *accounts, const struct charge *
     restored->forfeited = account_add(restored->forfeited, charge->amount, ACCOUNT_MOST);
 }
 
+const struct restored *accounts_restored_number(const struct accounts *accounts, uint64_t number,
+                                                int64_t now_s)
+{
+    const struct restored *restored = table_get(&accounts->restored, number_key(&number));
+    return restored == NULL || now_s > restored->until_s ? NULL : restored;
+}
+
 const struct restored *accounts_restored(const struct accounts *accounts,
                                          const struct account_key *key, int64_t now_s)
 {
     if (accounts->restored.count == 0)
         return NULL;
-    uint64_t number = number_of(accounts, key);
-    const struct restored *restored = table_get(&accounts->restored, number_key(&number));
-    return restored == NULL || now_s > restored->until_s ? NULL : restored;
+    return accounts_restored_number(accounts, accounts_number(accounts, key), now_s);
 }
 
 /* ---- appearing ---- */
@@ -307,11 +327,13 @@ static void adopt_restored(struct accounts *accounts, struct account *account, i
     if (restored == NULL)
         return;
     if (now_s <= restored->until_s) {
+        group_take_out(account);
         account->spent = restored->amount;
         account->forfeited = restored->forfeited;
         if (accounts->leased)
             account->ceiling = restored->ceiling;
         account->overdraft = restored->overdraft;
+        group_put_in(account);
     }
     account_note_overrun(account);
     restored_free(restored);
@@ -341,7 +363,8 @@ static void enrol(struct accounts *accounts, struct account *account, size_t bud
     ASSERT(limit <= MONEY_MOST.nano);
     account->budget = budget;
     account->scope = definition->scope;
-    account->idle_s = definition->scope == SCOPE_SESSION ? definition->idle_s : 0;
+    bool idles = definition->scope == SCOPE_SESSION && definition->window != WINDOW_ROLLING;
+    account->idle_s = idles ? definition->idle_s : 0;
     account->limit = limit;
     if (!accounts->leased)
         account->ceiling = limit;
@@ -353,6 +376,8 @@ static void enrol(struct accounts *accounts, struct account *account, size_t bud
     *bucket = account;
     lane_append(&accounts->lanes[budget], account);
     accounts->count++;
+    if (definition->window == WINDOW_ROLLING)
+        group_join(accounts, account);
 }
 
 static struct account *account_new(struct accounts *accounts, const struct account_key *key,
@@ -361,11 +386,31 @@ static struct account *account_new(struct accounts *accounts, const struct accou
     struct account *account = memory_new(sizeof(*account) + key->id.size);
     memcpy(account + 1, key->id.at, key->id.size);
     account->id = text_make((const char *)(account + 1), key->id.size);
-    account->number = number_of(accounts, key);
+    account->number = accounts_number(accounts, key);
     account->unit = key->unit;
     account->window = *key->window;
+    account->line = &account->own_line;
     enrol(accounts, account, key->budget, limit);
     return account;
+}
+
+/* With a sub-bucket come those that are restored and lie in a span with it: they count, too, also
+ * where the table is full. */
+static void adopt_siblings(struct accounts *accounts, const struct account *account, int64_t now_s)
+{
+    struct account_key key = key_of(account);
+    int64_t bucket_s = account->window.end_s - account->window.start_s;
+    for (int64_t later = -WINDOW_ROLLING_BUCKETS; later <= WINDOW_ROLLING_BUCKETS; later++) {
+        int64_t start_s = account->window.start_s + later * bucket_s;
+        uint64_t number = charge_sibling(account->number, later);
+        if (start_s < 0 || accounts_restored_number(accounts, number, now_s) == NULL)
+            continue;
+        struct window window = window_rolling(WINDOW_ROLLING_BUCKETS * bucket_s, start_s);
+        key.window = &window;
+        struct account *sibling = account_new(accounts, &key, account->limit);
+        adopt_restored(accounts, sibling, now_s);
+        note_adopted(accounts, sibling);
+    }
 }
 
 enum account_use accounts_use(struct accounts *accounts, const struct account_key *key,
@@ -374,6 +419,7 @@ enum account_use accounts_use(struct accounts *accounts, const struct account_ke
     uint64_t hash = hash_of(key);
     struct account *account = find_hashed(accounts, key, hash);
     if (account != NULL && is_over(accounts, account, now_s, false)) {
+        ASSERT(account->group == NULL || !account->counted);
         account->spent = 0;
         account->over = 0;
         account->forfeited = 0;
@@ -389,6 +435,8 @@ enum account_use accounts_use(struct accounts *accounts, const struct account_ke
         account = account_new(accounts, key, limit);
         adopt_restored(accounts, account, now_s);
         note_adopted(accounts, account);
+        if (account->group != NULL && accounts->restored.count > 0)
+            adopt_siblings(accounts, account, now_s);
     }
     if (account->used_s < now_s)
         account->used_s = now_s;
@@ -428,6 +476,7 @@ void accounts_release(struct accounts *accounts, struct account *account)
 static void part_with(struct accounts *accounts, struct account *account)
 {
     account->budget = ACCOUNT_GONE;
+    group_leave(accounts, account);
     if (account->pins > 0)
         lane_append(&accounts->gone, account);
     else
@@ -436,8 +485,9 @@ static void part_with(struct accounts *accounts, struct account *account)
 
 static void move(struct accounts *accounts, struct account *account, size_t budget)
 {
-    ASSERT(account->waiters == 0);
-    ASSERT(account->wanted == 0);
+    ASSERT(account->line->waiters == 0);
+    ASSERT(account->line->wanted == 0);
+    group_leave(accounts, account);
     int64_t limit = LIMIT_NONE;
     if (budget != ACCOUNT_GONE)
         limit = accounts_limit(accounts, budget, account->unit, account->id);

@@ -100,6 +100,14 @@ bool core_check_clock(struct core *core, int64_t wall_ms, int64_t steady_ms)
     return wall_ms <= core->latest_ms;
 }
 
+void core_turn(struct core *core, int64_t now_s)
+{
+    now_s = core_believes_s(core, now_s);
+    if (core->now_s < now_s)
+        core->now_s = now_s;
+    waiting_turn(core);
+}
+
 int64_t core_believes_s(const struct core *core, int64_t now_s)
 {
     int64_t latest_s = core->latest_ms / 1000;
@@ -165,7 +173,9 @@ static void take(struct core *core, struct places *places, const int64_t need[UN
         struct account *account = places->accounts[at];
         int64_t amount = need[account->unit];
         ASSERT(terms->fact || amount == 0 || amount <= account_free(account));
+        group_take_out(account);
         account->held += amount;
+        group_put_in(account);
         if (terms->fact)
             note_overrun(core, account);
         account_check(account);
@@ -234,7 +244,7 @@ static bool says_no(const struct account *account, enum verdict verdict,
         return need > 0 && need > account_left(account);
     case VERDICT_CONTENTION:
     case VERDICT_AWAY:
-        return account_lacks(account, need) || (need > 0 && account->wanted > 0);
+        return account_lacks(account, need) || (need > 0 && account->line->wanted > 0);
     case VERDICT_NEVER_FITS:
         return need > account->limit;
     case VERDICT_UNPRICED:
@@ -260,7 +270,9 @@ static void fill_blocking(const struct core *core, const struct places *places,
 {
     for (size_t at = 0; at < places->count; at++) {
         if (says_no(places->accounts[at], grant->verdict, demand->need)) {
-            view_account(core, places->accounts[at], &grant->blocking);
+            const struct account *account = places->accounts[at];
+            int64_t lack = demand->need[account->unit] - account_left(account);
+            view_refusal(core, account, lack, &grant->blocking);
             return;
         }
     }
@@ -328,6 +340,7 @@ void core_reserve(struct core *core, const struct ask *ask, struct grant *grant)
     struct account_key key;
     core->now_s = core_believes_s(core, ask->now_s);
     accounts_sweep(&core->accounts, core->now_s);
+    waiting_turn(core);
     if (!places_gather(core, ask->subject, &places, &key)) {
         reserve_crowded(core, &key, grant);
         places_unpin(&places);
@@ -399,12 +412,14 @@ static void book_stake(struct core *core, struct stake *stake, int64_t used)
     int64_t unused = used < stake->amount ? stake->amount - used : 0;
     ASSERT(used >= 0);
     ASSERT(account->held >= stake->amount);
+    group_take_out(account);
     account->held -= stake->amount;
     account->returning += unused;
     account->spent = account_add(account->spent, used, ACCOUNT_MOST);
+    group_put_in(account);
     if (used > stake->amount)
         note_overrun(core, account);
-    account->spent_event = core->event;
+    group_note_spent(account, core->event);
     if (account->used_s < core->now_s)
         account->used_s = core->now_s;
     account_check(account);
@@ -442,8 +457,11 @@ void core_release(struct core *core, uint64_t id)
     for (size_t at = 0; at < hold->count; at++) {
         const struct stake *stake = &hold->stakes[at];
         ASSERT(stake->account->returning >= stake->amount);
+        group_take_out(stake->account);
         stake->account->returning -= stake->amount;
-        waiters += stake->account->waiters;
+        group_put_in(stake->account);
+        waiters += stake->account->line->waiters;
+        stake->account->growing.kept = false;
         headroom_note_room(&core->accounts, stake->account);
         accounts_release(&core->accounts, stake->account);
     }

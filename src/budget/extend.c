@@ -68,12 +68,14 @@ static bool raise_stakes(struct core *core, struct hold *hold, const int64_t nee
         struct account *account = stake->account;
         int64_t more = missing(stake, need);
         stake->amount += more;
+        group_take_out(account);
         account->held += more;
+        group_put_in(account);
         if (account->budget == ACCOUNT_GONE)
             account_note_overrun(account);
         account_check(account);
         headroom_note_use(&core->accounts, account, more);
-        waiters += account->waiters;
+        waiters += account->line->waiters;
     }
     return waiters > 0;
 }

@@ -4,6 +4,8 @@
  */
 #include "budget/headroom.h"
 
+#include "budget/group.h"
+
 /* ---- those who want to grow ---- */
 
 static void want(struct accounts *accounts, struct account *account)
@@ -76,8 +78,43 @@ static void loose_append(struct accounts *accounts, struct account *account)
     growing->loose = true;
 }
 
+static void loose_prepend(struct accounts *accounts, struct account *account)
+{
+    struct growing *growing = &account->growing;
+    growing->newer = accounts->oldest;
+    growing->older = NULL;
+    if (accounts->oldest != NULL)
+        accounts->oldest->growing.older = account;
+    else
+        accounts->newest = account;
+    accounts->oldest = account;
+    growing->loose = true;
+}
+
+/* Nobody will reserve there any more, or another sub-bucket needs it now. */
+static bool is_left_over(const struct account *account)
+{
+    if (account->growing.gives)
+        return true;
+    return group_is_past(account) && !(account->growing.kept && account->held > 0);
+}
+
+void headroom_note_past(struct accounts *accounts, struct account *account)
+{
+    if (!accounts->leased || account->budget == ACCOUNT_GONE)
+        return;
+    if (account->growing.loose)
+        loose_remove(accounts, account);
+    loose_prepend(accounts, account);
+    accounts->left_over = true;
+}
+
 void headroom_note_room(struct accounts *accounts, struct account *account)
 {
+    if (is_left_over(account)) {
+        headroom_note_past(accounts, account);
+        return;
+    }
     if (!accounts->leased || accounts->newest == account)
         return;
     if (account->growing.loose)
@@ -96,9 +133,21 @@ void headroom_note_use(struct accounts *accounts, struct account *account, int64
     growing->flow_s = account->used_s;
     growing->refused = false;
     headroom_note_room(accounts, account);
-    if (account_free(account) < target_of(accounts, growing->flow) / 2 &&
+    if (account_free(account) < target_of(accounts, growing->flow) / 2 && !group_is_past(account) &&
         account_obtainable(account) > 0)
         want(accounts, account);
+}
+
+/* A stream goes before those who come: what the others of its group do not use is its. */
+static void gather_for(struct accounts *accounts, const struct account *account)
+{
+    for (struct account *other = account->group->newest; other != NULL; other = other->earlier) {
+        bool gives = other->ceiling > other->spent + other->held + other->returning;
+        if (other == account || !gives)
+            continue;
+        other->growing.gives = true;
+        headroom_note_past(accounts, other);
+    }
 }
 
 void headroom_note_lack(struct accounts *accounts, struct account *account, int64_t lack)
@@ -107,7 +156,10 @@ void headroom_note_lack(struct accounts *accounts, struct account *account, int6
         return;
     if (account->growing.lack < lack)
         account->growing.lack = lack;
-    if (account_obtainable(account) > 0)
+    int64_t obtainable = account_obtainable(account);
+    if (group_is_past(account) && lack > obtainable)
+        gather_for(accounts, account);
+    if (obtainable > 0)
         want(accounts, account);
 }
 
@@ -181,7 +233,8 @@ static int64_t missing(const struct account *account, int64_t wanted, int64_t st
 static int64_t missing_to_wait(const struct account *account, int64_t wanted, int64_t step)
 {
     int64_t more = wanted - account_free(account);
-    int64_t leaves = account->limit - account->ceiling;
+    int64_t leaves =
+        account->group != NULL ? group_leaves(account) : account->limit - account->ceiling;
     return more <= 0 || leaves <= 0 ? 0 : least_of(round_up(more, step), leaves);
 }
 
@@ -195,6 +248,8 @@ static struct growth growth_of(const struct core *core, struct account *account)
         missing(account, target_of(&core->accounts, flow_at(account, core->now_s)), step);
     if (least < lack)
         least = lack;
+    if (group_is_past(account))
+        most = least;
     return (struct growth){.account = account,
                            .least = least,
                            .most = most > least ? most : least,
@@ -203,7 +258,17 @@ static struct growth growth_of(const struct core *core, struct account *account)
 
 bool headroom_any(const struct core *core)
 {
-    return core->accounts.first_want != NULL;
+    return core->accounts.first_want != NULL || core->accounts.left_over;
+}
+
+bool headroom_left_over(const struct core *core)
+{
+    return core->accounts.left_over;
+}
+
+void headroom_postpone(struct core *core)
+{
+    core->accounts.left_over = false;
 }
 
 size_t headroom_take(struct core *core, struct growth *growths, size_t most)
@@ -216,6 +281,7 @@ size_t headroom_take(struct core *core, struct growth *growths, size_t most)
     while (count < most && accounts->first_want != NULL) {
         struct account *account = take_first(accounts);
         struct growth growth = growth_of(core, account);
+        account->growing.lacked = account->growing.lack;
         account->growing.lack = 0;
         if (growth.most == 0 && growth.charge == 0) {
             accounts_release(accounts, account); /* it has what it wanted by now */
@@ -234,15 +300,21 @@ static void take_answer(struct account *account, const struct growth_answer *ans
 {
     int64_t more = account_add(answer->grown, answer->charged, ACCOUNT_MOST);
     more = account_add(more, answer->forgotten, ACCOUNT_MOST);
+    group_take_out(account);
     account->ceiling = account_add(account->ceiling, more, ACCOUNT_MOST);
     account->overdraft = account_add(account->overdraft, answer->overdrawn, ACCOUNT_MOST);
     account->spent = account_add(account->spent, answer->forgotten, ACCOUNT_MOST);
+    group_put_in(account);
     account->forfeited = account_add(account->forfeited, answer->forgotten, ACCOUNT_MOST);
     account->over -= least_of(account->over, answer->charged);
     account->growing.away = answer->away;
     if (answer->away)
         return;
     account->growing.refused = false;
+    if (account->group != NULL) {
+        group_tell(account, answer->elsewhere_granted, answer->elsewhere_spent);
+        return;
+    }
     account->elsewhere_granted = answer->elsewhere_granted;
     account->elsewhere_spent = answer->elsewhere_spent;
 }
@@ -250,7 +322,7 @@ static void take_answer(struct account *account, const struct growth_answer *ans
 /* Who came while the answer was under way. */
 static bool needs_more(const struct account *account)
 {
-    bool lacks = account->wanted > 0 || account->growing.lack > 0;
+    bool lacks = account->line->wanted > 0 || account->growing.lack > 0;
     return account->over > 0 || (lacks && account_obtainable(account) > 0);
 }
 
@@ -263,10 +335,12 @@ void headroom_answer(struct core *core, struct account *account, const struct gr
     account->growing.asked = false;
     core->event++;
     take_answer(account, answer);
-    account->spent_event = core->event;
+    group_note_spent(account, core->event);
     account_check(account);
+    account->growing.kept = group_is_past(account) && account->growing.lacked > 0 &&
+                            account_free(account) >= account->growing.lacked;
     headroom_note_room(&core->accounts, account);
-    if (account->waiters > 0)
+    if (account->line->waiters > 0)
         waiting_look(core);
     if (!answer->away && needs_more(account))
         want(&core->accounts, account);
@@ -276,7 +350,7 @@ void headroom_answer(struct core *core, struct account *account, const struct gr
 
 int64_t headroom_allowance(const struct core *core, const struct account *account)
 {
-    if (account->unit != UNIT_USD || account->budget == ACCOUNT_GONE)
+    if (account->unit != UNIT_USD || account->budget == ACCOUNT_GONE || account->group != NULL)
         return 0;
     int64_t allowed = core->options.budgets[account->budget].away_open - account->overdraft;
     return allowed <= 0 ? 0 : allowed - allowed % step_of(core, account);
@@ -308,6 +382,18 @@ void headroom_remind(struct core *core)
 
 /* ---- giving back ---- */
 
+/* What one sub-bucket gives may be what is lacking on another. */
+static void want_instead(struct accounts *accounts, const struct account *account)
+{
+    struct account *other = account->group == NULL ? NULL : account->group->newest;
+    if (group_is_past(account) && account->line->wanted > 0)
+        want(accounts, other);
+    for (; other != NULL; other = other->earlier) {
+        if (other != account && other->growing.lack > 0)
+            want(accounts, other);
+    }
+}
+
 bool headroom_yield_one(struct core *core, struct account *account, struct gift *gift)
 {
     if (account->growing.asked || account->growing.wants || account->budget == ACCOUNT_GONE)
@@ -316,7 +402,10 @@ bool headroom_yield_one(struct core *core, struct account *account, struct gift 
     amount -= amount > 0 ? amount % step_of(core, account) : 0;
     if (amount <= 0)
         return false;
+    group_take_out(account);
     account->ceiling -= amount;
+    group_put_in(account);
+    want_instead(&core->accounts, account);
     account->growing.asked = true;
     account->pins++;
     account_check(account);
@@ -331,14 +420,18 @@ size_t headroom_yield(struct core *core, int64_t now_s, bool all, struct gift *g
     size_t count = 0;
     while (count < most && account != NULL) {
         struct account *newer = account->growing.newer;
-        if (!all && account->used_s + HEADROOM_IDLE_S > now_s)
+        bool idle = account->used_s + HEADROOM_IDLE_S <= now_s;
+        if (!all && !idle && !is_left_over(account))
             break;
+        account->growing.kept = false;
+        account->growing.gives = false;
         if (!account->growing.asked)
             loose_remove(accounts, account);
         if (headroom_yield_one(core, account, &gifts[count]))
             count++;
         account = newer;
     }
+    accounts->left_over = account != NULL && is_left_over(account);
     return count;
 }
 

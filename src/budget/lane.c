@@ -15,13 +15,24 @@ static void put_part(struct buffer *out, struct text part)
     buffer_put_byte(out, '\n');
 }
 
+/* As its sub-buckets are: lengths that are rounded to the same are the same. */
+static void put_length(struct buffer *out, const struct budget *budget)
+{
+    const struct window window = window_rolling(budget->rolling_s, 0);
+    buffer_put_int(out, window.end_s);
+    buffer_put_byte(out, '\n');
+}
+
 /* Everything that defines a budget's accounts but its name and limits. Matches stand in the order
  * of the scopes, so that writing them in another order changes nothing. */
 static void define(struct buffer *out, const struct budget *budget)
 {
     put_part(out, text_of(scope_name(budget->scope)));
     put_part(out, text_of(window_name(budget->window)));
-    put_part(out, budget->timezone);
+    if (budget->window == WINDOW_ROLLING)
+        put_length(out, budget);
+    else
+        put_part(out, budget->timezone);
     for (int scope = 0; scope < SCOPE_COUNT; scope++) {
         for (size_t at = 0; at < budget->match_count; at++) {
             if (budget->match[at].scope != (enum scope)scope)
@@ -32,6 +43,14 @@ static void define(struct buffer *out, const struct budget *budget)
     }
 }
 
+/* charge.h */
+static uint64_t number_bucket(uint64_t number, const struct window *window)
+{
+    int64_t bucket_s = window->end_s - window->start_s;
+    int64_t bucket = bucket_s == 0 ? 0 : window->start_s / bucket_s;
+    return charge_sibling(number & ~(CHARGE_BUCKETS - 1), bucket);
+}
+
 /* Neither a unit nor a window's id holds a line break, and the scope's id stands last: no two
  * accounts have the same text. */
 uint64_t lane_number(const struct lane *lane, struct hasher *hasher, const struct account_key *key)
@@ -40,7 +59,7 @@ uint64_t lane_number(const struct lane *lane, struct hasher *hasher, const struc
         buffer_text(&lane->definition),
         text_of(unit_name(key->unit)),
         TEXT("\n"),
-        text_of(key->window->id),
+        lane->rolling ? TEXT_NONE : text_of(key->window->id),
         TEXT("\n"),
         key->id,
     };
@@ -49,7 +68,7 @@ uint64_t lane_number(const struct lane *lane, struct hasher *hasher, const struc
     uint64_t number = 0;
     for (int i = 0; i < 8; i++)
         number = number << 8 | digest[i];
-    return number;
+    return lane->rolling ? number_bucket(number, key->window) : number;
 }
 
 /* ---- opening and closing ---- */
@@ -89,6 +108,7 @@ struct lane *lanes_open(const struct budget *budgets, size_t count)
     for (size_t budget = 0; budget < count; budget++) {
         ASSERT(budgets[budget].zone != NULL);
         define(&lanes[budget].definition, &budgets[budget]);
+        lanes[budget].rolling = budgets[budget].window == WINDOW_ROLLING;
         for (int unit = 0; unit < UNIT_COUNT; unit++)
             lanes[budget].limits[unit] = may_limit(&budgets[budget], (enum unit)unit);
         if (budgets[budget].scope != SCOPE_REQUEST)

@@ -172,11 +172,12 @@ static void next_alone(struct lease *lease, struct lease_action *action)
     bool beats = lease->now_ms >= lease->beat_ms;
     if (beats)
         headroom_remind(lease->options.core);
-    work_add_growths(lease);
-    if (lease->retiring || beats) {
+    /* Gifts first: what they leave may be granted in the same commit. */
+    if (lease->retiring || beats || headroom_left_over(lease->options.core))
         work_add_gifts(lease);
+    if (lease->retiring || beats)
         lease->beat_ms = lease->now_ms + IDLE_MS;
-    }
+    work_add_growths(lease);
     work_answer_alone(lease);
     work_fill_charges(lease, true);
     if (lease->charge_count > 0) {
@@ -246,7 +247,8 @@ static void next_open(struct lease *lease, struct lease_action *action)
         sync_doubtful(lease, action);
         return;
     }
-    if (!lease->noted && (beats || lease->retiring) && lease->move_count < STORE_ROWS_MOST)
+    bool gives = beats || lease->retiring || headroom_left_over(lease->options.core);
+    if (!lease->noted && gives && lease->move_count < STORE_ROWS_MOST)
         work_add_gifts(lease);
     if (!lease->noted && lease->move_count > 0) {
         work_fill_charges(lease, true);
@@ -297,6 +299,7 @@ void lease_next(struct lease *lease, int64_t now_ms, int64_t now_s, struct lease
     lease->now_s = core_believes_s(lease->options.core, now_s);
     if (lease->since_ms == INT64_MIN)
         lease->since_ms = now_ms;
+    core_turn(lease->options.core, now_s);
     bool refused = refuses(lease);
     if ((refused || lease->retiring) && lease->move_count == 0) {
         work_add_growths(lease);
@@ -304,6 +307,7 @@ void lease_next(struct lease *lease, int64_t now_ms, int64_t now_s, struct lease
             work_fill_charges(lease, false);
         else
             work_refuse(lease, true);
+        headroom_postpone(lease->options.core);
     }
     if (lease->retiring && (refused || lease->phase != PHASE_OPEN))
         rest(lease, INT64_MAX, action);

@@ -134,6 +134,7 @@ static struct store_row stored_move(struct lease *lease, const struct move *move
     stored.least = store_ceil(unit, move->growth.least);
     stored.most = store_ceil(unit, move->growth.most);
     stored.charge = store_ceil(unit, move->growth.charge);
+    stored.rolling = move->account->group != NULL && stored.most > 0;
     return stored;
 }
 
@@ -145,15 +146,30 @@ void work_fill_rows(struct lease *lease)
 
 /* ---- answers ---- */
 
+/* So much of what the limit leaves a group is granted already by this operation. */
+static int64_t granted_beside(const struct lease *lease, size_t move)
+{
+    const struct group *group = lease->moves[move].account->group;
+    int64_t granted = 0;
+    for (size_t at = 0; group != NULL && at < move; at++) {
+        const struct move *other = &lease->moves[at];
+        if (other->kind == MOVE_GROW && other->account->group == group)
+            granted = account_add(granted, other->answer.grown, ACCOUNT_MOST);
+    }
+    return granted;
+}
+
 void work_answer_alone(struct lease *lease)
 {
     for (size_t at = 0; at < lease->move_count; at++) {
         struct move *move = &lease->moves[at];
         if (move->kind != MOVE_GROW)
             continue;
-        int64_t obtainable = account_obtainable(move->account);
         int64_t most = move->growth.most;
-        move->answer = (struct growth_answer){.grown = most < obtainable ? most : obtainable,
+        int64_t leaves = account_obtainable(move->account) - granted_beside(lease, at);
+        if (leaves < 0)
+            leaves = 0;
+        move->answer = (struct growth_answer){.grown = most < leaves ? most : leaves,
                                               .charged = move->growth.charge};
     }
 }
@@ -161,7 +177,8 @@ void work_answer_alone(struct lease *lease)
 static bool is_possible(const struct store_row *sent, const struct store_answer *answer)
 {
     return answer->moved >= 0 && answer->moved <= sent->most && answer->granted >= 0 &&
-           answer->total >= answer->granted && answer->elsewhere >= 0;
+           answer->total >= answer->granted && answer->elsewhere >= 0 &&
+           answer->beside_granted >= 0 && answer->beside_spent >= 0;
 }
 
 /* False if the store has less than it granted. */
@@ -173,8 +190,9 @@ static bool take_answer(struct lease *lease, struct move *move, const struct sto
         return true;
     enum unit unit = row->charge.unit;
     int64_t expected = row->granted + answer->moved + sent->charge - sent->give;
-    int64_t others = answer->total - answer->granted;
-    int64_t elsewhere = answer->elsewhere < others ? answer->elsewhere : others;
+    int64_t others = answer->total - answer->granted + answer->beside_granted;
+    int64_t spent = answer->elsewhere + answer->beside_spent;
+    int64_t elsewhere = spent < others ? spent : others;
     row->granted = answer->granted;
     move->wanted = answer->wanted;
     if (move->kind == MOVE_MEND)
@@ -265,7 +283,7 @@ static void settle(struct lease *lease, const struct move *move)
 static bool should_give(const struct move *move)
 {
     return move->wanted && move->kind == MOVE_LOOK && move->account->budget != ACCOUNT_GONE &&
-           move->account->waiters == 0;
+           move->account->line->waiters == 0;
 }
 
 void work_settle(struct lease *lease)

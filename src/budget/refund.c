@@ -28,15 +28,17 @@ static int64_t lower(int64_t *value, int64_t amount)
 
 static void refund_account(struct core *core, struct account *account, int64_t amount)
 {
+    group_take_out(account);
     int64_t given = lower(&account->spent, amount);
+    group_put_in(account);
     (void)lower(&account->forfeited, given);
     (void)lower(&account->over, given);
     core->event++;
-    account->spent_event = core->event;
+    group_note_spent(account, core->event);
     account_note_overrun(account);
     account_check(account);
     headroom_note_room(&core->accounts, account);
-    if (account->waiters > 0)
+    if (account->line->waiters > 0)
         waiting_look(core);
 }
 

@@ -4,6 +4,8 @@
  */
 #include "budget/store.h"
 
+#include "money/charge.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -207,10 +209,66 @@ static int64_t absent(const struct store *store)
 
 /* ---- rows ---- */
 
-static void row_grow(const struct store *store, struct entry *entry, const struct store_row *row,
-                     struct share *share, struct store_answer *answer)
+/* ---- rolling windows ---- */
+
+/* The sub-buckets around one: it stands in the middle. */
+struct around {
+    int64_t total[2 * WINDOW_ROLLING_BUCKETS + 1];
+};
+
+/* Lua's numbers are exact up to twice STORE_MOST. */
+static int64_t capped(int64_t sum, int64_t more)
 {
-    int64_t room = most_of(0, row->limit - entry->total);
+    return least_of(sum + more, STORE_MOST);
+}
+
+static struct around look_around(const struct store *store, const struct store_row *row, size_t at,
+                                 struct store_answer *answer)
+{
+    struct around around = {{0}};
+    for (int later = -WINDOW_ROLLING_BUCKETS; later <= WINDOW_ROLLING_BUCKETS; later++) {
+        const struct entry *entry = entry_find(store, charge_sibling(row->account, later));
+        if (entry == NULL)
+            continue;
+        around.total[WINDOW_ROLLING_BUCKETS + later] = entry->total;
+        if (later >= 0)
+            continue;
+        bool has = at < entry->share_count;
+        int64_t granted = entry->total - (has ? entry->shares[at].granted : 0);
+        int64_t spent = entry->spent - (has ? entry->shares[at].spent : 0);
+        answer->beside_granted = capped(answer->beside_granted, granted);
+        answer->beside_spent = capped(answer->beside_spent, spent);
+    }
+    return around;
+}
+
+/* G of the fullest span that has the one in the middle. */
+static int64_t fullest(const struct around *around)
+{
+    int64_t most = 0;
+    for (int first = 0; first < WINDOW_ROLLING_SPAN; first++) {
+        int64_t span = 0;
+        for (int at = first; at < first + WINDOW_ROLLING_SPAN; at++)
+            span = capped(span, around->total[at]);
+        most = most_of(most, span);
+    }
+    return most;
+}
+
+static int64_t total_for(const struct store *store, const struct entry *entry,
+                         const struct store_row *row, size_t at, struct store_answer *answer)
+{
+    if (!row->rolling)
+        return entry->total;
+    struct around around = look_around(store, row, at, answer);
+    return fullest(&around);
+}
+
+static void row_grow(const struct store *store, struct entry *entry, const struct store_row *row,
+                     size_t at, struct store_answer *answer)
+{
+    struct share *share = &entry->shares[at];
+    int64_t room = most_of(0, row->limit - total_for(store, entry, row, at, answer));
     int64_t fair = room / (2 * store->registered);
     answer->moved = least_of(room, most_of(row->least, least_of(row->most, fair)));
     share->granted += answer->moved;
@@ -227,7 +285,7 @@ static void row_move(const struct store *store, struct entry *entry, const struc
     entry->total += charged - given;
     if (store->recovering)
         return;
-    row_grow(store, entry, row, share, answer);
+    row_grow(store, entry, row, at, answer);
     if (answer->moved < row->least) {
         entry->wanter = at;
         entry->hints = 2 * store->registered;

@@ -1,11 +1,14 @@
 -- The store's operations, run inside Redis >= 6.2 or Valkey: what store.h says, as store.c does it
 -- in memory, in the same order and with the same numbers. One call is one operation.
 --
--- KEYS  {purser}:meta, {purser}:nodes, then {purser}:a:<account> of each row
+-- KEYS  {purser}:meta, {purser}:nodes, then {purser}:a:<account> of each row; then, of each row that
+--       is of a rolling window, those of the 24 sub-buckets before it and of the 24 after it, in the
+--       order of time
 -- ARGV  kind, journal, fence, epoch, incarnation, sequence, now, complete, lost, instances, whose,
---       label, known; then for each row limit, until (0: never), least, most, give, charge, value, spent
+--       label, known; then for each row limit, until (0: never), least, most, give, charge, value,
+--       spent, and the place in KEYS of the first sub-bucket before it (0: it is not rolling)
 -- Reply verdict, server's fence, epoch, recovering, unfenced, gseq, registered, absent; then for
---       each row moved, granted, total, elsewhere, wanted
+--       each row moved, granted, total, elsewhere, wanted, beside granted, beside spent
 --
 -- meta       fence, epoch, recovering, gseq, registered, present, awaited; of each journal
 --            q: incarnation.sequence, and while it is registered p: the last epoch in which it
@@ -17,7 +20,8 @@
 
 local MOST = 4e15
 local LINGER = 7200
-local COLUMNS = 8
+local COLUMNS = 9
+local BEFORE = 24 -- and as many after: a span is of 25
 local HEAD = 13
 
 local OK, OLD_FENCE, RECOVERING, STALE, STRANGER, EMPTY = 0, 1, 2, 3, 4, 5
@@ -91,7 +95,32 @@ local function keep(key, entry, until_s, now_s)
     return until_s
 end
 
-local function move(entry, limit, least, most, give, charge)
+-- G of the fullest span that has the entry; and what others have in the one that ends with it.
+local function fullest(entry, first)
+    local totals = {}
+    for n = 1, 2 * BEFORE do
+        local at = n <= BEFORE and n or n + 1
+        local sibling = redis.call('HMGET', KEYS[first + n - 1], 'G', 'U', 'g:' .. journal,
+                                   'u:' .. journal)
+        totals[at] = number(sibling[1])
+        if n <= BEFORE then
+            entry.bg = math.min(MOST, entry.bg + (totals[at] - number(sibling[3])))
+            entry.bu = math.min(MOST, entry.bu + (number(sibling[2]) - number(sibling[4])))
+        end
+    end
+    totals[BEFORE + 1] = entry.G
+    local most = 0
+    for start = 1, BEFORE + 1 do
+        local span = 0
+        for at = start, start + BEFORE do
+            span = math.min(MOST, span + totals[at])
+        end
+        most = math.max(most, span)
+    end
+    return most
+end
+
+local function move(entry, limit, least, most, give, charge, first)
     local given = math.min(give, entry.g)
     local charged = math.min(charge, MOST - (entry.G - given))
     entry.g = entry.g + charged - given
@@ -99,7 +128,7 @@ local function move(entry, limit, least, most, give, charge)
     if store.recovering then
         return 0
     end
-    local room = math.max(0, limit - entry.G)
+    local room = math.max(0, limit - (first > 0 and fullest(entry, first) or entry.G))
     local fair = math.floor(room / (2 * store.registered))
     local moved = math.min(room, math.max(least, math.min(most, fair)))
     entry.g = entry.g + moved
@@ -125,12 +154,12 @@ local function row(n, now_s)
     local had = redis.call('HMGET', key, 'G', 'U', 'e', 'w', 'h', mine, spent_mine)
     local entry = {
         G = number(had[1]), U = number(had[2]), e = had[3] and tonumber(had[3]), w = had[4] or '',
-        h = number(had[5]), g = number(had[6]), u = number(had[7])
+        h = number(had[5]), g = number(had[6]), u = number(had[7]), bg = 0, bu = 0
     }
     local moved = 0
     if kind == 'move' then
         moved = move(entry, limit, tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4]),
-                     tonumber(ARGV[at + 5]), tonumber(ARGV[at + 6]))
+                     tonumber(ARGV[at + 5]), tonumber(ARGV[at + 6]), tonumber(ARGV[at + 9]))
     elseif kind == 'sync' then
         sync(entry, tonumber(ARGV[at + 7]))
     end
@@ -150,14 +179,14 @@ local function row(n, now_s)
     if kept ~= entry.e then
         redis.call('HSET', key, 'e', text(kept))
     end
-    for _, value in ipairs({moved, entry.g, entry.G, others, wanted and 1 or 0}) do
+    for _, value in ipairs({moved, entry.g, entry.G, others, wanted and 1 or 0, entry.bg, entry.bu}) do
         rows[#rows + 1] = value
     end
 end
 
 local function all_rows()
     local now_s = tonumber(redis.call('TIME')[1])
-    for n = 1, #KEYS - 2 do
+    for n = 1, (#ARGV - HEAD) / COLUMNS do
         row(n, now_s)
     end
 end

@@ -9,10 +9,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define HEAD    13 /* words of ARGV before the rows */
-#define COLUMNS 8  /* words of ARGV per row */
-#define TOP     8  /* numbers of an answer before its rows */
-#define ANSWERS 5  /* numbers per row */
+#include "money/charge.h"
+
+#define HEAD     13 /* words of ARGV before the rows */
+#define COLUMNS  9  /* words of ARGV per row */
+#define SIBLINGS (2 * WINDOW_ROLLING_BUCKETS)
+#define TOP      8 /* numbers of an answer before its rows */
+#define ANSWERS  7 /* numbers per row */
 
 __asm__(".section .rodata\n"
         ".global purser_store_lua_begin\n"
@@ -55,23 +58,50 @@ static void put_number(struct buffer *out, int64_t number)
     put_word(out, text_make(digits, (size_t)size));
 }
 
-static void put_keys(struct buffer *out, const struct store_request *request)
+static void put_account(struct buffer *out, uint64_t account)
 {
-    put_number(out, (int64_t)request->row_count + 2);
-    put_word(out, TEXT("{purser}:meta"));
-    put_word(out, TEXT("{purser}:nodes"));
-    for (size_t i = 0; i < request->row_count; i++) {
-        char key[32];
-        snprintf(key, sizeof(key), "{purser}:a:%016" PRIx64, request->rows[i].account);
-        put_word(out, text_of(key));
+    char key[32];
+    snprintf(key, sizeof(key), "{purser}:a:%016" PRIx64, account);
+    put_word(out, text_of(key));
+}
+
+/* Of the sub-buckets before and after those that roll. */
+static size_t siblings_of(const struct store_request *request)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < request->row_count; i++)
+        count += request->rows[i].rolling ? SIBLINGS : 0;
+    return count;
+}
+
+static void put_siblings(struct buffer *out, uint64_t account)
+{
+    for (int later = -WINDOW_ROLLING_BUCKETS; later <= WINDOW_ROLLING_BUCKETS; later++) {
+        if (later != 0)
+            put_account(out, charge_sibling(account, later));
     }
 }
 
-static void put_row(struct buffer *out, const struct store_row *row)
+static void put_keys(struct buffer *out, const struct store_request *request)
+{
+    put_number(out, (int64_t)(request->row_count + siblings_of(request) + 2));
+    put_word(out, TEXT("{purser}:meta"));
+    put_word(out, TEXT("{purser}:nodes"));
+    for (size_t i = 0; i < request->row_count; i++)
+        put_account(out, request->rows[i].account);
+    for (size_t i = 0; i < request->row_count; i++) {
+        if (request->rows[i].rolling)
+            put_siblings(out, request->rows[i].account);
+    }
+}
+
+/* `siblings`: the place of its first one among the keys, if it rolls. */
+static void put_row(struct buffer *out, const struct store_row *row, size_t siblings)
 {
     int64_t until_s = row->until_s < STORE_MOST ? row->until_s : 0;
-    const int64_t columns[COLUMNS] = {row->limit, until_s,     row->least, row->most,
-                                      row->give,  row->charge, row->value, row->spent};
+    const int64_t columns[COLUMNS] = {row->limit, until_s,    row->least,
+                                      row->most,  row->give,  row->charge,
+                                      row->value, row->spent, row->rolling ? (int64_t)siblings : 0};
     for (size_t i = 0; i < COLUMNS; i++)
         put_number(out, columns[i]);
 }
@@ -79,7 +109,8 @@ static void put_row(struct buffer *out, const struct store_row *row)
 void store_wire_put(struct buffer *out, const char *sha, const struct store_request *request)
 {
     ASSERT(request->row_count <= STORE_ROWS_MOST);
-    size_t words = 3 + 2 + request->row_count + HEAD + COLUMNS * request->row_count;
+    size_t words =
+        3 + 2 + request->row_count + siblings_of(request) + HEAD + COLUMNS * request->row_count;
     buffer_put_byte(out, '*');
     buffer_put_int(out, (int64_t)words);
     buffer_put(out, TEXT("\r\n"));
@@ -99,8 +130,11 @@ void store_wire_put(struct buffer *out, const char *sha, const struct store_requ
     put_word(out, text_of(request->whose));
     put_word(out, request->label);
     put_number(out, request->known);
-    for (size_t i = 0; i < request->row_count; i++)
-        put_row(out, &request->rows[i]);
+    size_t siblings = 2 + request->row_count + 1;
+    for (size_t i = 0; i < request->row_count; i++) {
+        put_row(out, &request->rows[i], siblings);
+        siblings += request->rows[i].rolling ? SIBLINGS : 0;
+    }
 }
 
 /* ---- replies ---- */
@@ -121,7 +155,9 @@ static bool read_row(const redisReply *answer, size_t at, struct store_answer *r
         !number_at(answer, at + 1, STORE_MOST, &row->granted) ||
         !number_at(answer, at + 2, STORE_MOST, &row->total) ||
         !number_at(answer, at + 3, STORE_MOST, &row->elsewhere) ||
-        !number_at(answer, at + 4, 1, &wanted))
+        !number_at(answer, at + 4, 1, &wanted) ||
+        !number_at(answer, at + 5, STORE_MOST, &row->beside_granted) ||
+        !number_at(answer, at + 6, STORE_MOST, &row->beside_spent))
         return false;
     row->wanted = wanted == 1;
     return true;

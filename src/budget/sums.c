@@ -23,7 +23,7 @@ static void add(int64_t *sum, int64_t amount)
 static void add_account(struct budget_sum *sums, const struct account *account)
 {
     struct budget_sum *sum = &sums[account->unit];
-    sum->accounts++;
+    sum->accounts += group_is_past(account) ? 0 : 1;
     add(&sum->spent, account->spent);
     add(&sum->held, account->held);
     add(&sum->ceiling, account->ceiling);
@@ -34,11 +34,17 @@ static void add_account(struct budget_sum *sums, const struct account *account)
 static void add_restored(struct budget_sum *sums, const struct restored *restored)
 {
     struct budget_sum *sum = &sums[restored->unit];
-    sum->accounts++;
     add(&sum->spent, restored->amount);
     add(&sum->ceiling, restored->ceiling);
     add(&sum->forfeited, restored->forfeited);
     add(&sum->overdraft, restored->overdraft);
+}
+
+static bool counts(const struct account *account, const struct window *window)
+{
+    if (account->group == NULL)
+        return account->window.start_s == window->start_s;
+    return window_rolled(&account->window, window) <= WINDOW_ROLLING_BUCKETS;
 }
 
 /* Of one budget, by unit. */
@@ -46,6 +52,21 @@ struct sums {
     struct window window;
     struct budget_sum units[UNIT_COUNT];
 };
+
+static void sum_restored(const struct core *core, struct text key, const struct restored *restored,
+                         int64_t now_s, struct sums *sums)
+{
+    enum group_restored is = GROUP_RESTORED_NOT;
+    uint64_t number = 0;
+    memcpy(&number, key.at, sizeof(number));
+    if (core->accounts.lanes[restored->budget].rolling)
+        is = group_restored(&core->accounts, restored, number, &sums->window, now_s);
+    else if (is_of(restored, restored->budget, &sums->window, now_s))
+        is = GROUP_RESTORED_STANDS;
+    if (is != GROUP_RESTORED_NOT)
+        add_restored(sums->units, restored);
+    sums->units[restored->unit].accounts += is == GROUP_RESTORED_STANDS ? 1 : 0;
+}
 
 /* Each account is looked at once: there may be many, and the core stands still meanwhile. */
 static struct sums *sum_all(const struct core *core, int64_t now_s)
@@ -57,18 +78,18 @@ static struct sums *sum_all(const struct core *core, int64_t now_s)
         all[at].window = accounts_window(&core->accounts, at, now_s);
         const struct account *account = core->accounts.lanes[at].first;
         for (; account != NULL; account = account->next) {
-            if (account->window.start_s == all[at].window.start_s)
+            if (counts(account, &all[at].window))
                 add_account(all[at].units, account);
         }
     }
     size_t place = 0;
+    struct text key;
     void *value = NULL;
-    while (table_next(&core->accounts.restored, &place, NULL, &value)) {
+    while (table_next(&core->accounts.restored, &place, &key, &value)) {
         const struct restored *restored = value;
         size_t budget = restored->budget;
-        if (budget < core->options.budget_count &&
-            is_of(restored, budget, &all[budget].window, now_s))
-            add_restored(all[budget].units, restored);
+        if (budget < core->options.budget_count)
+            sum_restored(core, key, restored, now_s, &all[budget]);
     }
     return all;
 }

@@ -19,6 +19,7 @@ static void view_limit(const struct core *core, const struct account_key *key,
     view->scope = budget->scope;
     view->unit = key->unit;
     view->window = *key->window;
+    view->resets_s = key->window->end_s;
     view->limit = accounts_limit(&core->accounts, key->budget, key->unit, key->id);
     view->limit_configured = budget_limit_configured(budget, key->unit, key->id);
     view->spent = 0;
@@ -31,12 +32,48 @@ static void view_limit(const struct core *core, const struct account_key *key,
     copy_id(view, key->id);
 }
 
+/* The window that is shown is what counts. */
+static void view_rolling(const struct core *core, const struct account_key *key, int64_t now_s,
+                         struct account_view *view)
+{
+    const struct window *window = key->window;
+    struct group_view all;
+    group_view(&core->accounts, key, now_s, &all);
+    view_limit(core, key, view);
+    view->window.start_s -= WINDOW_ROLLING_BUCKETS * (window->end_s - window->start_s);
+    view->window.end_s = now_s < window->start_s ? window->start_s : now_s;
+    view->resets_s = group_falls_s(&core->accounts, key, now_s, 1);
+    view->spent = all.spent;
+    view->held = all.held;
+    view->ceiling = core->options.leased ? all.ceiling : view->limit;
+    view->elsewhere = all.elsewhere;
+    view->forfeited = all.forfeited;
+}
+
+static struct account_key key_of(const struct account *account)
+{
+    return (struct account_key){.budget = account->budget,
+                                .unit = account->unit,
+                                .id = account->id,
+                                .window = &account->window};
+}
+
+void view_refusal(const struct core *core, const struct account *account, int64_t lack,
+                  struct account_view *view)
+{
+    const struct account_key key = key_of(account);
+    view_account(core, account, view);
+    if (account->group != NULL && lack > 0)
+        view->resets_s = group_falls_s(&core->accounts, &key, core->now_s, lack);
+}
+
 void view_account(const struct core *core, const struct account *account, struct account_view *view)
 {
-    struct account_key key = {.budget = account->budget,
-                              .unit = account->unit,
-                              .id = account->id,
-                              .window = &account->window};
+    const struct account_key key = key_of(account);
+    if (account->group != NULL) {
+        view_rolling(core, &key, core->now_s, view);
+        return;
+    }
     view_limit(core, &key, view);
     view->spent = account->spent;
     view->held = account->held;
@@ -59,6 +96,7 @@ void view_own(enum unit unit, int64_t limit, struct account_view *view)
         .scope = SCOPE_REQUEST,
         .unit = unit,
         .window = {.kind = WINDOW_TOTAL, .end_s = WINDOW_FOREVER, .id = "request"},
+        .resets_s = WINDOW_FOREVER,
         .limit = limit,
         .limit_configured = limit};
 }
@@ -66,6 +104,10 @@ void view_own(enum unit unit, int64_t limit, struct account_view *view)
 void view_absent(const struct core *core, const struct account_key *key,
                  const struct restored *restored, struct account_view *view)
 {
+    if (core->accounts.lanes[key->budget].rolling) {
+        view_rolling(core, key, core->now_s, view);
+        return;
+    }
     view_limit(core, key, view);
     if (restored == NULL)
         return;
@@ -107,9 +149,42 @@ static bool would_apply(const struct viewer *viewer, const struct account *accou
     return budget_applies(budget, &subject);
 }
 
+static bool is_rolling(const struct viewer *viewer, size_t budget)
+{
+    return viewer->core->accounts.lanes[budget].rolling;
+}
+
+/* A group is one line, whichever of its sub-buckets there are. */
+static void show_group(struct viewer *viewer, const struct account_key *key)
+{
+    const struct budget *budget = &viewer->core->options.budgets[key->budget];
+    if (budget_limit_enforced(budget, key->unit, key->id) == LIMIT_NONE)
+        return;
+    struct account_view *view = next_view(viewer);
+    if (view != NULL)
+        view_rolling(viewer->core, key, viewer->now_s, view);
+}
+
+static void show_groups(struct viewer *viewer, size_t budget, const struct window *window)
+{
+    const struct account *account = viewer->core->accounts.lanes[budget].first;
+    for (; account != NULL; account = account->next) {
+        struct account_key key = key_of(account);
+        bool counts = window_rolled(&account->window, window) <= WINDOW_ROLLING_BUCKETS;
+        key.window = window;
+        if (group_is_past(account) || !counts || !would_apply(viewer, account))
+            continue;
+        show_group(viewer, &key);
+    }
+}
+
 static void show_accounts(struct viewer *viewer, size_t budget, const struct window *window)
 {
     const struct account *account = viewer->core->accounts.lanes[budget].first;
+    if (is_rolling(viewer, budget)) {
+        show_groups(viewer, budget, window);
+        return;
+    }
     for (; account != NULL; account = account->next) {
         if (!is_in_use(account, window) || !would_apply(viewer, account))
             continue;
@@ -130,15 +205,28 @@ static void show_absent(struct viewer *viewer, const struct account_key *key,
         view_absent(viewer->core, key, restored, view);
 }
 
+static bool shows_restored(const struct viewer *viewer, const struct restored *restored,
+                           struct text number, const struct window *window)
+{
+    if (viewer->now_s > restored->until_s)
+        return false;
+    if (!is_rolling(viewer, restored->budget))
+        return memcmp(restored->window, window->id, sizeof(window->id)) == 0;
+    uint64_t account = 0;
+    memcpy(&account, number.at, sizeof(account));
+    return group_restored(&viewer->core->accounts, restored, account, window, viewer->now_s) ==
+           GROUP_RESTORED_STANDS;
+}
+
 static void show_restored(struct viewer *viewer, size_t budget, const struct window *window)
 {
     const struct table *table = &viewer->core->accounts.restored;
     size_t at = 0;
+    struct text number;
     void *value = NULL;
-    while (table_next(table, &at, NULL, &value)) {
+    while (table_next(table, &at, &number, &value)) {
         const struct restored *restored = value;
-        bool shows = restored->budget == budget && viewer->now_s <= restored->until_s &&
-                     memcmp(restored->window, window->id, sizeof(window->id)) == 0;
+        bool shows = restored->budget == budget && shows_restored(viewer, restored, number, window);
         struct account_key key = {.budget = budget,
                                   .unit = restored->unit,
                                   .id = text_of(restored->id),
@@ -153,6 +241,10 @@ static void show_id(struct viewer *viewer, struct account_key *key)
     const struct core *core = viewer->core;
     for (int unit = 0; unit < UNIT_COUNT; unit++) {
         key->unit = (enum unit)unit;
+        if (is_rolling(viewer, key->budget)) {
+            show_group(viewer, key);
+            continue;
+        }
         const struct account *account = accounts_find(&core->accounts, key);
         if (account == NULL) {
             show_absent(viewer, key, accounts_restored(&core->accounts, key, viewer->now_s));
@@ -205,7 +297,8 @@ static void show_everything(struct viewer *viewer, size_t at, const struct windo
     /* There is one id: shown used or not; and what earlier windows still hold. */
     struct account_key key = {.budget = at, .id = TEXT("all"), .window = window};
     show_id(viewer, &key);
-    for (const struct account *old = lane->first; old != NULL; old = old->next) {
+    for (const struct account *old = lane->rolling ? NULL : lane->first; old != NULL;
+         old = old->next) {
         bool shows = old->held > 0 && old->window.start_s != window->start_s;
         struct account_view *view = shows ? next_view(viewer) : NULL;
         if (view != NULL)
@@ -243,9 +336,14 @@ size_t core_view(const struct core *core, const struct subject *subject, bool ev
 static int64_t left_on(const struct core *core, const struct account_key *key, int64_t now_s)
 {
     const struct account *account = accounts_find(&core->accounts, key);
+    int64_t limit = accounts_limit(&core->accounts, key->budget, UNIT_USD, key->id);
+    struct group_view all;
+    if (limit != LIMIT_NONE && core->accounts.lanes[key->budget].rolling) {
+        group_view(&core->accounts, key, now_s, &all);
+        return limit - all.elsewhere - all.spent - all.held;
+    }
     if (account != NULL)
         return account_left(account) - account->held;
-    int64_t limit = accounts_limit(&core->accounts, key->budget, UNIT_USD, key->id);
     const struct restored *restored = accounts_restored(&core->accounts, key, now_s);
     if (limit == LIMIT_NONE)
         return INT64_MAX;
@@ -295,6 +393,10 @@ bool core_tightest(const struct core *core, const struct subject *subject, int64
     if (tightest.left == INT64_MAX)
         return false;
     tightest.key.window = &tightest.window;
+    if (core->accounts.lanes[tightest.key.budget].rolling) {
+        view_rolling(core, &tightest.key, now_s, view);
+        return true;
+    }
     const struct account *account = accounts_find(&core->accounts, &tightest.key);
     if (account != NULL)
         view_account(core, account, view);

@@ -21,7 +21,7 @@ bool waiting_has_claim(const struct places *places, const int64_t need[UNIT_COUN
 {
     for (size_t at = 0; at < places->count; at++) {
         const struct account *account = places->accounts[at];
-        if (account->wanted > 0 && need[account->unit] > 0)
+        if (account->line->wanted > 0 && need[account->unit] > 0)
             return true;
     }
     return false;
@@ -30,7 +30,7 @@ bool waiting_has_claim(const struct places *places, const int64_t need[UNIT_COUN
 bool waiting_concerns(const struct places *places)
 {
     for (size_t at = 0; at < places->count; at++) {
-        if (places->accounts[at]->waiters > 0)
+        if (places->accounts[at]->line->waiters > 0)
             return true;
     }
     return false;
@@ -42,7 +42,7 @@ static bool is_claimed(const struct waiter *waiter, uint64_t look)
 {
     for (size_t at = 0; at < waiter->places.count; at++) {
         const struct account *account = waiter->places.accounts[at];
-        if (account->claimed == look && waiter->demand.need[account->unit] > 0)
+        if (account->line->claimed == look && waiter->demand.need[account->unit] > 0)
             return true;
     }
     return false;
@@ -57,9 +57,9 @@ static void set_claim(struct waiter *waiter, size_t at, bool waits)
         return;
     waiter->waits ^= bit;
     if (waits)
-        account->wanted++;
+        account->line->wanted++;
     else
-        account->wanted--;
+        account->line->wanted--;
 }
 
 /* Room that is under its limit only the lessor can give. */
@@ -77,10 +77,10 @@ static void claim(struct waiter *waiter, uint64_t look)
     for (size_t at = 0; at < waiter->places.count; at++) {
         struct account *account = waiter->places.accounts[at];
         int64_t need = waiter->demand.need[account->unit];
-        bool waits = need > 0 && (account->claimed == look || need > account_free(account));
+        bool waits = need > 0 && (account->line->claimed == look || need > account_free(account));
         set_claim(waiter, at, waits);
         if (waits)
-            account->claimed = look;
+            account->line->claimed = look;
     }
 }
 
@@ -108,6 +108,13 @@ static void queue_remove(struct core *core, struct waiter *waiter)
         core->last = waiter->previous;
 }
 
+static void note_turn(struct core *core, const struct account *account)
+{
+    bool sooner = core->turns_s == 0 || account->window.end_s < core->turns_s;
+    if (account->group != NULL && account->window.end_s > core->now_s && sooner)
+        core->turns_s = account->window.end_s;
+}
+
 uint64_t waiting_add(struct core *core, const struct ask *ask, const struct places *places,
                      const struct demand *demand)
 {
@@ -122,8 +129,9 @@ uint64_t waiting_add(struct core *core, const struct ask *ask, const struct plac
     uint64_t look = ++core->look;
     for (size_t at = 0; at < places->count; at++) {
         struct account *account = places->accounts[at];
-        account->claimed = account->wanted > 0 ? look : account->claimed;
-        account->waiters++;
+        account->line->claimed = account->line->wanted > 0 ? look : account->line->claimed;
+        account->line->waiters++;
+        note_turn(core, account);
     }
     claim(waiter, look);
     queue_append(core, waiter);
@@ -136,8 +144,8 @@ uint64_t waiting_add(struct core *core, const struct ask *ask, const struct plac
 static void withdraw(struct core *core, struct waiter *waiter)
 {
     for (size_t at = 0; at < waiter->places.count; at++) {
-        ASSERT(waiter->places.accounts[at]->waiters > 0);
-        waiter->places.accounts[at]->waiters--;
+        ASSERT(waiter->places.accounts[at]->line->waiters > 0);
+        waiter->places.accounts[at]->line->waiters--;
         set_claim(waiter, at, false);
     }
     queue_remove(core, waiter);
@@ -199,16 +207,18 @@ static void refuse_away(struct core *core, struct waiter *waiter, struct grant *
     refuse_waiter(core, waiter, VERDICT_AWAY, grant);
 }
 
-/* Spend only grows, so a demand only shrinks, down to a refusal. */
+/* Spend only grows, so a demand only shrinks, down to a refusal; but that of a rolling window falls
+ * when it turns. */
 static void assess_again(struct core *core, struct waiter *waiter)
 {
-    bool stale = false;
+    bool stale = waiter->turned;
     for (size_t at = 0; at < waiter->places.count; at++)
-        stale = stale || waiter->places.accounts[at]->spent_event > waiter->assessed;
+        stale = stale || group_spent_event(waiter->places.accounts[at]) > waiter->assessed;
     if (!stale)
         return;
     demand_assess(&core->options, &waiter->ask, &waiter->places, &waiter->demand);
     waiter->assessed = core->event;
+    waiter->turned = false;
 }
 
 /* It lacks what only the lessor can give. */
@@ -303,6 +313,43 @@ static bool is_behind_another(struct core *core, struct waiter *waiter)
     for (struct waiter *other = core->first; other != waiter; other = other->next)
         claim(other, look);
     return is_claimed(waiter, look);
+}
+
+/* ---- rolling windows ---- */
+
+/* Where there is no room for one more account, it stays on the one it has. */
+static void turn_place(struct core *core, struct waiter *waiter, size_t at)
+{
+    struct account *account = waiter->places.accounts[at], *next = NULL;
+    if (account->group == NULL || core->now_s < account->window.end_s)
+        return;
+    accounts_turn(&core->accounts, account->budget, core->now_s);
+    struct account_key key = {.budget = account->budget,
+                              .unit = account->unit,
+                              .id = account->id,
+                              .window = &core->accounts.lanes[account->budget].window};
+    if (accounts_use(&core->accounts, &key, core->now_s, &next) != ACCOUNT_USED)
+        return;
+    ASSERT(next->line == account->line);
+    waiter->places.accounts[at] = next;
+    waiter->turned = true;
+    accounts_release(&core->accounts, account);
+}
+
+void waiting_turn(struct core *core)
+{
+    if (core->turns_s == 0 || core->now_s < core->turns_s)
+        return;
+    core->turns_s = 0;
+    for (struct waiter *waiter = core->first; waiter != NULL; waiter = waiter->next) {
+        for (size_t at = 0; at < waiter->places.count; at++) {
+            turn_place(core, waiter, at);
+            note_turn(core, waiter->places.accounts[at]);
+        }
+        if (waiter->turned)
+            ask_lessor(core, waiter);
+    }
+    waiting_look(core);
 }
 
 bool core_time_is_up(struct core *core, uint64_t id, int64_t now_s, struct grant *grant)

@@ -38,12 +38,16 @@ static void check_window(struct reader *reader, size_t at)
     if (request && wrote)
         report(reader, at, "window", "a budget of scope request has none: take the line out");
     if (!request && !wrote)
-        report(reader, at, "window", "is missing: write window: day, or hour, week, month, total");
+        report(reader, at, "window",
+               "is missing: write window: day, or hour, week, month, total, {rolling: 24h}");
     if (request && reader->config->budgets[at].limit[UNIT_REQUESTS] != LIMIT_NONE)
         report(reader, at, "requests", "a single request is always one: take the line out");
     if (reader->config->budgets[at].scope != SCOPE_SESSION &&
         reader_wrote(reader, "budgets", at, "idle"))
         report(reader, at, "idle", "only session budgets are forgotten: take the line out");
+    else if (!request && reader->config->budgets[at].window == WINDOW_ROLLING &&
+             reader_wrote(reader, "budgets", at, "idle"))
+        report(reader, at, "idle", "a rolling window forgets by itself: take the line out");
 }
 
 static void check_away(struct reader *reader, size_t at)
@@ -53,6 +57,9 @@ static void check_away(struct reader *reader, size_t at)
         return;
     if (budget->scope == SCOPE_REQUEST)
         report(reader, at, "on_store_away", "a single request needs no store: take the line out");
+    else if (budget->window == WINDOW_ROLLING)
+        report(reader, at, "on_store_away",
+               "is for windows that end: a rolling one is closed without its store");
     if (reader_wrote(reader, "budgets", at, "tokens") ||
         reader_wrote(reader, "budgets", at, "requests"))
         report(reader, at, "on_store_away",
@@ -62,14 +69,24 @@ static void check_away(struct reader *reader, size_t at)
 
 /* ---- two budgets ---- */
 
+/* A rolling window knows no time zone; its length counts as its sub-buckets have it. */
+static bool is_same_window(const struct budget *a, const struct budget *b)
+{
+    if (a->window != b->window)
+        return false;
+    if (a->window != WINDOW_ROLLING)
+        return text_equal(a->timezone, b->timezone);
+    return window_rolling(a->rolling_s, 0).end_s == window_rolling(b->rolling_s, 0).end_s;
+}
+
 static bool is_same_account(const struct budget *a, const struct budget *b)
 {
     bool request = a->scope == SCOPE_REQUEST;
     bool unit = false;
     for (size_t i = 0; i < UNIT_COUNT; i++)
         unit = unit || (a->limit[i] != LIMIT_NONE && b->limit[i] != LIMIT_NONE);
-    return unit && a->scope == b->scope && (request || a->window == b->window) &&
-           (request || text_equal(a->timezone, b->timezone)) && check_same_match(a, b);
+    return unit && a->scope == b->scope && (request || is_same_window(a, b)) &&
+           check_same_match(a, b);
 }
 
 static void check_others(struct reader *reader, size_t at)

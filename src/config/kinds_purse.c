@@ -264,17 +264,41 @@ const struct option_kind kind_duration = {SHAPE_ONE, NULL, read_duration, put_du
 static void read_window(struct reader *reader, const struct option *option,
                         const struct scalar *scalar, void *target)
 {
-    kind_choice.read(reader, option, scalar, &((struct budget *)target)->window);
+    struct budget *budget = target;
+    if (scalar->name.at == NULL) {
+        kind_choice.read(reader, option, scalar, &budget->window);
+        return;
+    }
+    int64_t length_s = 0;
+    if (!text_equal(scalar->name, TEXT("rolling"))) {
+        reader_refuse(reader, option, scalar, "there is no such window: write {rolling: 24h}");
+        return;
+    }
+    kind_duration.read(reader, option, scalar, &length_s);
+    if (length_s == 0)
+        return; /* it is told */
+    if (length_s < WINDOW_ROLLING_LEAST_S || length_s > WINDOW_ROLLING_MOST_S) {
+        reader_refuse(reader, option, scalar, "must be from %ds to %dd",
+                      (int)WINDOW_ROLLING_LEAST_S, (int)(WINDOW_ROLLING_MOST_S / 86400));
+        return;
+    }
+    budget->window = WINDOW_ROLLING;
+    budget->rolling_s = length_s;
 }
 
 /* A single request has no window, whatever the struct says. */
 static void put_window(struct buffer *out, const struct option *option, const void *target)
 {
     const struct budget *budget = target;
-    if (budget->scope != SCOPE_REQUEST)
+    if (budget->scope != SCOPE_REQUEST && budget->window == WINDOW_ROLLING) {
+        buffer_put(out, TEXT("{rolling: "));
+        kind_duration.put(out, option, &budget->rolling_s);
+        buffer_put_byte(out, '}');
+    } else if (budget->scope != SCOPE_REQUEST) {
         kind_choice.put(out, option, &budget->window);
+    }
 }
-const struct option_kind kind_window = {SHAPE_ONE, NULL, read_window, put_window};
+const struct option_kind kind_window = {SHAPE_EITHER, NULL, read_window, put_window};
 
 static void read_away(struct reader *reader, const struct option *option,
                       const struct scalar *scalar, void *target)

@@ -262,8 +262,9 @@ static const struct option BUDGET_OPTIONS[] = {
      .help = "each id of it, such as each team, has the whole budget for itself"},
     {"match", &kind_match, .most = 8, .fallback = "{}",
      .help = "only calls like these, e.g. {key: alice, model: \"gpt-5*\"}; empty: all"},
-    {"window", &kind_window, .choices = WINDOWS, .example = "day",
-     .help = "after which it begins anew; a week begins on Monday"},
+    {"window", &kind_window, .choices = WINDOWS, .example = "day", .most = 1,
+     .help = "after which it begins anew; a week begins on Monday; or {rolling: 24h}: what counts "
+             "is always the last 24 hours (24s to 366d)"},
     {"timezone", &kind_text, BUDGET(timezone), .most = 64, .fallback = "UTC",
      .help = "whose midnight, e.g. Europe/Madrid"},
     {"usd", &kind_usd, BUDGET(limit[UNIT_USD]), .example = "50",

@@ -48,6 +48,13 @@ int64_t budget_limit_enforced(const struct budget *budget, enum unit unit, struc
     return (int64_t)(enforced / BUFFER_WHOLE_BP);
 }
 
+struct window budget_window_at(const struct budget *budget, int64_t now_s)
+{
+    if (budget->window == WINDOW_ROLLING)
+        return window_rolling(budget->rolling_s, now_s);
+    return window_at(budget->window, budget->zone, now_s);
+}
+
 static bool is_present(const struct subject *subject, enum scope scope)
 {
     if (scope == SCOPE_REQUEST) {

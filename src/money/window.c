@@ -13,14 +13,14 @@ enum { HOUR_S = 3600, DAY_S = 86400 };
 
 static const char *const names[] = {
     [WINDOW_HOUR] = "hour",   [WINDOW_DAY] = "day",     [WINDOW_WEEK] = "week",
-    [WINDOW_MONTH] = "month", [WINDOW_TOTAL] = "total",
+    [WINDOW_MONTH] = "month", [WINDOW_TOTAL] = "total", [WINDOW_ROLLING] = "rolling",
 };
 
 enum { NAMES = sizeof(names) / sizeof(names[0]) };
 
 const char *window_name(enum window_kind kind)
 {
-    ASSERT(kind <= WINDOW_TOTAL);
+    ASSERT(kind <= WINDOW_ROLLING);
     return names[kind];
 }
 
@@ -175,6 +175,7 @@ static void set_period(struct window *window, const struct zone *zone, int64_t n
 
 struct window window_at(enum window_kind kind, const struct zone *zone, int64_t now_s)
 {
+    ASSERT(kind != WINDOW_ROLLING);
     ASSERT(now_s >= 0);
     ASSERT(clock_day_of(now_s) < clock_days_from_civil(9999, 1, 1));
     struct window window = {.kind = kind, .end_s = WINDOW_FOREVER, .id = "total"};
@@ -183,4 +184,38 @@ struct window window_at(enum window_kind kind, const struct zone *zone, int64_t 
     else if (kind != WINDOW_TOTAL)
         set_period(&window, zone, now_s);
     return window;
+}
+
+/* ---- rolling ---- */
+
+struct window window_rolling(int64_t length_s, int64_t now_s)
+{
+    ASSERT(length_s >= WINDOW_ROLLING_LEAST_S);
+    ASSERT(length_s <= WINDOW_ROLLING_MOST_S);
+    ASSERT(now_s >= 0);
+    ASSERT(clock_day_of(now_s) < clock_days_from_civil(9999, 1, 1));
+    int64_t bucket_s = (length_s + WINDOW_ROLLING_BUCKETS - 1) / WINDOW_ROLLING_BUCKETS;
+    struct window window = {.kind = WINDOW_ROLLING, .start_s = now_s - now_s % bucket_s};
+    window.end_s = window.start_s + bucket_s;
+
+    int64_t day = clock_day_of(window.start_s);
+    unsigned second = (unsigned)(window.start_s - day * DAY_S);
+    struct date date = date_of(day);
+    snprintf(window.id, sizeof(window.id), "r%04d-%02d-%02dT%02u%02u%02u", (int)date.year,
+             date.month, date.day, second / HOUR_S % 24, second / 60 % 60, second % 60);
+    return window;
+}
+
+int64_t window_rolled(const struct window *earlier, const struct window *later)
+{
+    ASSERT(earlier->kind == WINDOW_ROLLING);
+    ASSERT(later->kind == WINDOW_ROLLING);
+    return (later->start_s - earlier->start_s) / (earlier->end_s - earlier->start_s);
+}
+
+int64_t window_counts_until_s(const struct window *window)
+{
+    if (window->kind != WINDOW_ROLLING)
+        return window->end_s;
+    return window->end_s + WINDOW_ROLLING_BUCKETS * (window->end_s - window->start_s);
 }

@@ -47,10 +47,10 @@ void figures_put(struct buffer *out, const struct account_view *view)
 void figures_put_reset(struct buffer *out, const struct account_view *view)
 {
     char stamp[CLOCK_STAMP_SIZE];
-    if (view->window.end_s == WINDOW_FOREVER) {
+    if (view->resets_s == WINDOW_FOREVER) {
         json_put_raw_member(out, TEXT("resets_at"), TEXT("null"));
         return;
     }
-    clock_stamp(view->window.end_s * 1000000, stamp);
+    clock_stamp(view->resets_s * 1000000, stamp);
     json_put_text_member(out, TEXT("resets_at"), text_of(stamp));
 }

@@ -247,12 +247,15 @@ static void say_exceeded(struct buffer *out, const struct account_view *view, co
     put_figures(out, view, hide);
     if (left)
         buffer_put(out, TEXT("; what is left is too little for this call"));
-    if (view->window.end_s == WINDOW_FOREVER) {
+    if (view->resets_s == WINDOW_FOREVER) {
         buffer_put(out, TEXT(". It does not reset: "));
     } else {
+        bool rolls = view->window.kind == WINDOW_ROLLING;
         char stamp[CLOCK_STAMP_SIZE];
-        clock_stamp(view->window.end_s * 1000000, stamp);
-        buffer_printf(out, ". It resets at %s; until then ", stamp);
+        clock_stamp(view->resets_s * 1000000, stamp);
+        buffer_printf(out, ". %s at %s; until then ",
+                      rolls ? "Enough of what was spent falls out of its window" : "It resets",
+                      stamp);
     }
     if (left && instead[view->unit] != NULL)
         buffer_printf(out, "ask for less (a lower %s, %s) or ", maximum, instead[view->unit]);

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 #include "budget/store_wire.h"
+#include "money/charge.h"
 #include "server.h"
 
 #define BATCH     256
@@ -103,7 +104,13 @@ static int64_t amount(void)
 
 static void make_row(enum store_kind kind, struct store_row *row)
 {
-    *row = (struct store_row){.account = any(ACCOUNTS) * UINT64_C(0x123456789abcdef1),
+    /* Some are the sub-buckets of two groups. */
+    uint64_t account = any(ACCOUNTS) * UINT64_C(0x123456789abcdef1);
+    bool rolling = once_in(3);
+    if (rolling)
+        account =
+            charge_sibling((1 + any(2)) * UINT64_C(0x123456789abcdef1), (int64_t)any(60) - 30);
+    *row = (struct store_row){.account = account,
                               .limit = once_in(9) ? amount() : 5000,
                               .until_s = once_in(3)   ? 5
                                          : once_in(2) ? INT64_C(4000000000)
@@ -119,6 +126,7 @@ static void make_row(enum store_kind kind, struct store_row *row)
     row->most = once_in(2) ? amount() : 0;
     row->give = once_in(3) ? amount() : 0;
     row->charge = once_in(9) ? amount() : 0;
+    row->rolling = rolling;
 }
 
 static enum store_kind any_kind(void)
@@ -198,7 +206,8 @@ static bool same(const struct store_reply *a, const struct store_reply *b)
         const struct store_answer *one = &a->rows[i], *other = &b->rows[i];
         if (one->moved != other->moved || one->granted != other->granted ||
             one->total != other->total || one->elsewhere != other->elsewhere ||
-            one->wanted != other->wanted)
+            one->wanted != other->wanted || one->beside_granted != other->beside_granted ||
+            one->beside_spent != other->beside_spent)
             return false;
     }
     return true;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "../unit.h"
+#include "money/charge.h"
 
 #define A       "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define B       "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
@@ -392,6 +393,47 @@ START_TEST(the_sums_hold_through_a_long_life)
 }
 END_TEST
 
+static int64_t roll(const char *journal, int64_t bucket, int64_t least)
+{
+    rows(STORE_MOVE, journal,
+         (struct store_row){.account = charge_sibling(7, bucket),
+                            .limit = 100,
+                            .least = least,
+                            .most = least,
+                            .spent = least / 2,
+                            .rolling = true});
+    return reply.rows[0].moved;
+}
+
+START_TEST(what_a_sub_bucket_grows_by_fits_into_every_span_it_lies_in)
+{
+    begin_open();
+    ck_assert_int_eq(roll(A, 0, 60), 60);
+    ck_assert_int_eq(roll(B, 24, 60), 40); /* the last that counts with the first */
+    ck_assert_int_eq(reply.rows[0].beside_granted, 60);
+    ck_assert_int_eq(reply.rows[0].beside_spent, 30);
+    ck_assert_int_eq(roll(A, 25, 100), 60); /* without the first, with the 24th */
+    ck_assert_int_eq(reply.rows[0].beside_granted, 40);
+    ck_assert_int_eq(roll(A, 24, 10), 0); /* with the first, though that is over */
+    ck_assert_int_eq(roll(A, 12, 10), 0);
+    ck_assert_int_eq(roll(A, -25, 100), 100); /* counts with none of them */
+    ck_assert_int_eq(roll(A, -24, 100), 0);
+    ck_assert_int_eq(roll(B, 49, 100), 40); /* with the 25th, and no more with the 24th */
+    end();
+}
+END_TEST
+
+START_TEST(a_clock_that_was_ahead_is_counted_too)
+{
+    begin_open();
+    ck_assert_int_eq(roll(A, 20, 100), 100);
+    ck_assert_int_eq(roll(B, 0, 10), 0);
+    ck_assert_int_eq(roll(B, -4, 10), 0);
+    ck_assert_int_eq(roll(B, -5, 10), 10);
+    end();
+}
+END_TEST
+
 UNIT_MAIN(an_empty_store_answers_nothing_else, is_set_up_once, grants_what_the_limit_leaves,
           grants_in_advance_only_a_fair_share, takes_back_and_charges_before_it_grants,
           no_sum_is_above_the_most, what_is_doubled_or_late_does_nothing, a_stranger_may_only_join,
@@ -400,4 +442,6 @@ UNIT_MAIN(an_empty_store_answers_nothing_else, is_set_up_once, grants_what_the_l
           an_epoch_begins_once_unless_data_was_lost, waits_for_as_many_as_somebody_remembers,
           after_a_wipe_it_waits_for_so_many_journals, who_left_stays_charged_and_is_not_waited_for,
           tells_others_that_somebody_was_refused, reports_what_others_have_spent,
-          accounts_are_forgotten_when_their_time_is_up, the_sums_hold_through_a_long_life)
+          accounts_are_forgotten_when_their_time_is_up,
+          what_a_sub_bucket_grows_by_fits_into_every_span_it_lies_in,
+          a_clock_that_was_ahead_is_counted_too, the_sums_hold_through_a_long_life)

@@ -88,6 +88,24 @@ START_TEST(refuses_ids_that_no_key_has)
 }
 END_TEST
 
+START_TEST(knows_rolling_windows)
+{
+    ACCEPTS(WITH("scope: team, window: {rolling: 24h}, usd: 1"));
+    ACCEPTS(WITH("scope: team, window: {rolling: 24s}, usd: 1"));
+    REFUSES(WITH("scope: team, window: {rolling: 23s}, usd: 1"), 7,
+            "budgets[0].window: rolling: must be from 24s to 366d (it is \"23s\")");
+    REFUSES(WITH("scope: team, window: {rolling: 367d}, usd: 1"), 7, "must be from 24s to 366d");
+    REFUSES(WITH("scope: team, window: {rolling: long}, usd: 1"), 7, "must be a length of time");
+    REFUSES(WITH("scope: team, window: {rolls: 24h}, usd: 1"), 7, "write {rolling: 24h}");
+    REFUSES(WITH("scope: team, window: {rolling: 1h, and: 2h}, usd: 1"), 7, "has 2 entries");
+    REFUSES(WITH("scope: team, window: {}, usd: 1"), 7, "must be a single value, not a mapping");
+    REFUSES(WITH("scope: session, window: {rolling: 1h}, idle: 1h, usd: 1"), 7,
+            "a rolling window forgets by itself");
+    REFUSES(WITH("scope: key, window: {rolling: 1h}, on_store_away: {open: 1}, usd: 1"), 7,
+            "a rolling one is closed without its store");
+}
+END_TEST
+
 START_TEST(refuses_what_no_single_key_can_be)
 {
     REFUSES(WITH("scope: key, window: day, usd: 1, match: {key: alice, team: sales}"), 7,
@@ -180,10 +198,10 @@ START_TEST(knows_that_a_call_has_one_key)
 }
 END_TEST
 
-UNIT_MAIN(knows_what_goes_on_without_a_store, says_loudly_that_nothing_is_capped,
-          wants_a_limit_and_a_window, refuses_two_budgets_of_one_name,
-          refuses_two_budgets_that_count_the_same, refuses_ids_that_no_key_has,
-          refuses_what_no_single_key_can_be, knows_what_callers_may_name_themselves,
-          knows_that_who_books_costs_names_their_service,
+UNIT_MAIN(knows_rolling_windows, knows_what_goes_on_without_a_store,
+          says_loudly_that_nothing_is_capped, wants_a_limit_and_a_window,
+          refuses_two_budgets_of_one_name, refuses_two_budgets_that_count_the_same,
+          refuses_ids_that_no_key_has, refuses_what_no_single_key_can_be,
+          knows_what_callers_may_name_themselves, knows_that_who_books_costs_names_their_service,
           does_not_judge_callers_that_it_does_not_know, refuses_overrides_where_there_are_no_ids,
           refuses_more_accounts_than_one_call_can_be_charged_on, knows_that_a_call_has_one_key)

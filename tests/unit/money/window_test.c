@@ -278,6 +278,23 @@ START_TEST(hours_follow_each_other_through_every_change_of_the_clocks)
 }
 END_TEST
 
-UNIT_MAIN(knows_these_windows, total_lasts_for_ever, names_and_kinds_belong_together,
-          days_weeks_and_months_follow_each_other_for_forty_years,
+START_TEST(rolls_in_24ths_of_its_length)
+{
+    struct window window = window_rolling(DAY_S, utc_of("2026-11-21T15:59:59"));
+    ck_assert_str_eq(window.id, "r2026-11-21T150000");
+    ck_assert_int_eq(window.kind, WINDOW_ROLLING);
+    ck_assert_int_eq(window.start_s, utc_of("2026-11-21T15:00"));
+    ck_assert_int_eq(window.end_s, utc_of("2026-11-21T16:00"));
+    ck_assert_int_eq(window_counts_until_s(&window), utc_of("2026-11-22T16:00"));
+    struct window later = window_rolling(DAY_S, utc_of("2026-11-22T15:00"));
+    ck_assert_int_eq(window_rolled(&window, &later), 24);
+    window = window_rolling(300, 25); /* rounded up to 13 seconds */
+    ck_assert_int_eq(window.start_s, 13);
+    ck_assert_int_eq(window.end_s, 26);
+    ck_assert_str_eq(window.id, "r1970-01-01T000013");
+}
+END_TEST
+
+UNIT_MAIN(rolls_in_24ths_of_its_length, knows_these_windows, total_lasts_for_ever,
+          names_and_kinds_belong_together, days_weeks_and_months_follow_each_other_for_forty_years,
           hours_follow_each_other_through_every_change_of_the_clocks)

@@ -139,6 +139,7 @@ static struct grant blocked(enum verdict verdict)
                      .scope = SCOPE_TEAM,
                      .unit = UNIT_USD,
                      .window = {.kind = WINDOW_DAY, .end_s = NOON_S + DAY_S / 2},
+                     .resets_s = NOON_S + DAY_S / 2,
                      .limit = 50000000,
                      .limit_configured = 50000000,
                      .spent = 48000001,
@@ -222,7 +223,7 @@ START_TEST(what_never_fits_is_told_what_would)
     struct desk desk;
     struct grant grant = blocked(VERDICT_NEVER_FITS);
     grant.blocking.scope = SCOPE_REQUEST;
-    grant.blocking.window.end_s = WINDOW_FOREVER;
+    grant.blocking.resets_s = WINDOW_FOREVER;
     desk_open(&desk);
     refuse_verdict(desk.request, &grant);
     desk_expect(&desk, 400, "request_cost_exceeds_limit");
@@ -239,10 +240,8 @@ END_TEST
 static struct grant blocked_by_itself(enum verdict verdict, enum unit unit)
 {
     struct grant grant = {.verdict = verdict, .affordable_max_output = 17};
-    grant.blocking = (struct account_view){.scope = SCOPE_REQUEST,
-                                           .unit = unit,
-                                           .window = {.end_s = WINDOW_FOREVER},
-                                           .limit = 1000000};
+    grant.blocking = (struct account_view){
+        .scope = SCOPE_REQUEST, .unit = unit, .resets_s = WINDOW_FOREVER, .limit = 1000000};
     return grant;
 }
 
@@ -311,7 +310,7 @@ START_TEST(a_budget_that_does_not_reset_says_so)
 {
     struct desk desk;
     struct grant grant = blocked(VERDICT_EXHAUSTED);
-    grant.blocking.window = (struct window){.kind = WINDOW_TOTAL, .end_s = WINDOW_FOREVER};
+    grant.blocking.resets_s = WINDOW_FOREVER;
     desk_open(&desk);
     refuse_verdict(desk.request, &grant);
     struct text budget = desk_error(&desk, "budget");
