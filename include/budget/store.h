@@ -25,8 +25,9 @@
  * have said (STORE_SYNC) what they were granted.
  *
  * An epoch that recovers opens (STORE_READY) when all of the registry have synced, and no fewer
- * than some instance remembers (`instances`): a server that lost an instance's JOIN does not know
- * that it must wait for it.
+ * than some instance remembers (`instances`), or an operator says (INIT): a server that lost an
+ * instance's JOIN does not know that it must wait for it. Who joins meanwhile and has never taken
+ * part in any epoch (`known` is 0) is not one of those: it must be present besides.
  */
 #ifndef PURSER_BUDGET_STORE_H
 #define PURSER_BUDGET_STORE_H
@@ -47,7 +48,8 @@
 enum store_kind {
     STORE_INIT,  /* an operator's word: if the store is empty, it is set up: the epoch is `epoch`,
                     nobody is registered; open, or if `instances` is above 0 recovering until so
-                    many journals have synced. STALE if it is not empty */
+                    many journals have synced that have taken part before the loss (one that is
+                    new is not counted). STALE if it is not empty */
     STORE_JOIN,  /* enters the journal into the registry, or says it is there again; answers fence,
                     epoch and state. Does not look at fence and epoch */
     STORE_MOVE,  /* grows, gives back and charges: row by row, each by itself: first `give`, then
@@ -107,7 +109,7 @@ struct store_request {
     int64_t instances; /* EPOCH, complete SYNC: N of the last reply before it recovered, 0 if there
                           was none: so many must be present, too. INIT: see there */
     int64_t known;     /* EPOCH: the highest epoch that the asker has heard of: the new one is above
-                          it, too */
+                          it, too. JOIN: the one that its journal has (struct store_mark) */
     const struct store_row *rows; /* MOVE, SYNC, BEAT */
     size_t row_count;
 };
@@ -146,7 +148,7 @@ struct store_reply {
     bool unfenced;     /* the store's fence is not the server's: EPOCH is due */
     int64_t gseq;      /* grows with every operation that was applied; if it ever does not, data
                           was lost */
-    int64_t instances; /* N: of the registry */
+    int64_t instances; /* N: of the registry, those who have stated their rows */
     int64_t absent;    /* so many more must be present before READY opens it; 0 while open */
     size_t row_count;  /* MOVE, SYNC, BEAT: one for each of the request's rows, if OK or
                           RECOVERING; else 0 */

@@ -193,6 +193,7 @@ static void next_alone(struct lease *lease, struct lease_action *action)
 static void next_join(struct lease *lease, struct lease_action *action)
 {
     order_ask(lease, STORE_JOIN, 0, action);
+    lease->request.known = lease->noted_mark.epoch;
 }
 
 static void next_epoch(struct lease *lease, struct lease_action *action)

@@ -64,7 +64,8 @@ static int by_first_day(const void *a, const void *b)
 static int64_t absent(const struct lessor_list *meta)
 {
     int64_t registered = number_of(meta, "registered"), awaited = number_of(meta, "awaited");
-    return (registered > awaited ? registered : awaited) - number_of(meta, "present");
+    int64_t remembered = awaited > 0 ? awaited + number_of(meta, "newcomers") : 0;
+    return (registered > remembered ? registered : remembered) - number_of(meta, "present");
 }
 
 bool registry_read(struct lessor *lessor, struct arena *arena, struct registry *registry,

@@ -15,7 +15,8 @@ struct member {
     char journal[STORE_JOURNAL_SIZE];
     int64_t incarnation, sequence;
     bool registered;
-    int64_t present; /* the last epoch in which it synced while it recovered; 0: none */
+    int64_t present;  /* the last epoch in which it stated all its rows; 0: none, since it joined */
+    int64_t newcomer; /* as store->openings was when it joined without ever having taken part */
 };
 
 /* What one member has of one account. */
@@ -40,7 +41,10 @@ struct store {
     int64_t epoch, gseq;
     bool recovering;
     int64_t registered, present; /* members */
-    int64_t awaited;             /* so many must be present, at least */
+    int64_t enrolled;            /* of the registered ones: have stated their rows once */
+    int64_t awaited;             /* so many must be present, at least; 0: nobody remembers */
+    int64_t newcomers;           /* and so many more: have joined since, and are not among these */
+    int64_t openings;            /* 1 and the epochs that were opened after a recovery */
     int64_t now_s;
     struct member *members;
     size_t member_count;
@@ -204,7 +208,13 @@ static bool is_present(const struct store *store, size_t at)
 
 static int64_t absent(const struct store *store)
 {
-    return store->recovering ? most_of(store->registered, store->awaited) - store->present : 0;
+    int64_t remembered = store->awaited > 0 ? store->awaited + store->newcomers : 0;
+    return store->recovering ? most_of(store->registered, remembered) - store->present : 0;
+}
+
+static bool is_newcomer(const struct store *store, size_t at)
+{
+    return store->recovering && store->members[at].newcomer == store->openings;
 }
 
 /* ---- rows ---- */
@@ -366,6 +376,7 @@ static enum store_verdict apply_init(struct store *store, const struct store_req
     store->epoch = request->epoch;
     store->awaited = request->instances;
     store->recovering = request->instances > 0;
+    store->openings = 1;
     return STORE_OK;
 }
 
@@ -382,7 +393,12 @@ static enum store_verdict apply_join(struct store *store, const struct store_req
     if (!member->registered) {
         member->registered = true;
         member->present = 0;
+        member->newcomer = 0;
         store->registered++;
+        if (store->recovering && request->known == 0) {
+            member->newcomer = store->openings;
+            store->newcomers++;
+        }
     }
     return STORE_OK;
 }
@@ -403,9 +419,13 @@ static void apply_sync(struct store *store, const struct store_request *request,
                        struct store_reply *reply)
 {
     apply_rows(store, request, at, reply);
-    if (!store->recovering || !request->complete || is_present(store, at))
+    if (!request->complete)
         return;
+    bool was_present = is_present(store, at);
+    store->enrolled += store->members[at].present == 0;
     store->members[at].present = store->epoch;
+    if (!store->recovering || was_present)
+        return;
     store->present++;
     store->awaited = most_of(store->awaited, request->instances);
 }
@@ -414,8 +434,10 @@ static void apply_ready(struct store *store)
 {
     if (absent(store) > 0)
         return;
+    store->openings += store->recovering;
     store->recovering = false;
     store->awaited = 0;
+    store->newcomers = 0;
 }
 
 static enum store_verdict apply_leave(struct store *store, const struct store_request *request)
@@ -424,11 +446,16 @@ static enum store_verdict apply_leave(struct store *store, const struct store_re
         return STORE_OLD_FENCE;
     size_t at = member_find(store, request->whose);
     bool known = at != NOBODY && store->members[at].registered;
-    if (!known && (!store->recovering || store->awaited <= store->registered))
+    if (!known && (!store->recovering || store->awaited == 0 ||
+                   store->awaited + store->newcomers <= store->registered))
         return STORE_STRANGER;
-    store->awaited = most_of(0, store->awaited - 1);
+    if (known && is_newcomer(store, at))
+        store->newcomers--;
+    else
+        store->awaited = most_of(0, store->awaited - 1);
     if (!known)
         return STORE_OK;
+    store->enrolled -= store->members[at].present > 0;
     store->present -= is_present(store, at);
     store->members[at].registered = false;
     store->registered--;
@@ -498,7 +525,7 @@ void store_apply(struct store *store, const struct store_request *request,
     reply->recovering = store->recovering;
     reply->unfenced = store->there && strcmp(store->fence, store->server) != 0;
     reply->gseq = store->gseq;
-    reply->instances = store->registered;
+    reply->instances = store->enrolled;
     reply->absent = absent(store);
 }
 

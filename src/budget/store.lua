@@ -7,12 +7,13 @@
 -- ARGV  kind, journal, fence, epoch, incarnation, sequence, now, complete, lost, instances, whose,
 --       label, known; then for each row limit, until (0: never), least, most, give, charge, value,
 --       spent, and the place in KEYS of the first sub-bucket before it (0: it is not rolling)
--- Reply verdict, server's fence, epoch, recovering, unfenced, gseq, registered, absent; then for
+-- Reply verdict, server's fence, epoch, recovering, unfenced, gseq, enrolled, absent; then for
 --       each row moved, granted, total, elsewhere, wanted, beside granted, beside spent
 --
--- meta       fence, epoch, recovering, gseq, registered, present, awaited; of each journal
---            q: incarnation.sequence, and while it is registered p: the last epoch in which it
---            synced while that recovered
+-- meta       fence, epoch, recovering, gseq, registered, present, enrolled, awaited, newcomers,
+--            openings; of each journal q: incarnation.sequence, and while it is registered p: the
+--            last epoch in which it stated all its rows, and if it joined without ever having taken
+--            part n: what openings was then
 -- nodes      of each journal l: its label, f: and s: when it was first and last seen
 -- a:         L, G, U (spent by all), e (until; 0: never), w (who was refused), h (hints left), of
 --            each journal g: and u:
@@ -48,13 +49,15 @@ end
 
 local server = server_fence()
 local read = redis.call('HMGET', meta, 'fence', 'epoch', 'recovering', 'gseq', 'registered',
-                        'present', 'awaited', 'q:' .. journal, 'p:' .. journal)
+                        'present', 'awaited', 'enrolled', 'newcomers', 'openings',
+                        'q:' .. journal, 'p:' .. journal)
 local there = read[1] ~= false
 local store = {
     fence = read[1], epoch = number(read[2]), recovering = read[3] == '1', gseq = number(read[4]),
-    registered = number(read[5]), present = number(read[6]), awaited = number(read[7])
+    registered = number(read[5]), present = number(read[6]), awaited = number(read[7]),
+    enrolled = number(read[8]), newcomers = number(read[9]), openings = number(read[10])
 }
-local last, presence = read[8], read[9] -- of the asker; false: none
+local last, presence = read[11], read[12] -- of the asker; false: none
 
 local function is_fresh()
     local i, s = string.match(last or '0.0', '^(%d+)%.(%d+)$')
@@ -63,7 +66,8 @@ local function is_fresh()
 end
 
 local function absent()
-    return store.recovering and math.max(store.registered, store.awaited) - store.present or 0
+    local remembered = store.awaited > 0 and store.awaited + store.newcomers or 0
+    return store.recovering and math.max(store.registered, remembered) - store.present or 0
 end
 
 -- What is written before the rows: if one of these fails, the operation is not applied again.
@@ -72,7 +76,8 @@ local function note(journal_too)
     redis.call('HSET', meta, 'fence', store.fence, 'epoch', text(store.epoch), 'recovering',
                store.recovering and '1' or '0', 'gseq', text(store.gseq), 'registered',
                text(store.registered), 'present', text(store.present), 'awaited',
-               text(store.awaited))
+               text(store.awaited), 'enrolled', text(store.enrolled), 'newcomers',
+               text(store.newcomers), 'openings', text(store.openings))
     if journal_too then
         redis.call('HSET', meta, 'q:' .. journal, text(incarnation) .. '.' .. text(sequence))
         redis.call('HSET', nodes, 's:' .. journal, ARGV[7])
@@ -200,7 +205,7 @@ function operations.init()
         return STALE
     end
     store.fence, store.epoch = server, epoch
-    store.awaited, store.recovering = instances, instances > 0
+    store.awaited, store.recovering, store.openings = instances, instances > 0, 1
     there = true
     note(false)
     return OK
@@ -213,6 +218,11 @@ function operations.join()
     if not presence then
         store.registered = store.registered + 1
         redis.call('HSET', meta, 'p:' .. journal, '0')
+        redis.call('HDEL', meta, 'n:' .. journal)
+        if store.recovering and tonumber(ARGV[13]) == 0 then
+            redis.call('HSET', meta, 'n:' .. journal, text(store.openings))
+            store.newcomers = store.newcomers + 1
+        end
         redis.call('HSETNX', nodes, 'f:' .. journal, ARGV[7])
     end
     redis.call('HSET', nodes, 'l:' .. journal, ARGV[12])
@@ -225,11 +235,20 @@ function operations.leave()
         return OLD_FENCE
     end
     local theirs = redis.call('HGET', meta, 'p:' .. ARGV[11])
-    if not theirs and (not store.recovering or store.awaited <= store.registered) then
+    if not theirs and (not store.recovering or store.awaited == 0 or
+                       store.awaited + store.newcomers <= store.registered) then
         return STRANGER
     end
-    store.awaited = math.max(0, store.awaited - 1)
+    local joined = tonumber(theirs and redis.call('HGET', meta, 'n:' .. ARGV[11]) or 0)
+    if store.recovering and joined == store.openings then
+        store.newcomers = store.newcomers - 1
+    else
+        store.awaited = math.max(0, store.awaited - 1)
+    end
     if theirs then
+        if tonumber(theirs) > 0 then
+            store.enrolled = store.enrolled - 1
+        end
         if store.recovering and tonumber(theirs) == store.epoch then
             store.present = store.present - 1
         end
@@ -252,16 +271,22 @@ end
 
 function operations.ready()
     if absent() <= 0 then
-        store.recovering, store.awaited = false, 0
+        store.openings = store.openings + (store.recovering and 1 or 0)
+        store.recovering, store.awaited, store.newcomers = false, 0, 0
     end
     note(true)
     return OK
 end
 
 function operations.sync()
-    if store.recovering and ARGV[8] == '1' and tonumber(presence) ~= store.epoch then
-        store.present = store.present + 1
-        store.awaited = math.max(store.awaited, instances)
+    if ARGV[8] == '1' then
+        if tonumber(presence) == 0 then
+            store.enrolled = store.enrolled + 1
+        end
+        if store.recovering and tonumber(presence) ~= store.epoch then
+            store.present = store.present + 1
+            store.awaited = math.max(store.awaited, instances)
+        end
         redis.call('HSET', meta, 'p:' .. journal, text(store.epoch))
     end
     note(true)
@@ -305,7 +330,7 @@ end
 local verdict = apply()
 local reply = {
     verdict, server, store.epoch, store.recovering and 1 or 0,
-    there and store.fence ~= server and 1 or 0, store.gseq, store.registered, absent()
+    there and store.fence ~= server and 1 or 0, store.gseq, store.enrolled, absent()
 }
 for i = 1, #rows do
     reply[#reply + 1] = rows[i]

@@ -238,8 +238,7 @@ static bool is_of_epoch(const struct store_request *request, const struct store_
     if (reply->verdict != STORE_OK)
         return true;
     return reply->epoch == request->epoch && strcmp(reply->fence, request->fence) == 0 &&
-           !reply->unfenced && reply->instances > 0 &&
-           !(request->kind == STORE_MOVE && reply->recovering);
+           !reply->unfenced && !(request->kind == STORE_MOVE && reply->recovering);
 }
 
 bool store_wire_read(const struct redisReply *answer, const struct store_request *request,

@@ -34,16 +34,20 @@ static const char manual[] =
     "its auth.admin_token. ${NAME} in FILE is taken from the environment.\n"
     "\n"
     "  init    sets up a store that is empty; until then nobody can spend. After a loss of data\n"
-    "          name by --instances how many instances there are: the store opens when so many "
-    "have\n"
-    "          told what they hold. Without it the store opens at once: for a new installation\n"
+    "          name by --instances how many instances were there before: the store opens when so\n"
+    "          many of them have told what they hold; new ones are not counted. Without it the\n"
+    "          store opens at once: for a new installation\n"
     "          --if-empty: a store that is set up already is no mistake\n"
     "  list    how the store stands, and which instances it knows\n"
     "  leave   lets an instance go that will not come back, so that the others need not wait for\n"
     "          it. NODE is its label, or the first letters of its id. What it was granted stays\n"
     "          charged until its budgets' windows end. While the store recovers, `leave unknown`\n"
     "          lets one go that the store has lost with its data\n"
-    "          --force: although it was seen in the last 10 seconds\n"
+    "          --force: although it was seen in the last 10 seconds; or although the store "
+    "recovers\n"
+    "          and may have forgotten a part of what that one was granted (unless\n"
+    "          store.wait_replicas saw to it that it has not): if it has spent that, it can be\n"
+    "          spent a second time\n"
     "  set     other limits for a budget: dollars, tokens, requests. They hold at once, also "
     "where\n"
     "          less is left than was spent, and at all instances that share a Redis; they are "
@@ -71,6 +75,7 @@ struct order {
 struct office {
     const struct order *order;
     struct lessor *lessor;
+    int64_t wait_replicas;
     struct arena arena;
     struct store_request request;
     struct store_reply reply;
@@ -239,8 +244,18 @@ static const struct registry_member *choose(const struct registry *registry, str
     return chosen;
 }
 
+/* What an older copy of the store remembers of it may be too little. */
+static bool may_be_forgotten(const struct office *office, const struct registry *registry)
+{
+    bool known = office->request.whose[0] != '\0';
+    return registry->recovering && !(known && office->wait_replicas > 0);
+}
+
 static int let_go(struct office *office, const struct registry *registry)
 {
+    if (may_be_forgotten(office, registry) && !office->order->force)
+        return fail("the store recovers, and may not know all that this one was granted: what it "
+                    "has spent of that could be spent again. Start it once more, or --force");
     office->request.kind = STORE_LEAVE;
     office->request.epoch = registry->epoch;
     lessor_ask(office->lessor, &office->request, &office->reply);
@@ -396,6 +411,7 @@ static int run(const struct order *order, const struct config *config)
     struct lessor_options options = {.url = &url, .timeout_ms = TIMEOUT_MS};
     struct office *office = memory_new(sizeof(*office));
     office->order = order;
+    office->wait_replicas = config->wait_replicas;
     office->lessor = lessor_open(&options);
     int status = order->verb->run(office);
     lessor_close(office->lessor);

@@ -170,7 +170,7 @@ static void make(struct operation *operation, struct instance *instance)
     request->sequence = ++instance->sequence;
     request->complete = once_in(2);
     request->lost = once_in(100);
-    request->known = once_in(9) ? (int64_t)any(30) : 0;
+    request->known = once_in(request->kind == STORE_JOIN ? 2 : 9) ? (int64_t)any(30) : 0;
     request->instances = once_in(10) ? (int64_t)any(INSTANCES) : 0;
     make_rows(operation);
     if (once_in(30)) {

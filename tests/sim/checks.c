@@ -272,7 +272,7 @@ void check_applied(struct world *world, struct server *server, const struct stor
                    const struct store_reply *reply)
 {
     bool applied = reply->verdict == STORE_OK || reply->verdict == STORE_RECOVERING;
-    if (applied && request->kind == STORE_LEAVE)
+    if (applied && request->kind == STORE_LEAVE && request->whose[0] != 0)
         server->registered[find_journal(world, request->whose)] = false;
     if (applied && request->kind != STORE_LEAVE && request->kind != STORE_INIT)
         check_fresh(world, server, request, reply);

@@ -366,13 +366,29 @@ void faults_let_go(struct world *world, size_t at)
     network_leave(world, at);
 }
 
-/* All instances, those that never joined too: each counts, and a new one must not stand for an old
- * one. */
-static int64_t count_instances(const struct world *world)
+/* Somebody may remember one that was counted and is new, too: then the store waits for one more. */
+void faults_let_unknown_go(struct world *world)
+{
+    if (!world->profile.shared || world->now < QUIET_AT + 5 * SECOND || world->stuck)
+        return;
+    for (size_t at = 0; at < world->profile.instances; at++) {
+        const struct instance *instance = &world->instances[at];
+        if (!instance->up || lease_state(instance->lease) != LEASE_RECOVERING ||
+            !world->servers[world->primary].registered[instance->journal])
+            return;
+    }
+    world_say(world, "an operator lets one go that nobody knows");
+    network_leave_unknown(world);
+}
+
+/* Those that have taken part, or all. */
+static int64_t count_instances(const struct world *world, bool all)
 {
     int64_t count = 0;
-    for (size_t at = 0; at < world->journal_count; at++)
-        count += world->journals[at].gone ? 0 : 1;
+    for (size_t at = 0; at < world->journal_count; at++) {
+        const struct journal *journal = &world->journals[at];
+        count += !journal->gone && (all || journal->mark.epoch > 0) ? 1 : 0;
+    }
     return count;
 }
 
@@ -390,8 +406,8 @@ static void set_up_again(struct world *world)
         return;
     world_say(world, "an operator sets up the store");
     /* Of one instance alone nobody else can spend what it has: so that may be forgotten. */
-    world->careless = count_instances(world) == 1 && chance(world, 800);
-    network_init(world, world->careless ? 0 : count_instances(world));
+    world->careless = count_instances(world, true) == 1 && chance(world, 800);
+    network_init(world, world->careless ? 0 : count_instances(world, false));
 }
 
 static void calm(struct world *world)

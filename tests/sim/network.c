@@ -270,6 +270,13 @@ void network_leave(struct world *world, size_t journal)
         world->journals[journal].left || world->reply.verdict == STORE_OK;
 }
 
+void network_leave_unknown(struct world *world)
+{
+    struct server *server = &world->servers[world->primary];
+    struct store_request request = {.kind = STORE_LEAVE, .epoch = server->epoch};
+    apply(world, server, &request);
+}
+
 void network_init(struct world *world, int64_t instances)
 {
     struct server *server = &world->servers[world->primary];

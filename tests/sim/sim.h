@@ -333,6 +333,8 @@ void network_reply(struct world *world, struct instance *instance, void *load);
 void network_drop(void *load);
 /* An operator's words: lets a journal go; sets up an empty store that waits for so many. */
 void network_leave(struct world *world, size_t journal);
+/* One that the store does not know of but waits for. */
+void network_leave_unknown(struct world *world);
 void network_init(struct world *world, int64_t instances);
 /* Now and then the replica is what the primary is. */
 void network_replicate(struct world *world);
@@ -354,6 +356,8 @@ void faults_heal(struct world *world);
 /* An operator lets go of a journal that will not come back, if the store knows all that it was
  * granted: else nobody can tell what was spent of it. */
 void faults_let_go(struct world *world, size_t journal);
+/* Nor does one come back that nobody knows, once all that there are have told what they have. */
+void faults_let_unknown_go(struct world *world);
 const char *faults_list(const struct world *world, char out[200]);
 
 /* ---- checks.c ---- */

@@ -343,6 +343,8 @@ static void tick(struct world *world)
         if (world->healed || chance(world, 50))
             faults_let_go(world, at);
     }
+    if (world->healed)
+        faults_let_unknown_go(world);
     check_lower(world);
     check_all(world);
     world_at(world, world->now + 500 * MS, EVENT_TICK, 0, 0);

@@ -45,6 +45,7 @@ static enum store_verdict put(const struct store_request *request)
 static enum store_verdict say(enum store_kind kind, const char *journal)
 {
     struct store_request request = request_of(kind, journal);
+    request.known = kind == STORE_JOIN ? 1 : 0; /* it has taken part before */
     return put(&request);
 }
 
@@ -71,6 +72,19 @@ static void begin_open(void)
     store_init(store, "f1");
     say(STORE_JOIN, A);
     say(STORE_JOIN, B);
+    struct store_request request = request_of(STORE_SYNC, A);
+    request.complete = true;
+    put(&request);
+    request = request_of(STORE_SYNC, B);
+    request.complete = true;
+    put(&request);
+}
+
+/* One that has never taken part. */
+static enum store_verdict join_new(const char *journal)
+{
+    struct store_request request = request_of(STORE_JOIN, journal);
+    return put(&request);
 }
 
 START_TEST(an_empty_store_answers_nothing_else)
@@ -172,8 +186,10 @@ START_TEST(a_stranger_may_only_join)
     begin_open();
     ck_assert_int_eq(say(STORE_BEAT, C), STORE_STRANGER);
     ck_assert_int_eq(say(STORE_JOIN, C), STORE_OK);
-    ck_assert_int_eq(reply.instances, 3);
+    ck_assert_int_eq(reply.instances, 2); /* it has stated nothing yet */
     ck_assert_int_eq(say(STORE_BEAT, C), STORE_OK);
+    rows(STORE_SYNC, C, (struct store_row){0});
+    ck_assert_int_eq(reply.instances, 3);
     end();
 }
 END_TEST
@@ -290,6 +306,36 @@ START_TEST(after_a_wipe_it_waits_for_so_many_journals)
     say(STORE_READY, A);
     ck_assert(!reply.recovering);
     ck_assert_int_eq(grow(A, 100, 50, 50), 10);
+    end();
+}
+END_TEST
+
+/* Found by the simulator: a newcomer stood in for one that the store had lost. */
+START_TEST(who_is_new_is_none_of_those_that_are_waited_for)
+{
+    begin();
+    store_set_fence(store, "f1");
+    struct store_request request = request_of(STORE_INIT, "");
+    request.epoch = 50;
+    request.instances = 2;
+    ck_assert_int_eq(put(&request), STORE_OK);
+    say(STORE_JOIN, A);
+    rows(STORE_SYNC, A, (struct store_row){.value = 90});
+    join_new(C);
+    rows(STORE_SYNC, C, (struct store_row){0});
+    ck_assert_int_eq(reply.absent, 1);
+    say(STORE_READY, C);
+    ck_assert(reply.recovering);
+    request = request_of(STORE_LEAVE, "");
+    memcpy(request.whose, C, sizeof(C));
+    ck_assert_int_eq(put(&request), STORE_OK);
+    ck_assert_int_eq(reply.absent, 1);
+    say(STORE_JOIN, B);
+    rows(STORE_SYNC, B, (struct store_row){.value = 10});
+    ck_assert_int_eq(reply.absent, 0);
+    say(STORE_READY, B);
+    ck_assert(!reply.recovering);
+    ck_assert_int_eq(grow(A, 100, 1, 1), 0);
     end();
 }
 END_TEST
@@ -440,8 +486,9 @@ UNIT_MAIN(an_empty_store_answers_nothing_else, is_set_up_once, grants_what_the_l
           an_open_epoch_lowers_and_never_raises,
           another_fence_stops_everything_until_all_have_synced,
           an_epoch_begins_once_unless_data_was_lost, waits_for_as_many_as_somebody_remembers,
-          after_a_wipe_it_waits_for_so_many_journals, who_left_stays_charged_and_is_not_waited_for,
-          tells_others_that_somebody_was_refused, reports_what_others_have_spent,
-          accounts_are_forgotten_when_their_time_is_up,
+          after_a_wipe_it_waits_for_so_many_journals,
+          who_is_new_is_none_of_those_that_are_waited_for,
+          who_left_stays_charged_and_is_not_waited_for, tells_others_that_somebody_was_refused,
+          reports_what_others_have_spent, accounts_are_forgotten_when_their_time_is_up,
           what_a_sub_bucket_grows_by_fits_into_every_span_it_lies_in,
           a_clock_that_was_ahead_is_counted_too, the_sums_hold_through_a_long_life)
