@@ -42,8 +42,6 @@ void headroom_postpone(struct core *core);
 struct growth_answer {
     int64_t grown;             /* above 0: the ceiling is so much higher from now on */
     int64_t charged;           /* of struct growth's `charge`: in the ceiling from now on, too */
-    int64_t forgotten;         /* what this instance was granted before and does not know of any
-                                  more: booked as spent, and as forfeited */
     int64_t elsewhere_granted; /* Σ g of the other instances; 0 if there are none */
     int64_t elsewhere_spent;   /* what they said they have spent of it: at most that */
     int64_t overdrawn;         /* of `grown`: what no store granted, because none answers */

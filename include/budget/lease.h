@@ -24,9 +24,9 @@
  *
  * EPOCH is sent always: where the fence is as it should be, and nothing was seen that the store
  * forgot, it does nothing. If the store, open, has less than the journal says, then the journal is
- * right: what is missing is charged. If on the
- * other hand it has granted more than was ever noted, the difference is booked as spent
- * (struct growth_answer, `forgotten`).
+ * right: what is missing is charged. If on
+ * the other hand it has granted more than was ever noted (the process ended between the store's
+ * answer and the commit), then nothing of the difference was used (I4): a SYNC takes it back.
  *
  * Alone (embedded) there is no store: what the limit leaves is granted at once, and the journal is
  * all there is.

@@ -299,13 +299,10 @@ size_t headroom_take(struct core *core, struct growth *growths, size_t most)
 static void take_answer(struct account *account, const struct growth_answer *answer)
 {
     int64_t more = account_add(answer->grown, answer->charged, ACCOUNT_MOST);
-    more = account_add(more, answer->forgotten, ACCOUNT_MOST);
     group_take_out(account);
     account->ceiling = account_add(account->ceiling, more, ACCOUNT_MOST);
     account->overdraft = account_add(account->overdraft, answer->overdrawn, ACCOUNT_MOST);
-    account->spent = account_add(account->spent, answer->forgotten, ACCOUNT_MOST);
     group_put_in(account);
-    account->forfeited = account_add(account->forfeited, answer->forgotten, ACCOUNT_MOST);
     account->over -= least_of(account->over, answer->charged);
     account->growing.away = answer->away;
     if (answer->away)
@@ -331,7 +328,6 @@ void headroom_answer(struct core *core, struct account *account, const struct gr
     ASSERT(account->growing.asked);
     ASSERT(answer->grown >= 0);
     ASSERT(answer->charged >= 0);
-    ASSERT(answer->forgotten >= 0);
     account->growing.asked = false;
     core->event++;
     take_answer(account, answer);

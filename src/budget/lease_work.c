@@ -203,8 +203,8 @@ static bool take_answer(struct lease *lease, struct move *move, const struct sto
         .elsewhere_granted = store_amount(unit, others),
         .elsewhere_spent = store_amount(unit, elsewhere),
     };
-    if (move->kind == MOVE_GROW && answer->granted > expected)
-        move->answer.forgotten = store_amount(unit, answer->granted - expected);
+    if (answer->granted > expected) /* nothing of it was used: it was never noted */
+        lease_rows_doubt(&lease->rows, row, true);
     return answer->granted >= expected;
 }
 
@@ -230,8 +230,7 @@ static int64_t raised_by(const struct move *move)
     const struct growth_answer *answer = &move->answer;
     if (move->kind != MOVE_GROW)
         return 0;
-    int64_t more = account_add(answer->grown, answer->charged, ACCOUNT_MOST);
-    return account_add(more, answer->forgotten, ACCOUNT_MOST);
+    return account_add(answer->grown, answer->charged, ACCOUNT_MOST);
 }
 
 void work_fill_charges(struct lease *lease, bool gifts)

@@ -46,21 +46,12 @@ static void check_amounts(struct world *world, const struct instance *instance, 
 {
     const struct journal *journal = &world->journals[instance->journal];
     int64_t over = account->over;
-    int64_t forgotten = account->forfeited - instance->forfeited[at];
-    /* What a store that was set back thinks is out is granted to nobody else, nor spent. */
-    struct instance *noted = &world->instances[instance - world->instances];
-    if (world->set_back && forgotten > noted->forgotten[at])
-        world->accounts[at].excess += forgotten - noted->forgotten[at];
-    noted->forgotten[at] = forgotten;
     if (account->held != instance->held[at])
         world_fail(world, "I6", "%s holds %lld, and its calls %lld", world_name(world, at),
                    (long long)account->held, (long long)instance->held[at]);
-    bool may_forget = check_may_forget(world, (size_t)(instance - world->instances));
-    if (forgotten < 0 || (forgotten > 0 && !may_forget) ||
-        account->spent - forgotten != instance->spent[at])
-        world_fail(world, "I6", "%s has spent %lld (forgotten: %lld), and booked was %lld",
-                   world_name(world, at), (long long)account->spent, (long long)forgotten,
-                   (long long)instance->spent[at]);
+    if (account->spent != instance->spent[at] || account->forfeited != instance->forfeited[at])
+        world_fail(world, "I6", "%s has spent %lld, and booked was %lld", world_name(world, at),
+                   (long long)account->spent, (long long)instance->spent[at]);
     if (account->spent + account->held > account->ceiling + over)
         world_fail(world, "I1", "%s: spent %lld + held %lld > ceiling %lld + over %lld",
                    world_name(world, at), (long long)account->spent, (long long)account->held,

@@ -110,7 +110,6 @@ void instance_start(struct world *world, size_t at)
     instance->rest_until = 0;
     instance->wake_at = INT64_MAX;
     memset(instance->held, 0, sizeof(instance->held));
-    memset(instance->forgotten, 0, sizeof(instance->forgotten));
     memset(instance->windows, 0, sizeof(instance->windows));
     memset(instance->forfeited, 0, sizeof(instance->forfeited));
     world_say(world, "instance %zu starts, journal %zu", at, instance->journal + 1);

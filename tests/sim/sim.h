@@ -140,7 +140,6 @@ struct instance {
     bool booted_anew;              /* since the last process: its power was lost */
     int64_t spent[ACCOUNTS];       /* what the core should have booked, */
     int64_t held[ACCOUNTS];        /* and what it should hold */
-    int64_t forgotten[ACCOUNTS];   /* booked beyond `spent`, as seen last */
     char windows[SCOPE_COUNT][20]; /* the last that it reserved on at once */
     int64_t forfeited[ACCOUNTS];   /* of `spent`: as the core was told at its start */
     int64_t fails_until;           /* its disk fails until then */
@@ -370,8 +369,8 @@ void check_all(struct world *world);
 /* L_eff follows a limit that was lowered, as what was granted comes back. */
 void check_lower(struct world *world);
 /* What was granted to an instance may be unknown to it: the process died, or a commit failed,
- * before it was noted; or the store was set back to a time before it was given back. It counts as
- * spent when the account is used next. */
+ * before it was noted; or the store was set back to a time before it was given back. It goes back
+ * when the account is used next. */
 bool check_may_forget(const struct world *world, size_t instance);
 /* The core's account of that number, if it is in use. */
 const struct account *check_find(const struct core *core, uint64_t number);

@@ -209,22 +209,6 @@ START_TEST(an_overrun_that_nobody_answered_for_is_told_again)
 }
 END_TEST
 
-START_TEST(what_was_granted_and_forgotten_counts_as_spent)
-{
-    struct fixture f;
-    start_with(&f, 1000);
-    fixture_wait(&f, 100, 1);
-    struct growth growth = only_growth(&f);
-    headroom_answer(f.core, growth.account,
-                    &(struct growth_answer){.grown = 200, .forgotten = 300});
-    ck_assert_int_eq(fixture_view(&f, 0).ceiling, 500);
-    ck_assert_int_eq(fixture_view(&f, 0).spent, 300);
-    ck_assert_int_eq(fixture_view(&f, 0).forfeited, 300);
-    ck_assert_int_eq(fixture_view(&f, 0).held, 200);
-    fixture_end(&f);
-}
-END_TEST
-
 START_TEST(with_the_lessor_away_one_is_served_from_what_is_there_and_then_told_so)
 {
     struct fixture f;
@@ -467,7 +451,6 @@ UNIT_MAIN(as_many_seconds_of_traffic_are_leased_as_the_operator_says,
           what_others_were_granted_is_out_of_reach_and_what_they_spent_is_gone,
           a_bill_above_its_hold_is_charged_whatever_the_limit,
           an_overrun_that_nobody_answered_for_is_told_again,
-          what_was_granted_and_forgotten_counts_as_spent,
           with_the_lessor_away_one_is_served_from_what_is_there_and_then_told_so,
           whose_time_is_up_without_an_answer_is_told_that_nobody_answers,
           a_refused_extension_is_what_is_asked_for_next,
