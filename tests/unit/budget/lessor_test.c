@@ -400,7 +400,6 @@ START_TEST(what_a_store_never_says_is_not_believed)
         "(2 f1 1 0 0 5 1 0 0 10 10 0 0 0 0)",   /* recovering, and not */
         "(2 f1 1 1 0 5 1 0 1 10 10 0 0 0 0)",   /* recovering, and grown */
         "(1 f1 1 0 0 5 1 0 10 10 10 0 0 0 0)",  /* refused, with rows */
-        "(0 f1 1 0 0 5 0 0 10 10 10 0 0 0 0)",  /* nobody is registered */
         "(6 f1 1 0 0 5 1 0)",                   /* no verdict of a store's */
         "(0 1 1 0 0 5 1 0 10 10 10 0 0 0 0)",   /* a number as fence */
         "*15\r\n:0\r\n$0\r\n\r\n:1\r\n:0\r\n:0\r\n:5\r\n:1\r\n:0\r\n:1\r\n:1\r\n:1\r\n:0\r\n:0\r\n:"
