@@ -71,6 +71,7 @@ struct call {
     struct ending ending; /* of a rolling one */
     struct account_view *refused_by;       /* in the arena: who said so; NULL: nobody ever did */
     const struct account_view *stopped_by; /* that ended it early; NULL: it was not */
+    bool unwritten; /* ended early, because the line of an extension is not in the ledger */
 
     enum call_mode mode;
     struct sse sse;

@@ -126,7 +126,9 @@ void rolling_book_all(struct call *call);
  * it gets full holds for an hour. */
 void rolling_learn(struct call *call, bool billed_more);
 void rolling_forget(struct worker *worker); /* when the worker closes */
-/* Whether a call's stream was stopped before its end, so that it must be given one. */
+/* Its budget ended a call, or the ledger, in which no line of its next slice can be written. */
+bool rolling_cut(const struct call *call);
+/* Whether it did so before the stream's end, so that it must be given one. */
 bool rolling_stopped(const struct call *call);
 /* Ends the stream of a call that was stopped, for its client and for whoever follows; it is
  * settled.

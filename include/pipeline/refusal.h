@@ -63,6 +63,8 @@ void refuse(struct request *request, enum refusal refusal, const char *param, co
  * code and type. */
 void refusal_of_stream(const struct account_view *view, bool hide_amounts, struct buffer *message,
                        struct ending_facts *facts);
+/* The same where the ledger did. */
+void refusal_of_unwritten(struct buffer *message, struct ending_facts *facts);
 
 /* REFUSAL_LEDGER, with its one sentence. */
 void refuse_without_ledger(struct request *request);

@@ -331,7 +331,7 @@ static void take_body(struct call *call)
 static void take_last_event(struct call *call)
 {
     struct sse_event event;
-    if (call->too_large || call->stopped_by != NULL || !sse_last(&call->sse, &event))
+    if (call->too_large || rolling_cut(call) || !sse_last(&call->sse, &event))
         return;
     if (transfer_ended(call->transfer) == TRANSFER_COMPLETE) {
         take_event(call, &event);

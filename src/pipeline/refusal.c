@@ -363,6 +363,15 @@ void refusal_of_stream(const struct account_view *view, bool hide_amounts, struc
     facts->type = text_of(row->type);
 }
 
+void refusal_of_unwritten(struct buffer *message, struct ending_facts *facts)
+{
+    const struct refusal_row *row = &table[REFUSAL_LEDGER];
+    buffer_put(message, TEXT("The answer ends early: purser cannot write its ledger (disk full or "
+                             "failing), and nothing more is spent without a line in it."));
+    facts->code = text_of(row->code);
+    facts->type = text_of(row->type);
+}
+
 static void refuse_unbounded(struct request *request, const struct grant *grant)
 {
     const struct body *body = &request->body;

@@ -243,6 +243,7 @@ void rolling_check(struct call *call)
         return;
     if (is_unwritten(call)) {
         call->cancelled = true;
+        call->unwritten = true;
         call->stop_reason = "ledger";
         return;
     }
@@ -301,8 +302,11 @@ void rolling_forget(struct worker *worker)
 static void fill_error(const struct call *call, bool shared, struct buffer *message,
                        struct ending_facts *facts)
 {
-    refusal_of_stream(call->stopped_by, call->terms->hide_amounts, message, facts);
-    if (shared) {
+    if (call->unwritten)
+        refusal_of_unwritten(message, facts);
+    else
+        refusal_of_stream(call->stopped_by, call->terms->hide_amounts, message, facts);
+    if (shared && !call->unwritten) {
         buffer_clear(message);
         buffer_put(message, TEXT("An equal request was under way and this one shared its answer, "
                                  "which ends here: the budget that it was held in is used up. "
@@ -316,9 +320,10 @@ static void put_end(struct call *call, bool shared, bool usage, struct buffer *o
 {
     const struct entry *entry = &call->entry;
     struct buffer message = {0}, cost = {0};
+    bool error = call->unwritten || call->terms->early_error;
     money_put(&cost, call->taken_over ? MONEY_ZERO : entry->cost);
     struct ending_facts facts = {
-        .manner = call->terms->early_error ? ENDING_ERROR : ENDING_LENGTH,
+        .manner = error ? ENDING_ERROR : ENDING_LENGTH,
         .id = entry->request_id,
         .model = entry->model,
         .created_s = loop_wall_us(call->worker->loop) / 1000000,
@@ -327,7 +332,7 @@ static void put_end(struct call *call, bool shared, bool usage, struct buffer *o
         .output_tokens = entry->completion_tokens,
         .cost = call->model != NULL && !shared ? buffer_text(&cost) : TEXT_NONE,
     };
-    if (call->terms->early_error)
+    if (error)
         fill_error(call, shared, &message, &facts);
     ending_put(&call->ending, &facts, out);
     buffer_close(&message);
@@ -354,9 +359,14 @@ static void share_the_end(struct call *call)
     buffer_close(&with);
 }
 
+bool rolling_cut(const struct call *call)
+{
+    return call->stopped_by != NULL || call->unwritten;
+}
+
 bool rolling_stopped(const struct call *call)
 {
-    return call->stopped_by != NULL && call->mode == CALL_EVENTS && !forward_is_whole(call);
+    return rolling_cut(call) && call->mode == CALL_EVENTS && !forward_is_whole(call);
 }
 
 void rolling_put_end(struct call *call)

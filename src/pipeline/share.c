@@ -126,7 +126,7 @@ static bool may_be_kept(struct call *call, const struct recording *recording)
 {
     size_t size = recording_size(recording);
     if (call->in_parts || transfer_status(call->transfer) != 200 || call->is_error ||
-        call->held.clamped || call->stopped_by != NULL ||
+        call->held.clamped || rolling_cut(call) ||
         size > cache_entry_most(call->worker->house->cache))
         return false;
     struct buffer joined = {0};

@@ -14,6 +14,7 @@ import pytest
 
 from harness import (ADMIN, KEY, NANO, OUT, ROOT, Process, Purser, error_of, free_port, usd,
                      wait_until)
+from test_early_stop import Stream
 
 BOB = "sk-test-bob-0123456789abcdef"
 KEYS = [{"id": "alice", "key": KEY, "user": "ann", "team": "research"}, {"id": "bob", "key": BOB}]
@@ -363,3 +364,21 @@ def test_calls_that_end_while_the_disk_is_full_are_booked_later(provider, start)
     purser.idle()
     assert purser.booked(answers[0])["cost_nano_usd"] == 10 * 150 + 5 * 600
     verified(purser)
+
+
+def test_a_stream_whose_next_slice_cannot_be_written_ends_with_an_error(provider, start):
+    purser = start(provider, budgets=BUDGET, admission={"slice_tokens": 100})
+    purser.booked(purser.chat(max_tokens=16000))  # its ceiling has room for the stream
+    stream = Stream(purser, "output=1000,gap_ms=2", max_tokens=1000)
+    wait_until(lambda: stream.began, what="the stream's beginning")
+    with FullDisk(purser):
+        stream.join()
+    assert stream.status == 200 and not stream.broken
+    error = stream.chunks()[-1]["error"]
+    assert (error["code"], error["type"]) == ("ledger_unavailable", "server_error")
+    assert "ends early" in error["message"]
+    purser.idle()
+    verified(purser)
+    bill = provider.settled_bill(False)["cost_nano_usd"]
+    assert bill <= sum(purser.settled().values())
+    assert purser.booked(stream.name)["stop_reason"] == "ledger"
