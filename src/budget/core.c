@@ -200,15 +200,16 @@ static void want_room(struct core *core, const struct places *places,
     }
 }
 
-/* What lies between the slice and the maximum. */
-static void want_maximum(struct core *core, const struct places *places, const struct hold *terms)
+/* What lies between `held` and the maximum: a stream that needs more does not wait for it. */
+static void want_maximum(struct core *core, const struct places *places, const struct ask *ask,
+                         const struct demand *demand, const int64_t held[UNIT_COUNT])
 {
     int64_t most[UNIT_COUNT];
-    if (!core->options.leased || terms->max_output == INT64_MAX)
+    if (!core->options.leased || !demand->rolling || demand->max_output == INT64_MAX)
         return;
-    demand_fill_need(terms->price, &terms->bound, terms->max_output, most);
-    most[UNIT_USD] -= terms->amount.nano;
-    most[UNIT_TOKENS] -= terms->tokens;
+    demand_fill_need(ask->price, &ask->bound, demand->max_output, most);
+    most[UNIT_USD] -= held[UNIT_USD];
+    most[UNIT_TOKENS] -= held[UNIT_TOKENS];
     most[UNIT_REQUESTS] = 0;
     want_room(core, places, most);
 }
@@ -231,8 +232,7 @@ void core_grant(struct core *core, const struct ask *ask, struct places *places,
     grant->tokens = terms.tokens;
     if (places->count > 0)
         take(core, places, demand->need, &terms, grant);
-    if (demand->rolling)
-        want_maximum(core, places, &terms);
+    want_maximum(core, places, ask, demand, demand->need);
 }
 
 static bool says_no(const struct account *account, enum verdict verdict,
@@ -314,6 +314,8 @@ static void reserve_among_others(struct core *core, const struct ask *ask, struc
         return;
     }
     bool growing = core->options.leased && places_are_in_reach(places, demand->need);
+    if (growing)
+        want_maximum(core, places, ask, demand, (const int64_t[UNIT_COUNT]){0});
     if (core->waiters.count >= core->options.max_waiting && !growing) {
         core_refuse(core, places, VERDICT_CONTENTION, demand, grant);
         places_unpin(places);

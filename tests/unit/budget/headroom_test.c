@@ -248,6 +248,27 @@ START_TEST(whose_time_is_up_without_an_answer_is_told_that_nobody_answers)
 }
 END_TEST
 
+/* Else it would end early where its upstream is faster than a second answer of the lessor. */
+START_TEST(a_stream_that_waits_asks_for_its_maximum_at_once)
+{
+    struct fixture f;
+    struct cookie cookie;
+    start_with(&f, 1000);
+    struct ask ask = fixture_ask(&f, 0, 300);
+    ask.slice_tokens = 50;
+    ck_assert_int_eq(fixture_reserve_ask(&f, &ask), VERDICT_WAIT);
+    struct growth growth = only_growth(&f);
+    ck_assert_int_eq(growth.least, 600);
+    answer(&f, &growth, 600);
+    ck_assert(core_next_wake(f.core, &cookie, &f.grant));
+    ck_assert_int_eq(f.grant.verdict, VERDICT_GRANTED);
+    ck_assert_int_eq(f.grant.held_output, 50);
+    core_extend(f.core, f.grant.hold, 300, &f.grant);
+    ck_assert_int_eq(f.grant.verdict, VERDICT_GRANTED);
+    fixture_end(&f);
+}
+END_TEST
+
 START_TEST(a_refused_extension_is_what_is_asked_for_next)
 {
     struct fixture f;
@@ -453,6 +474,7 @@ UNIT_MAIN(as_many_seconds_of_traffic_are_leased_as_the_operator_says,
           an_overrun_that_nobody_answered_for_is_told_again,
           with_the_lessor_away_one_is_served_from_what_is_there_and_then_told_so,
           whose_time_is_up_without_an_answer_is_told_that_nobody_answers,
+          a_stream_that_waits_asks_for_its_maximum_at_once,
           a_refused_extension_is_what_is_asked_for_next,
           an_extension_that_no_lessor_can_grant_is_not_growing,
           idle_headroom_goes_back_after_a_while_and_only_what_is_not_held,
