@@ -27,6 +27,8 @@ static void judge_account(struct world *world, const struct instance *instance,
         world_fail(world, "liveness", "%s: an overrun of %lld was never charged (%lld of %lld)",
                    world_name(world, at), (long long)account->over, (long long)account->spent,
                    (long long)account->ceiling);
+    if (account->used_s + HEADROOM_IDLE_S >= instance->core->now_s)
+        return; /* by a call that ended late: it is not idle yet */
     int64_t idle = account->ceiling - account->spent;
     if (idle >= world_step(world, at) && !world->profile.jumps)
         world_fail(world, "liveness", "%s of instance %zu keeps %lld that it does not use",
