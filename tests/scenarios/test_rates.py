@@ -15,6 +15,7 @@ import pytest
 from harness import ADMIN, KEY, error_of, upstream_of, wait_until
 from purses import BOB, HELLO, KEYS, budget, sent
 from test_flights import Asker
+from test_metrics import metrics
 
 OPENAI = re.compile(r"^(\d+m)?\d+s$")
 
@@ -386,7 +387,8 @@ def test_every_refusal_gives_its_place_back(shared_provider, start, body):
 def test_hanging_up_gives_the_place_back(shared_provider, start, fake, stream):
     purser = start(shared_provider, rate_limits=[{"scope": "key", "parallel": 1}])
     asker = Asker(purser, fake, stream=stream, max_tokens=600)
-    wait_until(lambda: not is_free(purser), what="the call to run")
+    wait_until(lambda: metrics(purser)["purser_calls_in_flight"] == 1, what="the call to run")
+    assert not is_free(purser)
     asker.socket.close()
     wait_until(lambda: is_free(purser), what="its place")
 
