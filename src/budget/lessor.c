@@ -7,6 +7,7 @@
 
 #include "budget/lessor.h"
 #include "budget/redis_link.h"
+#include "budget/redis_words.h"
 #include "budget/store_wire.h"
 
 #define BACKOFF_LEAST_MS 50
@@ -359,8 +360,9 @@ void lessor_ask(struct lessor *lessor, const struct store_request *request,
 static void put_call(struct lessor *lessor, struct text words, size_t count)
 {
     buffer_clear(&lessor->out);
-    buffer_printf(&lessor->out, "*%zu\r\n$7\r\nEVALSHA\r\n$%d\r\n%s\r\n", count + 2,
-                  STORE_SHA_SIZE - 1, lessor->sha);
+    redis_words_begin(&lessor->out, count + 2);
+    redis_words_put(&lessor->out, TEXT("EVALSHA"));
+    redis_words_put(&lessor->out, text_of(lessor->sha));
     buffer_put(&lessor->out, words);
     redis_link_begin(lessor->link, lessor->timeout_ms);
     redis_link_put(lessor->link, buffer_text(&lessor->out));

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "budget/redis_words.h"
+
 #define HEAD      5                    /* words of ARGV before the rows */
 #define COLUMNS   6                    /* words of ARGV per row */
 #define TOP       4                    /* numbers of an answer before its rows */
@@ -33,27 +35,11 @@ struct text rates_script(void)
 
 /* ---- requests ---- */
 
-static void put_word(struct buffer *out, struct text word)
-{
-    buffer_put_byte(out, '$');
-    buffer_put_int(out, (int64_t)word.size);
-    buffer_put(out, TEXT("\r\n"));
-    buffer_put(out, word);
-    buffer_put(out, TEXT("\r\n"));
-}
-
-static void put_number(struct buffer *out, int64_t number)
-{
-    char digits[24];
-    int size = snprintf(digits, sizeof digits, "%" PRId64, number);
-    put_word(out, text_make(digits, (size_t)size));
-}
-
 static void put_key(struct buffer *out, const struct rates_row *row)
 {
     char key[40];
     snprintf(key, sizeof key, "{purser}:r:%016" PRIx64 ":%d", row->account, (int)row->rated);
-    put_word(out, text_of(key));
+    redis_words_put(out, text_of(key));
 }
 
 static void put_row(struct buffer *out, const struct rates_row *row)
@@ -66,21 +52,21 @@ static void put_row(struct buffer *out, const struct rates_row *row)
                                       row->wanted,
                                       row->ahead};
     for (size_t i = 0; i < COLUMNS; i++)
-        put_number(out, columns[i]);
+        redis_words_put_number(out, columns[i]);
 }
 
 size_t rates_wire_put(struct buffer *out, const struct rates_request *request)
 {
     ASSERT(request->row_count <= RATES_ROWS_MOST);
-    put_number(out, (int64_t)request->row_count + 1);
-    put_word(out, TEXT("{purser}:rates"));
+    redis_words_put_number(out, (int64_t)request->row_count + 1);
+    redis_words_put(out, TEXT("{purser}:rates"));
     for (size_t i = 0; i < request->row_count; i++)
         put_key(out, &request->rows[i]);
-    put_word(out, text_of(request->id));
-    put_number(out, request->sequence);
-    put_number(out, request->life_us);
-    put_number(out, request->subwindow_us);
-    put_number(out, request->leaving);
+    redis_words_put(out, text_of(request->id));
+    redis_words_put_number(out, request->sequence);
+    redis_words_put_number(out, request->life_us);
+    redis_words_put_number(out, request->subwindow_us);
+    redis_words_put_number(out, request->leaving);
     for (size_t i = 0; i < request->row_count; i++)
         put_row(out, &request->rows[i]);
     return 2 + request->row_count + HEAD + COLUMNS * request->row_count;

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "budget/redis_words.h"
 #include "money/charge.h"
 
 #define HEAD     13 /* words of ARGV before the rows */
@@ -42,27 +43,11 @@ struct text store_script(void)
 
 /* ---- requests ---- */
 
-static void put_word(struct buffer *out, struct text word)
-{
-    buffer_put_byte(out, '$');
-    buffer_put_int(out, (int64_t)word.size);
-    buffer_put(out, TEXT("\r\n"));
-    buffer_put(out, word);
-    buffer_put(out, TEXT("\r\n"));
-}
-
-static void put_number(struct buffer *out, int64_t number)
-{
-    char digits[24];
-    int size = snprintf(digits, sizeof(digits), "%" PRId64, number);
-    put_word(out, text_make(digits, (size_t)size));
-}
-
 static void put_account(struct buffer *out, uint64_t account)
 {
     char key[32];
     snprintf(key, sizeof(key), "{purser}:a:%016" PRIx64, account);
-    put_word(out, text_of(key));
+    redis_words_put(out, text_of(key));
 }
 
 /* Of the sub-buckets before and after those that roll. */
@@ -84,9 +69,9 @@ static void put_siblings(struct buffer *out, uint64_t account)
 
 static void put_keys(struct buffer *out, const struct store_request *request)
 {
-    put_number(out, (int64_t)(request->row_count + siblings_of(request) + 2));
-    put_word(out, TEXT("{purser}:meta"));
-    put_word(out, TEXT("{purser}:nodes"));
+    redis_words_put_number(out, (int64_t)(request->row_count + siblings_of(request) + 2));
+    redis_words_put(out, TEXT("{purser}:meta"));
+    redis_words_put(out, TEXT("{purser}:nodes"));
     for (size_t i = 0; i < request->row_count; i++)
         put_account(out, request->rows[i].account);
     for (size_t i = 0; i < request->row_count; i++) {
@@ -103,7 +88,7 @@ static void put_row(struct buffer *out, const struct store_row *row, size_t sibl
                                       row->most,  row->give,  row->charge,
                                       row->value, row->spent, row->rolling ? (int64_t)siblings : 0};
     for (size_t i = 0; i < COLUMNS; i++)
-        put_number(out, columns[i]);
+        redis_words_put_number(out, columns[i]);
 }
 
 void store_wire_put(struct buffer *out, const char *sha, const struct store_request *request)
@@ -111,25 +96,23 @@ void store_wire_put(struct buffer *out, const char *sha, const struct store_requ
     ASSERT(request->row_count <= STORE_ROWS_MOST);
     size_t words =
         3 + 2 + request->row_count + siblings_of(request) + HEAD + COLUMNS * request->row_count;
-    buffer_put_byte(out, '*');
-    buffer_put_int(out, (int64_t)words);
-    buffer_put(out, TEXT("\r\n"));
-    put_word(out, TEXT("EVALSHA"));
-    put_word(out, text_of(sha));
+    redis_words_begin(out, words);
+    redis_words_put(out, TEXT("EVALSHA"));
+    redis_words_put(out, text_of(sha));
     put_keys(out, request);
-    put_word(out, text_of(KINDS[request->kind]));
-    put_word(out, text_of(request->journal));
-    put_word(out, text_of(request->fence));
-    put_number(out, request->epoch);
-    put_number(out, request->incarnation);
-    put_number(out, request->sequence);
-    put_number(out, request->now_s);
-    put_number(out, request->complete);
-    put_number(out, request->lost);
-    put_number(out, request->instances);
-    put_word(out, text_of(request->whose));
-    put_word(out, request->label);
-    put_number(out, request->known);
+    redis_words_put(out, text_of(KINDS[request->kind]));
+    redis_words_put(out, text_of(request->journal));
+    redis_words_put(out, text_of(request->fence));
+    redis_words_put_number(out, request->epoch);
+    redis_words_put_number(out, request->incarnation);
+    redis_words_put_number(out, request->sequence);
+    redis_words_put_number(out, request->now_s);
+    redis_words_put_number(out, request->complete);
+    redis_words_put_number(out, request->lost);
+    redis_words_put_number(out, request->instances);
+    redis_words_put(out, text_of(request->whose));
+    redis_words_put(out, request->label);
+    redis_words_put_number(out, request->known);
     size_t siblings = 2 + request->row_count + 1;
     for (size_t i = 0; i < request->row_count; i++) {
         put_row(out, &request->rows[i], siblings);
