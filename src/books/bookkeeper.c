@@ -56,18 +56,25 @@ static bool sync_fd(int fd)
     return result == 0;
 }
 
+enum folder {
+    FOLDER_SYNCED,
+    FOLDER_FAILED,
+    FOLDER_LATER, /* there was no descriptor for it: nothing was tried */
+};
+
 /* A new file must be found after a power loss. Through a descriptor of its own, for the same reason
  * as files. EINVAL: of a file system that has no need of it. */
-static bool sync_folder(int dir_fd)
+static enum folder sync_folder(int dir_fd)
 {
     int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool good = fd >= 0 && (fsync(fd) == 0 || errno == EINVAL);
+    if (fd < 0)
+        return FOLDER_LATER;
+    bool good = fsync(fd) == 0 || errno == EINVAL;
     if (!good)
         log_error("ledger: its directory cannot be synced (%s); the next file is begun",
                   strerror(errno));
-    if (fd >= 0)
-        close(fd);
-    return good;
+    close(fd);
+    return good ? FOLDER_SYNCED : FOLDER_FAILED;
 }
 
 /* False if one of the files could not be synced. */
@@ -110,9 +117,15 @@ void ledger_sync_round(struct ledger *ledger)
     pthread_mutex_unlock(&ledger->lock);
 
     bool old_good = close_retired(retired);
-    bool good = (fd < 0 || sync_fd(fd)) && (dir_fd < 0 || sync_folder(dir_fd));
+    bool good = fd < 0 || sync_fd(fd);
+    enum folder folder = good && dir_fd >= 0 ? sync_folder(dir_fd) : FOLDER_SYNCED;
+    good = good && folder != FOLDER_FAILED;
 
     pthread_mutex_lock(&ledger->lock);
+    if (folder == FOLDER_LATER) {
+        ledger->new_name = true;
+        ledger->dirty = true;
+    }
     if (!good || !old_good)
         atomic_store(&ledger->sync_failing, true);
     else if (fd >= 0)

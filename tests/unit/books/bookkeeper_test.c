@@ -1,8 +1,9 @@
 /*
- * The bookkeeper, with a disk that the test plays: this program has an fdatasync and a pwrite of
- * its own, which come before the C library's.
+ * The bookkeeper, with a disk that the test plays: this program has an fdatasync, a pwrite and an
+ * openat of its own, which come before the C library's.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -50,6 +51,18 @@ ssize_t pwrite(int fd, const void *bytes, size_t size, off_t at)
     atomic_fetch_sub(&full, 1);
     errno = ENOSPC;
     return -1;
+}
+
+static atomic_int scarce; /* so many times there is no descriptor for the folder */
+
+int openat(int dir_fd, const char *path, int flags, ...)
+{
+    if (strcmp(path, ".") == 0 && atomic_load(&scarce) > 0) {
+        atomic_fetch_sub(&scarce, 1);
+        errno = EMFILE;
+        return -1;
+    }
+    return (int)syscall(SYS_openat, dir_fd, path, flags, 0600);
 }
 
 static void wait_for_syncs(int count)
@@ -139,6 +152,25 @@ START_TEST(after_a_failed_sync_the_file_is_left_and_never_synced_again)
 }
 END_TEST
 
+START_TEST(without_a_descriptor_for_it_the_folder_is_synced_later_and_no_call_refused)
+{
+    struct desk desk = desk_make();
+    desk_open(&desk);
+    desk_call(&desk, 1, 5);
+    atomic_store(&scarce, 3);
+    ledger_start(desk.ledger);
+    for (int round = 1; atomic_load(&scarce) > 0; round++) {
+        wait_for_syncs(round);
+        ck_assert(!ledger_failing(desk.ledger));
+    }
+    desk_call(&desk, 2, 5);
+    ck_assert_uint_eq(desk_file_count(&desk), 1);
+    desk_close(&desk);
+    ck_assert(desk_chain_holds(&desk));
+    desk_end(&desk);
+}
+END_TEST
+
 START_TEST(a_write_that_failed_is_tried_again_although_nothing_was_to_be_synced)
 {
     struct fault fault;
@@ -196,5 +228,6 @@ END_TEST
 
 UNIT_MAIN(syncs_what_was_written, a_sync_that_hangs_delays_no_commit,
           after_a_failed_sync_the_file_is_left_and_never_synced_again,
+          without_a_descriptor_for_it_the_folder_is_synced_later_and_no_call_refused,
           a_write_that_failed_is_tried_again_although_nothing_was_to_be_synced,
           fails_until_a_sync_works, a_disk_that_only_fails_does_not_keep_purser_from_stopping)
