@@ -5,6 +5,7 @@
  * Left out is what the protocol leaves to an operator: a store that was lost together with an
  * instance's journal, and so waits for ever.
  */
+#include "budget/headroom.h"
 #include "sim.h"
 
 /* ---- after the traffic ---- */
