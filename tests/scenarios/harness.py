@@ -41,10 +41,13 @@ def own_ports():
 PORTS = own_ports()
 
 
-def free_port():
+def free_port(with_one_above=0):
+    """`with_one_above`: so far above it is another one that must be free."""
     for port in PORTS:
-        with socket.socket() as probe, contextlib.suppress(OSError):
+        with socket.socket() as probe, socket.socket() as above, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
+            if with_one_above:
+                above.bind(("127.0.0.1", port + with_one_above))
             return port
 
 

@@ -15,7 +15,7 @@ class Redis:
 
     def __init__(self, **options):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="purser-redis-"))
-        self.port = free_port()
+        self.port = free_port(10000 if "cluster-enabled" in options else 0)  # of its bus
         self.options = {"save": "", "appendonly": "no", "appendfsync": "always", **options}
         self.url = f"redis://127.0.0.1:{self.port}"
         self.process = None
