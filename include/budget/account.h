@@ -194,7 +194,7 @@ void accounts_close(struct accounts *accounts);
  * that have a budget still (or again): they keep all but limit and idle time. The others go: those
  * without open holds at once, their spend remembered as if it were restored. */
 void accounts_redefine(struct accounts *accounts, const struct budget *budgets, size_t count,
-                       size_t most);
+                       size_t most, int64_t now_s);
 
 /* The window of a budget at `now_s`: the one last seen as long as it lasts, and when clocks went
  * back (ids never go back). accounts_turn remembers it. */

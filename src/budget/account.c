@@ -536,7 +536,8 @@ static void move_lane(struct accounts *accounts, struct lane *old, const struct 
 }
 
 /* Few: only what was in flight. */
-static void move_gone(struct accounts *accounts)
+/* Of a rolling window only what had open holds is among them: the rest is remembered. */
+static void move_gone(struct accounts *accounts, int64_t now_s)
 {
     struct account *next = accounts->gone.first;
     accounts->gone = (struct lane){0};
@@ -545,6 +546,8 @@ static void move_gone(struct accounts *accounts)
         struct charge charge = charge_of(account);
         next = account->next;
         move(accounts, account, budget_of(accounts, &charge));
+        if (account->group != NULL && accounts->restored.count > 0)
+            adopt_siblings(accounts, account, now_s);
     }
 }
 
@@ -569,7 +572,7 @@ static void label_restored(struct accounts *accounts, const struct heirs *heirs)
 }
 
 void accounts_redefine(struct accounts *accounts, const struct budget *budgets, size_t count,
-                       size_t most)
+                       size_t most, int64_t now_s)
 {
     ASSERT(most > 0);
     struct lane *lanes = accounts->lanes;
@@ -587,7 +590,7 @@ void accounts_redefine(struct accounts *accounts, const struct budget *budgets, 
         heirs[lane] = heirs_of(accounts, &lanes[lane]);
     /* Before others join those gone and those remembered. */
     label_restored(accounts, heirs);
-    move_gone(accounts);
+    move_gone(accounts, now_s);
     for (size_t lane = 0; lane < lane_count; lane++) {
         move_lane(accounts, &lanes[lane], &heirs[lane]);
         lane_close(&lanes[lane]);

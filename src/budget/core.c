@@ -44,7 +44,7 @@ void core_redefine(struct core *core, const struct core_options *options)
     waiting_dismiss(core);
     take_options(core, options);
     accounts_redefine(&core->accounts, core->options.budgets, options->budget_count,
-                      options->max_accounts);
+                      options->max_accounts, core->now_s);
     set_lease(core);
     definitions_close(&before);
 }

@@ -284,7 +284,8 @@ size_t headroom_take(struct core *core, struct growth *growths, size_t most)
         account->growing.lacked = account->growing.lack;
         account->growing.lack = 0;
         if (growth.most == 0 && growth.charge == 0) {
-            accounts_release(accounts, account); /* it has what it wanted by now */
+            headroom_note_room(accounts, account); /* it has what it wanted by now, or more */
+            accounts_release(accounts, account);
             continue;
         }
         account->growing.asked = true;

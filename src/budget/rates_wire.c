@@ -10,11 +10,12 @@
 
 #include "budget/redis_words.h"
 
-#define HEAD      5                    /* words of ARGV before the rows */
-#define COLUMNS   6                    /* words of ARGV per row */
-#define TOP       4                    /* numbers of an answer before its rows */
-#define ANSWERS   (1 + RATES_COUNTING) /* numbers per row */
-#define TIME_MOST INT64_C(4000000000000000)
+#define HEAD           5                    /* words of ARGV before the rows */
+#define COLUMNS        6                    /* words of ARGV per row */
+#define TOP            4                    /* numbers of an answer before its rows */
+#define ANSWERS        (1 + RATES_COUNTING) /* numbers per row */
+#define TIME_MOST      INT64_C(4000000000000000)
+#define INSTANCES_MOST 1000000
 
 __asm__(".section .rodata\n"
         ".global purser_rates_lua_begin\n"
@@ -105,7 +106,7 @@ static bool read_all(const redisReply *answer, const struct rates_request *reque
         !number_at(answer, 0, RATES_STORE_STALE, &verdict) ||
         !number_at(answer, 1, TIME_MOST, &reply->now_us) ||
         !number_at(answer, 2, TIME_MOST, &reply->born_us) ||
-        !number_at(answer, 3, TIME_MOST, &reply->instances))
+        !number_at(answer, 3, INSTANCES_MOST, &reply->instances))
         return false;
     reply->verdict = (enum rates_store_verdict)verdict;
     reply->row_count = reply->verdict == RATES_STORE_OK ? request->row_count : 0;

@@ -395,7 +395,8 @@ static enum store_verdict apply_join(struct store *store, const struct store_req
         member->present = 0;
         member->newcomer = 0;
         store->registered++;
-        if (store->recovering && request->known == 0) {
+        bool recovers = store->recovering || strcmp(store->fence, store->server) != 0;
+        if (recovers && request->known == 0) {
             member->newcomer = store->openings;
             store->newcomers++;
         }

@@ -219,7 +219,8 @@ function operations.join()
         store.registered = store.registered + 1
         redis.call('HSET', meta, 'p:' .. journal, '0')
         redis.call('HDEL', meta, 'n:' .. journal)
-        if store.recovering and tonumber(ARGV[13]) == 0 then
+        local recovers = store.recovering or store.fence ~= server
+        if recovers and tonumber(ARGV[13]) == 0 then
             redis.call('HSET', meta, 'n:' .. journal, text(store.openings))
             store.newcomers = store.newcomers + 1
         end

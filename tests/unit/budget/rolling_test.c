@@ -277,6 +277,25 @@ START_TEST(another_limit_keeps_the_spend_and_another_length_does_not)
 }
 END_TEST
 
+START_TEST(a_budget_that_comes_back_while_a_call_runs_counts_what_was_spent_before)
+{
+    struct fixture f = rolling_fixture(1000);
+    spend(&f, 400);
+    f.now_s += BUCKET_S;
+    uint64_t hold = fixture_hold(&f, 50);
+    f.options.budgets = f.budgets;
+    f.options.budget_count = 0;
+    core_redefine(f.core, &f.options);
+    f.options.budget_count = 1;
+    core_redefine(f.core, &f.options);
+    ck_assert_int_eq(fixture_view(&f, 0).spent, 800);
+    ck_assert_int_eq(fixture_reserve(&f, 101), VERDICT_EXHAUSTED);
+    fixture_settle(&f, hold, 100);
+    ck_assert_int_eq(fixture_view(&f, 0).spent, 900);
+    fixture_end(&f);
+}
+END_TEST
+
 START_TEST(sub_buckets_that_count_no_more_make_room)
 {
     struct fixture f = fixture_new();
@@ -394,6 +413,7 @@ UNIT_MAIN(spend_counts_for_a_whole_window_and_never_longer_than_a_sub_bucket_mor
           each_id_is_shown_once_also_of_what_was_restored,
           what_was_restored_counts_sub_bucket_by_sub_bucket,
           another_limit_keeps_the_spend_and_another_length_does_not,
+          a_budget_that_comes_back_while_a_call_runs_counts_what_was_spent_before,
           sub_buckets_that_count_no_more_make_room,
           alone_the_ceilings_of_a_window_stay_under_its_limit_together,
           alone_what_an_earlier_sub_bucket_does_not_use_is_had_at_once,
