@@ -95,6 +95,9 @@ bool share_outlives_client(struct call *call);
 /* Its stream goes on but its budget refused more: one of those who follow is asked to pay, unless
  * somebody was and has not answered yet. */
 void share_seek_relief(struct call *call);
+/* Nobody follows any more. It ends, if its client is gone, too, or somebody else had paid for it.
+ */
+void share_left_alone(struct call *call);
 /* The call is over and booked. */
 void share_end(struct call *call);
 

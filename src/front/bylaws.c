@@ -11,6 +11,9 @@
 
 enum { BODY_MOST_BYTES = 65536 };
 
+/* A body is kept as a member of others: so many more levels must be readable. */
+#define AROUND "[[[[[[[["
+
 static void refuse_plainly(struct request *request, int status, const char *code, struct text why)
 {
     struct body_error error = {.status = status, .code = code};
@@ -23,6 +26,17 @@ static void ring(struct request *request, const struct petition *petition)
     struct worker *worker = request->worker;
     if (!bell_ring(worker->house->bell, worker->mailbox, request->id, petition))
         refuse(request, REFUSAL_SHUTTING_DOWN, NULL, "purser is shutting down.");
+}
+
+static bool is_too_deep(struct text body)
+{
+    struct buffer nested = {0};
+    struct json_value value;
+    buffer_put(&nested, TEXT(AROUND));
+    buffer_put(&nested, body);
+    bool deep = json_parse(buffer_text(&nested), &value, NULL) == JSON_TOO_DEEP;
+    buffer_close(&nested);
+    return deep;
 }
 
 /* A JSON object, and nothing that two parsers may read in two ways. */
@@ -41,6 +55,10 @@ static bool read_body(struct request *request, struct text *body)
         refuse_plainly(request, 400, "invalid_json",
                        TEXT("The body must be a JSON object, its members as in the "
                             "configuration's keys: or budgets:."));
+        return false;
+    }
+    if (is_too_deep(value.raw)) {
+        refuse_plainly(request, 400, "invalid_json", TEXT("The body is nested too deeply."));
         return false;
     }
     *body = value.raw;

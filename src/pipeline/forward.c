@@ -592,9 +592,9 @@ void forward_progress(void *context)
     take_head(call);
     take_body(call);
     bool ended = transfer_ended(call->transfer) != TRANSFER_RUNNING;
-    bool left_alone = shared && call->flight == NULL && call->request == NULL;
+    bool left = shared && call->flight == NULL;
     if (call->cancelled || (ended && transfer_body(call->transfer).size == 0))
         forward_over(call);
-    else if (left_alone) /* too large to be shared on, and nobody else waits for it */
-        call_desert(call);
+    else if (left) /* too large to be shared on */
+        share_left_alone(call);
 }

@@ -388,7 +388,7 @@ static void hear_declined(struct worker *worker, struct letter *letter)
         seek_next(call);
 }
 
-static void left_alone(struct call *call)
+void share_left_alone(struct call *call)
 {
     if (call->request == NULL)
         call_desert(call);
@@ -402,7 +402,7 @@ static void hear_left(struct worker *worker, struct letter *letter)
     if (call == NULL)
         return;
     if (!share_has_followers(call))
-        left_alone(call);
+        share_left_alone(call);
     else if (letter->value == 1 && needs_payer(call))
         seek_payer(call);
 }

@@ -181,6 +181,7 @@ def test_a_damaged_file_of_keys_and_budgets_is_not_taken_for_an_empty_one(start)
 @pytest.mark.parametrize("path, body, code", [
     ("/admin/keys", "nonsense", "invalid_json"),
     ("/admin/keys", "[]", "invalid_json"),
+    ("/admin/budgets", '{"name": "x", "a": ' + 255 * "[" + 255 * "]" + "}", "invalid_json"),
     ("/admin/keys", "{}", "invalid_request"),
     ("/admin/keys", '{"id": 5}', "invalid_request"),
     ("/admin/keys", '{"id": ""}', "invalid_request"),
