@@ -72,7 +72,7 @@ def test_a_call_that_was_in_flight_is_refunded_once(purser, provider):
     assert booked(purser) == (after, still, same)
 
     # It is remembered, what can be refunded too; also by another file.
-    for end in (purser.end, purser.process.kill):
+    for end in (lambda: purser.end(), lambda: purser.process.kill()):  # the process of the moment
         end()
         purser.start()
         assert booked(purser) == (after, still, same)
