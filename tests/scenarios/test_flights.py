@@ -210,7 +210,7 @@ def test_who_takes_over_needs_no_second_request(provider, start):
 
 def test_who_took_over_a_call_that_fails_makes_its_own(provider, start):
     purser = team(start)
-    fake = "prompt=5,output=8,delay_ms=500,status=401"
+    fake = "prompt=5,output=8,delay_ms=2000,status=401"
     askers = []
     for key in KEYS:
         askers.append(Asker(purser, fake, key=key["key"], stream=True))
