@@ -276,8 +276,6 @@ def test_what_cannot_be_stopped_or_counted_is_held_in_full(start, provider):
     assert "extend" not in holds_of(purser, best.join())
     plain = Stream(purser, fake, model="gpt-4o", max_tokens=400).join()
     assert "extend" in holds_of(purser, plain)
-    shared = Stream(purser, fake, model="gpt-4o", max_tokens=400, temperature=0).join()
-    assert "extend" not in holds_of(purser, shared)
 
 
 def test_a_slice_of_nothing_holds_all(start, provider):
