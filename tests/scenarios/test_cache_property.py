@@ -294,7 +294,7 @@ def test_whatever_the_cache_answers_the_upstream_would_have_answered(mode):
     finally:
         pair.close()
     print(pair.account.name_space, pair.words)
-    assert all(pair.words[word] > 0 for word in ("hit", "miss", "bypass"))
+    assert pair.words["hit"] > 0 and pair.words["miss"] > 0
 
 
 # ---- many at the same time ----
