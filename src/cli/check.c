@@ -11,7 +11,7 @@
 #include "config/config.h"
 
 static const char manual[] =
-    "usage: purser check [--print] [FILE]\n"
+    "usage: purser check [--print] [[--config] FILE]\n"
     "       purser check --reference\n"
     "\n"
     "Tells all mistakes of a configuration at once; without FILE, of the environment.\n"
@@ -34,6 +34,8 @@ static bool parse_arguments(int argc, char **argv, struct check_options *options
             options->print = true;
         else if (text_equal(argument, TEXT("--reference")))
             options->reference = true;
+        else if (text_equal(argument, TEXT("--config")) && i + 1 < argc && options->path == NULL)
+            options->path = argv[++i];
         else if (text_starts(argument, TEXT("-")) || options->path != NULL)
             return false;
         else

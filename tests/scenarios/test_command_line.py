@@ -121,7 +121,8 @@ def test_serve_with_a_missing_file_names_it(tmp_path):
 
 
 @pytest.mark.parametrize("arguments", [["serve", "--port", "80"], ["serve", "--config"],
-                                       ["fly"], ["check", "--fly"], ["check", "a", "b"]])
+                                       ["fly"], ["check", "--fly"], ["check", "a", "b"],
+                                       ["check", "a", "--config", "b"], ["check", "--config"]])
 def test_an_argument_that_is_not_understood_gets_the_usage(arguments):
     done = run(*arguments)
     assert done.returncode == 2 and "purser check" in done.stderr or "purser serve" in done.stderr
@@ -283,6 +284,7 @@ def test_check_approves_a_good_file_and_counts_it(tmp_path):
         "upstreams": [{"name": "u", "base_url": "http://127.0.0.1:1/v1"}],
         "budgets": [{"name": "b", "scope": "global", "window": "day", "usd": 1}]}))
     done = run("check", path)
+    assert run("check", "--config", path).stdout == done.stdout
     assert done.returncode == 0, done.stderr
     assert "1 upstream" in done.stdout and "1 key" in done.stdout and "1 budget" in done.stdout
 
