@@ -35,6 +35,18 @@ static void check_entry(struct text line)
     arena_close(&arena);
 }
 
+/* What was forfeited under a name is refunded, once; without a name, never. */
+static void check_refund(struct balances *balances, const struct entry *forfeit)
+{
+    struct entry refund = *forfeit;
+    refund.kind = ENTRY_REFUND;
+    bool named = forfeit->call.size > 0 || forfeit->request_id.size > 0;
+    bool refunded = balances_apply(balances, &refund);
+    ASSERT(refunded == named);
+    refunded = balances_apply(balances, &refund);
+    ASSERT(!refunded);
+}
+
 /* Whatever it is, it is folded, but for a second hold of one call and a refund of what nobody
    forfeited; and an extension of an open hold is what the hold then is. */
 static void check_fold(struct text line)
@@ -47,7 +59,7 @@ static void check_fold(struct text line)
         bool opened = balances_apply(balances, &reserve);
         bool fits = balances_apply(balances, &entry);
         ASSERT(opened);
-        ASSERT(fits || entry.kind == ENTRY_RESERVE || entry.kind == ENTRY_REFUND);
+        ASSERT(fits == (entry.kind != ENTRY_RESERVE && entry.kind != ENTRY_REFUND));
         const struct entry *hold = NULL;
         size_t at = 0;
         bool open = balances_next_hold(balances, &at, &hold);
@@ -56,6 +68,8 @@ static void check_fold(struct text line)
             ASSERT(hold->hold.nano == entry.hold.nano);
             ASSERT(hold->charge_count == entry.charge_count);
         }
+        if (entry.kind == ENTRY_FORFEIT)
+            check_refund(balances, &entry);
     }
     balances_close(balances);
     arena_close(&arena);
