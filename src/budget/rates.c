@@ -209,12 +209,23 @@ static void judge(struct rates_core *core, const struct seat *seat, const struct
     }
 }
 
+/* No more than any limit: how many instances there are and what was used is told from outside. */
+static void keep_for_others(int64_t *others, int64_t instances, int64_t more)
+{
+    int64_t kept;
+    if (__builtin_mul_overflow(instances, more, &kept) ||
+        __builtin_add_overflow(*others, kept, &kept))
+        kept = more > 0 ? RATES_MOST : 0;
+    *others = kept < 0 ? 0 : kept < RATES_MOST ? kept : RATES_MOST;
+}
+
 static void take_shared(struct rates_core *core, struct seat *seat, enum rated rated, int64_t need)
 {
     struct rates_account *account = seat->account;
     if (!has_share(account, rated, need) && rated != RATED_PARALLEL) {
         seat->for_others[rated] = core->alone - 1;
-        account->loans[rated].others[rates_slot(account->newest)] += (core->alone - 1) * need;
+        keep_for_others(&account->loans[rated].others[rates_slot(account->newest)], core->alone - 1,
+                        need);
     }
     account->entered_us = core->now_us;
     rates_list_account(core, account, false);
@@ -330,11 +341,8 @@ static void correct(struct rates_core *core, struct seat *seat, enum rated rated
     seat->taken[rated] = used;
     if (account->loans == NULL)
         return;
-    int64_t *others = &account->loans[rated].others[slot];
-    if (core->alone > 0) { /* else the store has told it anew */
-        *others += seat->for_others[rated] * more;
-        *others = *others > 0 ? *others : 0;
-    }
+    if (core->alone > 0) /* else the store has told it anew */
+        keep_for_others(&account->loans[rated].others[slot], seat->for_others[rated], more);
     rates_list_account(core, account, false);
 }
 

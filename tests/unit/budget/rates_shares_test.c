@@ -355,6 +355,22 @@ START_TEST(without_the_store_each_may_have_one)
 }
 END_TEST
 
+START_TEST(without_the_store_absurd_numbers_from_outside_fill_the_limit_and_no_more)
+{
+    struct world world = world_new(1, LIMIT_NONE, RATES_MOST, LIMIT_NONE);
+    struct fixture *fixture = &world.instances[0].fixture;
+    struct rates_pass *pass = NULL;
+    rates_alone(fixture->core, 1000000);
+    ck_assert_int_eq(fixture_enter(fixture, &pass, CALLER, 10), RATES_PASSED);
+    rates_leave(fixture->core, pass, RATES_KNOWN, INT64_MAX);
+    ck_assert_int_eq(fixture_call(fixture, 10), RATES_LIMITED);
+    ck_assert_int_eq(fixture->answer.level[RATED_TOKENS].remaining, 0);
+    fixture->now_us += 66 * SECOND;
+    ck_assert_int_eq(fixture_call(fixture, 10), RATES_PASSED);
+    world_close(&world);
+}
+END_TEST
+
 START_TEST(a_store_that_never_answered_is_not_waited_for)
 {
     struct world world = world_new(1, 10, LIMIT_NONE, LIMIT_NONE);
@@ -451,6 +467,8 @@ UNIT_MAIN(together_they_get_the_limit_and_no_more, a_steady_crowd_gets_nine_tent
           a_refusal_does_not_ask_the_store_each_time, places_of_parallel_are_shared_and_come_back,
           places_of_a_dead_instance_come_back, who_leaves_gives_everything_back,
           without_the_store_each_takes_its_part, without_the_store_what_others_used_still_counts,
-          without_the_store_each_may_have_one, a_store_that_never_answered_is_not_waited_for,
-          a_store_that_forgot_is_told_again, a_lost_answer_costs_nothing_for_long,
-          the_stores_clock_is_the_clock, an_account_has_one_number_for_ever)
+          without_the_store_each_may_have_one,
+          without_the_store_absurd_numbers_from_outside_fill_the_limit_and_no_more,
+          a_store_that_never_answered_is_not_waited_for, a_store_that_forgot_is_told_again,
+          a_lost_answer_costs_nothing_for_long, the_stores_clock_is_the_clock,
+          an_account_has_one_number_for_ever)
