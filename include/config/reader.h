@@ -15,6 +15,8 @@
 #include "config/option.h"
 
 #define READER_MOST_NODES 1000000
+/* Names that are compared to find out what was meant; then nothing more is suggested. */
+#define READER_MOST_COMPARED 10000
 
 /* Where the walk is, for findings: "budgets[2].usd". */
 struct reader_place {
@@ -43,7 +45,8 @@ struct reader {
     struct findings *findings;
     bool has_lines; /* false: the document is our own and its lines mean nothing to the user */
     const struct reader_place *place;
-    size_t nodes; /* looked at so far */
+    size_t nodes;       /* looked at so far */
+    size_t comparisons; /* that may still be made (suggest.h) */
 };
 
 /* Reads the whole document into the (zeroed) config, defaults included. */

@@ -12,6 +12,7 @@ struct suggest {
     struct text wrong;
     struct text best; /* borrowed from what was offered */
     size_t distance;  /* of the best one */
+    size_t *left;     /* comparisons that may still be made; NULL: any number */
 };
 
 void suggest_offer(struct suggest *suggest, struct text known);

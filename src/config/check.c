@@ -133,7 +133,7 @@ static void check_model_upstream(struct reader *reader, size_t at)
     struct text name = config->models[at].upstream;
     if (name.size == 0 || find_upstream(config, name) != NULL)
         return;
-    struct suggest suggest = {.wrong = name};
+    struct suggest suggest = {.wrong = name, .left = &reader->comparisons};
     for (size_t i = 0; i < config->upstream_count; i++)
         suggest_offer(&suggest, config->upstreams[i].name);
     bool near = suggest.best.at != NULL;

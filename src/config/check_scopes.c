@@ -116,9 +116,10 @@ static bool is_possible(const struct config *config, enum scope scope, struct te
     return some_key_may_be(config, scope, pattern);
 }
 
-static struct text nearest(const struct config *config, enum scope scope, struct text id)
+static struct text nearest(struct reader *reader, enum scope scope, struct text id)
 {
-    struct suggest suggest = {.wrong = id};
+    const struct config *config = reader->config;
+    struct suggest suggest = {.wrong = id, .left = &reader->comparisons};
     if (scope == SCOPE_UPSTREAM || scope == SCOPE_SERVICE)
         for (size_t i = 0; i < config->upstream_count; i++)
             suggest_offer(&suggest, config->upstreams[i].name);
@@ -134,7 +135,7 @@ bool check_id(struct reader *reader, const struct check_entry *entry, const char
     const struct config *config = reader->config;
     if (is_possible(config, scope, id))
         return true;
-    struct text near = nearest(config, scope, id);
+    struct text near = nearest(reader, scope, id);
     const char *place = scope == SCOPE_UPSTREAM || scope == SCOPE_SERVICE ? "upstreams" : "keys";
     if (near.at != NULL)
         report(reader, entry, option,

@@ -173,12 +173,12 @@ static struct text list_choices(struct arena *arena, const struct option_choice 
 static const struct option_choice *choose(struct reader *reader, const struct option *option,
                                           const struct scalar *scalar)
 {
-    struct suggest suggest = {.wrong = scalar->value};
-    for (const struct option_choice *at = option->choices; at->name != NULL; at++) {
+    struct suggest suggest = {.wrong = scalar->value, .left = &reader->comparisons};
+    for (const struct option_choice *at = option->choices; at->name != NULL; at++)
         if (text_equal(scalar->value, text_of(at->name)))
             return at;
+    for (const struct option_choice *at = option->choices; at->name != NULL; at++)
         suggest_offer(&suggest, text_of(at->name));
-    }
     struct text list = list_choices(&reader->config->arena, option->choices);
     if (suggest.best.at != NULL)
         reader_refuse(reader, option, scalar, "must be %.*s; did you mean \"%.*s\"?",

@@ -182,8 +182,11 @@ static struct config *load(struct text yaml, struct text path,
     struct config *config = memory_new(sizeof(*config));
     config->path = arena_copy(&config->arena, path);
     config->source = arena_copy(&config->arena, yaml);
-    struct reader reader = {
-        .config = config, .env = env, .findings = findings, .has_lines = path.size > 0};
+    struct reader reader = {.config = config,
+                            .env = env,
+                            .findings = findings,
+                            .has_lines = path.size > 0,
+                            .comparisons = READER_MOST_COMPARED};
     parse(&reader, yaml, amendments);
     config->own_key_count = config->key_count - reader.keys.added.count;
     config->own_budget_count = config->budget_count - reader.budgets.added.count;

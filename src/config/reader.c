@@ -296,7 +296,7 @@ static void report_unknown(struct reader *reader, const struct option_table *tab
                            struct text name)
 {
     struct text shown = text_slice(name, 0, SHOWN_MOST);
-    struct suggest suggest = {.wrong = name};
+    struct suggest suggest = {.wrong = name, .left = &reader->comparisons};
     for (const struct option *option = table->options; option->name != NULL; option++)
         suggest_offer(&suggest, text_of(option->name));
     if (is_later(table, name))

@@ -35,8 +35,16 @@ size_t suggest_distance(struct text a, struct text b)
 
 void suggest_offer(struct suggest *suggest, struct text known)
 {
+    size_t most = (suggest->wrong.size + 2) / 3;
+    size_t shorter = least(suggest->wrong.size, known.size);
+    if (suggest->wrong.size + known.size - 2 * shorter > most)
+        return;
+    if (suggest->left != NULL && *suggest->left == 0)
+        return;
+    if (suggest->left != NULL)
+        --*suggest->left;
     size_t distance = suggest_distance(suggest->wrong, known);
-    if (distance > (suggest->wrong.size + 2) / 3)
+    if (distance > most)
         return;
     if (suggest->best.at == NULL || distance < suggest->distance) {
         suggest->best = known;

@@ -41,5 +41,19 @@ START_TEST(offers_nothing_that_is_far_away)
 }
 END_TEST
 
+START_TEST(compares_no_more_names_than_it_may)
+{
+    size_t left = 2;
+    struct suggest suggest = {.wrong = TEXT("timezon"), .left = &left};
+    suggest_offer(&suggest, TEXT("timezone-of-somewhere")); /* its length is enough to know */
+    suggest_offer(&suggest, TEXT("timeouts"));
+    suggest_offer(&suggest, TEXT("time-zon"));
+    suggest_offer(&suggest, TEXT("timezon_"));
+    UNIT_TEXT(suggest.best, "time-zon");
+    ck_assert_uint_eq(left, 0);
+}
+END_TEST
+
 UNIT_MAIN(counts_the_edits_between_two_texts, does_not_compare_texts_beyond_its_limit,
-          offers_the_nearest_name_and_the_first_of_equals, offers_nothing_that_is_far_away)
+          offers_the_nearest_name_and_the_first_of_equals, offers_nothing_that_is_far_away,
+          compares_no_more_names_than_it_may)
