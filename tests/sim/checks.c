@@ -1,24 +1,41 @@
 /*
  * The invariants, as budget-protocol has them (T: what is billed; L_eff: the limit, or if that was
- * lowered what was granted above it; over: lies).
+ * lowered what was granted above it; over: lies; drawn: what instances took while no store answered
+ * them, as their budget lets them).
  *
  *     I0  T ≤ spent + held of the process, and of one call: what may be billed ≤ its hold
  *     I1  spent + held ≤ c + over
- *     I2  c ≤ g, as long as the store has lost nothing
- *     I3  G ≤ L_eff + over
+ *     I2  c ≤ g + drawn, as long as the store has lost nothing
+ *     I3  G ≤ L_eff + over + drawn, and so is Σ (spent + held + ghost)
  *     I4  c ≤ what the journal has on disk; and T ≤ that + over, even when nobody runs
  *     I5  what is applied is of the fence, the epoch, and newer than what was
  *     I6  held and spent of the core are what calls hold and what was booked, exactly
- *     T   T ≤ L_eff + over
+ *     I7  drawn is booked as overdraft, and no more than the budget allows each instance
+ *     T   T ≤ L_eff + over + drawn
+ *
+ * I3 and T are of accounts of calendar windows, and of every span of a rolling window (spans.c);
+ * all others of each account.
  */
 #include "sim.h"
 
-/* What an upstream that lies may be charged for once more, because the store counts in steps. */
+/* Lies, and what they may be charged for once more, because the store counts in steps; drawn. */
 static int64_t over_of(const struct world *world, size_t account)
 {
     const struct sim_account *known = &world->accounts[account];
-    return known->over + known->excess +
+    return known->drawn + known->over + known->excess +
            (known->lies + (known->excess > 0 ? JOURNALS : 0)) * world_step(world, account);
+}
+
+/* Of what is billed; what is booked after a loss is not. */
+static int64_t billed_over(const struct world *world, size_t account)
+{
+    const struct sim_account *known = &world->accounts[account];
+    return known->drawn + known->over + known->lies * world_step(world, account);
+}
+
+static int64_t billed_of(const struct world *world, size_t account)
+{
+    return world->accounts[account].billed;
 }
 
 /* ---- an instance ---- */
@@ -34,6 +51,12 @@ const struct account *check_find(const struct core *core, uint64_t number)
         }
     }
     return NULL;
+}
+
+bool check_forgot_drawn(const struct world *world, const struct account *account)
+{
+    return world->profile.crowded && account->overdraft == 0 && account->ceiling == 0 &&
+           account->spent == 0;
 }
 
 bool check_may_forget(const struct world *world, size_t instance)
@@ -56,6 +79,10 @@ static void check_amounts(struct world *world, const struct instance *instance, 
         world_fail(world, "I1", "%s: spent %lld + held %lld > ceiling %lld + over %lld",
                    world_name(world, at), (long long)account->spent, (long long)account->held,
                    (long long)account->ceiling, (long long)over);
+    if (account->overdraft != instance->drawn[at] && !check_forgot_drawn(world, account))
+        world_fail(world, "I7", "%s: the overdraft is %lld, and what was drawn %lld",
+                   world_name(world, at), (long long)account->overdraft,
+                   (long long)instance->drawn[at]);
     if (account->ceiling > journal->ceiling[at])
         world_fail(world, "I4", "%s: the ceiling is %lld, and %lld on disk", world_name(world, at),
                    (long long)account->ceiling, (long long)journal->ceiling[at]);
@@ -65,14 +92,15 @@ static void check_amounts(struct world *world, const struct instance *instance, 
                    (long long)account->held);
 }
 
-void check_instance(struct world *world, const struct instance *instance)
+/* `all`: also sub-buckets that are over, and nobody holds anything on. */
+static void check_accounts(struct world *world, const struct instance *instance, bool all)
 {
-    if (!instance->up || world->failure[0] != 0)
-        return;
     const struct accounts *accounts = &instance->core->accounts;
     for (size_t lane = 0; lane < accounts->budget_count; lane++) {
         const struct account *account = accounts->lanes[lane].first;
         for (; account != NULL; account = account->next) {
+            if (!all && account->pins == 0 && group_is_past(account))
+                continue;
             size_t at = world_account_by_number(world, account->number);
             if (at != SIZE_MAX)
                 check_amounts(world, instance, at, account);
@@ -83,14 +111,30 @@ void check_instance(struct world *world, const struct instance *instance)
     }
 }
 
+void check_instance(struct world *world, const struct instance *instance)
+{
+    if (instance->up && world->failure[0] == 0)
+        check_accounts(world, instance, false);
+}
+
+/* Of a rolling window only what counts. */
+static bool must_remember(const struct world *world, const struct instance *instance, size_t at)
+{
+    const struct sim_account *account = &world->accounts[at];
+    int64_t now_s = instance_wall_s(world, instance);
+    if (account->name.until_s < now_s)
+        return false;
+    return !span_rolls(world, at) || span_counts(world, at, now_s);
+}
+
 /* An account that is spent on is known to its process, as long as its window lasts. */
 static void check_remembered(struct world *world, const struct instance *instance, size_t at)
 {
     const struct sim_account *account = &world->accounts[at];
     uint64_t number = account->name.account;
     struct text key = text_make((const char *)&number, sizeof(number));
-    if (world->journals[instance->journal].billed[at] == 0 ||
-        account->name.until_s < instance_wall_s(world, instance) || world->profile.jumps)
+    if (world->journals[instance->journal].billed[at] == 0 || world->profile.jumps ||
+        !must_remember(world, instance, at))
         return;
     if (check_find(instance->core, number) == NULL &&
         table_get(&instance->core->accounts.restored, key) == NULL)
@@ -99,13 +143,24 @@ static void check_remembered(struct world *world, const struct instance *instanc
 
 /* ---- an account ---- */
 
-void check_account(struct world *world, size_t at)
+/* The span that ends with `last` has no more than it may. */
+static void check_span(struct world *world, const char *invariant, size_t last, __int128 sum,
+                       __int128 over)
 {
-    const struct sim_account *account = &world->accounts[at];
-    int64_t over = account->over + account->lies * world_step(world, at);
-    if (account->billed > account->most + over)
-        world_fail(world, "T", "%s: billed %lld > %lld + %lld", world_name(world, at),
-                   (long long)account->billed, (long long)account->most, (long long)over);
+    if (sum > world->accounts[last].most + over)
+        world_fail(world, invariant, "%s: %s %lld > %lld + %lld", world_name(world, last),
+                   invariant[0] == 'T' ? "billed" : "granted or used", (long long)sum,
+                   (long long)world->accounts[last].most, (long long)over);
+}
+
+static void check_billed(struct world *world, size_t last)
+{
+    check_span(world, "T", last, span_sum(world, last, billed_of),
+               span_sum(world, last, billed_over));
+}
+
+static void check_noted(struct world *world, size_t at)
+{
     for (size_t of = 0; of < world->journal_count; of++) {
         const struct journal *journal = &world->journals[of];
         if (journal->billed[at] > journal->ceiling[at] + journal->over[at])
@@ -113,6 +168,13 @@ void check_account(struct world *world, size_t at)
                        world_name(world, at), (long long)journal->billed[at],
                        (long long)journal->ceiling[at], of + 1);
     }
+}
+
+void check_account(struct world *world, size_t at)
+{
+    for (size_t last = at; last != NOBODY; last = span_next(world, at, last))
+        check_billed(world, last);
+    check_noted(world, at);
 }
 
 static int64_t sum_of_grants(const struct world *world, size_t account)
@@ -136,7 +198,7 @@ static void check_grants(struct world *world, size_t account)
 {
     for (size_t at = 0; !world->doubt && at < world->journal_count; at++) {
         int64_t ceiling = world->journals[at].ceiling[account];
-        int64_t over = world->journals[at].over[account];
+        int64_t over = world->journals[at].over[account] + world->journals[at].drawn[account];
         if (ceiling > 0 && ceiling > network_granted(world, account, at) + over)
             world_fail(world, "I2", "%s: journal %zu has %lld, and was granted %lld",
                        world_name(world, account), at + 1, (long long)ceiling,
@@ -151,48 +213,96 @@ static void check_total(struct world *world, size_t account)
         world_fail(world, "I3", "%s: G is %lld, and the grants' sum %lld",
                    world_name(world, account), (long long)total,
                    (long long)sum_of_grants(world, account));
-    /* Where the store was set back, it may think that more is out than there is. */
-    int64_t out = world->set_back ? sum_of_ceilings(world, account) : total;
-    if (!world->doubt && out > world->accounts[account].most + over_of(world, account))
-        world_fail(world, "I3", "%s: granted %lld > %lld + %lld", world_name(world, account),
-                   (long long)out, (long long)world->accounts[account].most,
-                   (long long)over_of(world, account));
 }
 
-/* Alone, an instance is granted what its limit leaves. */
-static void check_alone(struct world *world, size_t account)
+/* Alone, an instance is granted what its limit leaves. Where the store was set back, it may think
+ * that more is out than there is. */
+static int64_t out_of(const struct world *world, size_t account)
 {
-    for (size_t at = 0; at < world->journal_count; at++) {
-        if (world->journals[at].ceiling[account] >
-            world->accounts[account].most + over_of(world, account))
-            world_fail(world, "I3", "%s: the ceiling is %lld > %lld", world_name(world, account),
-                       (long long)world->journals[at].ceiling[account],
-                       (long long)world->accounts[account].most);
-    }
+    if (!world->profile.shared || world->set_back)
+        return sum_of_ceilings(world, account);
+    return network_total(world, account);
 }
 
 static void check_granted(struct world *world, size_t account)
 {
-    if (!world->profile.shared) {
-        check_alone(world, account);
-        return;
-    }
+    if (!world->doubt)
+        check_span(world, "I3", account, span_sum(world, account, out_of),
+                   span_sum(world, account, over_of));
+}
+
+/* On the account, and in the spans that it lies in. */
+static void check_moved(struct world *world, size_t account)
+{
+    for (size_t last = account; last != NOBODY; last = span_next(world, account, last))
+        check_granted(world, last);
     check_total(world, account);
     check_grants(world, account);
+}
+
+/* ---- Σ (spent + held + ghost) ---- */
+
+static int64_t used_of(const struct world *world, size_t account)
+{
+    int64_t used = 0;
+    for (size_t at = 0; at < world->journal_count; at++) {
+        const struct journal *journal = &world->journals[at];
+        const struct instance *instance = &world->instances[journal->instance];
+        bool runs = instance->up && instance->journal == at;
+        used +=
+            runs ? instance->spent[account] + instance->held[account] : journal->billed[account];
+    }
+    return used;
+}
+
+static int64_t total_of(const struct world *world, size_t account)
+{
+    return world->totals[account];
+}
+
+/* Each account is counted once, for all the spans that it lies in. */
+static void check_spans(struct world *world, int64_t (*of)(const struct world *, size_t))
+{
+    for (size_t account = 0; account < world->account_count; account++)
+        world->totals[account] = of(world, account);
+    for (size_t account = 0; account < world->account_count; account++)
+        check_span(world, "I3", account, span_sum(world, account, total_of),
+                   span_sum(world, account, over_of));
 }
 
 void check_all(struct world *world)
 {
     for (size_t at = 0; at < world->profile.instances; at++) {
         const struct instance *instance = &world->instances[at];
-        check_instance(world, instance);
+        if (instance->up)
+            check_accounts(world, instance, true);
         for (size_t account = 0; instance->up && account < world->account_count; account++)
             check_remembered(world, instance, account);
     }
     for (size_t account = 0; account < world->account_count; account++) {
-        check_account(world, account);
-        check_granted(world, account);
+        check_billed(world, account);
+        check_noted(world, account);
+        if (world->profile.shared) {
+            check_total(world, account);
+            check_grants(world, account);
+        }
     }
+    check_spans(world, used_of);
+    if (!world->doubt)
+        check_spans(world, out_of);
+}
+
+void check_overdraft(struct world *world, size_t account, int64_t booked, int64_t drawn)
+{
+    const struct budget *budget = &world->budgets[world->accounts[account].budget];
+    bool may = world->accounts[account].name.unit == UNIT_USD && !span_rolls(world, account);
+    int64_t allowed = may ? budget->away_open : 0;
+    if (booked != drawn)
+        world_fail(world, "I7", "%s: an overdraft of %lld is booked as %lld",
+                   world_name(world, account), (long long)drawn, (long long)booked);
+    if (drawn > allowed)
+        world_fail(world, "I7", "%s: overdrawn by %lld > %lld", world_name(world, account),
+                   (long long)drawn, (long long)allowed);
 }
 
 /* ---- what the store did ---- */
@@ -275,22 +385,34 @@ void check_applied(struct world *world, struct server *server, const struct stor
     for (size_t at = 0; applied && at < request->row_count; at++) {
         size_t account = world_account_by_number(world, request->rows[at].account);
         if (account != SIZE_MAX)
-            check_granted(world, account);
+            check_moved(world, account);
     }
 }
 
 /* ---- limits that were lowered ---- */
 
-/* What instances have, may come to have by what is under way, or could have spent. */
+/* What instances have, may come to have by what is under way, or could have spent; but what they
+ * drew is allowed them besides. */
 static int64_t all_that_is_out(const struct world *world, size_t account)
 {
     int64_t sum = 0;
     for (size_t at = 0; at < world->journal_count; at++) {
         int64_t granted = world->profile.shared ? network_granted(world, account, at) : 0;
         int64_t ceiling = world->journals[at].ceiling[account];
-        sum += granted > ceiling ? granted : ceiling;
+        sum += (granted > ceiling ? granted : ceiling) - world->journals[at].drawn[account];
     }
     return sum;
+}
+
+static void lower(struct world *world, size_t account)
+{
+    int64_t limit = world_limit(world, account, world->version_count - 1);
+    int64_t *most = &world->accounts[account].most;
+    if (*most <= limit)
+        return;
+    __int128 out = span_sum(world, account, all_that_is_out);
+    if (out < *most)
+        *most = (int64_t)(out > limit ? out : limit);
 }
 
 void check_lower(struct world *world)
@@ -302,12 +424,6 @@ void check_lower(struct world *world)
         if (world->instances[at].up && world->instances[at].version != newest)
             return;
     }
-    for (size_t account = 0; account < world->account_count; account++) {
-        int64_t limit = world_limit(world, account, newest);
-        int64_t out = all_that_is_out(world, account);
-        int64_t *most = &world->accounts[account].most;
-        int64_t lower = out > limit ? out : limit;
-        if (lower < *most)
-            *most = lower;
-    }
+    for (size_t account = 0; account < world->account_count; account++)
+        lower(world, account);
 }

@@ -33,6 +33,9 @@ void disk_apply(struct world *world, struct instance *instance)
         size_t account = instance->commit.rows[at].account;
         journal->has[account] = true;
         journal->ceiling[account] = instance->commit.rows[at].amount;
+        journal->overdraft[account] = instance->commit.rows[at].overdraft;
+        world->accounts[account].drawn += instance->commit.rows[at].drawn - journal->drawn[account];
+        journal->drawn[account] = instance->commit.rows[at].drawn;
     }
 }
 

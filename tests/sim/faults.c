@@ -88,6 +88,8 @@ void faults_profile(struct world *world)
     profile->jumps = has(world, FAULT_CLOCK);
     profile->disk_fails = has(world, FAULT_DISK) || has(world, FAULT_COMMIT);
     profile->fault_us = chance(world, 500) ? 2 * SECOND : 6 * SECOND;
+    profile->rolling = lot_below(world, LOT_ROLLING, 1000) < 350;
+    profile->open = lot_below(world, LOT_OPEN, 1000) < 300;
 }
 
 /* ---- instances ---- */
@@ -161,7 +163,8 @@ static bool would_forget_the_gone(const struct world *world, const struct server
     for (size_t at = 0; at < world->journal_count; at++) {
         const struct journal *journal = &world->journals[at];
         for (size_t account = 0; journal->left && account < world->account_count; account++) {
-            if (network_granted_by(world, copy, account, at) < journal->ceiling[account])
+            if (network_granted_by(world, copy, account, at) + journal->drawn[account] <
+                journal->ceiling[account])
                 return true;
         }
     }
@@ -339,8 +342,10 @@ void faults_strike(struct world *world)
 /* What was granted to a journal is less in the store than on its disk. */
 static bool is_unknown(const struct world *world, size_t at)
 {
+    const struct journal *journal = &world->journals[at];
     for (size_t account = 0; account < world->account_count; account++) {
-        if (network_granted(world, account, at) < world->journals[at].ceiling[account])
+        if (network_granted(world, account, at) + journal->drawn[account] <
+            journal->ceiling[account])
             return true;
     }
     return false;

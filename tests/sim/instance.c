@@ -72,6 +72,7 @@ static size_t restore(struct world *world, struct instance *instance, struct cha
             continue;
         forfeit(world, instance, at);
         rows[count] = charge_of(world, at, journal->ceiling[at]);
+        rows[count].overdraft = journal->overdraft[at];
         core_restore_ceiling(instance->core, &rows[count++]);
     }
     return count;
@@ -87,6 +88,7 @@ static void open_core(struct world *world, struct instance *instance)
     instance->core = core_open(&rules);
     instance_check_clock(world, instance);
     disk_replay(world, journal, instance->spent);
+    memcpy(instance->drawn, journal->drawn, sizeof(instance->drawn));
     size_t count = restore(world, instance, rows);
     struct lease_options options = {.core = instance->core,
                                     .shared = world->profile.shared,
@@ -164,6 +166,20 @@ static void end_well(struct world *world, struct instance *instance)
 
 /* ---- the treasury ---- */
 
+/* Of a ceiling that is to be noted: what no store has granted, with what it rises by now. */
+static int64_t drawn_by(const struct world *world, const struct instance *instance,
+                        const struct lease_action *action, size_t row)
+{
+    size_t account = world_account_by_number(world, action->rows[row].account);
+    const struct account *now = check_find(instance->core, action->rows[row].account);
+    if (world->profile.crowded && action->rows[row].amount == 0)
+        return action->rows[row].overdraft; /* as check_forgot_drawn has it */
+    if (now == NULL)
+        return instance->drawn[account];
+    int64_t rise = action->overdrawn ? action->rows[row].amount - now->ceiling : 0;
+    return rise + (check_forgot_drawn(world, now) ? 0 : instance->drawn[account]);
+}
+
 static void begin_commit(struct world *world, struct instance *instance,
                          const struct lease_action *action)
 {
@@ -177,8 +193,12 @@ static void begin_commit(struct world *world, struct instance *instance,
         size_t account = world_account(world, &action->rows[at]);
         commit->rows[at].account = account;
         commit->rows[at].amount = action->rows[at].amount;
-        world_say(world, "  instance %zu commits %lld on account %zu", index_of(world, instance),
-                  (long long)action->rows[at].amount, account);
+        commit->rows[at].overdraft = action->rows[at].overdraft;
+        commit->rows[at].drawn = drawn_by(world, instance, action, at);
+        world_say(world, "  instance %zu commits %lld on account %zu%s", index_of(world, instance),
+                  (long long)action->rows[at].amount, account,
+                  action->overdrawn ? ", which no store has granted" : "");
+        check_overdraft(world, account, commit->rows[at].overdraft, commit->rows[at].drawn);
     }
     world_at(world, world->now + around(world, world->profile.commit_us), EVENT_COMMITTED,
              index_of(world, instance), instance->action);
@@ -260,6 +280,13 @@ void instance_go_on(struct world *world, struct instance *instance)
     traffic_wakes(world, instance);
 }
 
+static void note_drawn(struct instance *instance)
+{
+    const struct commit *commit = &instance->commit;
+    for (size_t at = 0; at < commit->count; at++)
+        instance->drawn[commit->rows[at].account] = commit->rows[at].drawn;
+}
+
 void instance_committed(struct world *world, struct instance *instance)
 {
     bool failing = world->now < instance->fails_until || chance(world, world->profile.commit_fails);
@@ -267,6 +294,8 @@ void instance_committed(struct world *world, struct instance *instance)
         disk_apply(world, instance);
     if (failing)
         world_say(world, "  instance %zu: the commit fails", index_of(world, instance));
+    else
+        note_drawn(instance);
     instance->busy = LEASE_REST;
     instance->rest_until = 0;
     lease_committed(instance->lease, instance_steady_ms(world, instance), !failing);

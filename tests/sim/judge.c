@@ -68,6 +68,9 @@ static void judge_grants(struct world *world, size_t account)
     for (size_t at = 0; at < world->journal_count; at++) {
         const struct journal *journal = &world->journals[at];
         int64_t idle = network_granted(world, account, at) - journal->ceiling[account];
+        if (!journal->gone && journal->drawn[account] > 0 && idle < 0)
+            world_fail(world, "liveness", "%s: the store was not told of what journal %zu drew",
+                       world_name(world, account), at + 1);
         if (!journal->gone && idle >= step && !check_may_forget(world, journal->instance))
             world_fail(world, "liveness", "%s: journal %zu was granted %lld that it does not know",
                        world_name(world, account), at + 1, (long long)idle);
@@ -83,25 +86,53 @@ static int64_t tokens_for(const struct price *price, int64_t nano)
     return pico <= 0 ? 0 : (int64_t)(pico / price->tiers[0].rates.pico[BUCKET_INPUT]);
 }
 
-/* What nobody has spent, nor may have; without the rounding to steps of each. */
-static int64_t unspent(const struct world *world, size_t account)
+/* What of an account is spent, or may be; with the rounding to steps of each. */
+static int64_t spent_of(const struct world *world, size_t account)
 {
-    int64_t left = world_limit(world, account, world->version_count - 1);
-    left -= left / 50;
+    int64_t sum = 0;
     for (size_t at = 0; at < world->journal_count; at++) {
         const struct journal *journal = &world->journals[at];
         int64_t spent = world->profile.shared ? network_granted(world, account, at)
                                               : world->instances[journal->instance].spent[account];
-        left -= spent > 0 ? spent + world_step(world, account) : 0;
+        sum += spent > 0 ? spent + world_step(world, account) : 0;
     }
-    return left;
+    return sum;
 }
 
 static bool is_of(const struct world *world, size_t account, const struct account_view *view)
 {
     const struct charge *name = &world->accounts[account].name;
     return name->scope == view->scope && name->unit == view->unit &&
-           strcmp(name->window, view->window.id) == 0 && text_equal(name->id, text_of(view->id));
+           text_equal(name->id, text_of(view->id));
+}
+
+/* Its spend counts in the window that is shown. */
+static bool counts(const struct world *world, size_t account, const struct account_view *view)
+{
+    if (span_rolls(world, account))
+        return span_counts(world, account, view->window.end_s);
+    return strcmp(world->accounts[account].name.window, view->window.id) == 0;
+}
+
+/* What was granted of sub-buckets that count and that nobody noted: a process died before it could,
+ * and nobody will use them any more. It comes back when they cease to count. */
+static int64_t stranded(const struct world *world, size_t account, int64_t now_s)
+{
+    const struct store *store = world->servers[world->primary].store;
+    uint64_t last = span_number(world, account, now_s);
+    int64_t sum = 0;
+    for (int64_t back = 0; back < WINDOW_ROLLING_SPAN; back++) {
+        uint64_t number = charge_sibling(last, -back);
+        if (world_account_by_number(world, number) == NOBODY)
+            sum += store_total(store, number) * world_step(world, account);
+    }
+    return sum;
+}
+
+/* One of a rolling window's stands for those that the world does not know. */
+static bool is_last(const struct world *world, size_t account)
+{
+    return span_rolls(world, account) && world->accounts[account].later == NOBODY;
 }
 
 /* In input tokens. */
@@ -110,9 +141,13 @@ static int64_t left_on(const struct world *world, const struct account_view *vie
     int64_t limit = view->limit - view->limit % (view->unit == UNIT_USD ? USD_STEP : 1);
     int64_t left = limit - limit / 50;
     for (size_t at = 0; at < world->account_count; at++) {
-        if (is_of(world, at, view))
-            left = unspent(world, at);
+        if (!is_of(world, at, view))
+            continue;
+        left -= counts(world, at, view) ? spent_of(world, at) : 0;
+        if (is_last(world, at) && world->profile.shared)
+            left -= stranded(world, at, view->window.end_s);
     }
+    left = left > 0 ? left : 0;
     if (view->unit == UNIT_REQUESTS)
         return left > 0 ? INT64_MAX : 0;
     return view->unit == UNIT_USD ? tokens_for(&world->prices[0], left) : left;

@@ -10,6 +10,7 @@
  *     disk.c      the journal of ceilings and the ledger: what is written, synced, lost
  *     network.c   requests to the store and replies; its servers
  *     faults.c    what goes wrong, and when it is mended
+ *     spans.c     what must fit under one limit together
  *     checks.c    the invariants
  *     judge.c     what must be true once all is well again
  *
@@ -24,8 +25,8 @@
 enum {
     INSTANCES = 6,
     JOURNALS = 32,
-    ACCOUNTS = 160,
-    SLOTS = 1024,
+    ACCOUNTS = 720,
+    SLOTS = 2048,
     BUDGETS = 4,
     STAKES = 12,
     CALLS = 1024,
@@ -102,7 +103,9 @@ struct journal {
     bool left, left_again; /* an operator said so to the store */
     int64_t joined_at;     /* when the store knew it first; -1: not yet */
     bool has[ACCOUNTS];
-    int64_t ceiling[ACCOUNTS]; /* on disk */
+    int64_t ceiling[ACCOUNTS];   /* on disk, */
+    int64_t overdraft[ACCOUNTS]; /* likewise, of that: as the lease said */
+    int64_t drawn[ACCOUNTS];     /* of the ceiling: what no store has granted */
     struct line *lines;
     size_t count, room, synced;
     int64_t billed[ACCOUNTS]; /* by upstreams, for calls of its processes, dead ones too */
@@ -117,7 +120,7 @@ struct commit {
     size_t count;
     struct {
         size_t account;
-        int64_t amount;
+        int64_t amount, overdraft, drawn;
     } rows[ACCOUNTS];
 };
 
@@ -142,6 +145,7 @@ struct instance {
     int64_t held[ACCOUNTS];        /* and what it should hold */
     char windows[SCOPE_COUNT][20]; /* the last that it reserved on at once */
     int64_t forfeited[ACCOUNTS];   /* of `spent`: as the core was told at its start */
+    int64_t drawn[ACCOUNTS];       /* of its ceilings: what no store has granted */
     int64_t fails_until;           /* its disk fails until then */
 };
 
@@ -167,11 +171,13 @@ struct sim_account {
     struct charge name;
     char id[SUBJECT_MAX_ID + 1];
     size_t budget;
-    int64_t most;   /* L_eff */
-    int64_t billed; /* T, by all instances alive and dead */
-    int64_t over;   /* of that: lies; and for each of them what rounding to steps adds */
-    int64_t lies;   /* so many */
+    size_t earlier, later; /* sub-buckets of the same rolling window; NOBODY: none */
+    int64_t most;          /* L_eff, of the span that ends with it */
+    int64_t billed;        /* T, by all instances alive and dead */
+    int64_t over;          /* of that: lies; and for each of them what rounding to steps adds */
+    int64_t lies;          /* so many */
     int64_t excess; /* booked after losses of power or of the store, and cannot have been spent */
+    int64_t drawn;  /* what no store has granted, on disk of all journals */
 };
 
 /* What a server knows, and what was applied there. */
@@ -198,6 +204,8 @@ struct profile {
     int lies, rolls, waits, posts, unnamed; /* calls, in a thousand */
     int64_t wait_us;
     bool crowded;
+    bool rolling; /* some windows do */
+    bool open;    /* some budgets let instances go on without a store */
     bool disk_fails;
     bool jumps;      /* clocks do: so an account may be forgotten before its time */
     unsigned faults; /* a bit for each kind */
@@ -243,6 +251,7 @@ struct world {
     struct grant grant;
     struct store_reply reply;
     int64_t before[ACCOUNTS]; /* g of a request's rows, before it was applied */
+    int64_t totals[ACCOUNTS]; /* what check_all adds up */
     char failure[300];        /* empty: none so far */
     uint64_t digest;          /* of all that happened: equal seeds must have equal ones */
 };
@@ -255,6 +264,9 @@ void world_close(struct world *world);
 bool world_run(struct world *world);
 
 int64_t below(struct world *world, int64_t bound); /* 0 to bound - 1 */
+/* Likewise, but of the seed alone: nothing else that is drawn depends on it. */
+enum { LOT_ROLLING, LOT_OPEN, LOT_BUDGETS };
+int64_t lot_below(const struct world *world, int lot, int64_t bound);
 bool chance(struct world *world, int thousandths);
 /* About `mean`, at least 1. */
 int64_t around(struct world *world, int64_t mean);
@@ -359,6 +371,23 @@ void faults_let_go(struct world *world, size_t journal);
 void faults_let_unknown_go(struct world *world);
 const char *faults_list(const struct world *world, char out[200]);
 
+/* ---- spans.c ---- */
+
+#define NOBODY SIZE_MAX
+
+/* An account is in the world from now on. */
+void span_join(struct world *world, size_t account);
+bool span_rolls(const struct world *world, size_t account);
+/* Of an account, or of a rolling window of those that end with it. */
+__int128 span_sum(const struct world *world, size_t last,
+                  int64_t (*of)(const struct world *world, size_t account));
+/* Spans that the account lies in end with it, and with each that this tells; NOBODY: no more. */
+size_t span_next(const struct world *world, size_t account, size_t last);
+/* The number that its sub-bucket of that moment has, or would have. */
+uint64_t span_number(const struct world *world, size_t account, int64_t now_s);
+/* It lies in the span that ends with the sub-bucket of that moment. */
+bool span_counts(const struct world *world, size_t account, int64_t now_s);
+
 /* ---- checks.c ---- */
 
 void check_instance(struct world *world, const struct instance *instance);
@@ -366,12 +395,17 @@ void check_account(struct world *world, size_t account);
 void check_applied(struct world *world, struct server *server, const struct store_request *request,
                    const struct store_reply *reply);
 void check_all(struct world *world);
+/* What an instance is about to note: what of it no store has granted. */
+void check_overdraft(struct world *world, size_t account, int64_t booked, int64_t drawn);
 /* L_eff follows a limit that was lowered, as what was granted comes back. */
 void check_lower(struct world *world);
 /* What was granted to an instance may be unknown to it: the process died, or a commit failed,
  * before it was noted; or the store was set back to a time before it was given back. It goes back
  * when the account is used next. */
 bool check_may_forget(const struct world *world, size_t instance);
+/* Where room for accounts is short, one goes that has nothing and spent nothing: what was drawn for
+ * it was given back whole, and may be drawn again. */
+bool check_forgot_drawn(const struct world *world, const struct account *account);
 /* The core's account of that number, if it is in use. */
 const struct account *check_find(const struct core *core, uint64_t number);
 

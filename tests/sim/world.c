@@ -8,12 +8,22 @@
 
 /* SplitMix64 (G. L. Steele, D. Lea, C. H. Flood, "Fast splittable pseudorandom number
  * generators"). */
-static uint64_t draw(struct world *world)
+static uint64_t mix(uint64_t mixed)
 {
-    uint64_t mixed = world->random += UINT64_C(0x9e3779b97f4a7c15);
     mixed = (mixed ^ mixed >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
     mixed = (mixed ^ mixed >> 27) * UINT64_C(0x94d049bb133111eb);
     return mixed ^ mixed >> 31;
+}
+
+static uint64_t draw(struct world *world)
+{
+    return mix(world->random += UINT64_C(0x9e3779b97f4a7c15));
+}
+
+int64_t lot_below(const struct world *world, int lot, int64_t bound)
+{
+    uint64_t drawn = mix(world->seed + (uint64_t)(lot + 1) * UINT64_C(0xa0761d6478bd642f));
+    return (int64_t)(drawn % (uint64_t)bound);
 }
 
 int64_t below(struct world *world, int64_t bound)
@@ -153,10 +163,17 @@ const char *world_name(const struct world *world, size_t account)
     return out;
 }
 
-/* The highest limit that anybody may know. */
-static int64_t highest_limit(const struct world *world, size_t account)
+/* The highest limit that anybody may know; and of a rolling window what stood before, and counts
+ * still. */
+static int64_t first_most(const struct world *world, size_t account)
 {
+    size_t newest = world->version_count - 1, earlier = world->accounts[account].earlier;
     int64_t most = 0;
+    if (earlier != NOBODY && span_next(world, earlier, earlier) == account) {
+        int64_t limit = world_limit(world, account, newest);
+        int64_t before = world->accounts[earlier].most;
+        return before > limit ? before : limit;
+    }
     for (size_t version = 0; version < world->version_count; version++) {
         int64_t limit = world_limit(world, account, version);
         most = limit > most ? limit : most;
@@ -181,7 +198,8 @@ size_t world_account(struct world *world, const struct charge *charge)
     account->name.budget = TEXT_NONE;
     while (account->budget < BUDGETS - 1 && SCOPES[account->budget] != charge->scope)
         account->budget++;
-    account->most = highest_limit(world, at);
+    span_join(world, at);
+    account->most = first_most(world, at);
     world_say(world, "account %zu is %s, limit %lld", at, world_name(world, at),
               (long long)account->most);
     return at;
@@ -269,13 +287,59 @@ static void make_budgets(struct world *world)
     make_limits(world);
 }
 
+/* Short enough to turn while the world lasts; where there are many ids, not often. */
+static int64_t rolling_length(const struct world *world, size_t budget)
+{
+    static const int64_t GLOBAL_S[] = {24, 30, 48, 100, 600};
+    static const int64_t FEW_S[] = {48, 70, 120, 240, 600};
+    static const int64_t MANY_S[] = {240, 300, 480, 600, 2400};
+    int64_t which = lot_below(world, LOT_BUDGETS + 4 * (int)budget, 5);
+    if (SCOPES[budget] == SCOPE_GLOBAL)
+        return GLOBAL_S[which];
+    return SCOPES[budget] == SCOPE_KEY ? MANY_S[which] : FEW_S[which];
+}
+
+/* As the configuration may have it: dollars alone, of windows that end. */
+static void make_open(struct world *world, size_t budget)
+{
+    static const int64_t CALLS_WORTH[] = {1, 3, 10, 50};
+    int64_t usual[UNIT_COUNT];
+    if (lot_below(world, LOT_BUDGETS + 4 * (int)budget + 2, 1000) < 200)
+        return;
+    usual_call(world, usual);
+    int64_t worth = CALLS_WORTH[lot_below(world, LOT_BUDGETS + 4 * (int)budget + 3, 4)];
+    world->budgets[budget].away_open = usual[UNIT_USD] * worth + 7;
+    world->limits[0][budget][UNIT_TOKENS] = LIMIT_NONE;
+    world->limits[0][budget][UNIT_REQUESTS] = LIMIT_NONE;
+}
+
+static void make_special(struct world *world)
+{
+    for (size_t at = 0; at < BUDGETS; at++) {
+        bool rolls = lot_below(world, LOT_BUDGETS + 4 * (int)at + 1, 1000) < 500;
+        if (world->profile.rolling && rolls) {
+            world->budgets[at].window = WINDOW_ROLLING;
+            world->budgets[at].rolling_s = rolling_length(world, at);
+        } else if (world->profile.open) {
+            make_open(world, at);
+        }
+    }
+}
+
+static size_t most_accounts(const struct world *world)
+{
+    if (world->profile.rolling)
+        return world->profile.crowded ? 60 : ACCOUNTS;
+    return world->profile.crowded ? 12 : 96;
+}
+
 static void make_rules(struct world *world)
 {
     world->rules = (struct core_options){
         .clamp = chance(world, 700) ? CLAMP_ALWAYS : CLAMP_NEVER,
         .min_output_tokens = below(world, 60),
         .max_waiting = chance(world, 100) ? 2 : 64,
-        .max_accounts = world->profile.crowded ? 12 : 96,
+        .max_accounts = most_accounts(world),
         .leased = true,
         .lease_s = 2,
         .usd_step = USD_STEP,
@@ -302,6 +366,7 @@ struct world *world_open(uint64_t seed, bool trace)
     faults_profile(world);
     make_prices(world);
     make_budgets(world);
+    make_special(world);
     make_rules(world);
     for (size_t at = CALLS; at > 0; at--)
         world->free_calls[world->free_count++] = at - 1;
