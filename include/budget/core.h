@@ -65,6 +65,7 @@
 #ifndef PURSER_BUDGET_CORE_H
 #define PURSER_BUDGET_CORE_H
 
+#include "budget/tour.h"
 #include "money/charge.h"
 #include "money/price.h"
 
@@ -277,6 +278,12 @@ void core_settle(struct core *core, uint64_t hold, const struct spend *used, str
  * after all: it is spent no more. An account that is not remembered has nothing to give back. */
 void core_refund(struct core *core, const struct charge *charge);
 
+/* The same for many, in portions, as core_survey. The charges are borrowed meanwhile. */
+struct refunds;
+struct refunds *refunds_open(const struct charge *charges, size_t count);
+bool core_refund_some(struct core *core, struct refunds *refunds, size_t portion);
+void refunds_close(struct refunds *refunds);
+
 /* Waiters that were decided by what happened since: call until it says false. */
 bool core_next_wake(struct core *core, struct cookie *cookie, struct grant *grant);
 bool core_any_wake(const struct core *core);
@@ -288,8 +295,8 @@ bool core_any_wake(const struct core *core);
  * `everything`: instead all accounts in use or restored, unused ones of SCOPE_GLOBAL, and all
  * SCOPE_REQUEST limits; the subject is ignored and may be NULL.
  * Returns the number written, at most `most`. */
-size_t core_view(const struct core *core, const struct subject *subject, bool everything,
-                 int64_t now_s, struct account_view *views, size_t most);
+size_t core_view(struct core *core, const struct subject *subject, bool everything, int64_t now_s,
+                 struct account_view *views, size_t most);
 
 /* The USD account with the least left for this subject; false if no USD budget applies. */
 bool core_tightest(const struct core *core, const struct subject *subject, int64_t now_s,
@@ -300,13 +307,32 @@ struct budget_sum {
     struct text budget; /* as in account_view */
     enum scope scope;
     enum unit unit;
-    size_t accounts;
     int64_t spent, held, ceiling, overdraft, forfeited; /* of this instance */
 };
 
 /* One for each unit of each budget, but of SCOPE_REQUEST; in the order of the budgets. Returns the
  * number written, at most `most`. */
-size_t core_sums(const struct core *core, int64_t now_s, struct budget_sum *sums, size_t most);
+size_t core_sums(struct core *core, int64_t now_s, struct budget_sum *sums, size_t most);
+
+/* core_sums, or core_view of everything, in portions: there may be many accounts, and the core can
+ * be used in between (tour.h says what of it is told then). Begins with what is set, and the rest
+ * zero; ends with `count`. */
+struct survey {
+    int64_t now_s;
+    struct budget_sum *sums;    /* either this is set, */
+    struct account_view *views; /* or this, */
+    size_t most;                /* with room for so many */
+    size_t count;
+    struct tour tour; /* what follows is its own */
+    struct sums *all;
+    struct window *windows;
+    size_t *places;
+};
+
+/* Looks at `portion` accounts more; false: it is over. To be called until then. */
+bool core_survey(struct core *core, struct survey *survey, size_t portion);
+/* Puts what was found in order; without the core. */
+void survey_end(struct survey *survey);
 
 /* Leased: false if nothing could be held as long as nobody lets ceilings grow, because some budget
  * without `match`, of a scope that each call has (global, key, session, model, upstream, service),

@@ -60,6 +60,7 @@ struct core {
     struct wake *first_wake, *last_wake;
     uint64_t event;     /* counts what changes any account's spend */
     uint64_t look;      /* counts looks at the waiters */
+    uint64_t redefined; /* counts core_redefine */
     int64_t now_s;      /* as far as it was told and believes it */
     int64_t latest_ms;  /* no later moment is believed; 0: any is */
     int64_t checked_ms; /* steady time of the last core_check_clock */
@@ -125,6 +126,8 @@ void view_refusal(const struct core *core, const struct account *account, int64_
 void view_request(const struct core *core, size_t budget, enum unit unit,
                   struct account_view *view);
 void view_own(enum unit unit, int64_t limit, struct account_view *view);
+/* A portion of core_survey's, of everything. */
+bool view_survey(struct core *core, struct survey *survey, size_t portion);
 /* An account that did not appear yet. */
 void view_absent(const struct core *core, const struct account_key *key,
                  const struct restored *restored, struct account_view *view);

@@ -43,11 +43,13 @@ void group_leave(struct accounts *accounts, struct account *account);
 /* An account that lies in a span with it has holds, which may be extended. */
 bool group_needs(const struct account *account);
 
-/* What was restored for the account of that number lies in the span that ends with `window`, and is
- * to stand for its group: the last of them, where no account of it has appeared. */
-enum group_restored { GROUP_RESTORED_NOT, GROUP_RESTORED_COUNTS, GROUP_RESTORED_STANDS };
-enum group_restored group_restored(const struct accounts *accounts, const struct restored *restored,
-                                   uint64_t number, const struct window *window, int64_t now_s);
+/* What was restored for the account of that number lies in the span that ends with `window`; and
+ * where it does, whether it is to stand for its group: the last of them, where no account of it has
+ * appeared. */
+bool group_restored_counts(const struct restored *restored, uint64_t number,
+                           const struct window *window, int64_t now_s);
+bool group_restored_stands(const struct accounts *accounts, uint64_t number,
+                           const struct window *window, int64_t now_s);
 
 /* Frees them; their accounts are freed already. */
 void group_close_all(struct accounts *accounts);

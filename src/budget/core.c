@@ -41,6 +41,7 @@ void core_redefine(struct core *core, const struct core_options *options)
     struct definitions before = core->definitions;
     ASSERT(options->leased == core->options.leased);
     ASSERT(options->usd_step == core->options.usd_step);
+    core->redefined++;
     waiting_dismiss(core);
     take_options(core, options);
     accounts_redefine(&core->accounts, core->options.budgets, options->budget_count,

@@ -5,6 +5,7 @@
 #include "budget/gate.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -17,7 +18,17 @@ struct gate {
     pthread_cond_t wish;  /* the treasury's: the core wants something, or `roused` was set */
     bool dozing;          /* it waits for that */
     bool roused;
+    atomic_size_t queue; /* who waits for the lock */
 };
+
+static void enter(struct gate *gate)
+{
+    if (pthread_mutex_trylock(&gate->lock) == 0)
+        return;
+    atomic_fetch_add(&gate->queue, 1);
+    pthread_mutex_lock(&gate->lock);
+    atomic_fetch_sub(&gate->queue, 1);
+}
 
 struct gate *gate_open(const struct core_options *options)
 {
@@ -45,21 +56,21 @@ void gate_close(struct gate *gate)
 
 void gate_restore(struct gate *gate, const struct charge *charge)
 {
-    pthread_mutex_lock(&gate->lock);
+    enter(gate);
     core_restore(gate->core, charge);
     pthread_mutex_unlock(&gate->lock);
 }
 
 void gate_restore_ceiling(struct gate *gate, const struct charge *charge)
 {
-    pthread_mutex_lock(&gate->lock);
+    enter(gate);
     core_restore_ceiling(gate->core, charge);
     pthread_mutex_unlock(&gate->lock);
 }
 
 void gate_restore_forfeited(struct gate *gate, const struct charge *charge)
 {
-    pthread_mutex_lock(&gate->lock);
+    enter(gate);
     core_restore_forfeited(gate->core, charge);
     pthread_mutex_unlock(&gate->lock);
 }
@@ -106,14 +117,14 @@ static bool unlock_and_post_some(struct gate *gate)
 static void unlock_and_post(struct gate *gate)
 {
     while (unlock_and_post_some(gate))
-        pthread_mutex_lock(&gate->lock);
+        enter(gate);
 }
 
 /* ---- the core's functions behind the lock ---- */
 
 void gate_redefine(struct gate *gate, const struct core_options *options)
 {
-    pthread_mutex_lock(&gate->lock);
+    enter(gate);
     core_redefine(gate->core, options);
     atomic_store_explicit(&gate->any_usd, core_any_usd(gate->core), memory_order_relaxed);
     unlock_and_post(gate);
@@ -123,14 +134,14 @@ void gate_reserve(struct gate *gate, struct ask *ask, struct mailbox *mailbox, u
                   struct grant *grant)
 {
     ask->cookie = (struct cookie){.owner = mailbox, .number = to};
-    pthread_mutex_lock(&gate->lock);
+    enter(gate);
     core_reserve(gate->core, ask, grant);
     unlock_and_post(gate);
 }
 
 void gate_prepare(struct gate *gate, const struct ask *ask)
 {
-    pthread_mutex_lock(&gate->lock);
+    enter(gate);
     core_prepare(gate->core, ask);
     unlock_and_post(gate);
 }
@@ -138,7 +149,7 @@ void gate_prepare(struct gate *gate, const struct ask *ask)
 void gate_reserve_fact(struct gate *gate, const struct subject *subject, int64_t now_s,
                        struct grant *grant)
 {
-    pthread_mutex_lock(&gate->lock);
+    enter(gate);
     core_reserve_fact(gate->core, subject, now_s, grant);
     unlock_and_post(gate);
 }
@@ -146,21 +157,21 @@ void gate_reserve_fact(struct gate *gate, const struct subject *subject, int64_t
 void gate_rehold(struct gate *gate, const struct subject *subject, const struct spend *held,
                  int64_t made_s, struct grant *grant)
 {
-    pthread_mutex_lock(&gate->lock);
+    enter(gate);
     core_rehold(gate->core, subject, held, made_s, grant);
     unlock_and_post(gate);
 }
 
 void gate_extend(struct gate *gate, uint64_t hold, int64_t output, struct grant *grant)
 {
-    pthread_mutex_lock(&gate->lock);
+    enter(gate);
     core_extend(gate->core, hold, output, grant);
     unlock_and_post(gate);
 }
 
 bool gate_time_is_up(struct gate *gate, uint64_t waiter, int64_t now_s, struct grant *grant)
 {
-    pthread_mutex_lock(&gate->lock);
+    enter(gate);
     bool decided = core_time_is_up(gate->core, waiter, now_s, grant);
     unlock_and_post(gate);
     return decided;
@@ -168,7 +179,7 @@ bool gate_time_is_up(struct gate *gate, uint64_t waiter, int64_t now_s, struct g
 
 bool gate_leave(struct gate *gate, uint64_t waiter)
 {
-    pthread_mutex_lock(&gate->lock);
+    enter(gate);
     bool left = core_leave(gate->core, waiter);
     unlock_and_post(gate);
     return left;
@@ -176,14 +187,14 @@ bool gate_leave(struct gate *gate, uint64_t waiter)
 
 void gate_book(struct gate *gate, uint64_t hold, const struct spend *used, struct money *over)
 {
-    pthread_mutex_lock(&gate->lock);
+    enter(gate);
     core_book(gate->core, hold, used, over);
     unlock_and_post(gate);
 }
 
 void gate_release(struct gate *gate, const uint64_t *holds, size_t count)
 {
-    pthread_mutex_lock(&gate->lock);
+    enter(gate);
     for (size_t at = 0; at < count; at++)
         core_release(gate->core, holds[at]);
     unlock_and_post(gate);
@@ -191,23 +202,58 @@ void gate_release(struct gate *gate, const uint64_t *holds, size_t count)
 
 void gate_settle(struct gate *gate, uint64_t hold, const struct spend *used, struct money *over)
 {
-    pthread_mutex_lock(&gate->lock);
+    enter(gate);
     core_settle(gate->core, hold, used, over);
     unlock_and_post(gate);
 }
 
-void gate_refund(struct gate *gate, const struct charge *charge)
+/* ---- in portions ---- */
+
+/* Accounts; some thirty microseconds, three hundred of rolling windows. */
+#define PORTION 128
+
+/* A mutex is not fair: who has just left it would be back before whom that woke has come. */
+static void give_way(struct gate *gate)
 {
-    pthread_mutex_lock(&gate->lock);
-    core_refund(gate->core, charge);
-    unlock_and_post(gate);
+    for (int turns = 0; turns < 1000 && atomic_load(&gate->queue) > 0; turns++)
+        sched_yield();
+}
+
+void gate_refund(struct gate *gate, const struct charge *charges, size_t count)
+{
+    struct refunds *refunds = refunds_open(charges, count);
+    bool more = true;
+    while (more) {
+        give_way(gate);
+        enter(gate);
+        more = core_refund_some(gate->core, refunds, PORTION);
+        unlock_and_post(gate);
+    }
+    refunds_close(refunds);
+}
+
+static size_t look_at_all(struct gate *gate, struct survey *survey)
+{
+    bool more = true;
+    while (more) {
+        give_way(gate);
+        enter(gate);
+        more = core_survey(gate->core, survey, PORTION);
+        pthread_mutex_unlock(&gate->lock);
+    }
+    survey_end(survey);
+    return survey->count;
 }
 
 size_t gate_view(struct gate *gate, const struct subject *subject, bool everything, int64_t now_s,
                  struct account_view *views, size_t most)
 {
-    pthread_mutex_lock(&gate->lock);
-    size_t count = core_view(gate->core, subject, everything, now_s, views, most);
+    if (everything) {
+        struct survey survey = {.now_s = now_s, .views = views, .most = most};
+        return look_at_all(gate, &survey);
+    }
+    enter(gate);
+    size_t count = core_view(gate->core, subject, false, now_s, views, most);
     pthread_mutex_unlock(&gate->lock);
     return count;
 }
@@ -215,7 +261,7 @@ size_t gate_view(struct gate *gate, const struct subject *subject, bool everythi
 bool gate_tightest(struct gate *gate, const struct subject *subject, int64_t now_s,
                    struct account_view *view)
 {
-    pthread_mutex_lock(&gate->lock);
+    enter(gate);
     bool found = core_tightest(gate->core, subject, now_s, view);
     pthread_mutex_unlock(&gate->lock);
     return found;
@@ -223,15 +269,13 @@ bool gate_tightest(struct gate *gate, const struct subject *subject, int64_t now
 
 size_t gate_sums(struct gate *gate, int64_t now_s, struct budget_sum *sums, size_t most)
 {
-    pthread_mutex_lock(&gate->lock);
-    size_t count = core_sums(gate->core, now_s, sums, most);
-    pthread_mutex_unlock(&gate->lock);
-    return count;
+    struct survey survey = {.now_s = now_s, .sums = sums, .most = most};
+    return look_at_all(gate, &survey);
 }
 
 bool gate_has_room(struct gate *gate, int64_t now_s)
 {
-    pthread_mutex_lock(&gate->lock);
+    enter(gate);
     bool has = core_has_room(gate->core, now_s);
     pthread_mutex_unlock(&gate->lock);
     return has;
@@ -244,7 +288,7 @@ bool gate_any_usd(const struct gate *gate)
 
 size_t gate_open_holds(struct gate *gate)
 {
-    pthread_mutex_lock(&gate->lock);
+    enter(gate);
     size_t count = core_open_holds(gate->core);
     pthread_mutex_unlock(&gate->lock);
     return count;
@@ -254,7 +298,7 @@ size_t gate_open_holds(struct gate *gate)
 
 struct core *gate_enter(struct gate *gate)
 {
-    pthread_mutex_lock(&gate->lock);
+    enter(gate);
     return gate->core;
 }
 
@@ -290,7 +334,7 @@ void gate_doze(struct gate *gate, int64_t wait_ms, bool eager)
 
 void gate_rouse(struct gate *gate)
 {
-    pthread_mutex_lock(&gate->lock);
+    enter(gate);
     gate->roused = true;
     pthread_mutex_unlock(&gate->lock);
     pthread_cond_signal(&gate->wish);

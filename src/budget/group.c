@@ -122,22 +122,29 @@ void group_leave(struct accounts *accounts, struct account *account)
     }
 }
 
-enum group_restored group_restored(const struct accounts *accounts, const struct restored *restored,
-                                   uint64_t number, const struct window *window, int64_t now_s)
+/* By how many sub-buckets the window is later; charge.h. */
+static uint64_t rolled_since(uint64_t number, const struct window *window)
 {
-    struct account_key key = {.budget = restored->budget,
-                              .unit = restored->unit,
-                              .id = text_of(restored->id),
-                              .window = window};
-    uint64_t back = (accounts_number(accounts, &key) - number) & (CHARGE_BUCKETS - 1);
-    if (now_s > restored->until_s || back > BACK)
-        return GROUP_RESTORED_NOT;
+    int64_t bucket = window->start_s / (window->end_s - window->start_s);
+    return ((uint64_t)bucket - number) & (CHARGE_BUCKETS - 1);
+}
+
+bool group_restored_counts(const struct restored *restored, uint64_t number,
+                           const struct window *window, int64_t now_s)
+{
+    return now_s <= restored->until_s && rolled_since(number, window) <= BACK;
+}
+
+bool group_restored_stands(const struct accounts *accounts, uint64_t number,
+                           const struct window *window, int64_t now_s)
+{
+    uint64_t back = rolled_since(number, window);
     bool stands = group_find(accounts, charge_group(number)) == NULL;
-    for (uint64_t at = 1; at <= back; at++) {
+    for (uint64_t at = 1; stands && at <= back; at++) {
         uint64_t later = charge_sibling(number, (int64_t)at);
-        stands = stands && accounts_restored_number(accounts, later, now_s) == NULL;
+        stands = accounts_restored_number(accounts, later, now_s) == NULL;
     }
-    return stands ? GROUP_RESTORED_STANDS : GROUP_RESTORED_COUNTS;
+    return stands;
 }
 
 bool group_needs(const struct account *account)

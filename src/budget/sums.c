@@ -23,7 +23,6 @@ static void add(int64_t *sum, int64_t amount)
 static void add_account(struct budget_sum *sums, const struct account *account)
 {
     struct budget_sum *sum = &sums[account->unit];
-    sum->accounts += group_is_past(account) ? 0 : 1;
     add(&sum->spent, account->spent);
     add(&sum->held, account->held);
     add(&sum->ceiling, account->ceiling);
@@ -53,64 +52,76 @@ struct sums {
     struct budget_sum units[UNIT_COUNT];
 };
 
-static void sum_restored(const struct core *core, struct text key, const struct restored *restored,
-                         int64_t now_s, struct sums *sums)
+static void begin(struct core *core, void *context)
 {
-    enum group_restored is = GROUP_RESTORED_NOT;
-    uint64_t number = 0;
-    memcpy(&number, key.at, sizeof(number));
-    if (core->accounts.lanes[restored->budget].rolling)
-        is = group_restored(&core->accounts, restored, number, &sums->window, now_s);
-    else if (is_of(restored, restored->budget, &sums->window, now_s))
-        is = GROUP_RESTORED_STANDS;
-    if (is != GROUP_RESTORED_NOT)
+    struct survey *survey = context;
+    int64_t now_s = core_believes_s(core, survey->now_s);
+    free(survey->all);
+    survey->all = memory_new((core->options.budget_count + 1) * sizeof(*survey->all));
+    for (size_t at = 0; at < core->options.budget_count; at++)
+        survey->all[at].window = accounts_window(&core->accounts, at, now_s);
+}
+
+static void sum_account(struct core *core, struct account *account, void *context)
+{
+    struct survey *survey = context;
+    struct sums *sums = &survey->all[account->budget];
+    (void)core;
+    if (counts(account, &sums->window))
+        add_account(sums->units, account);
+}
+
+static void sum_restored(struct core *core, uint64_t number, struct restored *restored,
+                         void *context)
+{
+    struct survey *survey = context;
+    int64_t now_s = core_believes_s(core, survey->now_s);
+    size_t budget = restored->budget;
+    if (budget >= core->options.budget_count)
+        return;
+    struct sums *sums = &survey->all[budget];
+    bool of_window = core->accounts.lanes[budget].rolling
+                         ? group_restored_counts(restored, number, &sums->window, now_s)
+                         : is_of(restored, budget, &sums->window, now_s);
+    if (of_window)
         add_restored(sums->units, restored);
-    sums->units[restored->unit].accounts += is == GROUP_RESTORED_STANDS ? 1 : 0;
 }
 
-/* Each account is looked at once: there may be many, and the core stands still meanwhile. */
-static struct sums *sum_all(const struct core *core, int64_t now_s)
+static void put_sums(const struct core *core, struct survey *survey)
 {
-    struct sums *all = memory_new((core->options.budget_count + 1) * sizeof(*all));
-    for (size_t at = 0; at < core->options.budget_count; at++) {
-        if (core->options.budgets[at].scope == SCOPE_REQUEST)
-            continue;
-        all[at].window = accounts_window(&core->accounts, at, now_s);
-        const struct account *account = core->accounts.lanes[at].first;
-        for (; account != NULL; account = account->next) {
-            if (counts(account, &all[at].window))
-                add_account(all[at].units, account);
-        }
-    }
-    size_t place = 0;
-    struct text key;
-    void *value = NULL;
-    while (table_next(&core->accounts.restored, &place, &key, &value)) {
-        const struct restored *restored = value;
-        size_t budget = restored->budget;
-        if (budget < core->options.budget_count)
-            sum_restored(core, key, restored, now_s, &all[budget]);
-    }
-    return all;
-}
-
-size_t core_sums(const struct core *core, int64_t now_s, struct budget_sum *sums, size_t most)
-{
-    struct sums *all = sum_all(core, core_believes_s(core, now_s));
-    size_t count = 0;
     for (size_t at = 0; at < core->options.budget_count; at++) {
         const struct budget *budget = &core->options.budgets[at];
-        for (int unit = 0; unit < UNIT_COUNT && count < most; unit++) {
+        for (int unit = 0; unit < UNIT_COUNT && survey->count < survey->most; unit++) {
             if (budget->scope == SCOPE_REQUEST || !core->accounts.lanes[at].limits[unit])
                 continue;
-            sums[count] = all[at].units[unit];
-            sums[count].budget = budget->name;
-            sums[count].scope = budget->scope;
-            sums[count++].unit = (enum unit)unit;
+            struct budget_sum *sum = &survey->sums[survey->count++];
+            *sum = survey->all[at].units[unit];
+            sum->budget = budget->name;
+            sum->scope = budget->scope;
+            sum->unit = (enum unit)unit;
         }
     }
-    free(all);
-    return count;
+}
+
+bool core_survey(struct core *core, struct survey *survey, size_t portion)
+{
+    const struct tour_visitor visitor = {
+        .begin = begin, .account = sum_account, .restored = sum_restored, .context = survey};
+    if (survey->sums == NULL)
+        return view_survey(core, survey, portion);
+    if (tour_go_on(core, &survey->tour, &visitor, portion))
+        return true;
+    put_sums(core, survey);
+    return false;
+}
+
+size_t core_sums(struct core *core, int64_t now_s, struct budget_sum *sums, size_t most)
+{
+    struct survey survey = {.now_s = now_s, .sums = sums, .most = most};
+    bool more = core_survey(core, &survey, SIZE_MAX);
+    ASSERT(!more);
+    survey_end(&survey);
+    return survey.count;
 }
 
 /* ---- room ---- */

@@ -3,6 +3,8 @@
  */
 #include "budget/core_state.h"
 
+#include <stdlib.h>
+
 static void copy_id(struct account_view *view, struct text id)
 {
     ASSERT(id.size <= SUBJECT_MAX_ID);
@@ -165,33 +167,34 @@ static void show_group(struct viewer *viewer, const struct account_key *key)
         view_rolling(viewer->core, key, viewer->now_s, view);
 }
 
-static void show_groups(struct viewer *viewer, size_t budget, const struct window *window)
+static void show_sub_bucket(struct viewer *viewer, const struct account *account,
+                            const struct window *window)
 {
-    const struct account *account = viewer->core->accounts.lanes[budget].first;
-    for (; account != NULL; account = account->next) {
-        struct account_key key = key_of(account);
-        bool counts = window_rolled(&account->window, window) <= WINDOW_ROLLING_BUCKETS;
-        key.window = window;
-        if (group_is_past(account) || !counts || !would_apply(viewer, account))
-            continue;
+    struct account_key key = key_of(account);
+    bool counts = window_rolled(&account->window, window) <= WINDOW_ROLLING_BUCKETS;
+    key.window = window;
+    if (!group_is_past(account) && counts && would_apply(viewer, account))
         show_group(viewer, &key);
+}
+
+static void show_account(struct viewer *viewer, const struct account *account,
+                         const struct window *window)
+{
+    if (is_rolling(viewer, account->budget)) {
+        show_sub_bucket(viewer, account, window);
+        return;
     }
+    bool shows = is_in_use(account, window) && would_apply(viewer, account);
+    struct account_view *view = shows ? next_view(viewer) : NULL;
+    if (view != NULL)
+        view_account(viewer->core, account, view);
 }
 
 static void show_accounts(struct viewer *viewer, size_t budget, const struct window *window)
 {
     const struct account *account = viewer->core->accounts.lanes[budget].first;
-    if (is_rolling(viewer, budget)) {
-        show_groups(viewer, budget, window);
-        return;
-    }
-    for (; account != NULL; account = account->next) {
-        if (!is_in_use(account, window) || !would_apply(viewer, account))
-            continue;
-        struct account_view *view = next_view(viewer);
-        if (view != NULL)
-            view_account(viewer->core, account, view);
-    }
+    for (; account != NULL; account = account->next)
+        show_account(viewer, account, window);
 }
 
 static void show_absent(struct viewer *viewer, const struct account_key *key,
@@ -206,34 +209,14 @@ static void show_absent(struct viewer *viewer, const struct account_key *key,
 }
 
 static bool shows_restored(const struct viewer *viewer, const struct restored *restored,
-                           struct text number, const struct window *window)
+                           uint64_t number, const struct window *window)
 {
     if (viewer->now_s > restored->until_s)
         return false;
     if (!is_rolling(viewer, restored->budget))
         return memcmp(restored->window, window->id, sizeof(window->id)) == 0;
-    uint64_t account = 0;
-    memcpy(&account, number.at, sizeof(account));
-    return group_restored(&viewer->core->accounts, restored, account, window, viewer->now_s) ==
-           GROUP_RESTORED_STANDS;
-}
-
-static void show_restored(struct viewer *viewer, size_t budget, const struct window *window)
-{
-    const struct table *table = &viewer->core->accounts.restored;
-    size_t at = 0;
-    struct text number;
-    void *value = NULL;
-    while (table_next(table, &at, &number, &value)) {
-        const struct restored *restored = value;
-        bool shows = restored->budget == budget && shows_restored(viewer, restored, number, window);
-        struct account_key key = {.budget = budget,
-                                  .unit = restored->unit,
-                                  .id = text_of(restored->id),
-                                  .window = window};
-        if (shows)
-            show_absent(viewer, &key, restored);
-    }
+    return group_restored_counts(restored, number, window, viewer->now_s) &&
+           group_restored_stands(&viewer->core->accounts, number, window, viewer->now_s);
 }
 
 static void show_id(struct viewer *viewer, struct account_key *key)
@@ -286,47 +269,142 @@ static void show_subject(struct viewer *viewer, size_t at, const struct window *
     }
 }
 
-static void show_everything(struct viewer *viewer, size_t at, const struct window *window)
+size_t core_view(struct core *core, const struct subject *subject, bool everything, int64_t now_s,
+                 struct account_view *views, size_t most)
 {
-    const struct lane *lane = &viewer->core->accounts.lanes[at];
-    if (viewer->core->options.budgets[at].scope != SCOPE_GLOBAL) {
-        show_accounts(viewer, at, window);
-        show_restored(viewer, at, window);
-        return;
+    if (everything) {
+        struct survey survey = {.now_s = now_s, .views = views, .most = most};
+        bool more = core_survey(core, &survey, SIZE_MAX);
+        ASSERT(!more);
+        survey_end(&survey);
+        return survey.count;
     }
-    /* There is one id: shown used or not; and what earlier windows still hold. */
-    struct account_key key = {.budget = at, .id = TEXT("all"), .window = window};
-    show_id(viewer, &key);
-    for (const struct account *old = lane->rolling ? NULL : lane->first; old != NULL;
-         old = old->next) {
-        bool shows = old->held > 0 && old->window.start_s != window->start_s;
-        struct account_view *view = shows ? next_view(viewer) : NULL;
-        if (view != NULL)
-            view_account(viewer->core, old, view);
-    }
-}
-
-size_t core_view(const struct core *core, const struct subject *subject, bool everything,
-                 int64_t now_s, struct account_view *views, size_t most)
-{
     struct viewer viewer = {.core = core,
-                            .subject = everything ? NULL : subject,
+                            .subject = subject,
                             .now_s = core_believes_s(core, now_s),
                             .views = views,
                             .most = most};
     for (size_t at = 0; at < core->options.budget_count; at++) {
         const struct budget *budget = &core->options.budgets[at];
         struct window window = accounts_window(&core->accounts, at, viewer.now_s);
-        if (budget->scope == SCOPE_REQUEST) {
-            if (everything || budget_applies(budget, subject))
-                show_requests(&viewer, at);
-        } else if (everything) {
-            show_everything(&viewer, at, &window);
-        } else {
+        if (budget->scope != SCOPE_REQUEST)
             show_subject(&viewer, at, &window);
-        }
+        else if (budget_applies(budget, subject))
+            show_requests(&viewer, at);
     }
     return viewer.count;
+}
+
+/* ---- everything ---- */
+
+static struct viewer viewer_of(const struct core *core, const struct survey *survey)
+{
+    return (struct viewer){.core = core,
+                           .now_s = core_believes_s(core, survey->now_s),
+                           .views = survey->views,
+                           .count = survey->count,
+                           .most = survey->most};
+}
+
+/* What was shown since is of this budget. */
+static void note_shown(struct survey *survey, const struct viewer *viewer, size_t budget)
+{
+    while (survey->count < viewer->count)
+        survey->places[survey->count++] = budget;
+}
+
+/* What has one id is shown used or not. */
+static void begin(struct core *core, void *context)
+{
+    struct survey *survey = context;
+    survey->count = 0;
+    size_t budgets = core->options.budget_count;
+    struct viewer viewer = viewer_of(core, survey);
+    if (survey->places == NULL)
+        survey->places = memory_new((survey->most + 1) * sizeof(*survey->places));
+    survey->windows = memory_resize(survey->windows, (budgets + 1) * sizeof(*survey->windows));
+    for (size_t at = 0; at < budgets; at++) {
+        enum scope scope = core->options.budgets[at].scope;
+        survey->windows[at] = accounts_window(&core->accounts, at, viewer.now_s);
+        struct account_key key = {.budget = at, .id = TEXT("all"), .window = &survey->windows[at]};
+        if (scope == SCOPE_REQUEST)
+            show_requests(&viewer, at);
+        else if (scope == SCOPE_GLOBAL)
+            show_id(&viewer, &key);
+        note_shown(survey, &viewer, at);
+    }
+}
+
+static void survey_account(struct core *core, struct account *account, void *context)
+{
+    struct survey *survey = context;
+    struct viewer viewer = viewer_of(core, survey);
+    size_t budget = account->budget;
+    bool one = core->options.budgets[budget].scope == SCOPE_GLOBAL;
+    const struct window *window = &survey->windows[budget];
+    /* Of that id what earlier windows still hold. */
+    if (one && (is_rolling(&viewer, budget) || account->window.start_s == window->start_s))
+        return;
+    show_account(&viewer, account, window);
+    note_shown(survey, &viewer, budget);
+}
+
+static void survey_restored(struct core *core, uint64_t number, struct restored *restored,
+                            void *context)
+{
+    struct survey *survey = context;
+    struct viewer viewer = viewer_of(core, survey);
+    size_t budget = restored->budget;
+    if (budget >= core->options.budget_count || core->options.budgets[budget].scope == SCOPE_GLOBAL)
+        return;
+    struct account_key key = {.budget = budget,
+                              .unit = restored->unit,
+                              .id = text_of(restored->id),
+                              .window = &survey->windows[budget]};
+    if (!shows_restored(&viewer, restored, number, key.window))
+        return;
+    show_absent(&viewer, &key, restored);
+    note_shown(survey, &viewer, budget);
+}
+
+bool view_survey(struct core *core, struct survey *survey, size_t portion)
+{
+    const struct tour_visitor visitor = {
+        .begin = begin, .account = survey_account, .restored = survey_restored, .context = survey};
+    bool more = tour_go_on(core, &survey->tour, &visitor, portion);
+    if (more && survey->count < survey->most)
+        return true;
+    tour_end(core, &survey->tour);
+    return false;
+}
+
+/* In the order of the budgets, and of being found. */
+static void sort(struct survey *survey)
+{
+    struct account_view *sorted = memory_new((survey->count + 1) * sizeof(*sorted));
+    size_t last = 0, count = 0;
+    for (size_t at = 0; at < survey->count; at++)
+        last = survey->places[at] > last ? survey->places[at] : last;
+    for (size_t budget = 0; budget <= last; budget++) {
+        for (size_t at = 0; at < survey->count; at++) {
+            if (survey->places[at] == budget)
+                sorted[count++] = survey->views[at];
+        }
+    }
+    memcpy(survey->views, sorted, count * sizeof(*sorted));
+    free(sorted);
+}
+
+void survey_end(struct survey *survey)
+{
+    if (survey->places != NULL)
+        sort(survey);
+    free(survey->places);
+    free(survey->windows);
+    free(survey->all);
+    survey->places = NULL;
+    survey->windows = NULL;
+    survey->all = NULL;
 }
 
 /* ---- the tightest ---- */

@@ -1,6 +1,8 @@
 /* What was booked without knowing whether it was used: GET /admin/forfeits, and giving it back. */
 #include "front/endpoints.h"
 
+#include <stdlib.h>
+
 #include "base/json.h"
 #include "base/log.h"
 #include "pipeline/figures.h"
@@ -101,13 +103,19 @@ void endpoint_forfeits(struct request *request, struct text rest)
 
 static void give_room(struct gate *gate, const struct ledger_forfeits *refunded)
 {
+    size_t most = 0, count = 0;
+    for (size_t i = 0; i < refunded->count; i++)
+        most += refunded->at[i].entry.charge_count;
+    struct charge *charges = memory_new((most + 1) * sizeof *charges);
     for (size_t i = 0; i < refunded->count; i++) {
         const struct entry *forfeit = &refunded->at[i].entry;
         for (size_t at = 0; at < forfeit->charge_count; at++) {
             if (forfeit->charges[at].amount > 0)
-                gate_refund(gate, &forfeit->charges[at]);
+                charges[count++] = forfeit->charges[at];
         }
     }
+    gate_refund(gate, charges, count);
+    free(charges);
 }
 
 static void refund(struct request *request, struct text name)

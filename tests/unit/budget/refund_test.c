@@ -94,7 +94,71 @@ START_TEST(an_account_that_nobody_remembers_has_nothing_to_give)
 }
 END_TEST
 
-UNIT_MAIN(a_refund_makes_room_for_those_who_wait, no_more_than_was_spent_is_given_back,
+/* Three sessions that have spent 20, 40 and 60; then a charge for half of each. */
+static void spend_in_sessions(struct fixture *f, struct charge charges[3])
+{
+    static const char *const ids[] = {"alice/0", "alice/1", "alice/2"};
+    fixture_budget(f, "session", SCOPE_SESSION, UNIT_USD, 100);
+    fixture_start(f);
+    for (int i = 0; i < 3; i++) {
+        f->subject.id[SCOPE_SESSION] = text_of(ids[i]);
+        uint64_t hold = fixture_hold(f, 10 * (i + 1));
+        charges[i] = charge_of(f, 10 * (i + 1));
+        charges[i].budget = TEXT("session");
+        charges[i].id = text_of(ids[i]);
+        fixture_settle(f, hold, 20 * (i + 1));
+    }
+}
+
+static int64_t spent_in_all(struct fixture *f)
+{
+    struct budget_sum sum = {0};
+    ck_assert_uint_eq(core_sums(f->core, f->now_s, &sum, 1), 1);
+    return sum.spent;
+}
+
+START_TEST(many_are_given_back_in_portions)
+{
+    struct fixture f = fixture_new();
+    struct charge charges[4];
+    spend_in_sessions(&f, charges);
+    charges[3] = charges[1];
+    struct refunds *refunds = refunds_open(charges, 4);
+    int portions = 1;
+    while (core_refund_some(f.core, refunds, 1))
+        portions++;
+    refunds_close(refunds);
+    ck_assert_int_gt(portions, 4);
+    ck_assert_int_eq(spent_in_all(&f), 120 - 60 - 20);
+    fixture_end(&f);
+}
+END_TEST
+
+START_TEST(none_is_missed_when_the_budgets_change_meanwhile)
+{
+    struct fixture f = fixture_new();
+    struct charge charges[3];
+    spend_in_sessions(&f, charges);
+    struct refunds *refunds = refunds_open(charges, 3);
+    for (int i = 0; i < 4; i++)
+        ck_assert(core_refund_some(f.core, refunds, 1));
+    f.options.budget_count = 0;
+    core_redefine(f.core, &f.options); /* now all are remembered alone */
+    ck_assert(core_refund_some(f.core, refunds, 1));
+    f.options.budget_count = 1;
+    core_redefine(f.core, &f.options);
+    f.subject.id[SCOPE_SESSION] = TEXT("alice/2");
+    fixture_settle(&f, fixture_hold(&f, 5), 0); /* it appears */
+    while (core_refund_some(f.core, refunds, 1))
+        continue;
+    refunds_close(refunds);
+    ck_assert_int_eq(spent_in_all(&f), 60);
+    fixture_end(&f);
+}
+END_TEST
+
+UNIT_MAIN(many_are_given_back_in_portions, none_is_missed_when_the_budgets_change_meanwhile,
+          a_refund_makes_room_for_those_who_wait, no_more_than_was_spent_is_given_back,
           what_was_restored_is_given_back_before_anybody_calls,
           an_overrun_that_was_none_is_not_charged,
           an_account_that_nobody_remembers_has_nothing_to_give)

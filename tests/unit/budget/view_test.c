@@ -1,6 +1,8 @@
 /*
  * What is shown of the accounts: GET /budget and the tightest one.
  */
+#include <stdio.h>
+
 #include "fixture.h"
 
 static size_t view_all(const struct fixture *f, struct account_view *views)
@@ -59,7 +61,6 @@ START_TEST(sums_the_accounts_of_each_budget_and_unit)
     ck_assert_uint_eq(core_sums(f.core, f.now_s, sums, 8), 3);
     UNIT_TEXT(sums[0].budget, "key");
     ck_assert_int_eq(sums[0].unit, UNIT_USD);
-    ck_assert_uint_eq(sums[0].accounts, 2);
     ck_assert_int_eq(sums[0].spent, 11);
     ck_assert_int_eq(sums[0].held, 70);
     ck_assert_int_eq(sums[0].ceiling, 200);
@@ -70,6 +71,112 @@ START_TEST(sums_the_accounts_of_each_budget_and_unit)
     ck_assert_uint_eq(core_sums(f.core, f.now_s, sums, 1), 1);
     ck_assert_uint_eq(core_sums(f.core, f.now_s + DAY_S, sums, 8), 3);
     ck_assert_int_eq(sums[0].spent, 0); /* another window */
+    fixture_end(&f);
+}
+END_TEST
+
+/* ---- in portions ---- */
+
+enum { SESSIONS = 20 };
+
+static void hold_in_session(struct fixture *f, int number)
+{
+    char id[16];
+    snprintf(id, sizeof(id), "alice/%d", number);
+    f->subject.id[SCOPE_SESSION] = text_of(id);
+    fixture_hold(f, 5);
+}
+
+static void open_sessions(struct fixture *f)
+{
+    fixture_budget(f, "session", SCOPE_SESSION, UNIT_USD, 100)->idle_s = 3600;
+    fixture_budget(f, "org", SCOPE_GLOBAL, UNIT_USD, 1000);
+    fixture_start(f);
+    for (int i = 0; i < SESSIONS; i++)
+        hold_in_session(f, i);
+}
+
+START_TEST(a_survey_in_portions_finds_what_one_at_once_does)
+{
+    struct fixture f = fixture_new();
+    struct account_view once[32], views[32];
+    struct budget_sum sums[4];
+    open_sessions(&f);
+    size_t count = core_view(f.core, NULL, true, f.now_s, once, 32);
+    struct survey survey = {.now_s = f.now_s, .views = views, .most = 32};
+    int portions = 1;
+    while (core_survey(f.core, &survey, 3))
+        portions++;
+    survey_end(&survey);
+    ck_assert_int_eq(portions, 8); /* 21 accounts, and that there are no more */
+    ck_assert_uint_eq(survey.count, count);
+    ck_assert_uint_eq(count, SESSIONS + 1);
+    for (size_t at = 0; at < count; at++)
+        ck_assert_str_eq(views[at].id, once[at].id);
+    survey = (struct survey){.now_s = f.now_s, .sums = sums, .most = 4};
+    while (core_survey(f.core, &survey, 3))
+        hold_in_session(&f, 0);
+    survey_end(&survey);
+    ck_assert_int_eq(sums[0].held, SESSIONS * 10); /* the first was looked at before */
+    fixture_end(&f);
+}
+END_TEST
+
+START_TEST(a_survey_ends_where_there_is_no_more_room)
+{
+    struct fixture f = fixture_new();
+    struct account_view views[7];
+    open_sessions(&f);
+    struct survey survey = {.now_s = f.now_s, .views = views, .most = 7};
+    while (core_survey(f.core, &survey, 2))
+        continue;
+    survey_end(&survey);
+    ck_assert_uint_eq(survey.count, 7);
+    ck_assert_str_eq(views[5].id, "alice/5");
+    ck_assert_str_eq(views[6].id, "all"); /* it is always shown, and in its place */
+    fixture_end(&f);
+}
+END_TEST
+
+START_TEST(a_survey_begins_anew_when_the_budgets_are_others)
+{
+    struct fixture f = fixture_new();
+    struct budget_sum sums[4];
+    open_sessions(&f);
+    struct survey survey = {.now_s = f.now_s, .sums = sums, .most = 4};
+    ck_assert(core_survey(f.core, &survey, 5));
+    f.options.budgets = &f.budgets[1]; /* without that of sessions, whose holds go on */
+    f.options.budget_count = 1;
+    core_redefine(f.core, &f.options);
+    while (core_survey(f.core, &survey, 5))
+        continue;
+    survey_end(&survey);
+    ck_assert_uint_eq(survey.count, 1);
+    UNIT_TEXT(sums[0].budget, "org");
+    ck_assert_int_eq(sums[0].held, SESSIONS * 10);
+    fixture_end(&f);
+}
+END_TEST
+
+START_TEST(an_account_that_a_survey_is_at_goes_when_the_budget_has_gone)
+{
+    struct fixture f = fixture_new();
+    struct account_view views[8];
+    fixture_budget(&f, "session", SCOPE_SESSION, UNIT_USD, 100)->idle_s = 3600;
+    fixture_budget(&f, "org", SCOPE_GLOBAL, UNIT_USD, 1000);
+    fixture_start(&f);
+    fixture_settle(&f, fixture_hold(&f, 5), 5);
+    struct survey survey = {.now_s = f.now_s, .views = views, .most = 8};
+    ck_assert(core_survey(f.core, &survey, 0));
+    f.options.budget_count = 0;
+    core_redefine(f.core, &f.options);
+    while (core_survey(f.core, &survey, 1))
+        continue;
+    survey_end(&survey);
+    ck_assert_uint_eq(survey.count, 0);
+    f.options.budget_count = 2;
+    core_redefine(f.core, &f.options);
+    ck_assert_int_eq(fixture_view(&f, 0).spent, 5);
     fixture_end(&f);
 }
 END_TEST
@@ -217,5 +324,9 @@ UNIT_MAIN(shows_a_subject_its_accounts_in_the_order_of_the_budgets,
           everything_is_what_is_in_use_and_the_global_budgets,
           an_earlier_window_is_shown_as_long_as_it_holds_something,
           everything_shows_what_was_restored_before_anybody_calls,
+          a_survey_in_portions_finds_what_one_at_once_does,
+          a_survey_ends_where_there_is_no_more_room,
+          a_survey_begins_anew_when_the_budgets_are_others,
+          an_account_that_a_survey_is_at_goes_when_the_budget_has_gone,
           the_tightest_account_is_the_one_with_the_least_left,
           there_is_no_tightest_account_without_a_budget_in_usd)
