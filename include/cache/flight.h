@@ -50,6 +50,7 @@ struct follower {
     bool listed;      /* waits or reads; not: promised the lead, or sent off alone */
     bool told;        /* a NEWS letter is under way */
     bool asked;       /* to pay, once: whatever it answered */
+    bool pays;        /* it said so, and the call took it */
 };
 
 /* ---- followers ---- */
@@ -72,6 +73,8 @@ struct flight *flight_lead(struct follower *follower);
  * own to `*payee`. flight_decline posts DECLINED to the call, if the question stands. */
 MUST_USE bool flight_pay(struct follower *follower, struct flight_payee *payee);
 void flight_decline(struct follower *follower);
+/* It paid for the call: what that cost was not saved. */
+bool flight_pays(const struct follower *follower);
 /* Its recording; lives as long as the follower follows, or the leader leads. */
 struct recording *flight_recording(const struct flight *flight);
 
@@ -93,6 +96,10 @@ MUST_USE bool flight_may_pause(struct flight *flight, const struct flight_payee 
 /* Asks the first follower that was not asked yet to pay, one at a time: a question that stands is
  * forgotten. False if there is none. */
 bool flight_seek_payer(struct flight *flight, const struct flight_payee *payee);
+/* What the call makes of who said last that it pays: it does; or it was not needed, or not enough,
+ * and may be asked `again` or not. */
+void flight_take_payer(struct flight *flight);
+void flight_drop_payer(struct flight *flight, bool again);
 /* The recording was ended before (recording_end): nobody can join any more, all followers are
  * told; they follow on until they leave. With `store` a COMPLETE one is in the cache from then on,
  * unless the cache was cleared since the flight began. The leader's reference is gone. */

@@ -68,6 +68,7 @@ struct call {
     int64_t slack;        /* tokens of all choices, by what its upstream's pace was before */
     uint64_t extended;    /* ledger_batch_written when its last EXTEND line was noted */
     int64_t refused_at;   /* tokens when an extension was refused last; 0: none was */
+    bool lacks;           /* the last one was refused, if only until the lessor has answered */
     struct ending ending; /* of a rolling one */
     struct account_view *refused_by;       /* in the arena: who said so; NULL: nobody ever did */
     const struct account_view *stopped_by; /* that ended it early; NULL: it was not */

@@ -16,6 +16,7 @@
 struct call;
 struct parts;
 struct request;
+struct upstream;
 struct worker;
 
 enum recall_space { RECALL_PER_KEY, RECALL_PER_TEAM, RECALL_FOR_ALL };
@@ -46,9 +47,10 @@ struct recall {
     struct recording_place place;            /* how far it was replayed */
     struct buffer reshaped;                  /* HIT: the answer in the shape asked for */
     struct parts *parts;                     /* embeddings; in the request's arena */
-    bool offered_to_pay;                     /* for the call it follows */
-    struct loop_timer offer;                 /* the next try to do so */
+    struct loop_timer offer;                 /* the next try to pay for the call it follows */
     int offers;                              /* tries that found no room granted yet */
+    int64_t counted;                    /* its input, when it was counted for one; 0: not yet */
+    const struct upstream *counted_for; /* where that would be sent */
 };
 
 /* True if the answer costs no call: it is replayed. */

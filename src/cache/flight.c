@@ -249,6 +249,17 @@ void flight_decline(struct follower *follower)
     pthread_mutex_unlock(&flight->lock);
 }
 
+bool flight_pays(const struct follower *follower)
+{
+    struct flight *flight = follower->flight;
+    if (flight == NULL)
+        return follower->pays;
+    pthread_mutex_lock(&flight->lock);
+    bool pays = follower->pays;
+    pthread_mutex_unlock(&flight->lock);
+    return pays;
+}
+
 /* ---- the leader ---- */
 
 void flight_resign(struct flight *flight)
@@ -330,6 +341,23 @@ bool flight_seek_payer(struct flight *flight, const struct flight_payee *payee)
     }
     pthread_mutex_unlock(&flight->lock);
     return follower != NULL;
+}
+
+void flight_take_payer(struct flight *flight)
+{
+    pthread_mutex_lock(&flight->lock);
+    if (flight->payer != NULL)
+        flight->payer->pays = true;
+    pthread_mutex_unlock(&flight->lock);
+}
+
+void flight_drop_payer(struct flight *flight, bool again)
+{
+    pthread_mutex_lock(&flight->lock);
+    if (flight->payer != NULL)
+        flight->payer->asked = !again;
+    flight->payer = NULL;
+    pthread_mutex_unlock(&flight->lock);
 }
 
 void flight_end(struct flight *flight, bool store, int64_t now_us)

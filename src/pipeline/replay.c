@@ -179,12 +179,13 @@ void replay_settle(struct request *request)
     held->hold = 0;
 }
 
-/* What a call of its own would have cost; nothing if it offered to pay for this one. */
+/* What a call of its own would have cost; nothing if it paid for this one. */
 static struct money saved_by(const struct request *request)
 {
     const struct recall *recall = &request->recall;
     bool complete = recording_state(recall->recording) == RECORDING_COMPLETE;
-    return complete && !recall->offered_to_pay ? recording_cost(recall->recording) : MONEY_ZERO;
+    return complete && !flight_pays(&recall->follower) ? recording_cost(recall->recording)
+                                                       : MONEY_ZERO;
 }
 
 void replay_record(struct request *request)

@@ -153,6 +153,7 @@ static bool extend_to(struct call *call, int64_t output, struct grant *grant)
     if (grant->verdict != VERDICT_GRANTED)
         return false;
     call->refused_at = 0;
+    call->lacks = false;
     take_grant(call, grant);
     note_extension(call);
     return true;
@@ -175,6 +176,7 @@ static bool extend(struct call *call, int64_t need)
     }
     note_refusal(call, &grant.blocking);
     call->refused_at = grant.growing ? 0 : need; /* 0: the lessor's answer is under way */
+    call->lacks = true;
     return false;
 }
 

@@ -204,7 +204,19 @@ static bool fill_offer(struct request *request, struct ask *ask)
     reserve_fill_ask(request, ask);
     ask->counted = true;   /* when its answer is booked */
     ask->slice_tokens = 0; /* nobody else's slices tell how far the call is */
+    if (request->recall.counted > 0 && request->recall.counted_for == request->upstream) {
+        ask->may_recount = false; /* the text is the same with each try */
+        ask->bound.input_tokens = request->recall.counted;
+    }
     return true;
+}
+
+static void note_counted(struct request *request, const struct ask *before, const struct ask *ask)
+{
+    if (!before->may_recount || ask->may_recount)
+        return;
+    request->recall.counted = ask->bound.input_tokens;
+    request->recall.counted_for = request->upstream;
 }
 
 void share_prepare(struct request *request)
@@ -223,7 +235,9 @@ static struct payer *offer(struct request *request, bool *growing)
     struct ask ask;
     if (!fill_offer(request, &ask))
         return NULL;
+    const struct ask before = ask;
     reserve_ask(request, &ask, 0, &grant);
+    note_counted(request, &before, &ask);
     *growing = grant.verdict == VERDICT_WAIT && grant.growing;
     if (grant.verdict == VERDICT_WAIT)
         gate_leave(gate, grant.waiter); /* a grant on its way finds nobody, and is given back */
@@ -279,7 +293,6 @@ static void answer_payee(struct request *request)
         free_payer(payer);
         return;
     }
-    request->recall.offered_to_pay = true;
     struct letter *letter = letter_new(payee.call, LETTER_PAYER);
     letter->body = payer;
     letter->body_free = free_payer;
@@ -322,6 +335,7 @@ static void change_payer(struct call *call, struct payer *payer)
     payer->held.hold = 0;
     call->taken_over = true;
     call->refused_at = 0;
+    call->lacks = false;
     call->stop_reason = NULL;
     call->status = transfer_status(call->transfer);
 }
@@ -336,7 +350,7 @@ static struct call *shared_call(struct worker *worker, const struct letter *lett
 /* Who pays has left, or its budget refuses more (and did not grant it since). */
 static bool needs_payer(const struct call *call)
 {
-    return call->request == NULL || call->taken_over || call->refused_at != 0;
+    return call->request == NULL || call->taken_over || call->lacks;
 }
 
 /* After a reload a follower may have held by other prices than those the call is booked at. */
@@ -373,11 +387,14 @@ static void hear_payer(struct worker *worker, struct letter *letter)
     struct payer *payer = letter->body;
     if (call == NULL)
         return;
-    if (!needs_payer(call) || !same_prices(call, payer) || !holds_enough(call, &payer->held)) {
+    bool needed = needs_payer(call);
+    if (!needed || !same_prices(call, payer) || !holds_enough(call, &payer->held)) {
+        flight_drop_payer(call->flight, !needed);
         seek_next(call);
         return;
     }
     call->seeking = false;
+    flight_take_payer(call->flight);
     change_payer(call, payer);
 }
 
@@ -426,6 +443,7 @@ static void hear_flight(struct worker *worker, struct letter *letter)
     struct recall *recall = &request->recall;
     if (letter->kind == FLIGHT_LETTER_PAY) {
         recall->offers = 0;
+        recall->counted = 0;
         answer_payee(request);
         return;
     }

@@ -411,6 +411,50 @@ START_TEST(a_call_is_told_that_its_payer_left)
 }
 END_TEST
 
+START_TEST(whose_offer_was_not_needed_is_asked_again_and_has_not_paid)
+{
+    struct fixture *f = fixture_open(ROOM);
+    struct flight *flight = lead(f, 0, 1);
+    struct flight_payee payee;
+    follow(f, 1, 1);
+    ck_assert(seek(f, flight));
+    ck_assert(flight_pay(&f->followers[1], &payee));
+    flight_drop_payer(flight, true);
+    ck_assert(seek(f, flight));
+    ck_assert_int_eq(f->heard[1].pay, 2);
+    ck_assert(flight_pay(&f->followers[1], &payee));
+    flight_drop_payer(flight, false);
+    ck_assert(!flight_pays(&f->followers[1]));
+    ck_assert(!seek(f, flight));
+    flight_leave(&f->followers[1]);
+    fixture_turn(f);
+    ck_assert_int_eq(f->payers_left, 0);
+    flight_resign(flight);
+    fixture_close(f);
+}
+END_TEST
+
+START_TEST(who_paid_has_paid_also_when_the_flight_is_over)
+{
+    struct fixture *f = fixture_open(ROOM);
+    struct flight *flight = lead(f, 0, 1);
+    struct flight_payee payee;
+    follow(f, 1, 1);
+    follow(f, 2, 1);
+    ck_assert(seek(f, flight));
+    ck_assert(flight_pay(&f->followers[1], &payee));
+    ck_assert(!flight_pays(&f->followers[1]));
+    flight_take_payer(flight);
+    land(f, flight, "answer");
+    ck_assert(flight_pays(&f->followers[1]));
+    ck_assert(!flight_pays(&f->followers[2]));
+    flight_leave(&f->followers[1]);
+    flight_leave(&f->followers[2]);
+    ck_assert(flight_pays(&f->followers[1]));
+    fixture_close(f);
+}
+END_TEST
+
 START_TEST(who_declined_one_call_is_asked_by_the_next)
 {
     struct fixture *f = fixture_open(ROOM);
@@ -463,4 +507,6 @@ UNIT_MAIN(two_hundred_follow_one_and_all_get_its_answer, news_is_one_letter_unti
           who_was_asked_to_pay_and_hangs_up_declines, a_question_dies_with_the_flight,
           a_question_dies_with_the_lead, who_follows_again_may_be_asked_again,
           a_call_that_seeks_a_payer_is_told_who_leaves, a_call_is_told_that_its_payer_left,
+          whose_offer_was_not_needed_is_asked_again_and_has_not_paid,
+          who_paid_has_paid_also_when_the_flight_is_over,
           who_declined_one_call_is_asked_by_the_next, a_call_pauses_only_until_somebody_joins)
