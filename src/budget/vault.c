@@ -435,7 +435,7 @@ bool vault_mark(struct vault *vault, const struct store_mark *mark, struct fault
     (void)sqlite3_bind_int64(statement, 3, mark->instances);
     if (finish(vault, statement, fault))
         return true;
-    disconnect(vault);
+    give_up(vault);
     return false;
 }
 
