@@ -19,8 +19,11 @@
 
 struct rates_lessee;
 
-/* The core is shared (rates_lease). `id`: of this process, never used before; copied. */
-struct rates_lessee *rates_lessee_open(struct rates_core *core, const char id[RATES_ID_SIZE]);
+/* The core is shared (rates_lease). `id`: of this process, never used before; copied. `instances`:
+ * how many there were when somebody last knew; 0: nobody does. It counts until the store has
+ * answered. */
+struct rates_lessee *rates_lessee_open(struct rates_core *core, const char id[RATES_ID_SIZE],
+                                       int64_t instances);
 void rates_lessee_close(struct rates_lessee *lessee); /* NULL-safe */
 
 /* True: `request` is to be asked; its rows are the lessee's until rates_lessee_take. False: nothing
@@ -36,7 +39,7 @@ void rates_lessee_take(struct rates_lessee *lessee, int64_t sent_us, int64_t now
  * once while the store does not answer. */
 void rates_lessee_retire(struct rates_lessee *lessee);
 
-/* The instances that share, as the store said last; 0: it has not answered yet. */
+/* The instances that share, as the store said last, or rates_lessee_open; 0: not known. */
 int64_t rates_lessee_instances(const struct rates_lessee *lessee);
 
 /* Whether it answered when it was asked last, or was not asked yet. */

@@ -14,6 +14,7 @@ struct warden_options {
     struct rates_gate *gate; /* nobody has entered yet; outlives the warden */
     struct lessor *lessor;   /* with rates_script; the warden's until it is closed */
     const struct clock *clock;
+    int64_t instances; /* that shared when the last process heard of them; 0: not known */
 };
 
 struct warden;

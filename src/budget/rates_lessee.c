@@ -25,10 +25,13 @@ struct rates_lessee {
     struct rates_row rows[RATES_ROWS_MOST];
 };
 
-struct rates_lessee *rates_lessee_open(struct rates_core *core, const char id[RATES_ID_SIZE])
+struct rates_lessee *rates_lessee_open(struct rates_core *core, const char id[RATES_ID_SIZE],
+                                       int64_t instances)
 {
     struct rates_lessee *lessee = memory_new(sizeof *lessee);
+    ASSERT(instances >= 0);
     lessee->core = core;
+    lessee->instances = instances;
     memcpy(lessee->id, id, RATES_ID_SIZE);
     return lessee;
 }

@@ -137,7 +137,7 @@ struct warden *warden_open(const struct warden_options *options)
     warden->options = *options;
     struct rates_core *core = rates_gate_hold(options->gate);
     rates_lease(core, clock_wall_us(options->clock) - now_us(warden));
-    warden->lessee = rates_lessee_open(core, id);
+    warden->lessee = rates_lessee_open(core, id, options->instances);
     rates_gate_exit(options->gate);
     int result = pthread_create(&warden->thread, NULL, warden_run, warden);
     ASSERT(result == 0);

@@ -178,8 +178,11 @@ static void open_rates(struct estate *estate)
 {
     struct house *house = &estate->house;
     house->rates = rates_gate_open((size_t)estate->config->accounts);
-    const struct warden_options options = {
-        .gate = house->rates, .lessor = estate->rationer, .clock = clock_real()};
+    const struct warden_options options = {.gate = house->rates,
+                                           .lessor = estate->rationer,
+                                           .clock = clock_real(),
+                                           .instances =
+                                               vault_identity(estate->vault)->mark.instances};
     if (estate->rationer != NULL)
         house->warden = warden_open(&options);
 }

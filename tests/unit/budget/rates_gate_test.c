@@ -159,7 +159,7 @@ START_TEST(who_waits_for_a_share_is_woken)
     rates_seal(&limit);
     struct rates_core *core = rates_gate_hold(warden.gate);
     rates_lease(core, 0);
-    warden.lessee = rates_lessee_open(core, id);
+    warden.lessee = rates_lessee_open(core, id, 0);
     rates_gate_exit(warden.gate);
     pthread_create(&thread, NULL, guard, &warden);
     for (int i = 0; i < WORKERS; i++) {

@@ -164,7 +164,7 @@ static void member_open(struct member *member, int64_t requests, int64_t tokens)
     member->fixture = fixture_new(10);
     fixture_limit(&member->fixture, SCOPE_KEY, requests, tokens, LIMIT_NONE);
     rates_lease(member->fixture.core, 0);
-    member->lessee = rates_lessee_open(member->fixture.core, id);
+    member->lessee = rates_lessee_open(member->fixture.core, id, 0);
 }
 
 static void member_close(struct member *member)

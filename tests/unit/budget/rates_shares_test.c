@@ -32,7 +32,7 @@ static struct world world_new(size_t count, int64_t requests, int64_t tokens, in
         instance->fixture = fixture_new(10);
         fixture_limit(&instance->fixture, SCOPE_KEY, requests, tokens, parallel);
         rates_lease(instance->fixture.core, 0);
-        instance->lessee = rates_lessee_open(instance->fixture.core, id);
+        instance->lessee = rates_lessee_open(instance->fixture.core, id, 0);
     }
     return world;
 }
@@ -236,12 +236,28 @@ START_TEST(a_refusal_does_not_ask_the_store_each_time)
     rates_store_close(other.store);
     other.store = world.store;
     rates_lessee_close(other.instances[0].lessee);
-    other.instances[0].lessee = rates_lessee_open(other.instances[0].fixture.core, id);
+    other.instances[0].lessee = rates_lessee_open(other.instances[0].fixture.core, id, 0);
     ck_assert_int_eq(calls(&other, 0, 1000, 0), 0);
     ck_assert_int_lt(other.asked, 4);
     world.store = rates_store_open();
     world_close(&world);
     world_close(&other);
+}
+END_TEST
+
+START_TEST(who_begins_while_the_store_is_away_takes_a_part_of_as_many_as_were_known)
+{
+    struct world world = world_new(1, 100, LIMIT_NONE, LIMIT_NONE);
+    const char id[RATES_ID_SIZE] = "again";
+    rates_lessee_close(world.instances[0].lessee);
+    world.instances[0].lessee = rates_lessee_open(world.instances[0].fixture.core, id, 4);
+    world.away = true;
+    ck_assert_int_le(calls(&world, 0, 1000, 0), 25);
+    world.away = false;
+    pass_time(&world, 65 * SECOND);
+    ck_assert_int_eq(rates_lessee_instances(world.instances[0].lessee), 1);
+    ck_assert_int_eq(calls(&world, 0, 1000, 0), 100);
+    world_close(&world);
 }
 END_TEST
 
@@ -459,7 +475,8 @@ START_TEST(an_account_has_one_number_for_ever)
 }
 END_TEST
 
-UNIT_MAIN(together_they_get_the_limit_and_no_more, a_steady_crowd_gets_nine_tenths_of_each_minute,
+UNIT_MAIN(who_begins_while_the_store_is_away_takes_a_part_of_as_many_as_were_known,
+          together_they_get_the_limit_and_no_more, a_steady_crowd_gets_nine_tenths_of_each_minute,
           one_alone_gets_all_of_it, busy_instances_ask_for_many_requests_at_once,
           what_is_idle_goes_to_others, tokens_that_were_not_used_are_free_for_others,
           who_needs_more_than_there_is_takes_none_of_it,
