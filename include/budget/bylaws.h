@@ -32,11 +32,13 @@ enum bylaw_kind {
 #define BYLAW_LINE_MOST 262144
 #define BYLAW_BODY_MOST 131072
 #define BYLAW_ID_MOST   64
+/* Doubles tell all whole numbers up to 2^53 apart. */
+#define BYLAW_VERSION_MOST INT64_C(9007199254740991)
 
 struct bylaw {
     enum bylaw_kind kind;
     struct text id;    /* of the key, name of the budget: 1 to BYLAW_ID_MOST bytes */
-    int64_t version;   /* 1 or more; exact in a double */
+    int64_t version;   /* 1 to BYLAW_VERSION_MOST */
     int64_t at_s;      /* when it was made, changed or taken back */
     struct text last4; /* of the key, to tell it by; may be empty */
     struct text body;  /* a JSON object, its members as in a configuration; empty: taken back */
@@ -61,6 +63,8 @@ void bylaws_close(struct bylaws *bylaws); /* NULL-safe */
 
 /* NULL: there is no such record. */
 const struct bylaw *bylaws_find(const struct bylaws *bylaws, enum bylaw_kind kind, struct text id);
+/* This very one is among them, or one that goes before it. */
+bool bylaws_has(const struct bylaws *bylaws, const struct bylaw *bylaw);
 /* All records, by kind and id. */
 size_t bylaws_count(const struct bylaws *bylaws);
 const struct bylaw *bylaws_at(const struct bylaws *bylaws, size_t at);
@@ -70,7 +74,8 @@ struct text bylaws_line(const struct bylaws *bylaws, size_t at);
 uint64_t bylaws_changes(const struct bylaws *bylaws);
 
 /* A version for a record made now: above all that are known, and no less than the time, so that
- * even who has lost all others makes none that is too low. */
+ * even who has lost all others makes none that is too low. BYLAW_VERSION_MOST where a record that
+ * came from outside has that: there is none above it. */
 int64_t bylaws_next_version(const struct bylaws *bylaws, int64_t now_ms);
 
 enum bylaw_merge {

@@ -10,11 +10,6 @@
 #include "cli/council.h"
 #include "cli/reload.h"
 
-/* The terms with these bylaws; NULL, and findings, if they do not fit. `terms` stay the caller's.
- */
-MUST_USE struct terms *assembly_amend(struct terms *terms, const struct bylaws *bylaws,
-                                      struct findings *findings);
-
 /* One ringer's petition, who is answered now or later. NULL: nothing changes. */
 struct handover *assembly_hear(struct estate *estate, size_t workers, struct ringer *ringer);
 

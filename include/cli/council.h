@@ -25,6 +25,9 @@ bool council_unread(const struct council *council);
 const struct bylaws *council_in_force(const struct council *council);
 /* These are in force from now on; NULL: all of them. Copied. */
 void council_enact(struct council *council, const struct bylaws *bylaws);
+/* How many are not in force, and which: 'key "bob", budget "cap"'. */
+size_t council_misfits(const struct council *council, struct buffer *names);
+bool council_is_split(const struct council *council); /* some are not */
 
 /* Milliseconds until the next look; -1: there is nowhere to look. */
 int council_wait_ms(const struct council *council);

@@ -24,7 +24,7 @@ struct estate {
     struct lessor *lessor;     /* the treasury's; NULL: budgets are not shared */
     struct lessor *rationer;   /* the warden's; NULL: rate limits are not shared */
     struct council *council;   /* borrowed: what was made at run time */
-    bool misfit;               /* some of it does not fit to the file, and is not in force */
+    struct buffer misfits;     /* what of it is not in force, as it was logged last */
     bool ledger_whole;         /* the start found lines in it */
 };
 

@@ -9,6 +9,7 @@
 #ifndef PURSER_CLI_RELOAD_H
 #define PURSER_CLI_RELOAD_H
 
+#include "budget/bylaws.h"
 #include "cli/house.h"
 #include "pipeline/worker.h"
 
@@ -19,9 +20,15 @@ struct handover; /* new terms on their way to all workers */
 struct handover *reload_begin(struct estate *estate, const char *path, size_t workers,
                               struct ringer *ringers);
 
-/* Puts amended terms (draft_amend) in force, which are taken; the ringers hear `answer`. */
+/* Puts amended terms (draft_amend) in force, which are taken; the ringers hear `answer`. To be
+ * followed by reload_enact. */
 struct handover *reload_amended(struct estate *estate, struct terms *fresh, size_t workers,
                                 struct ringer *ringers, struct text answer);
+
+/* What of that was made at run time the terms in force have; NULL: all. What they have not is
+ * logged, if it is something else than it was: `findings` (may be NULL) say why. */
+void reload_enact(struct estate *estate, const struct bylaws *held,
+                  const struct findings *findings);
 
 /* The letter that one worker gets, and what that worker does with it (takes the letter). */
 #define RELOAD_LETTER 102

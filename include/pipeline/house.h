@@ -57,7 +57,8 @@ struct house {
     atomic_size_t calls;
     atomic_size_t pledges, pledges_tried; /* and those whose provider cannot be asked */
     atomic_bool stopping;                 /* set once: new requests are refused */
-    atomic_bool unread; /* budgets may have been made at run time that are not known yet */
+    atomic_bool unread;    /* budgets may have been made at run time that are not known yet */
+    atomic_size_t misfits; /* made at run time, and not in force: the file contradicts them */
 };
 
 /* A key of passthrough mode was accepted by an upstream; and whether it was. Any thread. */

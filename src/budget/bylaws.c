@@ -5,9 +5,6 @@
 
 #include "base/json.h"
 
-/* Doubles tell all whole numbers up to 2^53 apart. */
-#define VERSION_MOST INT64_C(9007199254740991)
-
 static const struct text kind_names[BYLAW_KIND_COUNT] = {
     [BYLAW_KEY] = {"key", 3},
     [BYLAW_BUDGET] = {"budget", 6},
@@ -58,7 +55,7 @@ static bool read_members(struct json_value record, struct arena *arena, struct b
     struct json_value value;
     if (!read_kind(member_text(record, "kind", arena), &bylaw->kind) ||
         !json_member(record, TEXT("at"), &value) || value.kind != JSON_NUMBER ||
-        !json_int(value, &bylaw->at_s) || bylaw->at_s < 0 || bylaw->at_s > VERSION_MOST)
+        !json_int(value, &bylaw->at_s) || bylaw->at_s < 0 || bylaw->at_s > BYLAW_VERSION_MOST)
         return false;
     bylaw->id = member_text(record, "id", arena);
     bylaw->last4 = member_text(record, "last4", arena);
@@ -79,7 +76,8 @@ bool bylaw_read_line(struct text line, struct arena *arena, struct bylaw *bylaw,
     struct text version = text_split(&rest, ' ');
     if (line.size > BYLAW_LINE_MOST)
         return fault_set(fault, "it is longer than %d bytes", BYLAW_LINE_MOST);
-    if (!text_to_int(version, &read.version) || read.version < 1 || read.version > VERSION_MOST)
+    if (!text_to_int(version, &read.version) || read.version < 1 ||
+        read.version > BYLAW_VERSION_MOST)
         return fault_set(fault, "it does not begin with a version");
     if (json_parse(rest, &record, NULL) != JSON_OK || record.kind != JSON_OBJECT ||
         !read_members(record, arena, &read))
@@ -168,6 +166,36 @@ const struct bylaw *bylaws_find(const struct bylaws *bylaws, enum bylaw_kind kin
     return stands_at(bylaws, at, kind, id) ? &bylaws->at[at]->bylaw : NULL;
 }
 
+/* A copy, by way of its line: what is kept is what can be read again. */
+static struct kept *keep(const struct bylaw *bylaw)
+{
+    struct kept *kept = memory_new(sizeof(*kept));
+    bylaw_put_line(&kept->line, bylaw);
+    bool good = bylaw_read_line(buffer_text(&kept->line), &kept->arena, &kept->bylaw, NULL);
+    ASSERT(good);
+    return kept;
+}
+
+static enum bylaw_merge judge(const struct kept *held, const struct kept *fresh)
+{
+    int64_t newer = fresh->bylaw.version - held->bylaw.version;
+    int greater = compare_texts(buffer_text(&fresh->line), buffer_text(&held->line));
+    if (newer == 0 && greater == 0)
+        return BYLAW_KNOWN;
+    return newer > 0 || (newer == 0 && greater > 0) ? BYLAW_TAKEN : BYLAW_OLDER;
+}
+
+bool bylaws_has(const struct bylaws *bylaws, const struct bylaw *bylaw)
+{
+    size_t at = place_of(bylaws, bylaw->kind, bylaw->id);
+    if (!stands_at(bylaws, at, bylaw->kind, bylaw->id))
+        return false;
+    struct kept *kept = keep(bylaw);
+    bool has = judge(bylaws->at[at], kept) != BYLAW_TAKEN;
+    forget(kept);
+    return has;
+}
+
 size_t bylaws_count(const struct bylaws *bylaws)
 {
     return bylaws->count;
@@ -193,17 +221,7 @@ uint64_t bylaws_changes(const struct bylaws *bylaws)
 int64_t bylaws_next_version(const struct bylaws *bylaws, int64_t now_ms)
 {
     int64_t next = bylaws->version + 1 > now_ms ? bylaws->version + 1 : now_ms;
-    return next < VERSION_MOST ? next : VERSION_MOST;
-}
-
-/* A copy, by way of its line: what is kept is what can be read again. */
-static struct kept *keep(const struct bylaw *bylaw)
-{
-    struct kept *kept = memory_new(sizeof(*kept));
-    bylaw_put_line(&kept->line, bylaw);
-    bool good = bylaw_read_line(buffer_text(&kept->line), &kept->arena, &kept->bylaw, NULL);
-    ASSERT(good);
-    return kept;
+    return next < BYLAW_VERSION_MOST ? next : BYLAW_VERSION_MOST;
 }
 
 static void insert(struct bylaws *bylaws, size_t at, struct kept *kept)
@@ -215,15 +233,6 @@ static void insert(struct bylaws *bylaws, size_t at, struct kept *kept)
     memmove(&bylaws->at[at + 1], &bylaws->at[at], (bylaws->count - at) * sizeof(struct kept *));
     bylaws->at[at] = kept;
     bylaws->count++;
-}
-
-static enum bylaw_merge judge(const struct kept *held, const struct kept *fresh)
-{
-    int64_t newer = fresh->bylaw.version - held->bylaw.version;
-    int greater = compare_texts(buffer_text(&fresh->line), buffer_text(&held->line));
-    if (newer == 0 && greater == 0)
-        return BYLAW_KNOWN;
-    return newer > 0 || (newer == 0 && greater > 0) ? BYLAW_TAKEN : BYLAW_OLDER;
 }
 
 enum bylaw_merge bylaws_merge(struct bylaws *bylaws, const struct bylaw *bylaw)

@@ -158,8 +158,32 @@ const struct bylaws *council_in_force(const struct council *council)
 
 void council_enact(struct council *council, const struct bylaws *bylaws)
 {
-    bylaws_close(council->in_force);
+    struct bylaws *before = council->in_force;
     council->in_force = bylaws_copy(bylaws == NULL ? council->bylaws : bylaws);
+    bylaws_close(before); /* which it may be */
+}
+
+size_t council_misfits(const struct council *council, struct buffer *names)
+{
+    static const char *const kinds[BYLAW_KIND_COUNT] = {
+        [BYLAW_KEY] = "key", [BYLAW_BUDGET] = "budget", [BYLAW_LIMITS] = "limits of budget"};
+    size_t count = 0;
+    for (size_t i = 0; i < bylaws_count(council->bylaws); i++) {
+        const struct bylaw *bylaw = bylaws_at(council->bylaws, i);
+        if (bylaws_has(council->in_force, bylaw))
+            continue;
+        buffer_printf(names, "%s%s \"%.*s\"", count++ == 0 ? "" : ", ", kinds[bylaw->kind],
+                      TEXT_ARG(bylaw->id));
+    }
+    return count;
+}
+
+bool council_is_split(const struct council *council)
+{
+    struct buffer names = {0};
+    size_t count = council_misfits(council, &names);
+    buffer_close(&names);
+    return count > 0;
 }
 
 bool council_unread(const struct council *council)

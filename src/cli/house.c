@@ -291,6 +291,7 @@ void estate_close(struct estate *estate)
     pthread_mutex_destroy(&house->guests.lock);
     pthread_mutex_destroy(&house->bookings.lock);
     drift_close(&house->drift);
+    buffer_close(&estate->misfits);
     arena_close(&estate->arena);
     terms_drop(estate->terms);
     terms_drop(estate->founding);

@@ -357,6 +357,11 @@ static enum bell_result list_budgets(struct chamber *chamber)
     return BELL_DONE;
 }
 
+static bool is_question(enum petition_kind kind)
+{
+    return kind == PETITION_LIST_KEYS || kind == PETITION_LIST_BUDGETS;
+}
+
 enum bell_result motion_make(struct motion *motion, const struct petition *petition,
                              const struct config *config, const struct bylaws *bylaws)
 {
@@ -374,6 +379,12 @@ enum bell_result motion_make(struct motion *motion, const struct petition *petit
                               .bylaws = bylaws,
                               .now_ms = now_ms,
                               .version = bylaws_next_version(bylaws, now_ms)};
+    if (chamber.version > BYLAW_VERSION_MOST - MOTION_MOST && !is_question(petition->kind))
+        return refuse(&chamber, BELL_FIXED,
+                      "Some key or budget has the highest version there is, which purser does not "
+                      "make: nothing can go before it. Take it out of bylaws.jsonl in each "
+                      "data_dir, and out of the store, while no instance runs.",
+                      TEXT_NONE);
     return ways[petition->kind](&chamber);
 }
 

@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "cli/council.h"
+#include "cli/fitting.h"
 #include "config/address.h"
 #include "config/compare.h"
 
@@ -72,8 +73,42 @@ static bool can_be_read_again(const char *path, struct findings *findings)
     return false;
 }
 
+/* What of that was made at run time the new terms have, NULL: all; and why not the rest. */
+struct held {
+    struct bylaws *bylaws;
+    struct findings why;
+};
+
+static void held_close(struct held *held)
+{
+    bylaws_close(held->bylaws);
+    findings_close(&held->why);
+}
+
+/* Where some of it contradicted the file before, too: all that is in force must fit. */
+static struct terms *load_partly(const struct estate *estate, const char *path, struct held *held,
+                                 struct findings *findings)
+{
+    struct findings own = {0};
+    struct terms *fresh = NULL, *plain = draft_load(path, NULL, &own);
+    if (plain != NULL)
+        fresh = fitting_most(plain, council_bylaws(estate->council),
+                             council_in_force(estate->council), &held->bylaws, &held->why);
+    terms_drop(plain);
+    findings_close(findings);
+    if (plain == NULL || fresh != NULL) {
+        *findings = own;
+        return fresh;
+    }
+    findings_close(&own);
+    *findings = held->why;
+    held->why = (struct findings){0};
+    return NULL;
+}
+
 /* NULL if something is wrong. */
-static struct terms *load(const struct estate *estate, const char *path, struct findings *findings)
+static struct terms *load(const struct estate *estate, const char *path, struct held *held,
+                          struct findings *findings)
 {
     if (path == NULL || !can_be_read_again(path, findings))
         return NULL;
@@ -82,6 +117,8 @@ static struct terms *load(const struct estate *estate, const char *path, struct 
         council_amendments(council_bylaws(estate->council), &arena);
     struct terms *fresh = draft_load(path, &amendments, findings);
     arena_close(&arena);
+    if (fresh == NULL && council_is_split(estate->council))
+        fresh = load_partly(estate, path, held, findings);
     if (fresh == NULL)
         return NULL;
     check_in_force(estate, draft_config(fresh), findings);
@@ -197,8 +234,44 @@ static void put_in_force(struct estate *estate, struct terms *fresh)
     cache_set_ttl(estate->house.cache, fresh->recall.ttl_us);
     terms_drop(estate->terms);
     estate->terms = terms_take(fresh);
-    estate->misfit = false;
-    council_enact(estate->council, NULL);
+}
+
+/* ---- what was made at run time ---- */
+
+static void say_why(const struct estate *estate, const struct findings *findings)
+{
+    struct buffer told = {0};
+    findings_print_errors(findings, estate->config->path, &told);
+    for (struct text rest = text_trim(buffer_text(&told)); rest.size > 0;) {
+        struct text line = text_split(&rest, '\n');
+        log_error("%.*s", TEXT_ARG(line));
+    }
+    buffer_close(&told);
+}
+
+static void say_misfits(struct estate *estate, struct text names, const struct findings *findings)
+{
+    if (text_equal(names, buffer_text(&estate->misfits)))
+        return;
+    if (names.size > 0)
+        log_error("made at run time, and not in force here, because it does not fit to this "
+                  "instance's file: %.*s",
+                  TEXT_ARG(names));
+    else
+        log_info("all keys and budgets made at run time are in force here");
+    if (names.size > 0 && findings != NULL)
+        say_why(estate, findings);
+    buffer_clear(&estate->misfits);
+    buffer_put(&estate->misfits, names);
+}
+
+void reload_enact(struct estate *estate, const struct bylaws *held, const struct findings *findings)
+{
+    struct buffer names = {0};
+    council_enact(estate->council, held);
+    atomic_store(&estate->house.misfits, council_misfits(estate->council, &names));
+    say_misfits(estate, buffer_text(&names), findings);
+    buffer_close(&names);
 }
 
 static struct handover *begin(struct terms *fresh, size_t workers, struct ringer *ringers)
@@ -214,15 +287,18 @@ struct handover *reload_begin(struct estate *estate, const char *path, size_t wo
                               struct ringer *ringers)
 {
     struct findings findings = {0};
+    struct held held = {0};
     struct handover *handover = NULL;
-    struct terms *fresh = load(estate, path, &findings);
+    struct terms *fresh = load(estate, path, &held, &findings);
     if (fresh != NULL) {
         handover = begin(fresh, workers, ringers);
         describe(handover, estate, path, &findings);
         put_in_force(estate, fresh);
+        reload_enact(estate, held.bylaws, &held.why);
     } else {
         refuse_all(path, &findings, ringers);
     }
+    held_close(&held);
     findings_close(&findings);
     return handover;
 }

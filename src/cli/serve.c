@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "cli/assembly.h"
 #include "cli/cores.h"
+#include "cli/fitting.h"
 #include "cli/reload.h"
 #include "cli/usage.h"
 #include "front/listener.h"
@@ -311,20 +312,26 @@ static struct terms *load(const char *path)
     return terms;
 }
 
-/* What was made at run time is known before anybody is served. Takes the terms. */
+/* What was made at run time is known before anybody is served; what of it contradicts the file does
+ * not keep purser from starting: somebody else may have made it meanwhile. Takes the terms. */
 static struct terms *amend(struct terms *terms, const char *path, struct council **council)
 {
     struct fault fault;
     struct findings findings = {0};
     struct terms *amended = NULL;
+    struct bylaws *none = bylaws_open(), *held = NULL;
     *council = council_open(draft_config(terms), &fault);
     if (*council == NULL)
         log_error("%s", fault.message);
     else
-        amended = assembly_amend(terms, council_bylaws(*council), &findings);
+        amended = fitting_most(terms, council_bylaws(*council), none, &held, &findings);
+    if (amended != NULL)
+        council_enact(*council, held);
     if (findings.errors > 0)
         print_findings(&findings, path);
     findings_close(&findings);
+    bylaws_close(none);
+    bylaws_close(held);
     terms_drop(terms);
     return amended;
 }
@@ -355,6 +362,7 @@ static int serve(const char *path)
         close(socket);
     } else {
         estate.council = council;
+        reload_enact(&estate, council_in_force(council), NULL);
         atomic_store(&estate.house.unread, council_unread(council));
         run(&estate, path, socket, signals);
         estate_close(&estate);

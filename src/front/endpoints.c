@@ -87,6 +87,7 @@ void endpoint_readyz(struct request *request, struct text rest)
         buffer_put(&body, TEXT("{\"status\":\"ready\""));
         json_put_text_member(&body, TEXT("store"),
                              text_of(lease_state_name(treasury_state(house->treasury))));
+        json_put_int_member(&body, TEXT("not_in_force"), (int64_t)atomic_load(&house->misfits));
         buffer_put_byte(&body, '}');
         answer(request, &body);
     }

@@ -189,6 +189,9 @@ static void put_house(struct house *house, struct buffer *out)
               rates_gate_accounts(house->rates));
     put_gauge(out, "purser_ledger_failing", "1 while the ledger cannot be written.",
               ledger_failing(house->ledger) ? 1 : 0);
+    put_gauge(out, "purser_not_in_force",
+              "Keys and budgets made at run time that this instance's file contradicts.",
+              atomic_load(&house->misfits));
     put_gauge(out, "purser_stopping", "1 once it has been told to stop.",
               atomic_load(&house->stopping) ? 1 : 0);
 }

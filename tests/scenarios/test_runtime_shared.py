@@ -146,6 +146,58 @@ def test_one_whose_file_contradicts_a_budget_goes_on_without_that_alone(fleet):
     until_listed(other, "budgets", "wide")
 
 
+def unfit(purser):
+    ready = purser.client.get("/readyz")
+    assert ready.status_code == 200
+    return ready.json()["not_in_force"]
+
+
+def test_one_whose_file_contradicts_a_budget_takes_all_else_and_starts_again(fleet):
+    one, other = fleet.pursers
+    files = [*other.config["budgets"], {"name": "mine", "scope": "key", "window": "day", "usd": 1}]
+    other.configure(budgets=files)
+    assert other.reload().status_code == 200
+    make_budget(one, name="theirs", scope="key", window="day", usd=2)
+    wait_until(lambda: unfit(other) == 1, 10, "the contradiction")
+    key = make_key(other, "late")
+    until_listed(one, "keys", "late")
+    files.append({"name": "weekly", "scope": "team", "window": "week", "usd": 5})
+    other.configure(budgets=files)
+    assert other.reload().status_code == 200
+    assert "weekly" in listed(other, "budgets") and unfit(other) == 1
+    assert other.log().count("does not fit") == 1
+    make_budget(other, name="monthly", scope="session", window="month", usd=5)
+    other.configure(budgets=[*files, {"name": "x", "scope": "session", "window": "month", "usd": 1}])
+    refused = error_of(other.reload(), 400, "invalid_configuration")
+    assert "monthly" in refused["message"] and "theirs" not in refused["message"]
+    error_of(ask(other, "POST", "/admin/budgets", {"name": "y", "scope": "team", "window": "week",
+                                                   "usd": 1}), 400, "invalid_configuration")
+    other.configure(budgets=files)
+    other.end()
+    other.start()
+    assert unfit(other) == 1 and 'not fit to this instance\'s file: budget "theirs"' in other.log()
+    assert other.chat(key=key, max_tokens=16).status_code == 200
+    assert {"weekly", "monthly", "mine"} < set(listed(other, "budgets"))
+    assert "theirs" not in listed(other, "budgets")
+    delete(other, "/admin/budgets/theirs")
+    assert unfit(other) == 0
+    until_listed(one, "budgets", "theirs", False)
+
+
+def test_a_record_with_the_highest_version_is_no_end_of_purser(fleet, redis):
+    one, other = fleet.pursers
+    top = 2 ** 53 - 1
+    redis.do("HSET", "{purser}:bylaws", "budget:top",
+             f'{top} {{"kind":"budget","id":"top","at":5,"body":{{"name":"top","scope":"team",'
+             '"window":"day","usd":5}}', "#", "99999999999999")
+    until_listed(one, "budgets", "top")
+    body = {"id": "eve", "budget": {"usd": 1, "window": "day"}}
+    for purser in fleet.pursers:
+        until_listed(purser, "budgets", "top")
+        error_of(ask(purser, "POST", "/admin/keys", body), 409, "not_changeable")
+        assert purser.chat(max_tokens=16).status_code == 200
+
+
 def test_a_user_of_redis_needs_no_more_than_the_manual_says(provider, redis):
     said = " ".join((ROOT / "README.md").read_text().split())
     commands = re.search(r"and the commands (.*?) and wait\.", said).group(1).split(", ")
