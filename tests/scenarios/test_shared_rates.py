@@ -15,15 +15,20 @@ from redises import Redis
 
 
 @pytest.fixture(scope="module")
-def redis():
+def server():
     with Redis() as server:
         yield server
+
+
+@pytest.fixture
+def redis(server):
+    server.do("FLUSHALL")
+    return server
 
 
 @contextlib.contextmanager
 def crowd(provider, redis, count, **limits):
     """`count` pursers that limit all callers together."""
-    redis.do("FLUSHALL")
     pursers = [Purser(provider, node=f"node-{number}", store={"redis": redis.url}, budgets=[],
                       cache={"mode": "off"}, rate_limits=[{"scope": "global", **limits}],
                       start=False) for number in range(count)]
