@@ -41,7 +41,7 @@ void lease_rows_lack(struct lease_rows *rows, struct lease_row *row, bool lackin
  */
 struct lease_row *lease_rows_next(struct lease_rows *rows, size_t *at, int64_t now_s);
 
-/* What a SYNC states of a row. */
+/* What a SYNC states of a row; it points to the row. */
 struct store_row lease_row_stated(const struct lease_row *row);
 
 /* Into the store's units, rounded down or up, to STORE_MOST at the most; and back, to 2^62 at the

@@ -66,9 +66,19 @@ enum store_kind {
                     registry; what it was granted stays charged until its accounts' ends. While it
                     recovers, also one that the store does not know of but waits for. Names no
                     journal of its own, and looks at no sequence. It may come back by JOIN */
+    /* An operator's word, of fence and epoch: a journal (`whose`) that has left and will not come
+     * back has spent no more of each row's account than `value`: g = min(g, max(value, u)), and
+     * u = g, for that is spent. A value and no difference: said again, it changes nothing.
+     * Accounts of which it has nothing stay as they are. If it does come back by JOIN all the
+     * same, it charges what it has (lease.h). OLD_FENCE also while it recovers; STRANGER: it has
+     * not left; STALE: `incarnation` and `sequence` are not its last ones, so it was here again
+     * since somebody looked. */
+    STORE_RECONCILE,
 };
 
-/* One account of a MOVE, SYNC or BEAT. What is not wanted is 0. */
+struct charge;
+
+/* One account of a MOVE, SYNC, BEAT or RECONCILE. What is not wanted is 0. */
 struct store_row {
     uint64_t account;
     int64_t limit;   /* L as this instance knows it; SYNC, BEAT: LIMIT_NONE if it does not */
@@ -77,10 +87,12 @@ struct store_row {
     int64_t most;    /* and by as much as this if (L − G) / 2N is more than `least` */
     int64_t give;    /* MOVE: to be taken off g; no more than g is */
     int64_t charge;  /* MOVE: to be added to g whatever the limit says */
-    int64_t value;   /* SYNC */
+    int64_t value;   /* SYNC, RECONCILE */
     int64_t spent;   /* u */
     bool rolling;    /* MOVE, what grows: a sub-bucket of a rolling window, and its limit is that of
                         its group */
+    const struct charge *what; /* MOVE, SYNC: for people, what account this is (registry.h); NULL:
+                                  it has been said. Decides nothing, and the reference keeps none */
 };
 
 /* No operation has more rows. */
@@ -98,7 +110,7 @@ struct store_mark {
 struct store_request {
     enum store_kind kind;
     char journal[STORE_JOURNAL_SIZE];
-    char whose[STORE_JOURNAL_SIZE]; /* LEAVE */
+    char whose[STORE_JOURNAL_SIZE]; /* LEAVE, RECONCILE */
     struct text label;              /* JOIN: the instance's name, for people */
     char fence[STORE_FENCE_SIZE];
     int64_t epoch;
@@ -110,7 +122,7 @@ struct store_request {
                           was none: so many must be present, too. INIT: see there */
     int64_t known;     /* EPOCH: the highest epoch that the asker has heard of: the new one is above
                           it, too. JOIN: the one that its journal has (struct store_mark) */
-    const struct store_row *rows; /* MOVE, SYNC, BEAT */
+    const struct store_row *rows; /* MOVE, SYNC, BEAT, RECONCILE */
     size_t row_count;
 };
 
@@ -128,9 +140,9 @@ enum store_verdict {
 
 struct store_answer {
     int64_t moved;     /* grown by; 0 or more */
-    int64_t granted;   /* g of the asker after it. Less than the asker has: the store lost it, or it
-                          was let go (LEAVE): the asker owns no more than this now, and charges
-                          what it has spent above */
+    int64_t granted;   /* g of the asker (RECONCILE: of `whose`) after it. Less than the asker has:
+                          the store lost it, or it   was let go (LEAVE): the asker owns no more than
+                          this now, and charges   what it has spent above */
     int64_t total;     /* G after it */
     int64_t elsewhere; /* Σ u of the others */
     int64_t beside_granted; /* rolling: Σ (G − g of the asker) of the sub-buckets before it in the
@@ -150,8 +162,7 @@ struct store_reply {
                           was lost */
     int64_t instances; /* N: of the registry, those who have stated their rows */
     int64_t absent;    /* so many more must be present before READY opens it; 0 while open */
-    size_t row_count;  /* MOVE, SYNC, BEAT: one for each of the request's rows, if OK or
-                          RECOVERING; else 0 */
+    size_t row_count;  /* one for each of the request's rows, if OK or RECOVERING; else 0 */
     struct store_answer rows[STORE_ROWS_MOST];
 };
 

@@ -113,5 +113,6 @@ struct store_row lease_row_stated(const struct lease_row *row)
                               .limit = row->limit,
                               .until_s = row->charge.until_s,
                               .value = store_ceil(row->charge.unit, row->charge.amount),
-                              .spent = row->spent};
+                              .spent = row->spent,
+                              .what = &row->charge};
 }

@@ -135,6 +135,8 @@ static struct store_row stored_move(struct lease *lease, const struct move *move
     stored.most = store_ceil(unit, move->growth.most);
     stored.charge = store_ceil(unit, move->growth.charge);
     stored.rolling = move->account->group != NULL && stored.most > 0;
+    if (row->granted == 0)
+        stored.what = &row->charge; /* the first time, or nearly */
     return stored;
 }
 

@@ -170,8 +170,6 @@ static int64_t most_of(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-/* ---- members ---- */
-
 static size_t member_find(const struct store *store, const char *journal)
 {
     for (size_t i = 0; i < store->member_count; i++)
@@ -216,10 +214,6 @@ static bool is_newcomer(const struct store *store, size_t at)
 {
     return store->recovering && store->members[at].newcomer == store->openings;
 }
-
-/* ---- rows ---- */
-
-/* ---- rolling windows ---- */
 
 /* The sub-buckets around one: it stands in the middle. */
 struct around {
@@ -341,6 +335,23 @@ static void row_apply(struct store *store, const struct store_request *request,
         entry->hints--;
 }
 
+static void row_reconcile(struct store *store, const struct store_row *row, size_t at,
+                          struct store_answer *answer)
+{
+    struct entry *entry = entry_find(store, row->account);
+    *answer = (struct store_answer){.total = entry == NULL ? 0 : entry->total};
+    if (entry == NULL || at >= entry->share_count)
+        return;
+    struct share *share = &entry->shares[at];
+    int64_t others = entry->spent - share->spent;
+    answer->granted = least_of(share->granted, most_of(row->value, share->spent));
+    entry->total -= share->granted - answer->granted;
+    share->granted = answer->granted;
+    share->spent = most_of(share->spent, least_of(share->granted, STORE_MOST - others));
+    entry->spent = others + share->spent;
+    answer->total = entry->total;
+}
+
 static void check_row(enum store_kind kind, const struct store_row *row)
 {
     const int64_t amounts[] = {row->least,  row->most,  row->give,
@@ -360,7 +371,10 @@ static void apply_rows(struct store *store, const struct store_request *request,
     ASSERT(request->row_count <= STORE_ROWS_MOST);
     for (size_t i = 0; i < request->row_count; i++) {
         check_row(request->kind, &request->rows[i]);
-        row_apply(store, request, &request->rows[i], at, &reply->rows[i]);
+        if (request->kind == STORE_RECONCILE)
+            row_reconcile(store, &request->rows[i], at, &reply->rows[i]);
+        else
+            row_apply(store, request, &request->rows[i], at, &reply->rows[i]);
     }
     reply->row_count = request->row_count;
 }
@@ -463,6 +477,22 @@ static enum store_verdict apply_leave(struct store *store, const struct store_re
     return STORE_OK;
 }
 
+static enum store_verdict apply_reconcile(struct store *store, const struct store_request *request,
+                                          struct store_reply *reply)
+{
+    if (request->epoch != store->epoch || store->recovering ||
+        strcmp(request->fence, store->server) != 0 || strcmp(store->fence, store->server) != 0)
+        return STORE_OLD_FENCE;
+    size_t at = member_find(store, request->whose);
+    if (at == NOBODY || store->members[at].registered)
+        return STORE_STRANGER;
+    if (request->incarnation != store->members[at].incarnation ||
+        request->sequence != store->members[at].sequence)
+        return STORE_STALE;
+    apply_rows(store, request, at, reply);
+    return STORE_OK;
+}
+
 /* What an instance of the registry may do only with a fresh fence, epoch and sequence. */
 static enum store_verdict apply_member(struct store *store, const struct store_request *request,
                                        struct store_reply *reply)
@@ -500,6 +530,8 @@ static enum store_verdict apply(struct store *store, const struct store_request 
         return apply_join(store, request);
     if (request->kind == STORE_LEAVE)
         return apply_leave(store, request);
+    if (request->kind == STORE_RECONCILE)
+        return apply_reconcile(store, request, reply);
     return apply_member(store, request, reply);
 }
 

@@ -6,7 +6,8 @@
 --       order of time
 -- ARGV  kind, journal, fence, epoch, incarnation, sequence, now, complete, lost, instances, whose,
 --       label, known; then for each row limit, until (0: never), least, most, give, charge, value,
---       spent, and the place in KEYS of the first sub-bucket before it (0: it is not rolling)
+--       spent, the place in KEYS of the first sub-bucket before it (0: it is not rolling), and what
+--       account it is (empty: that is not said)
 -- Reply verdict, server's fence, epoch, recovering, unfenced, gseq, enrolled, absent; then for
 --       each row moved, granted, total, elsewhere, wanted, beside granted, beside spent
 --
@@ -15,13 +16,13 @@
 --            last epoch in which it stated all its rows, and if it joined without ever having taken
 --            part n: what openings was then
 -- nodes      of each journal l: its label, f: and s: when it was first and last seen
--- a:         L, G, U (spent by all), e (until; 0: never), w (who was refused), h (hints left), of
---            each journal g: and u:
+-- a:         L, G, U (spent by all), e (until; 0: never), w (who was refused), h (hints left), d
+--            (what account it is: JSON, for people), of each journal g: and u:
 -- Numbers are written by text(), because Lua prints large ones as 4e+15.
 
 local MOST = 4e15
 local LINGER = 7200
-local COLUMNS = 9
+local COLUMNS = 10
 local BEFORE = 24 -- and as many after: a span is of 25
 local HEAD = 13
 
@@ -180,6 +181,9 @@ local function row(n, now_s)
     if limit >= 0 then
         redis.call('HSET', key, 'L', text(limit))
     end
+    if ARGV[at + 10] ~= '' then
+        redis.call('HSET', key, 'd', ARGV[at + 10])
+    end
     local kept = keep(key, entry, until_s, now_s)
     if kept ~= entry.e then
         redis.call('HSET', key, 'e', text(kept))
@@ -260,6 +264,42 @@ function operations.leave()
     return OK
 end
 
+-- A journal that has left keeps no more than what the operator says it has spent.
+local function settle(key, value)
+    local theirs, said = 'g:' .. ARGV[11], 'u:' .. ARGV[11]
+    local had = redis.call('HMGET', key, 'G', theirs, said, 'U')
+    local total, granted, spent = number(had[1]), number(had[2]), number(had[3])
+    local kept = math.min(granted, math.max(value, spent))
+    if had[2] then
+        local others = number(had[4]) - spent
+        total = total - (granted - kept)
+        spent = math.max(spent, math.min(kept, MOST - others))
+        redis.call('HSET', key, 'G', text(total), 'U', text(others + spent), theirs, text(kept),
+                   said, text(spent))
+    end
+    for _, answer in ipairs({0, kept, total, 0, 0, 0, 0}) do
+        rows[#rows + 1] = answer
+    end
+end
+
+function operations.reconcile()
+    if epoch ~= store.epoch or store.recovering or ARGV[3] ~= server or store.fence ~= server then
+        return OLD_FENCE
+    end
+    local theirs = redis.call('HMGET', meta, 'q:' .. ARGV[11], 'p:' .. ARGV[11])
+    if not theirs[1] or theirs[2] then
+        return STRANGER
+    end
+    if theirs[1] ~= text(incarnation) .. '.' .. text(sequence) then
+        return STALE
+    end
+    note(false)
+    for n = 1, (#ARGV - HEAD) / COLUMNS do
+        settle(KEYS[n + 2], tonumber(ARGV[HEAD + (n - 1) * COLUMNS + 7]))
+    end
+    return OK
+end
+
 function operations.epoch()
     if epoch == store.epoch and (store.fence ~= server or ARGV[9] == '1') then
         store.fence, store.epoch = server, math.max(store.epoch, tonumber(ARGV[13])) + 1
@@ -307,7 +347,7 @@ function operations.beat()
     return OK
 end
 
-local by_operator = {init = true, leave = true}
+local by_operator = {init = true, leave = true, reconcile = true}
 
 local function apply()
     if not there and kind ~= 'init' then

@@ -9,11 +9,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/json.h"
 #include "budget/redis_words.h"
 #include "money/charge.h"
 
 #define HEAD     13 /* words of ARGV before the rows */
-#define COLUMNS  9  /* words of ARGV per row */
+#define COLUMNS  10 /* words of ARGV per row */
 #define SIBLINGS (2 * WINDOW_ROLLING_BUCKETS)
 #define TOP      8 /* numbers of an answer before its rows */
 #define ANSWERS  7 /* numbers per row */
@@ -32,7 +33,7 @@ extern const char purser_store_lua_begin[], purser_store_lua_end[];
 static const char *const KINDS[] = {
     [STORE_INIT] = "init", [STORE_JOIN] = "join",   [STORE_MOVE] = "move",
     [STORE_SYNC] = "sync", [STORE_EPOCH] = "epoch", [STORE_READY] = "ready",
-    [STORE_BEAT] = "beat", [STORE_LEAVE] = "leave",
+    [STORE_BEAT] = "beat", [STORE_LEAVE] = "leave", [STORE_RECONCILE] = "reconcile",
 };
 
 struct text store_script(void)
@@ -80,15 +81,36 @@ static void put_keys(struct buffer *out, const struct store_request *request)
     }
 }
 
+/* For people: registry.h reads it. Numbers of accounts mean nothing to them. */
+static void put_what(struct buffer *out, const struct charge *what)
+{
+    struct buffer object = {0};
+    if (what == NULL) {
+        redis_words_put(out, TEXT(""));
+        return;
+    }
+    buffer_put_byte(&object, '{');
+    json_put_text_member(&object, TEXT("budget"), what->budget);
+    json_put_text_member(&object, TEXT("scope"), text_of(scope_name(what->scope)));
+    json_put_text_member(&object, TEXT("id"), what->id);
+    json_put_text_member(&object, TEXT("unit"), text_of(unit_name(what->unit)));
+    json_put_text_member(&object, TEXT("window"), text_of(what->window));
+    buffer_put_byte(&object, '}');
+    redis_words_put(out, buffer_text(&object));
+    buffer_close(&object);
+}
+
 /* `siblings`: the place of its first one among the keys, if it rolls. */
 static void put_row(struct buffer *out, const struct store_row *row, size_t siblings)
 {
     int64_t until_s = row->until_s < STORE_MOST ? row->until_s : 0;
-    const int64_t columns[COLUMNS] = {row->limit, until_s,    row->least,
-                                      row->most,  row->give,  row->charge,
-                                      row->value, row->spent, row->rolling ? (int64_t)siblings : 0};
-    for (size_t i = 0; i < COLUMNS; i++)
-        redis_words_put_number(out, columns[i]);
+    const int64_t numbers[COLUMNS - 1] = {
+        row->limit, until_s,    row->least,
+        row->most,  row->give,  row->charge,
+        row->value, row->spent, row->rolling ? (int64_t)siblings : 0};
+    for (size_t i = 0; i < COLUMNS - 1; i++)
+        redis_words_put_number(out, numbers[i]);
+    put_what(out, row->what);
 }
 
 void store_wire_put(struct buffer *out, const char *sha, const struct store_request *request)
@@ -214,6 +236,7 @@ static bool is_of_epoch(const struct store_request *request, const struct store_
     case STORE_JOIN:
     case STORE_EPOCH:
     case STORE_LEAVE:
+    case STORE_RECONCILE:
         return reply->verdict != STORE_RECOVERING;
     }
     if (reply->verdict == STORE_RECOVERING)

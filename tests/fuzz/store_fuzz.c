@@ -47,8 +47,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     void *answer = NULL;
     if (size == 0)
         return 0;
-    request.kind = data[0] % (STORE_LEAVE + 1);
-    if (request.kind == STORE_MOVE || request.kind == STORE_SYNC || request.kind == STORE_BEAT)
+    request.kind = data[0] % (STORE_RECONCILE + 1);
+    if (request.kind == STORE_MOVE || request.kind == STORE_SYNC || request.kind == STORE_BEAT ||
+        request.kind == STORE_RECONCILE)
         request.row_count = (data[0] >> 4) % (ROWS + 1);
     /* The library itself would make room for what is only announced. */
     for (size_t i = 1; i + 1 < size; i++)

@@ -25,6 +25,7 @@ struct instance {
     char journal[STORE_JOURNAL_SIZE];
     char fence[STORE_FENCE_SIZE];
     int64_t epoch, incarnation, sequence, instances;
+    int64_t applied; /* the last sequence that was */
 };
 
 struct operation {
@@ -33,6 +34,7 @@ struct operation {
     struct store_reply reply; /* C's */
 };
 
+static const struct charge what = {.budget = {"a \"budget\"", 10}, .id = {"x\ty", 3}};
 static uint64_t state;
 static struct store *store;
 static struct oracle_server *server;
@@ -41,7 +43,7 @@ static struct instance instances[INSTANCES];
 static struct operation operations[BATCH];
 static struct store_request last; /* sent again now and then; without its rows */
 static struct store_row last_rows[STORE_ROWS_MOST];
-static int64_t verdicts[STORE_AWAY], grown;
+static int64_t verdicts[STORE_AWAY], grown, reconciled;
 
 static uint64_t any(uint64_t below)
 {
@@ -118,8 +120,10 @@ static void make_row(enum store_kind kind, struct store_row *row)
                               .spent = amount()};
     if (kind != STORE_MOVE && once_in(2))
         row->limit = LIMIT_NONE;
-    if (kind == STORE_SYNC)
+    if (kind == STORE_SYNC || kind == STORE_RECONCILE)
         row->value = amount();
+    if (once_in(9))
+        row->what = &what;
     if (kind != STORE_MOVE)
         return;
     row->least = once_in(3) ? amount() : 0;
@@ -135,6 +139,8 @@ static enum store_kind any_kind(void)
         STORE_MOVE, STORE_MOVE, STORE_MOVE, STORE_MOVE,  STORE_MOVE,  STORE_MOVE, STORE_MOVE,
         STORE_SYNC, STORE_SYNC, STORE_BEAT, STORE_EPOCH, STORE_READY, STORE_JOIN,
     };
+    if (once_in(20))
+        return STORE_RECONCILE;
     if (once_in(50))
         return STORE_INIT;
     return once_in(60) ? STORE_LEAVE : kinds[any(sizeof(kinds) / sizeof(kinds[0]))];
@@ -143,13 +149,23 @@ static enum store_kind any_kind(void)
 static void make_rows(struct operation *operation)
 {
     struct store_request *request = &operation->request;
-    if (request->kind != STORE_MOVE && request->kind != STORE_SYNC && request->kind != STORE_BEAT)
+    if (request->kind != STORE_MOVE && request->kind != STORE_SYNC && request->kind != STORE_BEAT &&
+        request->kind != STORE_RECONCILE)
         return;
     request->row_count = any(5);
     if (once_in(2000))
         request->row_count = STORE_ROWS_MOST;
     for (size_t i = 0; i < request->row_count; i++)
         make_row(request->kind, &operation->rows[i]);
+}
+
+/* An operator knows what that journal did last, mostly. */
+static void make_statement(struct store_request *request)
+{
+    const struct instance *whose = &instances[any(INSTANCES)];
+    memcpy(request->whose, whose->journal, sizeof(request->whose));
+    request->incarnation = whose->incarnation;
+    request->sequence = once_in(9) ? (int64_t)any(100) : whose->applied;
 }
 
 static void make(struct operation *operation, struct instance *instance)
@@ -173,6 +189,8 @@ static void make(struct operation *operation, struct instance *instance)
     request->known = once_in(request->kind == STORE_JOIN ? 2 : 9) ? (int64_t)any(30) : 0;
     request->instances = once_in(10) ? (int64_t)any(INSTANCES) : 0;
     make_rows(operation);
+    if (request->kind == STORE_RECONCILE)
+        make_statement(request);
     if (once_in(30)) {
         *request = last;
         request->rows = operation->rows;
@@ -186,6 +204,13 @@ static void make(struct operation *operation, struct instance *instance)
 static void learn(struct instance *instance, const struct operation *operation)
 {
     const struct store_reply *reply = &operation->reply;
+    bool done = reply->verdict == STORE_OK || reply->verdict == STORE_RECOVERING;
+    bool own = strcmp(operation->request.journal, instance->journal) == 0 &&
+               operation->request.sequence == instance->sequence;
+    if (operation->request.kind == STORE_RECONCILE)
+        reconciled += done;
+    else if (done && own && operation->request.kind != STORE_LEAVE)
+        instance->applied = instance->sequence;
     if (reply->verdict == STORE_OK && operation->request.kind == STORE_JOIN) {
         instance->epoch = reply->epoch;
         memcpy(instance->fence, reply->fence, sizeof(instance->fence));
@@ -301,9 +326,10 @@ int main(int argc, char **argv)
     oracle_server_close(server);
     printf("seed %" PRId64 ": %" PRId64 " operations: ok %" PRId64 ", old fence %" PRId64
            ", recovering %" PRId64 ", stale %" PRId64 ", stranger %" PRId64 ", empty %" PRId64
-           "; %" PRId64 " accounts grew\n",
+           "; %" PRId64 " accounts grew, %" PRId64 " reconciliations\n",
            seed, done, verdicts[STORE_OK], verdicts[STORE_OLD_FENCE], verdicts[STORE_RECOVERING],
-           verdicts[STORE_STALE], verdicts[STORE_STRANGER], verdicts[STORE_EMPTY], grown);
+           verdicts[STORE_STALE], verdicts[STORE_STRANGER], verdicts[STORE_EMPTY], grown,
+           reconciled);
     printf("%d passed, %d failed\n", agree, !agree);
     return agree ? 0 : 1;
 }

@@ -84,7 +84,7 @@ static void post(struct world *world, const struct store_request *request,
 static const char *const KINDS[] = {
     [STORE_INIT] = "INIT", [STORE_JOIN] = "JOIN",   [STORE_MOVE] = "MOVE",
     [STORE_SYNC] = "SYNC", [STORE_EPOCH] = "EPOCH", [STORE_READY] = "READY",
-    [STORE_BEAT] = "BEAT", [STORE_LEAVE] = "LEAVE"};
+    [STORE_BEAT] = "BEAT", [STORE_LEAVE] = "LEAVE", [STORE_RECONCILE] = "RECONCILE"};
 static const char *const VERDICTS[] = {
     [STORE_OK] = "OK",       [STORE_OLD_FENCE] = "OLD_FENCE", [STORE_RECOVERING] = "RECOVERING",
     [STORE_STALE] = "STALE", [STORE_STRANGER] = "STRANGER",   [STORE_EMPTY] = "EMPTY",

@@ -90,7 +90,7 @@ static enum store_verdict join_new(const char *journal)
 START_TEST(an_empty_store_answers_nothing_else)
 {
     begin();
-    for (enum store_kind kind = STORE_JOIN; kind <= STORE_LEAVE; kind++)
+    for (enum store_kind kind = STORE_JOIN; kind <= STORE_RECONCILE; kind++)
         ck_assert_int_eq(say(kind, A), STORE_EMPTY);
     ck_assert_int_eq(reply.gseq, 0);
     end();
@@ -359,6 +359,107 @@ START_TEST(who_left_stays_charged_and_is_not_waited_for)
 }
 END_TEST
 
+/* What an operator says of account 7, of what B did until then. */
+static enum store_verdict reconcile(int64_t value, int64_t b_sequence)
+{
+    struct store_row row = {.account = 7, .value = value, .limit = LIMIT_NONE};
+    struct store_request request = request_of(STORE_RECONCILE, "");
+    memcpy(request.whose, B, sizeof(B));
+    request.sequence = b_sequence;
+    request.rows = &row;
+    request.row_count = 1;
+    return put(&request);
+}
+
+static void let_go(const char *journal)
+{
+    struct store_request request = request_of(STORE_LEAVE, "");
+    memcpy(request.whose, journal, STORE_JOURNAL_SIZE);
+    ck_assert_int_eq(put(&request), STORE_OK);
+}
+
+START_TEST(who_left_keeps_what_the_operator_says_it_spent)
+{
+    begin_open();
+    rows(STORE_MOVE, B, (struct store_row){.limit = 100, .least = 80, .spent = 20});
+    int64_t last = sequence;
+    ck_assert_int_eq(reconcile(30, last), STORE_STRANGER); /* it has not left */
+    let_go(B);
+    ck_assert_int_eq(reconcile(30, last - 1), STORE_STALE);
+    ck_assert_int_eq(store_granted(store, 7, B), 80);
+    for (int again = 0; again < 2; again++) {
+        ck_assert_int_eq(reconcile(30, last), STORE_OK);
+        ck_assert_int_eq(reply.rows[0].granted, 30);
+        ck_assert_int_eq(reply.rows[0].total, 30);
+    }
+    ck_assert_int_eq(reconcile(10, last), STORE_OK); /* that stands */
+    ck_assert_int_eq(reply.rows[0].granted, 30);
+    ck_assert_int_eq(grow(A, 100, 90, 90), 70);
+    ck_assert_int_eq(reply.rows[0].elsewhere, 30);
+    ck_assert_int_eq(store_total(store, 7), 100);
+    end();
+}
+END_TEST
+
+START_TEST(nothing_is_given_back_that_was_told_and_nothing_more_than_there_was)
+{
+    static const struct {
+        int64_t value, granted;
+    } rows_of[] = {{5, 20}, {90, 80}};
+    for (size_t i = 0; i < UNIT_COUNT(rows_of); i++) {
+        begin_open();
+        rows(STORE_MOVE, B, (struct store_row){.limit = 100, .least = 80, .spent = 20});
+        int64_t last = sequence;
+        let_go(B);
+        ck_assert_int_eq(reconcile(rows_of[i].value, last), STORE_OK);
+        ck_assert_int_eq(store_granted(store, 7, B), rows_of[i].granted);
+        ck_assert_int_eq(store_total(store, 7), rows_of[i].granted);
+        end();
+    }
+}
+END_TEST
+
+START_TEST(a_statement_of_before_it_came_back_does_nothing)
+{
+    begin_open();
+    rows(STORE_MOVE, B, (struct store_row){.limit = 100, .least = 80});
+    int64_t last = sequence;
+    let_go(B);
+    say(STORE_JOIN, B);
+    let_go(B);
+    ck_assert_int_eq(reconcile(0, last), STORE_STALE);
+    ck_assert_int_eq(store_granted(store, 7, B), 80);
+    end();
+}
+END_TEST
+
+START_TEST(nothing_is_reconciled_while_the_store_recovers_or_of_another_fence)
+{
+    begin_open();
+    rows(STORE_MOVE, B, (struct store_row){.limit = 100, .least = 80});
+    int64_t last = sequence;
+    let_go(B);
+    store_set_fence(store, "f2");
+    ck_assert_int_eq(reconcile(0, last), STORE_OLD_FENCE);
+    say(STORE_EPOCH, A);
+    ck_assert_int_eq(reconcile(0, last), STORE_OLD_FENCE);
+    ck_assert_int_eq(store_granted(store, 7, B), 80);
+    end();
+}
+END_TEST
+
+START_TEST(of_what_nobody_has_nothing_is_reconciled)
+{
+    begin_open();
+    int64_t last = sequence;
+    let_go(B);
+    ck_assert_int_eq(reconcile(5, last), STORE_OK);
+    ck_assert_int_eq(reply.rows[0].total, 0);
+    ck_assert_int_eq(store_total(store, 7), 0);
+    end();
+}
+END_TEST
+
 START_TEST(tells_others_that_somebody_was_refused)
 {
     begin_open();
@@ -488,7 +589,12 @@ UNIT_MAIN(an_empty_store_answers_nothing_else, is_set_up_once, grants_what_the_l
           an_epoch_begins_once_unless_data_was_lost, waits_for_as_many_as_somebody_remembers,
           after_a_wipe_it_waits_for_so_many_journals,
           who_is_new_is_none_of_those_that_are_waited_for,
-          who_left_stays_charged_and_is_not_waited_for, tells_others_that_somebody_was_refused,
+          who_left_stays_charged_and_is_not_waited_for,
+          who_left_keeps_what_the_operator_says_it_spent,
+          nothing_is_given_back_that_was_told_and_nothing_more_than_there_was,
+          a_statement_of_before_it_came_back_does_nothing,
+          nothing_is_reconciled_while_the_store_recovers_or_of_another_fence,
+          of_what_nobody_has_nothing_is_reconciled, tells_others_that_somebody_was_refused,
           reports_what_others_have_spent, accounts_are_forgotten_when_their_time_is_up,
           what_a_sub_bucket_grows_by_fits_into_every_span_it_lies_in,
           a_clock_that_was_ahead_is_counted_too, the_sums_hold_through_a_long_life)
