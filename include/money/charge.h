@@ -24,7 +24,8 @@ struct charge {
     uint64_t account;  /* the first 64 bits of SHA-256 over the definition, id, unit and window; or
                           see above */
     int64_t amount;    /* nano-dollars, tokens or requests */
-    int64_t overdraft; /* of a ceiling: so much of it no store has granted; else 0 */
+    int64_t overdraft; /* so much of it no store has granted (on_store_away): of a ceiling; of a
+                          hold, or what came of it, at most its amount. Else 0 */
     int64_t until_s;   /* UTC seconds until which the account must be remembered;
                           WINDOW_FOREVER: always */
     enum unit unit;

@@ -67,6 +67,7 @@ static struct balance *balance_new(const struct charge *charge)
     struct balance *balance = memory_new(sizeof(*balance) + charge->budget.size + charge->id.size);
     char *room = balance->texts;
     balance->charge = *charge;
+    balance->charge.overdraft = 0; /* that is a line's */
     balance->charge.budget = keep(&room, charge->budget);
     balance->charge.id = keep(&room, charge->id);
     return balance;

@@ -152,6 +152,9 @@ void entry_put_charge(struct buffer *out, const struct charge *charge)
     put_text(out, TEXT(",\"window\":"), text_of(charge->window));
     put_quoted(out, TEXT(",\"account\":"), text_make(digits, 2 * sizeof(id)));
     put_number(out, TEXT(",\"amount\":"), charge->amount);
+    int64_t overdraft = charge->overdraft < charge->amount ? charge->overdraft : charge->amount;
+    if (overdraft > 0)
+        put_number(out, TEXT(",\"overdraft\":"), overdraft);
     if (charge->until_s == WINDOW_FOREVER)
         buffer_put(out, TEXT(",\"until\":null"));
     else

@@ -179,6 +179,9 @@ static bool read_charge_rest(struct json_value object, struct arena *arena, stru
     if (!json_member(object, TEXT("amount"), &value) || value.kind != JSON_NUMBER ||
         !json_int(value, &charge->amount))
         return false;
+    if (json_member(object, TEXT("overdraft"), &value) &&
+        (!json_int(value, &charge->overdraft) || charge->overdraft < 0))
+        return false;
     if (!json_member(object, TEXT("until"), &value))
         return false;
     charge->until_s = WINDOW_FOREVER;

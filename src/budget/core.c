@@ -143,13 +143,22 @@ void account_check(const struct account *account)
            account->ceiling); /* I1, in range */
 }
 
+/* What of the stake stands above all that a store has granted. */
+static int64_t overdrawn(const struct account *account, int64_t amount)
+{
+    if (account->overdraft == 0)
+        return 0;
+    int64_t above = account->spent + account->held - (account->ceiling - account->overdraft);
+    return above <= 0 ? 0 : above < amount ? above : amount;
+}
+
 /* From the stake, because the account may have no budget any more. */
 void charge_fill(const struct stake *stake, struct charge *charge)
 {
     const struct account *account = stake->account;
     charge->account = account->number;
     charge->amount = stake->amount;
-    charge->overdraft = 0;
+    charge->overdraft = overdrawn(account, stake->amount);
     charge->until_s = account_until_s(account);
     charge->unit = account->unit;
     charge->scope = account->scope;

@@ -120,8 +120,10 @@ static void take_grant(struct call *call, const struct grant *grant)
     struct held *held = &call->held;
     struct charge *charges = (struct charge *)(uintptr_t)held->charges;
     ASSERT(grant->charge_count == held->charge_count);
-    for (size_t i = 0; i < held->charge_count; i++)
+    for (size_t i = 0; i < held->charge_count; i++) {
         charges[i].amount = grant->charges[i].amount;
+        charges[i].overdraft = grant->charges[i].overdraft;
+    }
     held->held_output = grant->held_output;
     held->amount = grant->amount;
     held->output_tokens = bound_tokens(&held->bound, held->held_output) - held->input_tokens;

@@ -67,6 +67,11 @@ def test_it_goes_on_for_so_much_also_over_a_restart_and_the_store_is_told(provid
         assert metrics(purser)['purser_budget_overdraft{budget="all",scope="global",unit="usd"}'] \
             * NANO == pytest.approx(overdraft(purser))
         assert purser.log().count("on_store_away lets budgets go on") == 1
+        # What was let through without the store stands in the ledger, with those who were.
+        drawn = [line["accounts"][0].get("overdraft", 0) for line in purser.ledger()
+                 if line["kind"] == "settle"]
+        assert drawn[:4] == [0] * 4
+        assert settled(fleet)[0] - before <= sum(drawn) <= overdraft(purser) + 2000
         redis.start()
         wait_until(lambda: told(purser)[0] == "redis", 20, "the store to be open")
         fleet.until(3)

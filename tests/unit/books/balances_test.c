@@ -37,6 +37,19 @@ START_TEST(a_settlement_ends_its_hold_and_adds_up)
 }
 END_TEST
 
+START_TEST(what_a_line_says_of_overdrafts_is_no_balance)
+{
+    struct balances *balances = balances_open();
+    struct charge used = sample_charge(1, 20), charge;
+    size_t at = 0;
+    used.overdraft = 20;
+    ck_assert(apply(balances, ENTRY_SETTLE, "", &used));
+    ck_assert(balances_next(balances, &at, &charge));
+    ck_assert_int_eq(charge.overdraft, 0);
+    balances_close(balances);
+}
+END_TEST
+
 START_TEST(a_settlement_without_a_call_needs_no_hold)
 {
     struct balances *balances = balances_open();
@@ -400,8 +413,9 @@ START_TEST(a_bad_open_line_changes_nothing)
 }
 END_TEST
 
-UNIT_MAIN(a_settlement_ends_its_hold_and_adds_up, a_settlement_without_a_call_needs_no_hold,
-          a_refund_takes_a_forfeit_back_once, an_open_line_tells_what_can_be_refunded,
+UNIT_MAIN(a_settlement_ends_its_hold_and_adds_up, what_a_line_says_of_overdrafts_is_no_balance,
+          a_settlement_without_a_call_needs_no_hold, a_refund_takes_a_forfeit_back_once,
+          an_open_line_tells_what_can_be_refunded,
           of_very_many_forfeits_the_oldest_cannot_be_refunded, a_hold_without_a_call_can_be_ended,
           a_call_is_held_once, an_extension_gives_a_hold_its_amounts_and_leaves_the_rest,
           an_extension_needs_an_open_hold, other_lines_change_nothing, many_holds_come_and_go,

@@ -98,6 +98,27 @@ START_TEST(books_zero_visibly_and_refunds_below_zero)
 }
 END_TEST
 
+START_TEST(tells_what_no_store_had_granted_and_never_more_than_the_amount)
+{
+    struct charge charge = sample_charge(7, 50);
+    struct arena arena = {0};
+    struct json_value value;
+    struct charge read;
+    struct buffer line = {0};
+    charge.overdraft = 80;
+    entry_put_charge(&line, &charge);
+    ck_assert_int_eq(json_parse(buffer_text(&line), &value, NULL), JSON_OK);
+    ck_assert(entry_read_charge(value, &arena, &read, NULL));
+    ck_assert_int_eq(read.overdraft, 50);
+    charge.amount = -50; /* a refund */
+    buffer_clear(&line);
+    entry_put_charge(&line, &charge);
+    ck_assert(text_find(buffer_text(&line), TEXT("overdraft"), 0) == SIZE_MAX);
+    buffer_close(&line);
+    arena_close(&arena);
+}
+END_TEST
+
 /* Reading and writing again gives the same text: nothing was lost or changed. */
 START_TEST(reads_back_what_it_wrote)
 {
@@ -190,6 +211,8 @@ START_TEST(refuses_what_is_no_line_of_ours)
         {"\"until\":null", "\"until\":\"\""},
         {"\"amount\":1234567", "\"amount\":1e99"},
         {"\"amount\":1234567,", ""},
+        {"\"amount\":1234567,", "\"amount\":1234567,\"overdraft\":-1,"},
+        {"\"amount\":1234567,", "\"amount\":1234567,\"overdraft\":\"1\","},
         {"\"key\":\"alice\"", "\"key\":\"ali"},
         {"\"cache\":\"miss\"", "\"cache\":true"},
         {"\"cache\":\"miss\"", "\"cache\":\"miss\",\"cache\":\"miss\""},
@@ -280,7 +303,8 @@ START_TEST(a_copy_owns_all_it_points_to)
 END_TEST
 
 UNIT_MAIN(writes_all_members_in_their_order, leaves_out_what_is_absent,
-          books_zero_visibly_and_refunds_below_zero, reads_back_what_it_wrote,
+          books_zero_visibly_and_refunds_below_zero,
+          tells_what_no_store_had_granted_and_never_more_than_the_amount, reads_back_what_it_wrote,
           absent_times_are_not_known, refuses_what_is_no_line_of_ours,
           causes_of_a_later_version_are_passed_over, only_lines_that_book_have_savings,
           finds_the_kind_without_reading_on, a_copy_owns_all_it_points_to)

@@ -33,12 +33,14 @@ START_TEST(without_a_store_one_goes_on_as_far_as_the_budget_says_and_it_is_charg
     commit(&t, true);
     ck_assert_int_eq(wake(&t), VERDICT_GRANTED);
     ck_assert_int_eq(fixture_view(&t.f, 0).overdraft, 100 * MICRO);
+    ck_assert_int_eq(t.f.grant.charges[0].overdraft, 100 * MICRO);
 
     wait_for(&t, 100); /* 50 are left of it, and it is clamped */
     ck_assert_int_eq(must_commit(&t)->overdraft, 150 * MICRO);
     commit(&t, true);
     ck_assert_int_eq(wake(&t), VERDICT_GRANTED);
     ck_assert_int_eq(t.f.grant.max_output, 50);
+    ck_assert_int_eq(t.f.grant.charges[0].overdraft, 50 * MICRO);
     wait_for(&t, 100);
     must_rest(&t);
     ck_assert_int_eq(wake(&t), VERDICT_AWAY);
