@@ -68,9 +68,11 @@ void ledger_forfeits_close(struct ledger_forfeits *forfeits);
 /* Those of that request id or call; empty: all. To be closed. Any thread, as the next. */
 void ledger_forfeits(struct ledger *ledger, struct text name, struct ledger_forfeits *found);
 
-/* Refunds them, by a line for each: at once, all or none. `refunded` (to be closed) are those that
- * nobody had refunded before; there may be none. Only behind it may budgets give room for them. */
-MUST_USE bool ledger_refund(struct ledger *ledger, struct text name,
+/* Refunds them, by a line for each: at once, all or none. `part` (NULL: all): so much of each unit,
+ * or what it forfeited if that is less; the rest is spent then, and nobody refunds it any more.
+ * `refunded` (to be closed) are those that nobody had refunded before, with what was given back as
+ * their cost and charges; there may be none. Only behind it may budgets give room for them. */
+MUST_USE bool ledger_refund(struct ledger *ledger, struct text name, const struct spend *part,
                             struct ledger_forfeits *refunded, struct fault *fault);
 
 /* Walks the holds that were kept, as the RESERVE entries they came from; valid until something is

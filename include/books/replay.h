@@ -23,4 +23,10 @@ struct replay_counts {
 MUST_USE bool replay_run(struct journal *journal, struct chain *chain, struct balances *balances,
                          struct replay_counts *counts, struct fault *fault);
 
+/* The same without touching anything, for a directory that nobody need own: folds its newest file
+ * that has a line into empty balances, and names it. False with a fault also if there is none, or
+ * if it has a torn tail: then the machine was lost, and what it spent last may not stand there. */
+MUST_USE bool replay_look(const char *directory, struct balances *balances,
+                          struct ledger_file *newest, struct fault *fault);
+
 #endif

@@ -47,7 +47,8 @@ void lessor_free(struct redisReply *answer); /* NULL-safe */
 const char *lessor_trouble(const struct lessor *lessor);
 
 /* A command of at most 16 words that only reads, or may be done twice, and whose reply is a list of
- * strings: these, in the arena. False with a fault: nobody knows whether it was done. */
+ * strings, or of such lists: all strings in their order, in the arena. False with a fault: nobody
+ * knows whether it was done. */
 MUST_USE bool lessor_read(struct lessor *lessor, const char *const *words, size_t count,
                           struct arena *arena, struct lessor_list *list, struct fault *fault);
 

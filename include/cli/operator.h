@@ -1,6 +1,6 @@
 /*
- * What commands of an operator share that ask the running purser of a configuration: its file, and
- * one question with its admin token.
+ * What commands of an operator share that ask the running purser of a configuration: their words,
+ * its file, and one question with its admin token.
  */
 #ifndef PURSER_CLI_OPERATOR_H
 #define PURSER_CLI_OPERATOR_H
@@ -10,6 +10,17 @@
 
 /* NULL, and said on stderr what is wrong with the file. */
 struct config *operator_load(const char *path);
+
+/* A command that needs the file which its words name (--config). */
+struct operator_command {
+    const char *manual;
+    /* Reads the words into the command's own `order`, and which file. False: they make no sense. */
+    bool (*parse)(int argc, char **argv, void *order, const char **path);
+    int (*run)(const void *order, const struct config *config); /* the exit status */
+};
+
+/* --help, or the words, or the file and the command. The exit status. */
+int operator_command(const struct operator_command *command, int argc, char **argv, void *order);
 
 struct operator_question {
     const struct config *config;

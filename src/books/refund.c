@@ -96,12 +96,27 @@ static bool refund(struct ledger *ledger, const struct ledger_forfeits *forfeits
     return true;
 }
 
-bool ledger_refund(struct ledger *ledger, struct text name, struct ledger_forfeits *refunded,
-                   struct fault *fault)
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static void cut(struct entry *forfeit, const struct spend *part)
+{
+    struct charge *charges = (struct charge *)(uintptr_t)forfeit->charges; /* the copy's own */
+    forfeit->cost.nano = least(forfeit->cost.nano, part->amount[UNIT_USD]);
+    for (size_t i = 0; i < forfeit->charge_count; i++)
+        charges[i].amount = least(charges[i].amount, part->amount[charges[i].unit]);
+}
+
+bool ledger_refund(struct ledger *ledger, struct text name, const struct spend *part,
+                   struct ledger_forfeits *refunded, struct fault *fault)
 {
     struct ledger_forfeits found = {0};
     pthread_mutex_lock(&ledger->lock);
     take_named(ledger, name, &found);
+    for (size_t i = 0; part != NULL && i < found.count; i++)
+        cut(&found.at[i].entry, part);
     bool good = refund(ledger, &found, fault);
     pthread_mutex_unlock(&ledger->lock);
     if (good)

@@ -221,3 +221,63 @@ bool replay_run(struct journal *journal, struct chain *chain, struct balances *b
     files_free(&files);
     return good;
 }
+
+/* ---- looking ---- */
+
+static bool look_at_file(struct replay *replay, int64_t *good_end, struct fault *fault)
+{
+    struct stat stat;
+    if (!fold_lines(replay, good_end, fault))
+        return false;
+    if (fstat(replay->fd, &stat) != 0)
+        return io_fault(fault, replay->name, "read");
+    if (*good_end > 0 && stat.st_size > *good_end)
+        return fault_set(fault,
+                         "the ledger file %s is torn behind line %zu: it may not tell all that "
+                         "was spent",
+                         replay->name, replay->line);
+    return true;
+}
+
+static bool look_at_newest(const struct ledger_files *files, struct replay *replay,
+                           struct ledger_file *newest, struct fault *fault)
+{
+    int64_t good_end = 0;
+    for (size_t left = files->count; left > 0; left--) {
+        replay->name = files->at[left - 1].name;
+        replay->chain->place = (struct chain_place){0};
+        replay->line = 0;
+        replay->fd = openat(replay->dir_fd, replay->name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        if (replay->fd < 0)
+            return io_fault(fault, replay->name, "opened");
+        bool good = look_at_file(replay, &good_end, fault);
+        close(replay->fd);
+        if (!good)
+            return false;
+        if (good_end > 0) {
+            *newest = files->at[left - 1];
+            return true;
+        }
+    }
+    return fault_set(fault, "there is no ledger");
+}
+
+bool replay_look(const char *directory, struct balances *balances, struct ledger_file *newest,
+                 struct fault *fault)
+{
+    struct ledger_files files;
+    struct chain chain;
+    int dir_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir_fd < 0)
+        return fault_set(fault, "%s: %s", directory, strerror(errno));
+    bool good = files_list(dir_fd, &files, fault);
+    if (good) {
+        chain_open(&chain);
+        struct replay replay = {.dir_fd = dir_fd, .chain = &chain, .balances = balances};
+        good = look_at_newest(&files, &replay, newest, fault);
+        chain_close(&chain);
+        files_free(&files);
+    }
+    close(dir_fd);
+    return good || fault_prefix(fault, "%s", directory);
+}

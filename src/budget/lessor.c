@@ -404,19 +404,41 @@ void lessor_free(struct redisReply *answer)
         freeReplyObject(answer);
 }
 
-static bool take_list(const redisReply *reply, struct arena *arena, struct lessor_list *list)
+/* Of a list and the lists in it: SIZE_MAX if there is anything else but strings. */
+static size_t strings_in(const redisReply *reply, bool nested)
 {
-    bool good = reply->type == REDIS_REPLY_ARRAY;
-    for (size_t i = 0; good && i < reply->elements; i++)
-        good = reply->element[i]->type == REDIS_REPLY_STRING;
-    if (!good)
-        return false;
-    *list = (struct lessor_list){.count = reply->elements};
-    list->at = arena_new(arena, (reply->elements + 1) * sizeof(*list->at));
+    size_t count = 0;
     for (size_t i = 0; i < reply->elements; i++) {
         const redisReply *element = reply->element[i];
-        list->at[i] = arena_copy(arena, text_make(element->str, (size_t)element->len));
+        bool list = element->type == REDIS_REPLY_ARRAY && !nested;
+        size_t more = list ? strings_in(element, true) : 1;
+        if (more == SIZE_MAX || (!list && element->type != REDIS_REPLY_STRING))
+            return SIZE_MAX;
+        count += more;
     }
+    return count;
+}
+
+static void put_strings(const redisReply *reply, struct arena *arena, struct lessor_list *list)
+{
+    for (size_t i = 0; i < reply->elements; i++) {
+        const redisReply *element = reply->element[i];
+        if (element->type == REDIS_REPLY_ARRAY)
+            put_strings(element, arena, list);
+        else
+            list->at[list->count++] =
+                arena_copy(arena, text_make(element->str, (size_t)element->len));
+    }
+}
+
+static bool take_list(const redisReply *reply, struct arena *arena, struct lessor_list *list)
+{
+    size_t count = reply->type == REDIS_REPLY_ARRAY ? strings_in(reply, false) : SIZE_MAX;
+    if (count == SIZE_MAX)
+        return false;
+    *list = (struct lessor_list){0};
+    list->at = arena_new(arena, (count + 1) * sizeof(*list->at));
+    put_strings(reply, arena, list);
     return true;
 }
 

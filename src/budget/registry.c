@@ -3,13 +3,20 @@
 
 #include <stdlib.h>
 
+#define SHORTEST 4 /* letters of a journal's id that may stand for it */
+
+static struct text field_of(const struct lessor_list *list, const char *name)
+{
+    for (size_t i = 0; i + 1 < list->count; i += 2)
+        if (text_equal(list->at[i], text_of(name)))
+            return list->at[i + 1];
+    return TEXT_NONE;
+}
+
 static int64_t number_of(const struct lessor_list *list, const char *name)
 {
     int64_t number = 0;
-    for (size_t i = 0; i + 1 < list->count; i += 2)
-        if (text_equal(list->at[i], text_of(name)) && !text_to_int(list->at[i + 1], &number))
-            return 0;
-    return number;
+    return text_to_int(field_of(list, name), &number) ? number : 0;
 }
 
 static struct registry_member *member_of(struct registry *registry, struct text journal)
@@ -20,12 +27,22 @@ static struct registry_member *member_of(struct registry *registry, struct text 
     return NULL;
 }
 
-static void add_member(struct registry *registry, struct text journal)
+/* `last`: incarnation.sequence */
+static void add_member(struct registry *registry, struct text journal, struct text last)
 {
     if (journal.size >= STORE_JOURNAL_SIZE || member_of(registry, journal) != NULL)
         return;
     struct registry_member *member = &registry->members[registry->count++];
     memcpy(member->journal, journal.at, journal.size);
+    struct text incarnation = text_split(&last, '.');
+    if (!text_to_int(incarnation, &member->incarnation) || !text_to_int(last, &member->sequence))
+        member->incarnation = member->sequence = 0;
+}
+
+static void take_fence(struct registry *registry, struct text fence)
+{
+    if (fence.size > 0 && fence.size < STORE_FENCE_SIZE)
+        memcpy(registry->fence, fence.at, fence.size);
 }
 
 /* One field of the nodes: "l:", "f:" or "s:" and a journal. */
@@ -68,6 +85,29 @@ static int64_t absent(const struct lessor_list *meta)
     return (registered > remembered ? registered : remembered) - number_of(meta, "present");
 }
 
+static bool is_named(const struct registry_member *member, struct text name)
+{
+    return text_equal(member->label, name) ||
+           (name.size >= SHORTEST && text_starts(text_of(member->journal), name));
+}
+
+const struct registry_member *registry_find(const struct registry *registry, struct text name,
+                                            bool registered, bool *several)
+{
+    const struct registry_member *found = NULL;
+    *several = false;
+    for (size_t i = 0; i < registry->count; i++) {
+        const struct registry_member *member = &registry->members[i];
+        if (member->registered != registered || !is_named(member, name))
+            continue;
+        *several = found != NULL;
+        if (*several)
+            return NULL;
+        found = member;
+    }
+    return found;
+}
+
 bool registry_read(struct lessor *lessor, struct arena *arena, struct registry *registry,
                    struct fault *fault)
 {
@@ -81,10 +121,11 @@ bool registry_read(struct lessor *lessor, struct arena *arena, struct registry *
     registry->epoch = number_of(&meta, "epoch");
     registry->recovering = number_of(&meta, "recovering") == 1;
     registry->absent = registry->recovering ? absent(&meta) : 0;
+    take_fence(registry, field_of(&meta, "fence"));
     registry->members = arena_new(arena, (meta.count + 1) * sizeof(*registry->members));
     for (size_t i = 0; i + 1 < meta.count; i += 2)
         if (text_starts(meta.at[i], TEXT("q:")))
-            add_member(registry, text_from(meta.at[i], 2));
+            add_member(registry, text_from(meta.at[i], 2), meta.at[i + 1]);
     for (size_t i = 0; i + 1 < nodes.count; i += 2)
         take_node(registry, nodes.at[i], nodes.at[i + 1]);
     for (size_t i = 0; i + 1 < meta.count; i += 2)

@@ -8,37 +8,42 @@
 
 #include "base/clock.h"
 #include "budget/registry.h"
+#include "cli/budget_list.h"
 #include "cli/budget_set.h"
 #include "cli/operator.h"
+#include "cli/reconcile.h"
 #include "cli/refund.h"
-#include "cli/usage.h"
 
 #define TIMEOUT_MS     5000
 #define PATIENCE_MS    15000 /* of init, while Redis still starts */
 #define PAUSE_MS       250
 #define ALIVE_S        10 /* an instance that was seen so lately is not made to leave */
-#define SHORTEST       4  /* letters of a journal's id that may stand for it */
 #define INSTANCES_MOST 10000
 
 static const char manual[] =
     "usage: purser budget init --config FILE [--if-empty] [--instances N]\n"
     "       purser budget list --config FILE\n"
     "       purser budget leave NODE --config FILE [--force]\n"
+    "       purser budget reconcile NODE [--ledger DIR | --account NUMBER --spent AMOUNT] [--yes]\n"
+    "                               --config FILE\n"
     "       purser budget set NAME [USD] [--tokens N] [--requests N] --config FILE\n"
     "       purser budget set NAME --reset --config FILE\n"
-    "       purser budget refund [REQUEST_ID | --all [--yes]] --config FILE\n"
+    "       purser budget refund [REQUEST_ID [--usd N] [--tokens N] | --all [--yes]] --config "
+    "FILE\n"
     "\n"
-    "init, list and leave speak to the Redis that instances share for their budgets (store.redis "
-    "in\n"
-    "FILE); purser need not run. set and refund ask the running purser, at FILE's `listen` with\n"
-    "its auth.admin_token. ${NAME} in FILE is taken from the environment.\n"
+    "init, list, leave and reconcile speak to the Redis that instances share for their budgets\n"
+    "(store.redis in FILE); purser need not run. set and refund, and list without a Redis, ask "
+    "the\n"
+    "running purser, at FILE's `listen` with its auth.admin_token. ${NAME} in FILE is taken from\n"
+    "the environment.\n"
     "\n"
     "  init    sets up a store that is empty; until then nobody can spend. After a loss of data\n"
     "          name by --instances how many instances were there before: the store opens when so\n"
     "          many of them have told what they hold; new ones are not counted. Without it the\n"
     "          store opens at once: for a new installation\n"
     "          --if-empty: a store that is set up already is no mistake\n"
-    "  list    how the store stands, and which instances it knows\n"
+    "  list    how the store stands, which instances it knows, and of each account what was\n"
+    "          granted and spent, by whom. Without a Redis: what the running purser says of it\n"
     "  leave   lets an instance go that will not come back, so that the others need not wait for\n"
     "          it. NODE is its label, or the first letters of its id. What it was granted stays\n"
     "          charged until its budgets' windows end. While the store recovers, `leave unknown`\n"
@@ -48,6 +53,18 @@ static const char manual[] =
     "          and may have forgotten a part of what that one was granted (unless\n"
     "          store.wait_replicas saw to it that it has not): if it has spent that, it can be\n"
     "          spent a second time\n"
+    "  reconcile  of an instance that has left and will not come back, because its data_dir is\n"
+    "          lost: lists what it was granted, all of which is charged as if it were spent. Says\n"
+    "          what it really spent, and the rest goes back to its budgets, with --yes. If it "
+    "spent\n"
+    "          more than is said, that is spent twice\n"
+    "          --ledger DIR: all that its ledger says, calls in flight at their holds. Only if\n"
+    "          the ledger is whole: the process ended or was killed, its machine was not lost\n"
+    "          --account NUMBER --spent AMOUNT: of one account, in dollars, tokens or requests,\n"
+    "          as the provider's bill shows it\n"
+    "          Nothing is given back of what the instance itself had told that it spent; saying "
+    "the\n"
+    "          same again changes nothing\n"
     "  set     other limits for a budget: dollars, tokens, requests. They hold at once, also "
     "where\n"
     "          less is left than was spent, and at all instances that share a Redis; they are "
@@ -61,6 +78,9 @@ static const char manual[] =
     "          off the costs, and its budgets have the room again. Do so only for what the\n"
     "          provider did not bill: else that is spent twice. What was refunded is not listed\n"
     "          any more\n"
+    "          --usd N, --tokens N: gives back so much of it alone; the rest is taken as spent, "
+    "and\n"
+    "          cannot be given back later\n"
     "          --all: everything that is listed; only with --yes\n";
 
 struct order {
@@ -70,6 +90,7 @@ struct order {
     int64_t instances;
     struct refund_order refund;
     struct limits_order limits;
+    struct reconcile_order reconcile;
 };
 
 struct office {
@@ -84,12 +105,12 @@ struct office {
 struct verb {
     const char *name;
     bool of_node;
-    int (*run)(struct office *office); /* of the store; NULL: of the running purser */
-    /* Of the running purser: one of its words, what follows it (or NULL); 0: it is none, else how
-     * many were taken. */
+    int (*run)(struct office *office); /* of the store */
+    /* Of the running purser; where there is `run` too: without a Redis. */
+    int (*ask)(const struct order *order, const struct config *config);
+    /* One of its words, what follows it (or NULL); 0: it is none, else how many were taken. */
     int (*take)(struct order *order, const char *word, const char *next);
     bool (*is_fine)(const struct order *order);
-    int (*ask)(const struct order *order, const struct config *config);
 };
 
 static int64_t now_s(void)
@@ -152,45 +173,6 @@ static int init(struct office *office)
     return EXIT_SUCCESS;
 }
 
-/* ---- list ---- */
-
-static void print_ago(int64_t seen_s)
-{
-    int64_t ago_s = now_s() - seen_s;
-    if (ago_s < 0)
-        ago_s = 0;
-    if (ago_s < 120)
-        printf("%lld s ago", (long long)ago_s);
-    else if (ago_s < 7200)
-        printf("%lld min ago", (long long)(ago_s / 60));
-    else
-        printf("%lld h ago", (long long)(ago_s / 3600));
-}
-
-/* A label comes from another machine: what is no letter of a name is not sent to a terminal. */
-static void print_label(struct text label)
-{
-    char shown[41] = "-";
-    size_t size = label.size < sizeof(shown) - 1 ? label.size : sizeof(shown) - 1;
-    for (size_t i = 0; i < size; i++) {
-        shown[i] = label.at[i] > 0x20 && label.at[i] < 0x7f ? label.at[i] : '?';
-        shown[i + 1] = '\0';
-    }
-    printf("%-24s  ", shown);
-}
-
-static void print_member(const struct registry *registry, const struct registry_member *member)
-{
-    const char *state = !member->registered     ? "left"
-                        : !registry->recovering ? "in"
-                        : member->present       ? "has synced"
-                                                : "awaited";
-    print_label(member->label);
-    printf("%.12s  %-10s  seen ", member->journal, state);
-    print_ago(member->last_s);
-    printf("\n");
-}
-
 static bool look(struct office *office, struct registry *registry)
 {
     struct fault fault;
@@ -201,46 +183,41 @@ static bool look(struct office *office, struct registry *registry)
     return false;
 }
 
+/* ---- list, reconcile ---- */
+
 static int list(struct office *office)
 {
     struct registry registry = {.there = true};
     if (!look(office, &registry))
         return EXIT_FAILURE;
-    if (registry.recovering)
-        printf("the store recovers: nothing is granted until %lld more have synced (epoch %lld)\n",
-               (long long)registry.absent, (long long)registry.epoch);
-    else
-        printf("the store is open (epoch %lld)\n", (long long)registry.epoch);
-    for (size_t i = 0; i < registry.count; i++)
-        print_member(&registry, &registry.members[i]);
-    return EXIT_SUCCESS;
+    return budget_list(office->lessor, &office->arena, &registry);
+}
+
+static int ask_list(const struct order *order, const struct config *config)
+{
+    (void)order;
+    return budget_list_alone(config);
+}
+
+static int reconcile(struct office *office)
+{
+    struct registry registry = {.there = true};
+    if (!look(office, &registry))
+        return EXIT_FAILURE;
+    return reconcile_run(office->lessor, &office->arena, &registry, &office->order->reconcile);
 }
 
 /* ---- leave ---- */
 
-static bool is_named(const struct registry_member *member, struct text name)
-{
-    return text_equal(member->label, name) ||
-           (name.size >= SHORTEST && text_starts(text_of(member->journal), name));
-}
-
 /* NULL, and said why, unless there is exactly one. */
 static const struct registry_member *choose(const struct registry *registry, struct text name)
 {
-    const struct registry_member *chosen = NULL;
-    for (size_t i = 0; i < registry->count; i++) {
-        const struct registry_member *member = &registry->members[i];
-        if (!member->registered || !is_named(member, name))
-            continue;
-        if (chosen != NULL) {
-            (void)fail("several instances are called so: name one by the first letters of its id "
-                       "(purser budget list)");
-            return NULL;
-        }
-        chosen = member;
-    }
+    bool several = false;
+    const struct registry_member *chosen = registry_find(registry, name, true, &several);
     if (chosen == NULL)
-        (void)fail("no instance is called so (purser budget list)");
+        (void)fail(several ? "several instances are called so: name one by the first letters of "
+                             "its id (purser budget list)"
+                           : "no instance is called so (purser budget list)");
     return chosen;
 }
 
@@ -284,14 +261,28 @@ static int leave(struct office *office)
 
 /* ---- the command line ---- */
 
+static int take_reconcile(struct order *order, const char *word, const char *next)
+{
+    return reconcile_order_take(&order->reconcile, word, next);
+}
+
+static bool is_reconcile(const struct order *order)
+{
+    return reconcile_order_is_fine(&order->reconcile);
+}
+
 static int take_refund(struct order *order, const char *word, const char *next)
 {
     struct refund_order *refund = &order->refund;
-    (void)next;
     if (strcmp(word, "--all") == 0)
         return refund->all = true;
     if (strcmp(word, "--yes") == 0)
         return refund->yes = true;
+    bool usd = strcmp(word, "--usd") == 0;
+    if (next != NULL && (usd || strcmp(word, "--tokens") == 0)) {
+        *(usd ? &refund->usd : &refund->tokens) = next;
+        return 2;
+    }
     if (word[0] == '-' || refund->name != NULL)
         return 0;
     refund->name = word;
@@ -300,8 +291,7 @@ static int take_refund(struct order *order, const char *word, const char *next)
 
 static bool is_refund(const struct order *order)
 {
-    const struct refund_order *refund = &order->refund;
-    return !(refund->all && refund->name != NULL) && (refund->all || !refund->yes);
+    return refund_order_is_fine(&order->refund);
 }
 
 static int ask_refund(const struct order *order, const struct config *config)
@@ -342,8 +332,9 @@ static int ask_limits(const struct order *order, const struct config *config)
 
 static const struct verb verbs[] = {
     {.name = "init", .run = init},
-    {.name = "list", .run = list},
+    {.name = "list", .run = list, .ask = ask_list},
     {.name = "leave", .of_node = true, .run = leave},
+    {.name = "reconcile", .run = reconcile, .take = take_reconcile, .is_fine = is_reconcile},
     {.name = "set", .take = take_limits, .is_fine = is_limits, .ask = ask_limits},
     {.name = "refund", .take = take_refund, .is_fine = is_refund, .ask = ask_refund},
 };
@@ -385,9 +376,10 @@ static bool take_word(char **argv, int argc, int *at, struct order *order)
     return true;
 }
 
-static bool parse_arguments(int argc, char **argv, struct order *order)
+static bool parse_arguments(int argc, char **argv, void *context, const char **path)
 {
-    *order = (struct order){.verb = argc > 1 ? verb_of(argv[1]) : NULL};
+    struct order *order = context;
+    order->verb = argc > 1 ? verb_of(argv[1]) : NULL;
     if (order->verb == NULL)
         return false;
     for (int at = 2; at < argc; at++)
@@ -395,16 +387,19 @@ static bool parse_arguments(int argc, char **argv, struct order *order)
             return false;
     if (order->verb->is_fine != NULL && !order->verb->is_fine(order))
         return false;
-    return order->path != NULL && order->verb->of_node == (order->node != NULL);
+    *path = order->path;
+    return *path != NULL && order->verb->of_node == (order->node != NULL);
 }
 
-static int run(const struct order *order, const struct config *config)
+static int run(const void *context, const struct config *config)
 {
+    const struct order *order = context;
     struct redis_url url;
     struct fault fault;
-    if (order->verb->run == NULL)
+    bool alone = config->store_redis.size == 0;
+    if (order->verb->ask != NULL && (alone || order->verb->run == NULL))
         return order->verb->ask(order, config);
-    if (config->store_redis.size == 0)
+    if (alone)
         return fail("the configuration names no Redis (store.redis): its budgets are not shared");
     if (!redis_url_parse(config->store_redis, &url, &fault))
         return fail(fault.message);
@@ -422,17 +417,7 @@ static int run(const struct order *order, const struct config *config)
 
 int cli_budget(int argc, char **argv)
 {
-    struct order order;
-    if (usage_asked(argc, argv, manual))
-        return EXIT_SUCCESS;
-    if (!parse_arguments(argc, argv, &order)) {
-        (void)fprintf(stderr, "%s", manual);
-        return 2;
-    }
-    struct config *config = operator_load(order.path);
-    if (config == NULL)
-        return EXIT_FAILURE;
-    int status = run(&order, config);
-    config_close(config);
-    return status;
+    static const struct operator_command command = {manual, parse_arguments, run};
+    struct order order = {0};
+    return operator_command(&command, argc, argv, &order);
 }

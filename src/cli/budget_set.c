@@ -73,8 +73,8 @@ int limits_run(const struct config *config, const struct limits_order *order)
     };
     bool good = operator_ask(&question, &answer, &value);
     if (good) {
-        printf("%s\n", order->reset ? "its configured limits hold again"
-                                    : "it is in force here, and at other instances in a second");
+        printf("%s%s\n", order->reset ? "its configured limits hold again" : "it is in force here",
+               config->store_redis.size > 0 ? ", and at other instances in a second" : "");
         buffer_close(&answer);
     }
     buffer_close(&path);

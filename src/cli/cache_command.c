@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "cli/operator.h"
-#include "cli/usage.h"
 
 static const char manual[] =
     "usage: purser cache stats --config FILE [--json]\n"
@@ -27,7 +26,6 @@ struct action {
 
 struct asking {
     const struct action *action;
-    const char *path;
     bool json;
 };
 
@@ -84,9 +82,9 @@ static const struct action actions[] = {
     {"clear", "DELETE", print_cleared},
 };
 
-static bool parse_arguments(int argc, char **argv, struct asking *asking)
+static bool parse_arguments(int argc, char **argv, void *context, const char **path)
 {
-    *asking = (struct asking){0};
+    struct asking *asking = context;
     for (int i = 1; i < argc; i++) {
         const struct action *named = NULL;
         for (size_t j = 0; j < sizeof actions / sizeof *actions; j++) {
@@ -98,17 +96,18 @@ static bool parse_arguments(int argc, char **argv, struct asking *asking)
         else if (strcmp(argv[i], "--json") == 0)
             asking->json = true;
         else if (strcmp(argv[i], "--config") == 0 && i + 1 < argc)
-            asking->path = argv[++i];
+            *path = argv[++i];
         else
             return false;
     }
-    return asking->action != NULL && asking->path != NULL;
+    return asking->action != NULL && *path != NULL;
 }
 
 /* ---- asking ---- */
 
-static int ask(const struct config *config, const struct asking *asking)
+static int ask(const void *context, const struct config *config)
 {
+    const struct asking *asking = context;
     const struct operator_question question = {.config = config,
                                                .command = "cache",
                                                .method = asking->action->method,
@@ -127,17 +126,7 @@ static int ask(const struct config *config, const struct asking *asking)
 
 int cli_cache(int argc, char **argv)
 {
-    struct asking asking;
-    if (usage_asked(argc, argv, manual))
-        return EXIT_SUCCESS;
-    if (!parse_arguments(argc, argv, &asking)) {
-        (void)fprintf(stderr, "%s", manual);
-        return 2;
-    }
-    struct config *config = operator_load(asking.path);
-    if (config == NULL)
-        return EXIT_FAILURE;
-    int status = ask(config, &asking);
-    config_close(config);
-    return status;
+    static const struct operator_command command = {manual, parse_arguments, ask};
+    struct asking asking = {0};
+    return operator_command(&command, argc, argv, &asking);
 }

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "cli/operator.h"
-#include "cli/usage.h"
 
 static const char manual[] =
     "usage: purser keys create ID --config FILE [--team NAME] [--user NAME] [--tags A,B]\n"
@@ -45,7 +44,7 @@ struct verb {
 
 struct order {
     const struct verb *verb;
-    const char *path, *id;
+    const char *id;
     const char *values[MEMBER_COUNT];
     bool json;
 };
@@ -111,10 +110,10 @@ static const struct verb *verb_of(const char *name)
     return NULL;
 }
 
-static bool take_value(struct order *order, const char *word, const char *value)
+static bool take_value(struct order *order, const char *word, const char *value, const char **path)
 {
     if (strcmp(word, "--config") == 0) {
-        order->path = value;
+        *path = value;
         return true;
     }
     for (int i = 0; i < MEMBER_COUNT && order->verb->print == print_made; i++) {
@@ -126,16 +125,17 @@ static bool take_value(struct order *order, const char *word, const char *value)
     return false;
 }
 
-static bool parse_arguments(int argc, char **argv, struct order *order)
+static bool parse_arguments(int argc, char **argv, void *context, const char **path)
 {
-    *order = (struct order){.verb = argc > 1 ? verb_of(argv[1]) : NULL};
+    struct order *order = context;
+    order->verb = argc > 1 ? verb_of(argv[1]) : NULL;
     if (order->verb == NULL)
         return false;
     for (int at = 2; at < argc; at++) {
         if (strcmp(argv[at], "--json") == 0) {
             order->json = true;
         } else if (argv[at][0] == '-') {
-            if (at + 1 >= argc || !take_value(order, argv[at], argv[at + 1]))
+            if (at + 1 >= argc || !take_value(order, argv[at], argv[at + 1], path))
                 return false;
             at++;
         } else if (order->verb->of_key && order->id == NULL) {
@@ -144,7 +144,7 @@ static bool parse_arguments(int argc, char **argv, struct order *order)
             return false;
         }
     }
-    return order->path != NULL && order->verb->of_key == (order->id != NULL);
+    return *path != NULL && order->verb->of_key == (order->id != NULL);
 }
 
 /* ---- the question ---- */
@@ -196,8 +196,9 @@ static void put_path(struct buffer *out, const struct order *order)
         buffer_printf(out, "%%%02X", (unsigned char)*at);
 }
 
-static int run(const struct order *order, const struct config *config)
+static int run(const void *context, const struct config *config)
 {
+    const struct order *order = context;
     struct buffer body = {0}, path = {0}, answer = {0};
     struct json_value value;
     if (order->verb->print == print_made)
@@ -221,17 +222,7 @@ static int run(const struct order *order, const struct config *config)
 
 int cli_keys(int argc, char **argv)
 {
-    struct order order;
-    if (usage_asked(argc, argv, manual))
-        return EXIT_SUCCESS;
-    if (!parse_arguments(argc, argv, &order)) {
-        (void)fprintf(stderr, "%s", manual);
-        return 2;
-    }
-    struct config *config = operator_load(order.path);
-    if (config == NULL)
-        return EXIT_FAILURE;
-    int status = run(&order, config);
-    config_close(config);
-    return status;
+    static const struct operator_command command = {manual, parse_arguments, run};
+    struct order order = {0};
+    return operator_command(&command, argc, argv, &order);
 }

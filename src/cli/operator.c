@@ -6,6 +6,7 @@
 
 #include "cli/client.h"
 #include "cli/draft.h"
+#include "cli/usage.h"
 #include "config/address.h"
 
 #define PATIENCE_S 10
@@ -22,6 +23,23 @@ struct config *operator_load(const char *path)
     }
     findings_close(&findings);
     return config;
+}
+
+int operator_command(const struct operator_command *command, int argc, char **argv, void *order)
+{
+    const char *path = NULL;
+    if (usage_asked(argc, argv, command->manual))
+        return EXIT_SUCCESS;
+    if (!command->parse(argc, argv, order, &path)) {
+        (void)fprintf(stderr, "%s", command->manual);
+        return 2;
+    }
+    struct config *config = operator_load(path);
+    if (config == NULL)
+        return EXIT_FAILURE;
+    int status = command->run(order, config);
+    config_close(config);
+    return status;
 }
 
 /* ---- the question ---- */

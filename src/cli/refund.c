@@ -73,6 +73,38 @@ static struct text path_of(const struct refund_order *order, struct arena *arena
     return copy;
 }
 
+bool refund_order_is_fine(const struct refund_order *order)
+{
+    struct money usd;
+    int64_t tokens = 0;
+    bool part = order->usd != NULL || order->tokens != NULL;
+    if (order->usd != NULL && !money_parse(text_of(order->usd), &usd))
+        return false;
+    if (order->tokens != NULL && (!text_to_int(text_of(order->tokens), &tokens) || tokens < 0))
+        return false;
+    return !(order->all && order->name != NULL) && (order->all || !order->yes) &&
+           (order->name != NULL || !part);
+}
+
+/* Plain numbers, however they were typed; empty: all of it. */
+static struct text body_of(const struct refund_order *order, struct arena *arena)
+{
+    struct buffer body = {0};
+    struct money usd;
+    int64_t tokens = 0;
+    buffer_put_byte(&body, '{');
+    if (order->usd != NULL && money_parse(text_of(order->usd), &usd)) {
+        json_put_name(&body, TEXT("usd"));
+        money_put(&body, usd);
+    }
+    if (order->tokens != NULL && text_to_int(text_of(order->tokens), &tokens))
+        json_put_int_member(&body, TEXT("tokens"), tokens);
+    buffer_put_byte(&body, '}');
+    struct text copy = body.size > 2 ? arena_copy(arena, buffer_text(&body)) : TEXT_NONE;
+    buffer_close(&body);
+    return copy;
+}
+
 int refund_run(const struct config *config, const struct refund_order *order)
 {
     struct arena arena = {0};
@@ -80,7 +112,8 @@ int refund_run(const struct config *config, const struct refund_order *order)
     struct operator_question question = {.config = config,
                                          .command = "budget",
                                          .method = refunds ? "POST" : "GET",
-                                         .path = path_of(order, &arena)};
+                                         .path = path_of(order, &arena),
+                                         .body = body_of(order, &arena)};
     struct buffer body;
     struct json_value answer;
     bool good = operator_ask(&question, &body, &answer);

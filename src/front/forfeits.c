@@ -1,6 +1,7 @@
 /* What was booked without knowing whether it was used: GET /admin/forfeits, and giving it back. */
 #include "front/endpoints.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/json.h"
@@ -118,12 +119,13 @@ static void give_room(struct gate *gate, const struct ledger_forfeits *refunded)
     free(charges);
 }
 
-static void refund(struct request *request, struct text name)
+/* `part`: NULL: all of it. */
+static void refund(struct request *request, struct text name, const struct spend *part)
 {
     struct house *house = request->worker->house;
     struct ledger_forfeits refunded;
     struct fault fault;
-    if (!ledger_refund(house->ledger, name, &refunded, &fault)) {
+    if (!ledger_refund(house->ledger, name, part, &refunded, &fault)) {
         log_error("%s: nothing was refunded: %s", request->name, fault.message);
         refuse_without_ledger(request);
         return;
@@ -142,19 +144,55 @@ static void refund(struct request *request, struct text name)
     ledger_forfeits_close(&refunded);
 }
 
+static bool read_amount(struct json_value value, struct text name, struct spend *part)
+{
+    struct money dollars;
+    if (json_name_equal(name, TEXT("usd")) && value.kind == JSON_NUMBER &&
+        money_parse(value.raw, &dollars)) {
+        part->amount[UNIT_USD] = dollars.nano;
+        return true;
+    }
+    return json_name_equal(name, TEXT("tokens")) && json_int(value, &part->amount[UNIT_TOKENS]) &&
+           part->amount[UNIT_TOKENS] >= 0;
+}
+
+static bool read_part(struct request *request, struct spend *part)
+{
+    struct json_value body = {0}, value;
+    struct text name;
+    *part = (struct spend){{0}};
+    bool good = json_parse(buffer_text(&request->bytes), &body, NULL) == JSON_OK &&
+                body.kind == JSON_OBJECT;
+    struct json_walk walk = json_walk(body);
+    while (good && json_next(&walk, &name, &value))
+        good = read_amount(value, name, part);
+    if (good && (part->amount[UNIT_USD] > 0 || part->amount[UNIT_TOKENS] > 0))
+        return true;
+    struct body_error error = {.status = 400, .code = "invalid_value"};
+    (void)snprintf(
+        error.message, sizeof error.message,
+        "What is given back of it is {\"usd\": 0.01, \"tokens\": 100}, or one of the two; "
+        "without a body all of it.");
+    refuse_body(request, &error);
+    return false;
+}
+
 void endpoint_refund(struct request *request, struct text rest)
 {
     struct text name;
+    struct spend part;
     if (!percent_decode(&request->arena, rest, false, &name) || name.size == 0)
         refuse(request, REFUSAL_NOT_FOUND, NULL,
                "POST /admin/refunds/REQUEST_ID gives back what that request forfeited, POST "
                "/admin/refunds all there is.");
-    else
-        refund(request, name);
+    else if (request->bytes.size == 0)
+        refund(request, name, NULL);
+    else if (pipeline_check_json(request) && read_part(request, &part))
+        refund(request, name, &part);
 }
 
 void endpoint_refund_all(struct request *request, struct text rest)
 {
     (void)rest;
-    refund(request, TEXT_NONE);
+    refund(request, TEXT_NONE, NULL);
 }

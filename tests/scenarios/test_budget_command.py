@@ -88,6 +88,8 @@ def test_after_a_loss_the_store_waits_for_as_many_as_the_operator_says(redis, tm
 
 def test_what_is_wrong_is_said(redis, tmp_path):
     done = budget(tmp_path, "", "list")
+    assert done.returncode == 1 and "only the admin may ask" in done.stderr
+    done = budget(tmp_path, "", "leave", "x")
     assert done.returncode == 1 and "names no Redis" in done.stderr
     done = budget(tmp_path, "redis://127.0.0.1:1", "list")
     assert done.returncode == 1 and "127.0.0.1:1: Connection refused" in done.stderr
@@ -97,6 +99,7 @@ def test_what_is_wrong_is_said(redis, tmp_path):
     done = budget(tmp_path, "rediss://h", "list")
     assert done.returncode == 1 and "stunnel" in done.stderr
     for words in ([], ["list", "x"], ["leave"], ["init", "--instances", "-1"], ["init", "--force"],
+                  ["reconcile"], ["reconcile", "x", "--force"], ["leave", "x", "--yes"],
                   ["nonsense"]):
         assert budget(tmp_path, redis.url, *words).returncode == 2
     redis.do("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
@@ -112,7 +115,7 @@ def test_passwords_and_users(tmp_path):
         done = budget(tmp_path, redis.url, "list")
         assert done.returncode == 1 and "NOAUTH" in done.stderr
         redis.do("ACL", "SETUSER", "purser", "on", ">p", "~{purser}:*", "+info", "+script|load",
-                 "+evalsha", "+eval", "+exists", "+hlen", "+hmget", "+hget", "+hgetall", "+hset", "+hsetnx", "+hdel", "+time",
+                 "+evalsha", "+eval", "+exists", "+hlen", "+hmget", "+hget", "+hgetall", "+hset", "+hsetnx", "+hdel", "+scan", "+time",
                  "+expireat", "+persist", "+wait")
         url = f"redis://purser:p@127.0.0.1:{redis.port}"
         assert budget(tmp_path, url, "init").returncode == 0

@@ -80,6 +80,34 @@ def test_a_call_that_was_in_flight_is_refunded_once(purser, provider):
     assert provider.settled_bill(False)["cost_nano_usd"] > 0
 
 
+def test_a_part_is_given_back_once(purser, provider):
+    first, second = die_with_a_call(purser), die_with_a_call(purser)
+    spent, forfeited, _ = booked(purser)
+    cost = usd(listed(purser)["data"][0]["cost_usd"])
+    tokens = purser.budgets()[("keys", "alice", "tokens")]["spent"]
+    status, out, err = command(purser, first, "--usd", "0.000001")
+    assert status == 0 and "refunded: 1, $0.000001" in out, err
+    assert booked(purser)[:2] == (spent - 1000, forfeited - 1000)
+    assert purser.budgets()[("keys", "alice", "tokens")]["spent"] == tokens
+    assert command(purser, first, "--usd", "0.000001")[0] == 1  # the rest was spent
+    assert command(purser, first)[0] == 1
+    status, out, err = command(purser, second, "--tokens", "3", "--usd", "4")  # no more than it was
+    assert status == 0, err
+    after = booked(purser)[:2]
+    assert after == (spent - 1000 - cost, forfeited - 1000 - cost)
+    assert purser.budgets()[("keys", "alice", "tokens")]["spent"] == tokens - 3
+    purser.end()
+    purser.start()
+    assert booked(purser)[:2] == after and listed(purser)["count"] == 0
+    for words in (["--usd", "1"], [first, "--usd", "-1"], [first, "--tokens", "1.5"],
+                  ["--all", "--usd", "1"], [first, "--usd"]):
+        assert command(purser, *words)[0] == 2
+    for body in ('{"usd": "1"}', '{"euro": 1}', '{}', '[1]', '{"tokens": -1}', '{"usd": 0}'):
+        answer = purser.client.post(f"/admin/refunds/{first}", content=body, headers={
+            "Authorization": f"Bearer {ADMIN}", "Content-Type": "application/json"})
+        error_of(answer, 400, "invalid_value")
+
+
 def test_what_a_power_loss_took_is_refunded_only_at_a_second_word(purser, provider):
     some_calls(purser)
     kill(purser, another_boot=True)

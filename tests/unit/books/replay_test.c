@@ -1,5 +1,6 @@
 /* Replay: what a process that died has left, and files that were damaged. */
 #include "base/hash.h"
+#include "books/replay.h"
 #include "desk.h"
 
 static void work_and_leave_holds(struct desk *desk)
@@ -368,7 +369,44 @@ START_TEST(refuses_a_sealed_line_it_cannot_read)
 }
 END_TEST
 
-UNIT_MAIN(holds_that_somebody_goes_on_with_stay_open,
+static int64_t spent_in(const struct balances *balances)
+{
+    struct charge charge;
+    size_t at = 0;
+    return balances_next(balances, &at, &charge) ? charge.amount : -1;
+}
+
+START_TEST(who_looks_at_it_changes_nothing_and_believes_no_torn_tail)
+{
+    struct desk desk = desk_make();
+    struct ledger_file newest, own = files_make(0, TEXT("n1"), 1);
+    struct fault fault;
+    struct balances *balances = balances_open();
+    ck_assert(!replay_look(desk.dir.path, balances, &newest, &fault));
+    ck_assert_ptr_nonnull(strstr(fault.message, "there is no ledger"));
+    desk_die_after(&desk, work_and_leave_holds);
+    struct buffer before = desk_content(&desk);
+    ck_assert(replay_look(desk.dir.path, balances, &newest, &fault));
+    ck_assert_int_eq(spent_in(balances), 30);
+    ck_assert_uint_eq(balances_open_holds(balances), 1);
+    ck_assert(files_same_node(&own, &newest));
+    struct buffer after = desk_content(&desk);
+    ck_assert(text_equal(buffer_text(&before), buffer_text(&after)));
+    balances_close(balances);
+
+    balances = balances_open();
+    sample_write(&desk.dir, newest.name, text_slice(buffer_text(&before), 0, before.size - 10));
+    ck_assert(!replay_look(desk.dir.path, balances, &newest, &fault));
+    ck_assert_ptr_nonnull(strstr(fault.message, "torn"));
+    balances_close(balances);
+    buffer_close(&before);
+    buffer_close(&after);
+    desk_end(&desk);
+}
+END_TEST
+
+UNIT_MAIN(who_looks_at_it_changes_nothing_and_believes_no_torn_tail,
+          holds_that_somebody_goes_on_with_stay_open,
           books_the_open_holds_of_a_dead_process_in_full,
           books_an_open_hold_at_what_it_was_extended_to,
           what_was_booked_without_a_hold_counts_after_a_death, many_deaths_add_up,
