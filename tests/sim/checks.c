@@ -177,14 +177,6 @@ void check_account(struct world *world, size_t at)
     check_noted(world, at);
 }
 
-static int64_t sum_of_grants(const struct world *world, size_t account)
-{
-    int64_t sum = 0;
-    for (size_t at = 0; at < world->journal_count; at++)
-        sum += network_granted(world, account, at);
-    return sum;
-}
-
 static int64_t sum_of_ceilings(const struct world *world, size_t account)
 {
     int64_t sum = 0;
@@ -193,26 +185,28 @@ static int64_t sum_of_ceilings(const struct world *world, size_t account)
     return sum;
 }
 
-/* What a journal says that its process may spend. */
-static void check_grants(struct world *world, size_t account)
+/* What a journal says that its process may spend, it was granted or drew. */
+static void check_grant(struct world *world, size_t account, size_t at, int64_t granted)
 {
-    for (size_t at = 0; !world->doubt && at < world->journal_count; at++) {
-        int64_t ceiling = world->journals[at].ceiling[account];
-        int64_t over = world->journals[at].over[account] + world->journals[at].drawn[account];
-        if (ceiling > 0 && ceiling > network_granted(world, account, at) + over)
-            world_fail(world, "I2", "%s: journal %zu has %lld, and was granted %lld",
-                       world_name(world, account), at + 1, (long long)ceiling,
-                       (long long)network_granted(world, account, at));
-    }
+    const struct journal *journal = &world->journals[at];
+    int64_t ceiling = journal->ceiling[account];
+    if (ceiling > 0 && ceiling > granted + journal->over[account] + journal->drawn[account])
+        world_fail(world, "I2", "%s: journal %zu has %lld, and was granted %lld",
+                   world_name(world, account), at + 1, (long long)ceiling, (long long)granted);
 }
 
-static void check_total(struct world *world, size_t account)
+static void check_grants(struct world *world, size_t account)
 {
-    int64_t total = network_total(world, account);
-    if (total != sum_of_grants(world, account))
+    int64_t sum = 0, total = network_total(world, account);
+    for (size_t at = 0; at < world->journal_count; at++) {
+        int64_t granted = network_granted(world, account, at);
+        if (!world->doubt)
+            check_grant(world, account, at, granted);
+        sum += granted;
+    }
+    if (total != sum)
         world_fail(world, "I3", "%s: G is %lld, and the grants' sum %lld",
-                   world_name(world, account), (long long)total,
-                   (long long)sum_of_grants(world, account));
+                   world_name(world, account), (long long)total, (long long)sum);
 }
 
 /* Alone, an instance is granted what its limit leaves. Where the store was set back, it may think
@@ -236,8 +230,8 @@ static void check_moved(struct world *world, size_t account)
 {
     for (size_t last = account; last != NOBODY; last = span_next(world, account, last))
         check_granted(world, last);
-    check_total(world, account);
-    check_grants(world, account);
+    if (world->profile.shared)
+        check_grants(world, account);
 }
 
 /* ---- Σ (spent + held + ghost) ---- */
@@ -282,10 +276,8 @@ void check_all(struct world *world)
     for (size_t account = 0; account < world->account_count; account++) {
         check_billed(world, account);
         check_noted(world, account);
-        if (world->profile.shared) {
-            check_total(world, account);
+        if (world->profile.shared)
             check_grants(world, account);
-        }
     }
     check_spans(world, used_of);
     if (!world->doubt)

@@ -25,8 +25,8 @@
 enum {
     INSTANCES = 6,
     JOURNALS = 32,
-    ACCOUNTS = 720,
-    SLOTS = 2048,
+    ACCOUNTS = 320,
+    SLOTS = 1024,
     BUDGETS = 4,
     STAKES = 12,
     CALLS = 1024,

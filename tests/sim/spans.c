@@ -25,9 +25,9 @@ bool span_rolls(const struct world *world, size_t account)
 uint64_t span_number(const struct world *world, size_t at, int64_t now_s)
 {
     const struct sim_account *account = &world->accounts[at];
-    const struct window now = window_rolling(world->budgets[account->budget].rolling_s, now_s);
-    int64_t bucket = now.start_s / (now.end_s - now.start_s);
-    return charge_sibling(account->name.account & ~(CHARGE_BUCKETS - 1), bucket);
+    int64_t length_s = world->budgets[account->budget].rolling_s;
+    int64_t bucket_s = (length_s + WINDOW_ROLLING_BUCKETS - 1) / WINDOW_ROLLING_BUCKETS;
+    return charge_sibling(account->name.account & ~(CHARGE_BUCKETS - 1), now_s / bucket_s);
 }
 
 bool span_counts(const struct world *world, size_t at, int64_t now_s)

@@ -313,13 +313,25 @@ static void make_open(struct world *world, size_t budget)
     world->limits[0][budget][UNIT_REQUESTS] = LIMIT_NONE;
 }
 
+/* Of one unit: there are many sub-buckets. */
+static void make_rolling(struct world *world, size_t budget)
+{
+    int kept = (int)lot_below(world, LOT_BUDGETS + 4 * (int)budget + 2, UNIT_COUNT);
+    int64_t *limit = world->limits[0][budget];
+    world->budgets[budget].window = WINDOW_ROLLING;
+    world->budgets[budget].rolling_s = rolling_length(world, budget);
+    for (int tries = 0; tries < UNIT_COUNT && limit[kept] == LIMIT_NONE; tries++)
+        kept = (kept + 1) % UNIT_COUNT;
+    for (int unit = 0; unit < UNIT_COUNT; unit++)
+        limit[unit] = unit == kept ? limit[unit] : LIMIT_NONE;
+}
+
 static void make_special(struct world *world)
 {
     for (size_t at = 0; at < BUDGETS; at++) {
         bool rolls = lot_below(world, LOT_BUDGETS + 4 * (int)at + 1, 1000) < 500;
         if (world->profile.rolling && rolls) {
-            world->budgets[at].window = WINDOW_ROLLING;
-            world->budgets[at].rolling_s = rolling_length(world, at);
+            make_rolling(world, at);
         } else if (world->profile.open) {
             make_open(world, at);
         }
@@ -329,7 +341,7 @@ static void make_special(struct world *world)
 static size_t most_accounts(const struct world *world)
 {
     if (world->profile.rolling)
-        return world->profile.crowded ? 60 : ACCOUNTS;
+        return world->profile.crowded ? 50 : ACCOUNTS;
     return world->profile.crowded ? 12 : 96;
 }
 
