@@ -148,6 +148,7 @@ struct lane {
     bool limits[UNIT_COUNT];  /* for some id */
     bool rolling;             /* its windows are sub-buckets */
     struct window window;     /* the one last seen; never goes back */
+    int64_t ahead_s;          /* the end of the window after which was looked already (ahead.c) */
     struct account *first, *last;
 };
 

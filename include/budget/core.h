@@ -225,7 +225,8 @@ void core_redefine(struct core *core, const struct core_options *options);
 bool core_check_clock(struct core *core, int64_t wall_ms, int64_t steady_ms);
 
 /* To be called now and then: who waits on a rolling window goes on to the sub-bucket of now, where
- * less may count. Every reservation does so, too. */
+ * less may count. Every reservation does so, too. Leased, room is asked for in windows that are
+ * about to begin. */
 void core_turn(struct core *core, int64_t now_s);
 
 void core_reserve(struct core *core, const struct ask *ask, struct grant *grant);

@@ -58,6 +58,11 @@ int64_t headroom_allowance(const struct core *core, const struct account *accoun
  * and then (250 ms), because others give back what they do not use. */
 void headroom_remind(struct core *core);
 
+/* Asks for the ceilings of windows that begin within two seconds, of as much as the accounts of the
+ * present ones had reserved on them of late; what is not used goes back as ever. To be called now
+ * and then; does nothing but once in a window. */
+void headroom_look_ahead(struct core *core);
+
 /* What goes back to the lessor: the ceiling is lower already, and must be so on disk before the
  * lessor is told. The account stays pinned until headroom_given. */
 struct gift {
@@ -78,6 +83,8 @@ void headroom_given(struct core *core, struct account *account);
 
 /* It is used, and so much was reserved on it. */
 void headroom_note_use(struct accounts *accounts, struct account *account, int64_t amount);
+/* Its window comes next, and so much was reserved of late where it stands for another one. */
+void headroom_note_coming(struct accounts *accounts, struct account *account, int64_t flow);
 /* Somebody waits for room on it; or, `lack` above 0, was refused so much at once. */
 void headroom_note_lack(struct accounts *accounts, struct account *account, int64_t lack);
 /* Somebody who lacked room on it was refused, because nobody answers. */

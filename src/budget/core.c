@@ -107,6 +107,7 @@ void core_turn(struct core *core, int64_t now_s)
     if (core->now_s < now_s)
         core->now_s = now_s;
     waiting_turn(core);
+    headroom_look_ahead(core);
 }
 
 int64_t core_believes_s(const struct core *core, int64_t now_s)

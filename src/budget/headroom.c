@@ -138,6 +138,14 @@ void headroom_note_use(struct accounts *accounts, struct account *account, int64
         want(accounts, account);
 }
 
+void headroom_note_coming(struct accounts *accounts, struct account *account, int64_t flow)
+{
+    account->growing.flow = flow;
+    account->growing.flow_s = account->used_s;
+    headroom_note_room(accounts, account);
+    want(accounts, account);
+}
+
 /* A stream goes before those who come: what the others of its group do not use is its. */
 static void gather_for(struct accounts *accounts, const struct account *account)
 {

@@ -317,6 +317,61 @@ START_TEST(as_many_seconds_of_traffic_are_leased_as_the_operator_says)
 }
 END_TEST
 
+/* ---- the next window ---- */
+
+#define MIDNIGHT_S (NOON_S + DAY_S / 2)
+
+/* Somebody calls at that moment; then the core is told the time. */
+static void call_before_midnight(struct fixture *f, int64_t called_s, int64_t now_s)
+{
+    start_with(f, 1000);
+    f->now_s = MIDNIGHT_S - called_s;
+    grow_to(f, 100);
+    fixture_settle(f, fixture_hold(f, 20), 5);
+    refuse_growths(f);
+    core_turn(f->core, MIDNIGHT_S - now_s);
+}
+
+START_TEST(the_ceiling_of_the_next_window_is_there_before_it_begins)
+{
+    struct fixture f;
+    call_before_midnight(&f, 5, 5);
+    no_growth(&f);
+    core_turn(f.core, MIDNIGHT_S - 2);
+    no_growth(&f); /* nobody has called within the last two seconds */
+    fixture_end(&f);
+    call_before_midnight(&f, 2, 2);
+    struct growth growth = only_growth(&f);
+    ck_assert_str_eq(growth.account->window.id, "2026-11-22");
+    ck_assert_int_eq(growth.least, 0);
+    ck_assert_int_ge(growth.most, 40);
+    answer(&f, &growth, growth.most);
+    core_turn(f.core, MIDNIGHT_S - 1);
+    no_growth(&f); /* once */
+    ck_assert_int_eq(fixture_view(&f, 0).spent, 5);
+    f.now_s = MIDNIGHT_S;
+    fixture_hold(&f, 20);
+    ck_assert_int_eq(fixture_view(&f, 0).spent, 0);
+    fixture_end(&f);
+}
+END_TEST
+
+START_TEST(what_nobody_uses_of_the_next_window_goes_back)
+{
+    struct fixture f;
+    struct gift gifts[4];
+    call_before_midnight(&f, 2, 2);
+    struct growth growth = only_growth(&f);
+    answer(&f, &growth, 100);
+    ck_assert_uint_eq(headroom_yield(f.core, MIDNIGHT_S + 3, false, gifts, 4), 2);
+    ck_assert_int_eq(gifts[1].amount, 100);
+    ck_assert_ptr_eq(gifts[1].account, growth.account);
+    for (int i = 0; i < 2; i++)
+        headroom_given(f.core, gifts[i].account);
+    fixture_end(&f);
+}
+END_TEST
+
 START_TEST(an_extension_that_no_lessor_can_grant_is_not_growing)
 {
     struct fixture f;
@@ -464,7 +519,9 @@ START_TEST(a_lowered_limit_binds_at_once_though_the_ceiling_is_above_it)
 }
 END_TEST
 
-UNIT_MAIN(as_many_seconds_of_traffic_are_leased_as_the_operator_says,
+UNIT_MAIN(the_ceiling_of_the_next_window_is_there_before_it_begins,
+          what_nobody_uses_of_the_next_window_goes_back,
+          as_many_seconds_of_traffic_are_leased_as_the_operator_says,
           the_first_request_waits_for_its_ceiling_to_grow_by_what_it_lacks,
           with_headroom_nobody_waits, what_all_who_wait_lack_is_asked_for_at_once,
           who_comes_while_the_answer_is_under_way_is_asked_for_next,
