@@ -2,7 +2,7 @@
  * A ledger entry: one line of the books, and the only two functions that know its text.
  *
  * The sum of cost_usd (or tokens) over any lines is what they spent: lines that book nothing (open,
- * reserve, extend, refuse, close) have 0. Never prompts, completions or keys.
+ * reserve, extend, disown, refuse, close) have 0. Never prompts, completions or keys.
  */
 #ifndef PURSER_BOOKS_ENTRY_H
 #define PURSER_BOOKS_ENTRY_H
@@ -23,6 +23,8 @@ enum entry_kind {
                       may have been used of an account, because lines may have been lost */
     ENTRY_REFUND,  /* what a FORFEIT booked and was not used after all: takes it back, so its cost
                       and  charges are negative. Of the same request_id and call */
+    ENTRY_DISOWN,  /* what balances have and another instance was charged with, or nobody used:
+                      their charges are negative. Costs nothing, and takes nothing off costs */
     ENTRY_REFUSE,  /* a request that purser refused; books nothing */
     ENTRY_CLOSE,   /* a process ended cleanly */
     ENTRY_KIND_COUNT
@@ -52,12 +54,12 @@ struct entry {
     enum usage_source usage_source;
     struct text service_tier; /* as the answer names it: "default", "flex", ... */
     struct text price_version;
-    const struct charge
-        *charges;        /* RESERVE, EXTEND: the hold's; SETTLE, FORFEIT, REFUND: what was booked */
-    size_t charge_count; /* at most CHARGE_MOST */
-    struct text cache;   /* "hit": answered from the cache, "miss": it was asked; empty:
-                            it was not */
-    struct text route;   /* why this model and upstream */
+    const struct charge *charges; /* RESERVE, EXTEND: the hold's; SETTLE, FORFEIT, REFUND: what was
+                                     booked; DISOWN: what balances lose */
+    size_t charge_count;          /* at most CHARGE_MOST */
+    struct text cache;            /* "hit": answered from the cache, "miss": it was asked; empty:
+                                     it was not */
+    struct text route;            /* why this model and upstream */
     struct money saved[SAVING_COUNT]; /* by cause; none below zero (asserted) */
     struct text stop_reason;          /* "stop", "length", "client", "upstream", "budget", ... */
     struct text error;                /* the code of a refusal or failure */

@@ -31,7 +31,7 @@ struct vault_identity {
     struct store_mark mark; /* as it was found */
     bool whole; /* what was written before (here, and to files that were not synced) is there: the
                    last process closed the vault cleanly, or it ran during this boot, so that the
-                   kernel has it still. True of a new one */
+                   kernel has it still. False of a new one, which has nothing of before */
 };
 
 /* Opens `path` and notes the incarnation (on disk when this returns). `boot`: of the machine

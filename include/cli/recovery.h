@@ -18,8 +18,14 @@
  * what it has spent and holds.
  *
  * Where budgets are shared, the store knows what each vault was granted, and a new vault begins
- * with nothing: what the ledger has from before is charged there to the one that spent it. So no
- * account is restored with more spend than its ceiling.
+ * with nothing: what the ledger has from before is charged there to the one that spent it. And
+ * after a power loss lines that end holds may be missing, while no more than a ceiling was used. So
+ * what is not exact is not more than the ceilings: a `disown` line takes the rest off the ledger's
+ * balances, once and for all.
+ *
+ * What is above a ceiling otherwise is an overrun (a bill above its hold, a cost from elsewhere)
+ * that the process before could not tell the store of. The vault's ceiling is raised to it, whoever
+ * allows it, as for an overdraft: the lease states it, and the store charges it (lease.h).
  */
 #ifndef PURSER_CLI_RECOVERY_H
 #define PURSER_CLI_RECOVERY_H
@@ -39,7 +45,8 @@ struct recovery {
     size_t row_count;
 };
 
-/* Books what is forfeited, and restores the gate's accounts. */
+/* Books what is forfeited, and restores the gate's accounts. Afterwards the vault may have other
+ * rows. */
 MUST_USE bool recover(const struct recovery *recovery, struct fault *fault);
 
 #endif

@@ -113,8 +113,8 @@ bool balances_apply(struct balances *balances, const struct entry *entry)
         return holds_extend(&balances->holds, entry);
     if (entry->kind == ENTRY_REFUND && !forfeits_take(&balances->forfeits, entry))
         return false;
-    if (entry->kind == ENTRY_REFUND)
-        add_all(balances, entry, true);
+    if (entry->kind == ENTRY_REFUND || entry->kind == ENTRY_DISOWN)
+        add_all(balances, entry, entry->kind == ENTRY_REFUND);
     if (entry->kind != ENTRY_SETTLE && entry->kind != ENTRY_FORFEIT)
         return true;
     if (!holds_end(&balances->holds, entry->call) && entry->call.size > 0)

@@ -61,7 +61,8 @@ const struct text entry_kind_names[ENTRY_KIND_COUNT] = {
     [ENTRY_OPEN] = LABEL("open"),       [ENTRY_RESERVE] = LABEL("reserve"),
     [ENTRY_EXTEND] = LABEL("extend"),   [ENTRY_SETTLE] = LABEL("settle"),
     [ENTRY_FORFEIT] = LABEL("forfeit"), [ENTRY_REFUND] = LABEL("refund"),
-    [ENTRY_REFUSE] = LABEL("refuse"),   [ENTRY_CLOSE] = LABEL("close"),
+    [ENTRY_DISOWN] = LABEL("disown"),   [ENTRY_REFUSE] = LABEL("refuse"),
+    [ENTRY_CLOSE] = LABEL("close"),
 };
 
 const struct text entry_source_names[USAGE_SOURCE_COUNT] = {

@@ -188,7 +188,6 @@ static void name_journal(struct vault *vault)
     ssize_t got = getrandom(random, sizeof(random), 0);
     ASSERT(got == (ssize_t)sizeof(random));
     hash_hex(random, sizeof(random), vault->identity.journal);
-    vault->identity.whole = true;
 }
 
 static bool read_journal(struct vault *vault, struct fault *fault)
@@ -246,11 +245,12 @@ static bool read_mark(struct vault *vault, struct fault *fault)
     return good;
 }
 
-/* The boot stays the one before as long as what it lost is not accounted for. */
+/* The boot stays the one before, or none, as long as what it lost is not accounted for. */
 static bool write_journal(struct vault *vault, bool clean, struct fault *fault)
 {
     static const char whole[] = "INSERT OR REPLACE INTO journal VALUES (1, ?1, ?2, ?3, ?4)";
-    static const char torn[] = "UPDATE journal SET incarnation = ?2";
+    static const char torn[] = "INSERT INTO journal VALUES (1, ?1, ?2, '', 0)"
+                               " ON CONFLICT (one) DO UPDATE SET incarnation = ?2";
     sqlite3_stmt *put = NULL;
     if (sqlite3_prepare_v2(vault->db, vault->accepted ? whole : torn, -1, &put, NULL) != SQLITE_OK)
         return say(vault, fault);

@@ -14,8 +14,6 @@
 /* Longer than a failover of Redis within one machine's room takes to be noticed, and shorter than
  * callers wait for a budget (admission.wait_ms). */
 #define STORE_TIMEOUT_MS 1000
-/* Its amounts in USD are micro-dollars. */
-#define STORE_USD_STEP 1000
 
 static void say_replay(const struct ledger_replay *replay)
 {
@@ -206,7 +204,8 @@ static bool open_budgets(struct estate *estate, struct fault *fault)
                                               .label = estate->config->node,
                                               .clock = clock_real()};
     bool good = vault_rows(estate->vault, &arena, &recovery.rows, &recovery.row_count, fault) &&
-                recover(&recovery, fault);
+                recover(&recovery, fault) &&
+                vault_rows(estate->vault, &arena, &recovery.rows, &recovery.row_count, fault);
     if (good)
         house->treasury = treasury_open(&treasury, recovery.rows, recovery.row_count);
     arena_close(&arena);

@@ -170,6 +170,38 @@ static size_t note_forfeits(const struct recovery *recovery, const struct table 
     return count;
 }
 
+/* ---- what another vault was charged with ---- */
+
+/* Of the account's balance; what is held of it stays. */
+static int64_t foreign(const struct standing *standing, const struct charge *balance)
+{
+    int64_t above = standing->charge.amount - standing->ceiling;
+    return above < balance->amount ? above : balance->amount;
+}
+
+static void note_disowned(const struct recovery *recovery, const struct table *standings,
+                          struct ledger_batch *batch)
+{
+    struct charge charge;
+    size_t at = 0;
+    while (ledger_next_balance(recovery->ledger, &at, &charge)) {
+        struct standing *standing = table_get(standings, key_of(&charge));
+        int64_t above = foreign(standing, &charge);
+        if (above <= 0)
+            continue;
+        charge.amount = -above;
+        standing->charge.amount -= above;
+        const struct entry entry = {.kind = ENTRY_DISOWN,
+                                    .wall_us = clock_wall_us(recovery->clock),
+                                    .attempt = 1,
+                                    .charges = &charge,
+                                    .charge_count = 1,
+                                    .ttft_ms = -1,
+                                    .duration_ms = -1};
+        ledger_note(batch, &entry);
+    }
+}
+
 static bool forfeit(const struct recovery *recovery, const struct table *standings,
                     struct fault *fault)
 {
@@ -177,6 +209,8 @@ static bool forfeit(const struct recovery *recovery, const struct table *standin
     struct text budget = bearer(standings, &most);
     struct ledger_batch *batch = ledger_batch_open(recovery->ledger);
     size_t count = note_forfeits(recovery, standings, budget, batch);
+    if (recovery->shared)
+        note_disowned(recovery, standings, batch);
     bool good = ledger_commit(batch, fault);
     ledger_batch_close(batch);
     char amount[MONEY_STRING_SIZE];
@@ -189,16 +223,33 @@ static bool forfeit(const struct recovery *recovery, const struct table *standin
 
 /* ---- restoring ---- */
 
-static void cut_to_ceiling(const struct table *standings, struct charge *charge)
+/* In whole steps of what the store counts. */
+static int64_t round_up(const struct charge *charge)
 {
-    struct standing *standing = table_get(standings, key_of(charge));
-    int64_t above = standing->charge.amount - standing->ceiling;
-    if (above > charge->amount)
-        above = charge->amount;
-    if (above <= 0)
-        return;
-    charge->amount -= above;
-    standing->charge.amount -= above;
+    int64_t rest = charge->unit == UNIT_USD ? charge->amount % STORE_USD_STEP : 0;
+    return rest == 0 ? charge->amount : sum(charge->amount, STORE_USD_STEP - rest);
+}
+
+/* What is above a ceiling the store was not told of: as with an overdraft, the lease will. */
+static bool raise_ceilings(const struct recovery *recovery, const struct table *standings,
+                           struct fault *fault)
+{
+    struct charge *raised = memory_new((standings->count + 1) * sizeof(*raised));
+    size_t at = 0, count = 0;
+    void *value = NULL;
+    while (table_next(standings, &at, NULL, &value)) {
+        struct standing *standing = value;
+        if (standing->charge.amount <= standing->ceiling)
+            continue;
+        standing->ceiling = round_up(&standing->charge);
+        raised[count] = standing->charge;
+        raised[count].amount = standing->ceiling;
+        raised[count++].overdraft = standing->overdraft;
+    }
+    int64_t now_s = clock_wall_us(recovery->clock) / 1000000;
+    bool good = count == 0 || vault_note(recovery->vault, raised, count, now_s, fault);
+    free(raised);
+    return good;
 }
 
 static void restore_gate(const struct recovery *recovery, const struct table *standings)
@@ -207,8 +258,6 @@ static void restore_gate(const struct recovery *recovery, const struct table *st
     struct charge charge;
     size_t at = 0;
     while (ledger_next_balance(recovery->ledger, &at, &charge)) {
-        if (recovery->shared)
-            cut_to_ceiling(standings, &charge);
         /* Refunds of what was forgotten, or somebody else's hand: no spend. */
         if (charge.amount > 0)
             gate_restore(gate, &charge);
@@ -235,6 +284,7 @@ bool recover(const struct recovery *recovery, struct fault *fault)
     gather(recovery, &standings);
     bool good = (whole && recovery->ledger_whole) || forfeit(recovery, &standings, fault);
     good = good && (whole || vault_accept(recovery->vault, fault));
+    good = good && (!recovery->shared || raise_ceilings(recovery, &standings, fault));
     if (good)
         restore_gate(recovery, &standings);
     forget(&standings);

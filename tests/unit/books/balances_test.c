@@ -239,6 +239,20 @@ START_TEST(an_extension_needs_an_open_hold)
 }
 END_TEST
 
+START_TEST(what_is_disowned_is_taken_off_and_ends_no_hold)
+{
+    struct balances *balances = balances_open();
+    struct charge charge = sample_charge(1, 50);
+    ck_assert(apply(balances, ENTRY_RESERVE, "a", &charge));
+    ck_assert(apply(balances, ENTRY_SETTLE, "", &charge));
+    charge.amount = -20;
+    ck_assert(apply(balances, ENTRY_DISOWN, "", &charge));
+    ck_assert_int_eq(spent_on(balances, 1), 30);
+    ck_assert_uint_eq(balances_open_holds(balances), 1);
+    balances_close(balances);
+}
+END_TEST
+
 START_TEST(other_lines_change_nothing)
 {
     struct balances *balances = balances_open();
@@ -418,7 +432,7 @@ UNIT_MAIN(a_settlement_ends_its_hold_and_adds_up, what_a_line_says_of_overdrafts
           an_open_line_tells_what_can_be_refunded,
           of_very_many_forfeits_the_oldest_cannot_be_refunded, a_hold_without_a_call_can_be_ended,
           a_call_is_held_once, an_extension_gives_a_hold_its_amounts_and_leaves_the_rest,
-          an_extension_needs_an_open_hold, other_lines_change_nothing, many_holds_come_and_go,
-          sums_stop_at_the_end_of_their_range, forgets_accounts_whose_time_is_over,
-          what_is_forfeited_is_spent_and_remembered_apart, an_open_line_says_all_of_them,
-          a_bad_open_line_changes_nothing)
+          an_extension_needs_an_open_hold, what_is_disowned_is_taken_off_and_ends_no_hold,
+          other_lines_change_nothing, many_holds_come_and_go, sums_stop_at_the_end_of_their_range,
+          forgets_accounts_whose_time_is_over, what_is_forfeited_is_spent_and_remembered_apart,
+          an_open_line_says_all_of_them, a_bad_open_line_changes_nothing)

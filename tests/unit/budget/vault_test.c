@@ -44,6 +44,7 @@ static struct place place_make(void)
     place.ceilings = ceilings_open(place.path, &place.fault);
     ck_assert_ptr_nonnull(place.ceilings);
     open_at(&place, "boot-1");
+    ck_assert(vault_accept(place.vault, &place.fault));
     return place;
 }
 
@@ -92,6 +93,14 @@ static size_t rows_of(struct place *place, const struct charge **rows)
     bool good = vault_rows(place->vault, &place->arena, rows, &count, &place->fault);
     ck_assert_msg(good, "%s", place->fault.message);
     return count;
+}
+
+static void alter(const struct place *place, const char *sql)
+{
+    sqlite3 *db = NULL;
+    ck_assert_int_eq(sqlite3_open(place->path, &db), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    (void)sqlite3_close(db);
 }
 
 START_TEST(what_is_noted_is_there_after_a_restart)
@@ -161,8 +170,8 @@ END_TEST
 START_TEST(only_another_boot_after_an_unclean_end_makes_it_not_whole)
 {
     struct place place = place_make();
-    ck_assert(vault_identity(place.vault)->whole);
-    reopen(&place, false, "boot-1"); /* kill -9 */
+    ck_assert(!vault_identity(place.vault)->whole); /* a new one */
+    reopen(&place, false, "boot-1");                /* kill -9 */
     ck_assert(vault_identity(place.vault)->whole);
     reopen(&place, true, "boot-2");
     ck_assert(vault_identity(place.vault)->whole);
@@ -173,6 +182,22 @@ START_TEST(only_another_boot_after_an_unclean_end_makes_it_not_whole)
     ck_assert(vault_accept(place.vault, &place.fault));
     reopen(&place, false, "boot-3");
     ck_assert(vault_identity(place.vault)->whole);
+    place_end(&place);
+}
+END_TEST
+
+START_TEST(a_new_one_is_new_until_what_was_before_is_accounted_for)
+{
+    struct place place = place_make();
+    vault_close(place.vault, true);
+    alter(&place, "DELETE FROM journal");
+    open_at(&place, "boot-1");
+    struct vault_identity first = *vault_identity(place.vault);
+    ck_assert(!first.whole);
+    reopen(&place, true, "boot-1");
+    ck_assert_str_eq(vault_identity(place.vault)->journal, first.journal);
+    ck_assert_int_eq(vault_identity(place.vault)->incarnation, first.incarnation + 1);
+    ck_assert(!vault_identity(place.vault)->whole);
     place_end(&place);
 }
 END_TEST
@@ -223,14 +248,6 @@ START_TEST(a_full_disk_fails_and_ends_by_itself)
 }
 END_TEST
 
-static void alter(const struct place *place, const char *sql)
-{
-    sqlite3 *db = NULL;
-    ck_assert_int_eq(sqlite3_open(place->path, &db), SQLITE_OK);
-    ck_assert_int_eq(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-    (void)sqlite3_close(db);
-}
-
 START_TEST(a_file_that_another_process_has_opened_meanwhile_is_not_written_again)
 {
     struct place place = place_make();
@@ -242,6 +259,27 @@ START_TEST(a_file_that_another_process_has_opened_meanwhile_is_not_written_again
     alter(&place, "UPDATE journal SET incarnation = 9");
     ck_assert(!note(&place, &row, 1));
     ck_assert_ptr_nonnull(strstr(place.fault.message, "not the file that it was"));
+    place_end(&place);
+}
+END_TEST
+
+/* Closing the last connection would sync the log, on the descriptor on which that may have failed.
+ */
+START_TEST(a_mark_that_fails_leaves_the_log_to_the_next_connection)
+{
+    struct place place = place_make();
+    const struct charge row = a_charge(1, 10);
+    const struct store_mark mark = {.epoch = 7, .fence = "a.b"};
+    char log[160];
+    (void)snprintf(log, sizeof(log), "%s-wal", place.path);
+    ceilings_close(place.ceilings);
+    place.ceilings = NULL;
+    ck_assert(note(&place, &row, 1));
+    alter(&place, "ALTER TABLE mark RENAME TO elsewhere");
+    ck_assert(!vault_mark(place.vault, &mark, &place.fault));
+    ck_assert_int_eq(access(log, F_OK), 0);
+    alter(&place, "ALTER TABLE elsewhere RENAME TO mark");
+    ck_assert(vault_mark(place.vault, &mark, &place.fault));
     place_end(&place);
 }
 END_TEST
@@ -291,10 +329,12 @@ START_TEST(the_machine_has_a_boot)
 }
 END_TEST
 
-UNIT_MAIN(an_overdraft_is_remembered, what_is_noted_is_there_after_a_restart,
+UNIT_MAIN(a_mark_that_fails_leaves_the_log_to_the_next_connection, an_overdraft_is_remembered,
+          what_is_noted_is_there_after_a_restart,
           the_journal_keeps_its_name_and_counts_its_openings,
           what_must_not_be_forgotten_of_the_store_is_there_after_a_restart,
           two_files_have_two_journals, only_another_boot_after_an_unclean_end_makes_it_not_whole,
-          rows_that_are_past_their_time_go, a_full_disk_fails_and_ends_by_itself,
+          a_new_one_is_new_until_what_was_before_is_accounted_for, rows_that_are_past_their_time_go,
+          a_full_disk_fails_and_ends_by_itself,
           a_file_that_another_process_has_opened_meanwhile_is_not_written_again,
           a_later_version_and_rows_that_are_none_are_refused, the_machine_has_a_boot)
