@@ -69,9 +69,11 @@ struct account {
         elsewhere_granted;   /* to other instances, and what they have spent of it, as the lessor */
     int64_t elsewhere_spent; /* said it last; 0 if there are none */
     int64_t idle_s;          /* its budget's, of sessions; else 0 */
-    int64_t used_s;          /* when it was last reserved on or settled */
-    size_t pins;             /* open holds and waiters: it must stay */
-    uint64_t spent_event;    /* the last event that changed `spent` */
+    int64_t used_s;          /* when somebody last came, or something was settled there */
+    int64_t held_s;       /* when it appeared, or something was last held or settled there: who is
+                             refused does not keep it */
+    size_t pins;          /* open holds and waiters: it must stay */
+    uint64_t spent_event; /* the last event that changed `spent` */
     struct crowd own_line;
     struct crowd *line; /* its own, or its group's */
     struct growing growing;
@@ -227,6 +229,19 @@ void accounts_release(struct accounts *accounts, struct account *account);
 
 /* What is booked and held stays, whatever the ceiling: then all above it is an overrun (I1). */
 void account_note_overrun(struct account *account);
+
+static inline void account_note_visit(struct account *account, int64_t now_s)
+{
+    if (account->used_s < now_s)
+        account->used_s = now_s;
+}
+
+static inline void account_note_use(struct account *account, int64_t now_s)
+{
+    account_note_visit(account, now_s);
+    if (account->held_s < now_s)
+        account->held_s = now_s;
+}
 
 /* Until when it must be remembered, used now. */
 int64_t account_until_s(const struct account *account);

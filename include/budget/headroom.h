@@ -45,6 +45,7 @@ struct growth_answer {
     int64_t elsewhere_granted; /* Σ g of the other instances; 0 if there are none */
     int64_t elsewhere_spent;   /* what they said they have spent of it: at most that */
     int64_t overdrawn;         /* of `grown`: what no store granted, because none answers */
+    bool heard;                /* what is elsewhere was said; else nothing new is known of it */
     bool away;                 /* nobody answered: who waits for it is told so (VERDICT_AWAY) */
 };
 void headroom_answer(struct core *core, struct account *account,
@@ -57,6 +58,9 @@ int64_t headroom_allowance(const struct core *core, const struct account *accoun
 /* Asks again for those who still wait, and for overruns that nobody answered for: to be called now
  * and then (250 ms), because others give back what they do not use. */
 void headroom_remind(struct core *core);
+/* No store answers: asks for those who wait for what others are known to hold of the limit, too, as
+ * far as accounts may go on without. */
+void headroom_remind_open(struct core *core);
 
 /* Asks for the ceilings of windows that begin within two seconds, of as much as the accounts of the
  * present ones had reserved on them of late; what is not used goes back as ever. To be called now

@@ -26,13 +26,21 @@ struct lease_row {
 struct lease_rows {
     struct table table;
     size_t doubtful, lacking; /* so many rows are */
+    size_t swept;             /* how far this round of lease_rows_sweep has come; 0: it has ended */
+    int64_t sweep_s;          /* no other one begins before */
 };
 
 void lease_rows_close(struct lease_rows *rows);
 
 struct lease_row *lease_rows_find(const struct lease_rows *rows, uint64_t account);
 /* What the journal says from now on of the charge's account; its texts are copied. */
-struct lease_row *lease_rows_put(struct lease_rows *rows, const struct charge *charge);
+struct lease_row *lease_rows_put(struct lease_rows *rows, const struct charge *charge,
+                                 int64_t now_s);
+/* It is of use until then. A row that is new, or was past its time, the store may have or may have
+ * forgotten: nothing of it is expected (granted is 0), and if the journal has something of it, it
+ * is doubtful. */
+void lease_rows_renew(struct lease_rows *rows, struct lease_row *row, int64_t until_s,
+                      int64_t now_s);
 
 void lease_rows_doubt(struct lease_rows *rows, struct lease_row *row, bool doubtful);
 void lease_rows_lack(struct lease_rows *rows, struct lease_row *row, bool lacking);
@@ -40,6 +48,10 @@ void lease_rows_lack(struct lease_rows *rows, struct lease_row *row, bool lackin
 /* Walks the rows (start with *at = 0; NULL at the end), and drops those that are past their time.
  */
 struct lease_row *lease_rows_next(struct lease_rows *rows, size_t *at, int64_t now_s);
+
+/* To be called some times a second: looks at a few rows, and drops those that are past their time;
+ * all of them within some minutes. */
+void lease_rows_sweep(struct lease_rows *rows, int64_t now_s);
 
 /* What a SYNC states of a row; it points to the row. */
 struct store_row lease_row_stated(const struct lease_row *row);

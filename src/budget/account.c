@@ -146,7 +146,7 @@ int64_t account_until_s(const struct account *account)
         until_s += ACCOUNT_LINGER_S;
     if (account->idle_s == 0)
         return until_s;
-    int64_t idle_s = account->used_s + account->idle_s + ACCOUNT_LINGER_S;
+    int64_t idle_s = account->held_s + account->idle_s + ACCOUNT_LINGER_S;
     return idle_s < until_s ? idle_s : until_s;
 }
 
@@ -420,6 +420,7 @@ enum account_use accounts_use(struct accounts *accounts, const struct account_ke
     struct account *account = find_hashed(accounts, key, hash);
     if (account != NULL && is_over(accounts, account, now_s, false)) {
         ASSERT(account->group == NULL || !account->counted);
+        account->held_s = now_s;
         account->spent = 0;
         account->over = 0;
         account->forfeited = 0;
@@ -433,13 +434,13 @@ enum account_use accounts_use(struct accounts *accounts, const struct account_ke
         if (!has_room(accounts, now_s))
             return ACCOUNT_CROWDED;
         account = account_new(accounts, key, limit);
+        account->held_s = now_s;
         adopt_restored(accounts, account, now_s);
         note_adopted(accounts, account);
         if (account->group != NULL && accounts->restored.count > 0)
             adopt_siblings(accounts, account, now_s);
     }
-    if (account->used_s < now_s)
-        account->used_s = now_s;
+    account_note_visit(account, now_s);
     account->pins++;
     *used = account;
     return ACCOUNT_USED;
@@ -535,8 +536,7 @@ static void move_lane(struct accounts *accounts, struct lane *old, const struct 
     old->last = NULL;
 }
 
-/* Few: only what was in flight. */
-/* Of a rolling window only what had open holds is among them: the rest is remembered. */
+/* Few: only what was in flight; of a rolling window only what had open holds. */
 static void move_gone(struct accounts *accounts, int64_t now_s)
 {
     struct account *next = accounts->gone.first;

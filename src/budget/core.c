@@ -187,6 +187,7 @@ static void take(struct core *core, struct places *places, const int64_t need[UN
         group_take_out(account);
         account->held += amount;
         group_put_in(account);
+        account_note_use(account, core->now_s);
         if (terms->fact)
             note_overrun(core, account);
         account_check(account);
@@ -433,8 +434,7 @@ static void book_stake(struct core *core, struct stake *stake, int64_t used)
     if (used > stake->amount)
         note_overrun(core, account);
     group_note_spent(account, core->event);
-    if (account->used_s < core->now_s)
-        account->used_s = core->now_s;
+    account_note_use(account, core->now_s);
     account_check(account);
     stake->amount = unused;
 }

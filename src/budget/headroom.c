@@ -250,6 +250,8 @@ static struct growth growth_of(const struct core *core, struct account *account)
 {
     struct growing *growing = &account->growing;
     int64_t step = step_of(core, account);
+    if (account->budget == ACCOUNT_GONE) /* since it wanted that */
+        return (struct growth){.account = account, .charge = round_up(account->over, step)};
     int64_t least = missing_to_wait(account, growing->wait, step);
     int64_t lack = least_of(round_up(growing->lack, step), account_obtainable(account));
     int64_t most =
@@ -317,6 +319,8 @@ static void take_answer(struct account *account, const struct growth_answer *ans
     if (answer->away)
         return;
     account->growing.refused = false;
+    if (!answer->heard)
+        return;
     if (account->group != NULL) {
         group_tell(account, answer->elsewhere_granted, answer->elsewhere_spent);
         return;
@@ -372,17 +376,28 @@ static void want_owed(struct accounts *accounts)
     }
 }
 
+static void remind_those(struct core *core, bool open)
+{
+    for (const struct waiter *waiter = core->first; waiter != NULL; waiter = waiter->next) {
+        for (size_t at = 0; at < waiter->places.count; at++) {
+            struct account *account = waiter->places.accounts[at];
+            if (account_lacks(account, waiter->demand.need[account->unit]) &&
+                (!open || headroom_allowance(core, account) > 0))
+                want(&core->accounts, account);
+        }
+    }
+}
+
 void headroom_remind(struct core *core)
 {
     if (core->accounts.owing)
         want_owed(&core->accounts);
-    for (const struct waiter *waiter = core->first; waiter != NULL; waiter = waiter->next) {
-        for (size_t at = 0; at < waiter->places.count; at++) {
-            struct account *account = waiter->places.accounts[at];
-            if (account_lacks(account, waiter->demand.need[account->unit]))
-                want(&core->accounts, account);
-        }
-    }
+    remind_those(core, false);
+}
+
+void headroom_remind_open(struct core *core)
+{
+    remind_those(core, true);
 }
 
 /* ---- giving back ---- */

@@ -37,7 +37,8 @@ struct lease *lease_open(const struct lease_options *options, const struct charg
     lease->mark = options->mark;
     lease->noted_mark = options->mark;
     for (size_t at = 0; options->shared && at < count; at++) {
-        struct lease_row *row = lease_rows_put(&lease->rows, &rows[at]);
+        struct lease_row *row = lease_rows_put(&lease->rows, &rows[at], INT64_MIN);
+        lease_rows_doubt(&lease->rows, row, false); /* all are stated anyway */
         row->spent = spent_before(options->core, &rows[at]);
     }
     return lease;
@@ -256,8 +257,10 @@ static void next_open(struct lease *lease, struct lease_action *action)
         order_commit(lease, ORDER_GIFTS, action);
         return;
     }
-    if (beats)
+    if (beats) {
         headroom_remind(lease->options.core);
+        lease_rows_sweep(&lease->rows, lease->now_s);
+    }
     work_add_growths(lease);
     work_add_mends(lease);
     if (beats)
@@ -303,6 +306,8 @@ void lease_next(struct lease *lease, int64_t now_ms, int64_t now_s, struct lease
     core_turn(lease->options.core, now_s);
     bool refused = refuses(lease);
     if ((refused || lease->retiring) && lease->move_count == 0) {
+        if (refused && may_overdraw(lease))
+            headroom_remind_open(lease->options.core);
         work_add_growths(lease);
         if (may_overdraw(lease) && work_overdraw(lease))
             work_fill_charges(lease, false);
@@ -331,7 +336,7 @@ void lease_next(struct lease *lease, int64_t now_ms, int64_t now_s, struct lease
 static void note_charges(struct lease *lease)
 {
     for (size_t at = 0; lease->options.shared && at < lease->charge_count; at++)
-        (void)lease_rows_put(&lease->rows, &lease->charges[at]);
+        (void)lease_rows_put(&lease->rows, &lease->charges[at], lease->now_s);
     lease->charge_count = 0;
 }
 

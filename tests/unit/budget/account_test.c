@@ -203,6 +203,23 @@ START_TEST(idle_sessions_are_forgotten_and_others_swept)
 }
 END_TEST
 
+/* Neither the ledger nor the store hears of it. */
+START_TEST(who_is_refused_does_not_keep_a_session)
+{
+    struct fixture f = fixture_new();
+    struct budget *budget = fixture_budget(&f, "session", SCOPE_SESSION, UNIT_USD, 100);
+    budget->window = WINDOW_TOTAL;
+    budget->idle_s = 3600;
+    fixture_start(&f);
+    fixture_settle(&f, fixture_hold(&f, 50), 100);
+    int64_t until_s = f.now_s + 3600 + 7200;
+    for (; f.now_s <= until_s; f.now_s += 600)
+        ck_assert_int_eq(fixture_reserve(&f, 50), VERDICT_EXHAUSTED);
+    ck_assert_int_eq(fixture_reserve(&f, 50), VERDICT_GRANTED);
+    fixture_end(&f);
+}
+END_TEST
+
 START_TEST(an_account_with_an_open_hold_is_never_swept)
 {
     struct fixture f = fixture_new();
@@ -251,4 +268,5 @@ UNIT_MAIN(a_clock_put_forward_is_believed_only_as_far_as_steady_time_went,
           what_was_restored_is_shown_by_the_budget_that_limits_its_unit,
           restored_spend_above_the_limit_is_an_overrun_not_a_bug,
           refuses_new_ids_at_the_bound_but_not_known_ones, an_account_without_spend_makes_room,
-          idle_sessions_are_forgotten_and_others_swept, an_account_with_an_open_hold_is_never_swept)
+          idle_sessions_are_forgotten_and_others_swept, who_is_refused_does_not_keep_a_session,
+          an_account_with_an_open_hold_is_never_swept)

@@ -18,6 +18,15 @@
 
 /* ---- checks ---- */
 
+static void note_used(struct world *world, const struct model_ask *ask)
+{
+    for (size_t at = 0; at < ask->count; at++) {
+        struct model_account *account = &world->model.accounts[ask->accounts[at]];
+        if (account->used_s < world->told_s)
+            account->used_s = world->told_s;
+    }
+}
+
 static void check_charges(struct world *world, const struct model_ask *ask, int64_t held_output)
 {
     const struct grant *grant = &world->grant;
@@ -57,6 +66,7 @@ static void take_grant(struct world *world, const struct model_ask *ask,
             EXPECT(world,
                    !model_is_in_the_way(&world->model, &world->waiters[at].ask, ask, held_output));
     }
+    note_used(world, ask);
     check_charges(world, ask, held_output);
     if (world->grant.hold == 0 || world->hold_count == MOST_HOLDS)
         return;
@@ -267,9 +277,8 @@ static void settle_at(struct world *world, size_t at)
         account->spent += amount;
         account->over += amount > held ? amount - held : 0;
         account->pins--;
-        if (account->used_s < world->told_s)
-            account->used_s = world->told_s;
     }
+    note_used(world, &hold.ask);
     world->holds[at] = world->holds[--world->hold_count];
     engine_settle(world, hold.id, &used);
 }

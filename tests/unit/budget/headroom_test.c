@@ -160,7 +160,8 @@ START_TEST(what_others_were_granted_is_out_of_reach_and_what_they_spent_is_gone)
     struct growth growth = only_growth(&f);
     headroom_answer(
         f.core, growth.account,
-        &(struct growth_answer){.grown = 200, .elsewhere_granted = 700, .elsewhere_spent = 500});
+        &(struct growth_answer){
+            .grown = 200, .elsewhere_granted = 700, .elsewhere_spent = 500, .heard = true});
     struct ask ask = fixture_ask(&f, 490, 100); /* 510 at least: 500 are left */
     ck_assert_int_eq(fixture_reserve_ask(&f, &ask), VERDICT_EXHAUSTED);
     ask = fixture_ask(&f, 250, 10); /* fits what is not spent, but others hold it */
@@ -382,7 +383,8 @@ START_TEST(an_extension_that_no_lessor_can_grant_is_not_growing)
     ck_assert_int_eq(fixture_reserve_ask(&f, &ask), VERDICT_GRANTED);
     uint64_t hold = f.grant.hold;
     struct growth growth = only_growth(&f);
-    headroom_answer(f.core, growth.account, &(struct growth_answer){.elsewhere_granted = 200});
+    headroom_answer(f.core, growth.account,
+                    &(struct growth_answer){.elsewhere_granted = 200, .heard = true});
     core_extend(f.core, hold, 150, &f.grant); /* 300 of 450, and others have 200 */
     ck_assert_int_eq(f.grant.verdict, VERDICT_CONTENTION);
     ck_assert(!f.grant.growing);
@@ -393,6 +395,27 @@ START_TEST(an_extension_that_no_lessor_can_grant_is_not_growing)
     headroom_answer(f.core, growth.account, &(struct growth_answer){.away = true});
     core_extend(f.core, hold, 100, &f.grant);
     ck_assert(!f.grant.growing);
+    fixture_end(&f);
+}
+END_TEST
+
+START_TEST(a_budget_that_was_removed_is_charged_and_grows_no_more)
+{
+    struct fixture f;
+    struct growth growth = {.most = 1};
+    start_with(&f, 1000);
+    grow_to(&f, 200);
+    fixture_settle(&f, fixture_hold(&f, 50), 250);
+    fixture_wait(&f, 150, 1);
+    f.options.budgets = f.budgets;
+    f.options.budget_count = 0;
+    core_redefine(f.core, &f.options);
+    ck_assert_uint_eq(headroom_take(f.core, &growth, 1), 1);
+    ck_assert_int_eq(growth.least, 0);
+    ck_assert_int_eq(growth.most, 0);
+    ck_assert_int_gt(growth.charge, 0);
+    headroom_answer(f.core, growth.account, &(struct growth_answer){.charged = growth.charge});
+    no_growth(&f);
     fixture_end(&f);
 }
 END_TEST
@@ -534,6 +557,7 @@ UNIT_MAIN(the_ceiling_of_the_next_window_is_there_before_it_begins,
           a_stream_that_waits_asks_for_its_maximum_at_once,
           a_refused_extension_is_what_is_asked_for_next,
           an_extension_that_no_lessor_can_grant_is_not_growing,
+          a_budget_that_was_removed_is_charged_and_grows_no_more,
           idle_headroom_goes_back_after_a_while_and_only_what_is_not_held,
           in_the_stores_micro_dollars_limits_round_down_growths_up_and_gifts_down,
           a_restored_ceiling_is_headroom_from_the_start,

@@ -481,6 +481,56 @@ START_TEST(there_is_room_until_somebody_is_refused_for_want_of_a_store)
 }
 END_TEST
 
+START_TEST(a_late_gift_of_what_the_store_has_forgotten_is_no_loss_of_data)
+{
+    struct tenant t;
+    tenant_open(&t, 1000 * MICRO, true);
+    enter(&t);
+    grow_shared(&t, 100);
+    fixture_settle(&t.f, t.f.grant.hold, 40 * MICRO);
+    pass_ms(&t, INT64_C(1000) * 27 * 3600); /* it did not answer, until long after the day */
+    ck_assert_int_eq(must_commit(&t)->amount, 40 * MICRO);
+    commit(&t, true);
+    ck_assert_int_eq(must_ask(&t, STORE_MOVE)->rows[0].give, 0);
+    answer(&t, 0, 0);
+    must_rest(&t);
+    ck_assert_int_eq(lease_state(t.lease), LEASE_OPEN);
+    tenant_close(&t);
+}
+END_TEST
+
+START_TEST(a_session_that_the_store_has_forgotten_is_charged_anew)
+{
+    struct tenant t;
+    tenant_begin(&t, 1000 * MICRO, true);
+    core_close(t.f.core);
+    t.f.budgets[0].scope = SCOPE_SESSION;
+    t.f.budgets[0].window = WINDOW_TOTAL;
+    t.f.budgets[0].idle_s = 3600;
+    fixture_start(&t.f);
+    tenant_lease(&t, true, NULL, 0);
+    enter(&t);
+    grow_shared(&t, 100);
+    fixture_settle(&t.f, t.f.grant.hold, 40 * MICRO);
+    pass_ms(&t, INT64_C(1000) * 10000);
+    fixture_settle(&t.f, fixture_hold(&t.f, 20), 20 * MICRO); /* the store hears nothing of it */
+    pass_ms(&t, INT64_C(1000) * 2000);
+    ck_assert_int_eq(must_commit(&t)->amount, 60 * MICRO);
+    commit(&t, true);
+    ck_assert_int_eq(must_ask(&t, STORE_SYNC)->rows[0].value, 60);
+    answer(&t, 0, 0);
+    const struct store_request *move = must_ask(&t, STORE_MOVE);
+    ck_assert_uint_eq(move->row_count, 2);
+    ck_assert_int_eq(move->rows[0].give, 0);
+    ck_assert_int_eq(move->rows[1].charge, 60);
+    t.reply.rows[1] = (struct store_answer){.granted = 60, .total = 60};
+    answer(&t, 0, 0);
+    must_rest(&t);
+    ck_assert_int_eq(lease_state(t.lease), LEASE_OPEN);
+    tenant_close(&t);
+}
+END_TEST
+
 START_TEST(an_answer_that_cannot_be_is_no_answer)
 {
     struct tenant t;
@@ -536,5 +586,7 @@ UNIT_MAIN(the_store_grants_then_the_journal_notes_then_the_core_uses,
           at_the_start_the_journal_is_stated, what_an_open_store_has_not_is_charged,
           what_was_granted_and_is_nowhere_noted_goes_back,
           there_is_room_until_somebody_is_refused_for_want_of_a_store,
+          a_late_gift_of_what_the_store_has_forgotten_is_no_loss_of_data,
+          a_session_that_the_store_has_forgotten_is_charged_anew,
           an_answer_that_cannot_be_is_no_answer,
           what_the_core_does_not_use_goes_to_others_who_were_refused)

@@ -112,15 +112,18 @@ static void model_touch(struct model *model, struct model_ask *ask, size_t budge
     if (account == NULL) {
         ASSERT(model->count < MODEL_ACCOUNTS);
         account = &model->accounts[model->count++];
-        *account = (struct model_account){
-            .budget = budget, .unit = unit, .id = id, .window = *window, .limit = limit};
+        *account = (struct model_account){.budget = budget,
+                                          .unit = unit,
+                                          .id = id,
+                                          .window = *window,
+                                          .limit = limit,
+                                          .used_s = ask->ask.now_s};
     }
     if (account->pins == 0 && ask->ask.now_s > model_until_s(model, account)) {
         account->spent = 0;
         account->over = 0;
-    }
-    if (account->used_s < ask->ask.now_s)
         account->used_s = ask->ask.now_s;
+    }
     for (size_t at = 0; at < ask->count; at++) {
         if (&model->accounts[ask->accounts[at]] == account)
             return;

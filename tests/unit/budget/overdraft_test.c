@@ -118,6 +118,34 @@ START_TEST(a_store_that_is_empty_is_not_away)
 }
 END_TEST
 
-UNIT_MAIN(without_a_store_one_goes_on_as_far_as_the_budget_says_and_it_is_charged,
+START_TEST(who_knows_that_others_hold_the_rest_goes_on_as_well)
+{
+    struct tenant t;
+    open_with_overdraft(&t, 1000 * MICRO, 150 * MICRO);
+    enter(&t);
+    wait_for(&t, 100);
+    must_ask(&t, STORE_MOVE);
+    t.reply.rows[0] = (struct store_answer){.moved = 100, .granted = 100, .total = 1000};
+    t.reply.row_count = 1;
+    t.reply.gseq++;
+    lease_replied(t.lease, t.now_ms, &t.reply);
+    must_commit(&t);
+    commit(&t, true);
+    ck_assert_int_eq(wake(&t), VERDICT_GRANTED);
+    pass_ms(&t, 250);
+    must_ask(&t, STORE_BEAT);
+    fail_with(&t, STORE_AWAY);
+    fixture_wait(&t.f, 50, 1);
+    ck_assert(!t.f.grant.growing);
+    const struct charge *row = must_commit(&t);
+    ck_assert_int_eq(row->overdraft, 50 * MICRO);
+    commit(&t, true);
+    ck_assert_int_eq(wake(&t), VERDICT_GRANTED);
+    tenant_close(&t);
+}
+END_TEST
+
+UNIT_MAIN(who_knows_that_others_hold_the_rest_goes_on_as_well,
+          without_a_store_one_goes_on_as_far_as_the_budget_says_and_it_is_charged,
           an_overdraft_that_cannot_be_noted_is_none, a_restart_does_not_begin_an_overdraft_anew,
           a_store_that_is_empty_is_not_away)

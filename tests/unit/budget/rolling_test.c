@@ -313,13 +313,13 @@ END_TEST
 
 /* ---- with a lease ---- */
 
-static void rolling_tenant(struct tenant *t, int64_t limit)
+static void rolling_tenant(struct tenant *t, int64_t limit, bool shared)
 {
-    tenant_begin(t, limit, false);
+    tenant_begin(t, limit, shared);
     core_close(t->f.core);
     set_rolling(&t->f.budgets[0], WINDOW_S);
     fixture_start(&t->f);
-    tenant_lease(t, false, NULL, 0);
+    tenant_lease(t, shared, NULL, 0);
 }
 
 static void lease_until_it_rests(struct tenant *t)
@@ -340,7 +340,7 @@ static int64_t sum_of_ceilings(const struct tenant *t)
 START_TEST(alone_the_ceilings_of_a_window_stay_under_its_limit_together)
 {
     struct tenant t;
-    rolling_tenant(&t, 1000 * MICRO);
+    rolling_tenant(&t, 1000 * MICRO, false);
     for (int bucket = 0; bucket < 24; bucket++) {
         struct ask ask = fixture_ask(&t.f, 0, 40);
         if (fixture_reserve_ask(&t.f, &ask) == VERDICT_WAIT) {
@@ -360,7 +360,7 @@ END_TEST
 START_TEST(alone_what_an_earlier_sub_bucket_does_not_use_is_had_at_once)
 {
     struct tenant t;
-    rolling_tenant(&t, 1000 * MICRO);
+    rolling_tenant(&t, 1000 * MICRO, false);
     wait_for(&t, 900);
     lease_until_it_rests(&t);
     ck_assert_int_eq(wake(&t), VERDICT_GRANTED);
@@ -380,7 +380,7 @@ END_TEST
 START_TEST(alone_an_earlier_sub_bucket_grows_for_its_stream)
 {
     struct tenant t;
-    rolling_tenant(&t, 1000 * MICRO);
+    rolling_tenant(&t, 1000 * MICRO, false);
     struct ask ask = fixture_ask(&t.f, 0, 500);
     ask.slice_tokens = 50;
     ck_assert_int_eq(fixture_reserve_ask(&t.f, &ask), VERDICT_WAIT);
@@ -402,7 +402,32 @@ START_TEST(alone_an_earlier_sub_bucket_grows_for_its_stream)
 }
 END_TEST
 
-UNIT_MAIN(spend_counts_for_a_whole_window_and_never_longer_than_a_sub_bucket_more,
+START_TEST(what_was_heard_of_others_holds_until_more_is_heard)
+{
+    struct tenant t;
+    rolling_tenant(&t, 1000 * MICRO, true);
+    enter(&t);
+    wait_for(&t, 100);
+    ck_assert(must_ask(&t, STORE_MOVE)->rows[0].rolling);
+    t.reply.row_count = 1;
+    t.reply.gseq++;
+    t.reply.rows[0] = (struct store_answer){
+        .moved = 100, .granted = 100, .total = 100, .beside_granted = 300, .beside_spent = 200};
+    lease_replied(t.lease, t.now_ms, &t.reply);
+    must_commit(&t);
+    commit(&t, true);
+    ck_assert_int_eq(wake(&t), VERDICT_GRANTED);
+    ck_assert_int_eq(fixture_view(&t.f, 0).elsewhere, 200 * MICRO);
+    fixture_wait(&t.f, 50, 1);
+    must_ask(&t, STORE_MOVE);
+    fail_with(&t, STORE_OLD_FENCE);
+    ck_assert_int_eq(fixture_view(&t.f, 0).elsewhere, 200 * MICRO);
+    tenant_close(&t);
+}
+END_TEST
+
+UNIT_MAIN(what_was_heard_of_others_holds_until_more_is_heard,
+          spend_counts_for_a_whole_window_and_never_longer_than_a_sub_bucket_more,
           what_was_spent_comes_back_as_it_was_spent, a_request_is_booked_where_it_was_admitted,
           a_long_hold_is_not_forgotten_where_it_counts_no_more,
           one_who_waits_for_an_earlier_sub_buckets_hold_is_woken,
