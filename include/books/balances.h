@@ -30,6 +30,9 @@ bool balances_next(const struct balances *balances, size_t *at, struct charge *c
 /* Walks those of which something is forfeited: booked without knowing whether it was used (that in
  * charge.amount). */
 bool balances_next_forfeited(const struct balances *balances, size_t *at, struct charge *charge);
+/* Walks those of which something was disowned: another instance may have spent it (that in
+ * charge.amount; it is not in balances_next's). */
+bool balances_next_disowned(const struct balances *balances, size_t *at, struct charge *charge);
 /* Walks the open holds as the RESERVE entries they came from, with the amounts they were last
  * extended to; valid until the next change. */
 bool balances_next_hold(const struct balances *balances, size_t *at, const struct entry **entry);

@@ -13,6 +13,7 @@
 struct balance {
     struct charge charge;
     int64_t forfeited; /* of charge.amount */
+    int64_t disowned;  /* not in charge.amount any more */
     char texts[];
 };
 
@@ -82,26 +83,37 @@ static int64_t add_within_range(int64_t a, int64_t b)
     return b > 0 ? INT64_MAX : INT64_MIN;
 }
 
-static void balances_add(struct balances *balances, const struct charge *charge, int64_t forfeited)
+static struct balance *balances_add(struct balances *balances, const struct charge *charge)
 {
     struct balance *balance = table_get(&balances->accounts, key_of(&charge->account));
     if (balance == NULL) {
         balance = balance_new(charge);
-        balance->forfeited = forfeited;
         table_put(&balances->accounts, key_of(&charge->account), balance);
-        return;
+        return balance;
     }
     balance->charge.amount = add_within_range(balance->charge.amount, charge->amount);
-    balance->forfeited = add_within_range(balance->forfeited, forfeited);
     if (balance->charge.until_s < charge->until_s)
         balance->charge.until_s = charge->until_s;
+    return balance;
 }
 
-static void add_all(struct balances *balances, const struct entry *entry, bool forfeited)
+static int64_t taken_off(const struct charge *charge)
 {
+    if (charge->amount >= 0)
+        return 0;
+    return charge->amount < -INT64_MAX ? INT64_MAX : -charge->amount;
+}
+
+static void add_all(struct balances *balances, const struct entry *entry)
+{
+    bool forfeits = entry->kind == ENTRY_FORFEIT || entry->kind == ENTRY_REFUND;
     for (size_t i = 0; i < entry->charge_count; i++) {
         const struct charge *charge = &entry->charges[i];
-        balances_add(balances, charge, forfeited ? charge->amount : 0);
+        struct balance *balance = balances_add(balances, charge);
+        if (forfeits)
+            balance->forfeited = add_within_range(balance->forfeited, charge->amount);
+        if (entry->kind == ENTRY_DISOWN)
+            balance->disowned = add_within_range(balance->disowned, taken_off(charge));
     }
 }
 
@@ -114,14 +126,14 @@ bool balances_apply(struct balances *balances, const struct entry *entry)
     if (entry->kind == ENTRY_REFUND && !forfeits_take(&balances->forfeits, entry))
         return false;
     if (entry->kind == ENTRY_REFUND || entry->kind == ENTRY_DISOWN)
-        add_all(balances, entry, entry->kind == ENTRY_REFUND);
+        add_all(balances, entry);
     if (entry->kind != ENTRY_SETTLE && entry->kind != ENTRY_FORFEIT)
         return true;
     if (!holds_end(&balances->holds, entry->call) && entry->call.size > 0)
         return false;
     if (entry->kind == ENTRY_FORFEIT)
         forfeits_add(&balances->forfeits, entry);
-    add_all(balances, entry, entry->kind == ENTRY_FORFEIT);
+    add_all(balances, entry);
     return true;
 }
 
@@ -168,6 +180,20 @@ bool balances_next_forfeited(const struct balances *balances, size_t *at, struct
     return false;
 }
 
+bool balances_next_disowned(const struct balances *balances, size_t *at, struct charge *charge)
+{
+    void *value = NULL;
+    while (table_next(&balances->accounts, at, NULL, &value)) {
+        const struct balance *balance = value;
+        if (balance->disowned <= 0)
+            continue;
+        *charge = balance->charge;
+        charge->amount = balance->disowned;
+        return true;
+    }
+    return false;
+}
+
 bool balances_next_hold(const struct balances *balances, size_t *at, const struct entry **entry)
 {
     return holds_next(&balances->holds, at, entry);
@@ -187,14 +213,19 @@ bool balances_next_forfeit(const struct balances *balances, const void **at,
 
 /* ---- the open line ---- */
 
+static void put_part(struct buffer *out, const char *name, int64_t amount)
+{
+    if (amount != 0)
+        json_put_int_member(out, text_of(name), amount);
+}
+
 static void put_balance(struct buffer *out, const struct balance *balance)
 {
     entry_put_charge(out, &balance->charge);
-    if (balance->forfeited == 0)
-        return;
     ASSERT(out->at[out->size - 1] == '}');
     out->size--;
-    json_put_int_member(out, TEXT("forfeited"), balance->forfeited);
+    put_part(out, "forfeited", balance->forfeited);
+    put_part(out, "disowned", balance->disowned);
     buffer_put_byte(out, '}');
 }
 
@@ -252,13 +283,29 @@ static bool walk_of(struct json_value open_line, struct text name, struct json_w
 }
 
 /* Left out where it is 0. */
-static bool read_forfeited(struct json_value object, int64_t *forfeited, struct fault *fault)
+static bool read_part(struct json_value object, const char *name, int64_t *amount,
+                      struct fault *fault)
 {
     struct json_value value;
-    *forfeited = 0;
-    if (!json_member(object, TEXT("forfeited"), &value) || json_int(value, forfeited))
+    *amount = 0;
+    if (!json_member(object, text_of(name), &value) || json_int(value, amount))
         return true;
-    return fault_set(fault, "an account whose \"forfeited\" is no whole number");
+    return fault_set(fault, "an account whose \"%s\" is no whole number", name);
+}
+
+static bool read_account(struct balances *balances, struct json_value object, struct arena *arena,
+                         struct fault *fault)
+{
+    struct charge charge;
+    int64_t forfeited = 0, disowned = 0;
+    if (!entry_read_charge(object, arena, &charge, fault) ||
+        !read_part(object, "forfeited", &forfeited, fault) ||
+        !read_part(object, "disowned", &disowned, fault))
+        return false;
+    struct balance *balance = balances_add(balances, &charge);
+    balance->forfeited = add_within_range(balance->forfeited, forfeited);
+    balance->disowned = add_within_range(balance->disowned, disowned);
+    return true;
 }
 
 static bool read_accounts(struct balances *balances, struct json_walk walk, struct fault *fault)
@@ -268,12 +315,7 @@ static bool read_accounts(struct balances *balances, struct json_walk walk, stru
     bool good = true;
     while (good && json_next(&walk, &name, &value)) {
         struct arena arena = {0};
-        struct charge charge;
-        int64_t forfeited = 0;
-        good = entry_read_charge(value, &arena, &charge, fault) &&
-               read_forfeited(value, &forfeited, fault);
-        if (good)
-            balances_add(balances, &charge, forfeited);
+        good = read_account(balances, value, &arena, fault);
         arena_close(&arena);
     }
     return good;

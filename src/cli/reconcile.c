@@ -160,6 +160,9 @@ static void add_up(struct table *spent, const struct balances *balances)
     size_t at = 0;
     while (balances_next(balances, &at, &charge))
         add_charge(spent, &charge);
+    at = 0; /* it may be this one that had spent it */
+    while (balances_next_disowned(balances, &at, &charge))
+        add_charge(spent, &charge);
     at = 0;
     while (balances_next_hold(balances, &at, &hold)) {
         for (size_t i = 0; i < hold->charge_count; i++)

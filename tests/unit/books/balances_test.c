@@ -239,20 +239,6 @@ START_TEST(an_extension_needs_an_open_hold)
 }
 END_TEST
 
-START_TEST(what_is_disowned_is_taken_off_and_ends_no_hold)
-{
-    struct balances *balances = balances_open();
-    struct charge charge = sample_charge(1, 50);
-    ck_assert(apply(balances, ENTRY_RESERVE, "a", &charge));
-    ck_assert(apply(balances, ENTRY_SETTLE, "", &charge));
-    charge.amount = -20;
-    ck_assert(apply(balances, ENTRY_DISOWN, "", &charge));
-    ck_assert_int_eq(spent_on(balances, 1), 30);
-    ck_assert_uint_eq(balances_open_holds(balances), 1);
-    balances_close(balances);
-}
-END_TEST
-
 START_TEST(other_lines_change_nothing)
 {
     struct balances *balances = balances_open();
@@ -373,6 +359,35 @@ START_TEST(what_is_forfeited_is_spent_and_remembered_apart)
     ck_assert_int_eq(forfeited_on(again, 2), -1);
     buffer_close(&text);
     balances_close(again);
+    balances_close(balances);
+}
+END_TEST
+
+START_TEST(what_is_disowned_is_taken_off_and_ends_no_hold)
+{
+    struct balances *balances = balances_open();
+    struct charge charge = sample_charge(1, 50);
+    ck_assert(apply(balances, ENTRY_RESERVE, "a", &charge));
+    ck_assert(apply(balances, ENTRY_SETTLE, "", &charge));
+    charge.amount = -20;
+    ck_assert(apply(balances, ENTRY_DISOWN, "", &charge));
+    ck_assert(apply(balances, ENTRY_DISOWN, "", &charge));
+    ck_assert_int_eq(spent_on(balances, 1), 10);
+    struct charge disowned = {0};
+    size_t at = 0;
+    ck_assert(balances_next_disowned(balances, &at, &disowned));
+    ck_assert_int_eq(disowned.amount, 40);
+    ck_assert(!balances_next_disowned(balances, &at, &disowned));
+    ck_assert_uint_eq(balances_open_holds(balances), 1);
+
+    struct buffer text = text_of_balances(balances);
+    struct json_value value;
+    ck_assert_int_eq(json_parse(buffer_text(&text), &value, NULL), JSON_OK);
+    ck_assert(balances_read(balances, value, NULL));
+    at = 0;
+    ck_assert(balances_next_disowned(balances, &at, &disowned));
+    ck_assert_int_eq(disowned.amount, 40);
+    buffer_close(&text);
     balances_close(balances);
 }
 END_TEST
