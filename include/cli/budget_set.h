@@ -7,6 +7,7 @@
 
 struct limits_order {
     const char *budget;
+    const char *id;                /* of this id of its scope alone; NULL: of the budget */
     const char *limit[UNIT_COUNT]; /* as typed; NULL: stays */
     bool reset;                    /* the configured ones again */
 };

@@ -34,5 +34,7 @@ struct operator_question {
  * then `value` points into `body`, which is to be closed. */
 MUST_USE bool operator_ask(const struct operator_question *question, struct buffer *body,
                            struct json_value *value);
+/* Its `warnings`, on stderr. */
+void operator_print_warnings(const struct operator_question *question, struct json_value answer);
 
 #endif

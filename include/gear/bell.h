@@ -21,13 +21,13 @@ enum petition_kind {
     PETITION_LIST_BUDGETS,
     PETITION_PUT_BUDGET,    /* body */
     PETITION_DELETE_BUDGET, /* name */
-    PETITION_SET_LIMITS,    /* name, body */
-    PETITION_UNSET_LIMITS,  /* name */
+    PETITION_SET_LIMITS,    /* name, body; id: of this one alone */
+    PETITION_UNSET_LIMITS,  /* name; likewise */
 };
 
 struct petition {
     enum petition_kind kind;
-    struct text name, body;
+    struct text name, body, id;
 };
 
 struct bell *bell_open(void);

@@ -17,8 +17,8 @@ static void put_warnings(struct buffer *out, const struct findings *findings, st
     bool first = true;
     for (size_t i = 0; i < findings->count; i++) {
         struct text message = text_of(findings->at[i].message);
-        if (!text_starts(message, TEXT("the run-time ")) ||
-            text_find(message, buffer_text(&quoted), 0) == SIZE_MAX)
+        bool of_file = findings->at[i].line > 0;
+        if (of_file || text_find(message, buffer_text(&quoted), 0) == SIZE_MAX)
             continue;
         buffer_put(out, first ? TEXT("") : TEXT(","));
         json_put_string(out, message);

@@ -26,8 +26,8 @@ static const char manual[] =
     "       purser budget leave NODE --config FILE [--force]\n"
     "       purser budget reconcile NODE [--ledger DIR | --account NUMBER --spent AMOUNT] [--yes]\n"
     "                               --config FILE\n"
-    "       purser budget set NAME [USD] [--tokens N] [--requests N] --config FILE\n"
-    "       purser budget set NAME --reset --config FILE\n"
+    "       purser budget set NAME [USD] [--tokens N] [--requests N] [--id ID] --config FILE\n"
+    "       purser budget set NAME --reset [--id ID] --config FILE\n"
     "       purser budget refund [REQUEST_ID [--usd N] [--tokens N] | --all [--yes]] --config "
     "FILE\n"
     "\n"
@@ -70,6 +70,7 @@ static const char manual[] =
     "          less is left than was spent, and at all instances that share a Redis; they are "
     "kept\n"
     "          over restarts, and what the file says is what --reset goes back to\n"
+    "          --id ID: for this id of the budget's scope alone, as its `overrides` do\n"
     "  refund  lists what this instance has forfeited, which means booked as spent without "
     "knowing\n"
     "          whether it was used: calls in flight when purser died, and what may have been used\n"
@@ -304,6 +305,10 @@ static int take_limits(struct order *order, const char *word, const char *next)
     struct limits_order *limits = &order->limits;
     if (strcmp(word, "--reset") == 0)
         return limits->reset = true;
+    if (strcmp(word, "--id") == 0 && next != NULL && next[0] != '\0') {
+        limits->id = next;
+        return 2;
+    }
     for (int unit = 0; unit < UNIT_COUNT; unit++) {
         if (next == NULL || strncmp(word, "--", 2) != 0 ||
             strcmp(word + 2, unit_name((enum unit)unit)) != 0)

@@ -42,22 +42,31 @@ static void put_limit(struct buffer *body, enum unit unit, const char *typed)
         buffer_put_int(body, count);
 }
 
-static void put_path(struct buffer *path, const char *budget)
+static void put_encoded(struct buffer *path, const char *name)
 {
-    buffer_put(path, TEXT("/admin/budgets/"));
-    for (const char *at = budget; *at != '\0'; at++) {
+    for (const char *at = name; *at != '\0'; at++) {
         bool plain = (*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z') ||
                      (*at >= '0' && *at <= '9') || *at == '-' || *at == '_' || *at == '.';
         buffer_printf(path, plain ? "%c" : "%%%02x", (unsigned char)*at);
     }
+}
+
+static void put_path(struct buffer *path, const struct limits_order *order)
+{
+    buffer_put(path, TEXT("/admin/budgets/"));
+    put_encoded(path, order->budget);
     buffer_put(path, TEXT("/limits"));
+    if (order->id == NULL)
+        return;
+    buffer_put_byte(path, '/');
+    put_encoded(path, order->id);
 }
 
 int limits_run(const struct config *config, const struct limits_order *order)
 {
     struct buffer path = {0}, body = {0}, answer;
     struct json_value value;
-    put_path(&path, order->budget);
+    put_path(&path, order);
     buffer_put_byte(&body, '{');
     for (int unit = 0; unit < UNIT_COUNT; unit++) {
         if (order->limit[unit] != NULL)
@@ -73,6 +82,7 @@ int limits_run(const struct config *config, const struct limits_order *order)
     };
     bool good = operator_ask(&question, &answer, &value);
     if (good) {
+        operator_print_warnings(&question, value);
         printf("%s%s\n", order->reset ? "its configured limits hold again" : "it is in force here",
                config->store_redis.size > 0 ? ", and at other instances in a second" : "");
         buffer_close(&answer);

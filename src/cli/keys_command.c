@@ -62,16 +62,9 @@ static struct text plain(struct json_value of, const char *name)
 
 static void print_made(struct json_value answer)
 {
-    struct json_value warnings, warning;
-    struct text none;
     printf("%.*s\n", TEXT_ARG(plain(answer, "key")));
     (void)fprintf(stderr, "purser keys: this is the key of %.*s; it is shown this once\n",
                   TEXT_ARG(plain(answer, "id")));
-    if (!json_member(answer, TEXT("warnings"), &warnings))
-        return;
-    struct json_walk walk = json_walk(warnings);
-    while (json_next(&walk, &none, &warning))
-        (void)fprintf(stderr, "purser keys: %.*s\n", TEXT_ARG(warning.raw));
 }
 
 static void print_list(struct json_value answer)
@@ -214,6 +207,8 @@ static int run(const void *context, const struct config *config)
         printf("%.*s", TEXT_ARG(buffer_text(&answer)));
     else if (good)
         order->verb->print(value);
+    if (good && !order->json)
+        operator_print_warnings(&question, value);
     buffer_close(&body);
     buffer_close(&path);
     buffer_close(&answer);

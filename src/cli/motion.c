@@ -120,7 +120,7 @@ static bool read_name(struct chamber *chamber, struct json_value body, const cha
 
 /* The members of `body` but `without`, behind what is in `out`. */
 static void put_members(struct chamber *chamber, struct buffer *out, struct json_value body,
-                        const char *without)
+                        const struct text *without)
 {
     struct json_walk walk = json_walk(body);
     struct json_value value;
@@ -128,7 +128,7 @@ static void put_members(struct chamber *chamber, struct buffer *out, struct json
     while (json_next(&walk, &raw, &value)) {
         char *name = arena_new(&chamber->motion->arena, raw.size + 1);
         struct text plain = text_make(name, json_unescape(raw, name));
-        if (without == NULL || !text_equal(plain, text_of(without)))
+        if (without == NULL || !text_equal(plain, *without))
             json_put_raw_member(out, plain, value.raw);
     }
 }
@@ -160,7 +160,7 @@ static struct text key_body(struct chamber *chamber, struct json_value body, str
     hash_text(secret, digest);
     hash_hex(digest, HASH_SIZE, hex);
     buffer_printf(&out, "{\"hash\":\"sha256:%s\"", hex);
-    put_members(chamber, &out, body, "budget");
+    put_members(chamber, &out, body, &TEXT("budget"));
     return end_body(chamber, &out);
 }
 
@@ -319,27 +319,103 @@ static bool are_limits(struct json_value body)
     return count > 0;
 }
 
+/* What was set for that budget before; of another kind: nothing was. */
+static struct json_value held_limits(const struct chamber *chamber)
+{
+    struct json_value body = {0};
+    const struct bylaw *bylaw = bylaws_find(chamber->bylaws, BYLAW_LIMITS, chamber->petition->name);
+    if (bylaw == NULL || json_parse(bylaw->body, &body, NULL) != JSON_OK)
+        return (struct json_value){0};
+    return body;
+}
+
+static void put_units(struct buffer *out, struct json_value limits)
+{
+    struct json_value limit;
+    for (unsigned unit = 0; unit < UNIT_COUNT; unit++) {
+        struct text name = text_of(unit_name((enum unit)unit));
+        if (json_member(limits, name, &limit))
+            json_put_raw_member(out, name, limit.raw);
+    }
+}
+
+/* Those of all ids but the petition's as they are; its own if there are any `limits`. */
+static void put_overrides(struct chamber *chamber, struct buffer *out, struct json_value held,
+                          struct json_value limits)
+{
+    struct buffer inside = {0};
+    struct json_value overrides = {0};
+    struct text id = chamber->petition->id;
+    (void)json_member(held, TEXT("overrides"), &overrides);
+    buffer_put_byte(&inside, '{');
+    put_members(chamber, &inside, overrides, id.size > 0 ? &id : NULL);
+    if (id.size > 0 && limits.kind == JSON_OBJECT)
+        json_put_raw_member(&inside, id, limits.raw);
+    buffer_put_byte(&inside, '}');
+    if (inside.size > 2)
+        json_put_raw_member(out, TEXT("overrides"), buffer_text(&inside));
+    buffer_close(&inside);
+}
+
+/* What is set from now on: `limits` for the budget or the id; null: those of the file again. */
+static struct text limits_body(struct chamber *chamber, struct json_value limits)
+{
+    struct buffer out = {0};
+    struct json_value held = held_limits(chamber);
+    buffer_put_byte(&out, '{');
+    put_units(&out, chamber->petition->id.size > 0 ? held : limits);
+    put_overrides(chamber, &out, held, limits);
+    return end_body(chamber, &out);
+}
+
+static void begin_limits_answer(struct chamber *chamber, const char *object)
+{
+    begin_answer(chamber, object, "name", chamber->petition->name);
+    if (chamber->petition->id.size == 0)
+        return;
+    json_put_text_member(&chamber->motion->answer, TEXT("id"), chamber->petition->id);
+    chamber->motion->about = chamber->petition->id;
+}
+
 static enum bell_result set_limits(struct chamber *chamber)
 {
     struct text name = chamber->petition->name;
+    struct json_value limits = body_of(chamber->petition);
     bool own;
-    if (!are_limits(body_of(chamber->petition)))
+    if (!are_limits(limits))
         return refuse(chamber, BELL_BAD,
                       "Name one or more of usd, tokens and requests, and nothing else.", TEXT_NONE);
     if (find_budget(chamber->config, name, &own) == NULL)
         return refuse(chamber, BELL_MISSING, "There is no budget \"%\".", name);
-    (void)change(chamber, BYLAW_LIMITS, name, chamber->petition->body);
-    begin_answer(chamber, "budget.limits", "name", name);
+    struct text body = limits_body(chamber, limits);
+    if (body.size > BYLAW_BODY_MOST)
+        return refuse(chamber, BELL_BAD, "Too many limits of \"%\" were set already.", name);
+    (void)change(chamber, BYLAW_LIMITS, name, body);
+    begin_limits_answer(chamber, "budget.limits");
     return BELL_DONE;
+}
+
+static bool are_set(const struct chamber *chamber)
+{
+    struct json_value overrides, limits;
+    struct text id = chamber->petition->id;
+    if (id.size == 0)
+        return is_held(chamber->bylaws, BYLAW_LIMITS, chamber->petition->name);
+    return json_member(held_limits(chamber), TEXT("overrides"), &overrides) &&
+           json_member(overrides, id, &limits);
 }
 
 static enum bell_result unset_limits(struct chamber *chamber)
 {
     struct text name = chamber->petition->name;
-    if (!is_held(chamber->bylaws, BYLAW_LIMITS, name))
+    if (!are_set(chamber))
         return refuse(chamber, BELL_MISSING, "No limits of a budget \"%\" were set.", name);
-    take_back(chamber, BYLAW_LIMITS, name);
-    begin_answer(chamber, "budget.limits.deleted", "name", name);
+    struct text body = limits_body(chamber, (struct json_value){0});
+    if (chamber->petition->id.size == 0 || body.size == 2)
+        take_back(chamber, BYLAW_LIMITS, name);
+    else
+        (void)change(chamber, BYLAW_LIMITS, name, body);
+    begin_limits_answer(chamber, "budget.limits.deleted");
     return BELL_DONE;
 }
 

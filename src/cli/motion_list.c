@@ -87,10 +87,10 @@ void motion_list_keys(struct buffer *out, const struct config *config, const str
 
 /* ---- budgets ---- */
 
-static void put_limits(struct buffer *out, const struct budget *budget)
+static void put_limits(struct buffer *out, const int64_t limits[UNIT_COUNT])
 {
     for (unsigned unit = 0; unit < UNIT_COUNT; unit++) {
-        int64_t limit = budget->limit[unit];
+        int64_t limit = limits[unit];
         json_put_name(out, text_of(unit_name((enum unit)unit)));
         if (limit == LIMIT_NONE)
             buffer_put(out, TEXT("null"));
@@ -99,6 +99,19 @@ static void put_limits(struct buffer *out, const struct budget *budget)
         else
             buffer_put_int(out, limit);
     }
+}
+
+static void put_overrides(struct buffer *out, const struct budget *budget)
+{
+    json_put_name(out, TEXT("overrides"));
+    buffer_put_byte(out, '{');
+    for (size_t i = 0; i < budget->override_count; i++) {
+        json_put_name(out, budget->overrides[i].id);
+        buffer_put_byte(out, '{');
+        put_limits(out, budget->overrides[i].limit);
+        buffer_put_byte(out, '}');
+    }
+    buffer_put_byte(out, '}');
 }
 
 static void put_match(struct buffer *out, const struct budget *budget)
@@ -124,7 +137,8 @@ static void put_budget(struct buffer *out, const struct config *config, size_t a
     json_put_text_member(out, TEXT("scope"), text_of(scope_name(budget->scope)));
     put_id(out, "window", request ? TEXT_NONE : text_of(window_name(budget->window)));
     put_match(out, budget);
-    put_limits(out, budget);
+    put_limits(out, budget->limit);
+    put_overrides(out, budget);
     json_put_bool_member(out, TEXT("limits_set"), limits != NULL && limits->body.size > 0);
     buffer_put_byte(out, '}');
 }

@@ -119,3 +119,14 @@ bool operator_ask(const struct operator_question *question, struct buffer *body,
         buffer_close(&answer.body);
     return good;
 }
+
+void operator_print_warnings(const struct operator_question *question, struct json_value answer)
+{
+    struct json_value warnings, warning;
+    struct text none;
+    if (!json_member(answer, TEXT("warnings"), &warnings))
+        return;
+    struct json_walk walk = json_walk(warnings);
+    while (json_next(&walk, &none, &warning))
+        (void)fprintf(stderr, "purser %s: %.*s\n", question->command, TEXT_ARG(warning.raw));
+}

@@ -146,13 +146,61 @@ static bool open_list(struct reader *reader, struct reader_list *list)
 
 /* ---- amendments ---- */
 
-static void change_limits(struct reader *reader, int entry, struct json_value limits)
+/* A mapping of its own, for another entry may have the same one (an alias): with the pairs of
+ * `mapping`, if it is one. */
+static int copy_mapping(yaml_document_t *document, int mapping)
+{
+    int copy = placed(document, yaml_document_add_mapping(document, NULL, YAML_FLOW_MAPPING_STYLE));
+    if (mapping == 0 || node_type(document, mapping) != YAML_MAPPING_NODE)
+        return copy;
+    for (size_t i = 0; i < node_size(document, mapping); i++) {
+        yaml_node_pair_t pair = node_pair(document, mapping, i);
+        int done = yaml_document_append_mapping_pair(document, copy, pair.key, pair.value);
+        ASSERT(done);
+    }
+    return copy;
+}
+
+static void set_limits(struct reader *reader, int mapping, struct json_value limits)
 {
     struct json_walk walk = json_walk(limits);
     struct json_value limit;
     struct text name;
     while (json_next(&walk, &name, &limit))
-        set_member(reader->document, entry, name, add_value(reader, limit));
+        set_member(reader->document, mapping, name, add_value(reader, limit));
+}
+
+/* A number in the place of an id's limits is in the only unit of the budget, which is then the only
+ * one that the others may name. */
+static int change_overrides(struct reader *reader, int mapping, struct json_value overrides)
+{
+    yaml_document_t *document = reader->document;
+    int changed = copy_mapping(document, mapping);
+    struct json_walk walk = json_walk(overrides);
+    struct json_value limits;
+    struct text raw;
+    while (json_next(&walk, &raw, &limits)) {
+        char *name = arena_new(&reader->config->arena, raw.size + 1);
+        struct text id = text_make(name, json_unescape(raw, name));
+        int of_id = copy_mapping(document, node_member(document, changed, id));
+        set_limits(reader, of_id, limits);
+        set_member(document, changed, id, of_id);
+    }
+    return changed;
+}
+
+static void change_limits(struct reader *reader, int entry, struct json_value limits)
+{
+    static const struct text overrides = {"overrides", 9};
+    struct json_walk walk = json_walk(limits);
+    struct json_value limit;
+    struct text name;
+    while (json_next(&walk, &name, &limit)) {
+        int old = node_member(reader->document, entry, name);
+        bool of_ids = text_equal(name, overrides);
+        set_member(reader->document, entry, name,
+                   of_ids ? change_overrides(reader, old, limit) : add_value(reader, limit));
+    }
 }
 
 static void add_entry(struct reader *reader, struct reader_list *list, struct text name,

@@ -15,9 +15,10 @@ static void report(struct reader *reader, const struct check_entry *entry, const
     va_start(arguments, format);
     buffer_vprintf(&message, format, arguments);
     va_end(arguments);
-    bool added = amend_name(reader, text_of(entry->list), entry->at).at != NULL;
-    reader_report(reader, added ? FINDING_WARNING : FINDING_ERROR,
-                  reader_line(reader, entry->list, entry->at, option), "%s[%zu].%s: %s",
+    int line = reader_line(reader, entry->list, entry->at, option);
+    /* What was set at run time for an entry of the file has no line. */
+    bool added = line == 0 || amend_name(reader, text_of(entry->list), entry->at).at != NULL;
+    reader_report(reader, added ? FINDING_WARNING : FINDING_ERROR, line, "%s[%zu].%s: %s",
                   entry->list, entry->at, option, buffer_string(&message));
     buffer_close(&message);
 }

@@ -65,9 +65,8 @@ static bool read_body(struct request *request, struct text *body)
     return true;
 }
 
-static void ring_with_body(struct request *request, enum petition_kind kind, struct text name)
+static void ring_with_body(struct request *request, struct petition petition)
 {
-    struct petition petition = {.kind = kind, .name = name};
     if (read_body(request, &petition.body))
         ring(request, &petition);
 }
@@ -89,7 +88,7 @@ void endpoint_keys(struct request *request, struct text rest)
 {
     (void)rest;
     if (is_post(request))
-        ring_with_body(request, PETITION_MAKE_KEY, TEXT(""));
+        ring_with_body(request, (struct petition){.kind = PETITION_MAKE_KEY});
     else
         ring(request, &(struct petition){.kind = PETITION_LIST_KEYS});
 }
@@ -105,30 +104,43 @@ void endpoint_budgets(struct request *request, struct text rest)
 {
     (void)rest;
     if (is_post(request))
-        ring_with_body(request, PETITION_PUT_BUDGET, TEXT(""));
+        ring_with_body(request, (struct petition){.kind = PETITION_PUT_BUDGET});
     else
         ring(request, &(struct petition){.kind = PETITION_LIST_BUDGETS});
+}
+
+/* What follows "/limits": nothing, or the id that they are for. */
+static void answer_limits(struct request *request, struct text name, struct text rest)
+{
+    struct petition petition = {.kind = PETITION_UNSET_LIMITS};
+    if (!read_name(request, name, &petition.name) ||
+        (rest.size > 0 && !read_name(request, text_from(rest, 1), &petition.id)))
+        return;
+    if (!is_post(request)) {
+        ring(request, &petition);
+        return;
+    }
+    petition.kind = PETITION_SET_LIMITS;
+    ring_with_body(request, petition);
 }
 
 void endpoint_one_budget(struct request *request, struct text rest)
 {
     struct petition petition = {.kind = PETITION_DELETE_BUDGET};
-    bool limits = text_ends(rest, TEXT("/limits"));
-    if (limits)
-        rest = text_slice(rest, 0, rest.size - 7);
-    if (!read_name(request, rest, &petition.name))
+    struct text name = text_split(&rest, '/');
+    struct text limits = TEXT("limits");
+    if (text_equal(rest, limits) || text_starts(rest, TEXT("limits/"))) {
+        answer_limits(request, name, text_from(rest, limits.size));
         return;
-    if (!limits && is_post(request)) {
+    }
+    if (!read_name(request, rest.at == NULL ? name : TEXT_NONE, &petition.name))
+        return;
+    if (is_post(request)) {
         refuse(request, REFUSAL_NOT_FOUND, NULL,
                "A budget is made by POST /admin/budgets, with its name in the body; its limits are "
                "changed by POST /admin/budgets/{name}/limits.");
         return;
     }
-    if (limits && is_post(request)) {
-        ring_with_body(request, PETITION_SET_LIMITS, petition.name);
-        return;
-    }
-    petition.kind = limits ? PETITION_UNSET_LIMITS : PETITION_DELETE_BUDGET;
     ring(request, &petition);
 }
 

@@ -54,6 +54,7 @@ bool bell_ring(struct bell *bell, struct mailbox *mailbox, uint64_t to,
     *ringer = (struct ringer){.mailbox = mailbox, .to = to, .petition.kind = petition->kind};
     ringer->petition.name = arena_copy(&ringer->arena, petition->name);
     ringer->petition.body = arena_copy(&ringer->arena, petition->body);
+    ringer->petition.id = arena_copy(&ringer->arena, petition->id);
     pthread_mutex_lock(&bell->lock);
     bool heard = !bell->silent;
     if (heard) {

@@ -5,7 +5,7 @@ import subprocess
 import pytest
 from fleet import COST, Fleet
 from harness import ADMIN, NANO, OUT, error_of, wait_until
-from purses import budget
+from purses import KEYS, budget
 from redises import Redis
 
 
@@ -40,9 +40,44 @@ def test_a_limit_is_lowered_raised_and_reset(shared_provider, start):
     assert purser.chat().status_code == 200
 
 
+def limit_of(purser, team):
+    answer = purser.client.get("/budget", headers={"Authorization": f"Bearer {ADMIN}"}).json()
+    return {row["unit"]: row["limit"] for row in answer["data"] if row["id"] == team}
+
+
+def test_of_one_id(shared_provider, start):
+    teams = budget(scope="team", usd=1, requests=5,
+                   overrides={"research": {"usd": 0.5}, "sales": {"usd": 3}})
+    purser = start(shared_provider, budgets=[teams, budget(name="two", usd=9)], keys=KEYS)
+    assert purser.chat().status_code == 200
+    assert limit_of(purser, "research") == {"usd": 0.5, "requests": 5}
+    assert limits(purser, "one", "--id", "research", "--requests", 2)[0] == 0
+    status, _, err = limits(purser, "one", "--id", 'a "b"/%c', 7)
+    assert status == 0 and "matches nothing" in err
+    assert limit_of(purser, "research") == {"usd": 0.5, "requests": 2}  # of the file, and set
+    assert limits(purser, "one", "--requests", 4)[0] == 0  # of all: that one keeps its own
+    assert limit_of(purser, "research") == {"usd": 0.5, "requests": 2}
+    purser.end()
+    purser.start()
+    assert purser.chat().status_code == 200
+    error_of(purser.chat(), 429, "budget_exceeded")
+    listed = purser.client.get("/admin/budgets", headers={"Authorization": f"Bearer {ADMIN}"}).json()
+    overrides = listed["data"][0]["overrides"]
+    assert overrides["sales"]["usd"] == 3 and overrides['a "b"/%c']["usd"] == 7
+    assert overrides["research"] == {"usd": 0.5, "tokens": None, "requests": 2}
+    assert limits(purser, "one", "--id", "research", "--reset")[0] == 0
+    assert limit_of(purser, "research") == {"usd": 0.5, "requests": 4}
+    assert limits(purser, "one", "--id", "research", "--reset")[0] == 1  # nothing is set
+    assert limits(purser, "one", "--id", "research", "--tokens", 1)[0] == 1  # no unit of this budget
+    assert limits(purser, "two", "--id", "alice", 1)[0] == 1  # it has one id
+    assert limits(purser, "one", "--reset")[0] == 0
+    assert limit_of(purser, "research") == {"usd": 0.5, "requests": 5}
+
+
 @pytest.mark.parametrize("words", [["one"], ["one", "much"], ["one", "-3"], ["one", "1", "2"],
                                    ["one", "1", "--reset"], ["one", "--tokens", "1.5"],
-                                   ["one", "--tokens"], ["1"], []])
+                                   ["one", "--tokens"], ["1"], ["one", "--id", "x"],
+                                   ["one", "1", "--id"], []])
 def test_what_is_no_limit_is_told_at_once(shared_provider, start, words):
     purser = start(shared_provider, budgets=[budget(usd=1)])
     status, _, err = limits(purser, *words)

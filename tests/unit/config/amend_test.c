@@ -95,6 +95,38 @@ START_TEST(limits_change_a_budget_of_the_file_and_one_made_at_run_time)
 }
 END_TEST
 
+/* Also where two budgets have the same overrides by an alias, and a budget had none. */
+START_TEST(limits_of_one_id_leave_those_of_others_as_they_are)
+{
+    static const char file[] =
+        KEYS UPSTREAMS "budgets:\n"
+                       "  - {name: a, scope: session, window: day, usd: 5, requests: 9,\n"
+                       "     overrides: &all {x: {usd: 1, requests: 2}, y: {usd: 3}}}\n"
+                       "  - {name: b, scope: session, window: hour, usd: 5, requests: 9,\n"
+                       "     overrides: *all}\n"
+                       "  - {name: c, scope: session, window: month, usd: 5}\n";
+    const struct config_amendment all[] = {
+        amendment(AMEND_LIMITS, "a",
+                  "{\"overrides\":{\"x\":{\"usd\":7},\"z\\u00e9\":{\"usd\":8}}}"),
+        amendment(AMEND_LIMITS, "c", "{\"overrides\":{\"x\":{\"usd\":4}}}"),
+    };
+    struct fixture amended = load(file, all, UNIT_COUNT(all));
+    const struct config *config = amended.config;
+    ck_assert_msg(config != NULL, "%s", fixture_told(&amended.findings));
+    const struct budget *a = &config->budgets[0], *b = &config->budgets[1];
+    ck_assert_uint_eq(a->override_count, 3);
+    ck_assert_int_eq(a->overrides[0].limit[UNIT_USD], 7000000000);
+    ck_assert_int_eq(a->overrides[0].limit[UNIT_REQUESTS], 2);
+    ck_assert_int_eq(a->overrides[1].limit[UNIT_USD], 3000000000);
+    UNIT_TEXT(a->overrides[2].id, "z\xc3\xa9");
+    ck_assert_uint_eq(b->override_count, 2);
+    ck_assert_int_eq(b->overrides[0].limit[UNIT_USD], 1000000000);
+    ck_assert_int_eq(config->budgets[2].overrides[0].limit[UNIT_USD], 4000000000);
+    ck_assert_int_eq(config->budgets[2].limit[UNIT_USD], 5000000000);
+    fixture_close(&amended);
+}
+END_TEST
+
 START_TEST(lists_that_the_file_does_not_have_are_made)
 {
     static const char *const files[] = {KEYS UPSTREAMS, KEYS UPSTREAMS "budgets:\n",
@@ -183,5 +215,6 @@ UNIT_MAIN(keys_and_budgets_stand_behind_those_of_the_file,
           an_entry_of_the_file_wins_over_the_same_name,
           a_name_that_comes_from_the_environment_is_the_files_too,
           limits_change_a_budget_of_the_file_and_one_made_at_run_time,
+          limits_of_one_id_leave_those_of_others_as_they_are,
           lists_that_the_file_does_not_have_are_made, findings_name_what_was_made_and_have_no_line,
           that_a_budget_matches_nobody_is_a_warning, thousands_of_keys_are_no_trouble)
