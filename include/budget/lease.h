@@ -22,6 +22,11 @@
  * epoch: so a server that was left behind, and is found again, is known by its lower epoch, or by
  * another fence in the same one, whatever happened to this process; it has lost data.
  *
+ * Who is new does not grow at once: an instance that may grow itself must have heard of it first
+ * (store.h: it vouches), so that in whatever epoch comes next somebody says that it is to be waited
+ * for. That takes two beats of the other one. Where no server can have been left behind, because
+ * none ever had a replica, it waits for so long, and then goes on by itself.
+ *
  * EPOCH is sent always: where the fence is as it should be, and nothing was seen that the store
  * forgot, it does nothing. If the store, open, has less than the journal says, then the journal is
  * right: what is missing is charged. If on
@@ -84,6 +89,8 @@ enum lease_state {
     LEASE_EMBEDDED,
     LEASE_OPEN,       /* the store answers and grants */
     LEASE_RECOVERING, /* it answers, and grants nothing until all instances have synced */
+    LEASE_NEWCOMER,   /* it answers, and grants nothing to this instance yet: it is new, and nobody
+                         has vouched for it */
     LEASE_EMPTY,      /* it answers, and nobody has set it up: an operator must look */
     LEASE_GONE,       /* it does not answer; or nobody has asked it yet */
     LEASE_STATE_COUNT
@@ -111,7 +118,7 @@ void lease_replied(struct lease *lease, int64_t now_ms, const struct store_reply
 void lease_retire(struct lease *lease);
 
 enum lease_state lease_state(const struct lease *lease);
-/* As people are told it: "embedded", "redis", "recovering", "empty", "away". */
+/* As people are told it: "embedded", "redis", "recovering", "newcomer", "empty", "away". */
 const char *lease_state_name(enum lease_state state);
 /* Why nothing grows in that state, and what helps: the words behind "no budget can grow: ". */
 const char *lease_state_why(enum lease_state state);

@@ -1,6 +1,7 @@
 /*
  * The inside of the lease, shared by its files: lease.c (what to do next, and how it went),
- * lease_work.c (the moves of one operation). Nobody else includes this.
+ * lease_work.c (the moves of one operation), lease_vouch.c (whether it may grow). Nobody else
+ * includes this.
  */
 #ifndef PURSER_BUDGET_LEASE_STATE_H
 #define PURSER_BUDGET_LEASE_STATE_H
@@ -62,6 +63,9 @@ struct lease {
     struct store_mark mark; /* of the highest epoch that was ever heard of */
     struct store_mark noted_mark;
     bool lost;              /* it was seen that the store forgot what it had applied */
+    bool vouched;           /* it may grow; until it joins again */
+    int64_t heard;          /* gseq of the last reply since then whose N is in `mark`; 0: none */
+    int64_t joined_ms;      /* the reply to JOIN */
     struct lease_rows rows; /* shared */
     size_t sync_at;         /* PHASE_SYNC: how far the rows are stated */
 
@@ -74,6 +78,15 @@ struct lease {
     struct store_row store_rows[STORE_ROWS_MOST];
     struct store_request request;
 };
+
+/* ---- lease_vouch.c ---- */
+
+/* It has joined: what it knew of who vouches is of before. */
+void vouch_begin(struct lease *lease, const struct store_reply *reply);
+/* Whatever the store said after that: who vouches for this instance, and how many there are. */
+void vouch_take(struct lease *lease, const struct store_reply *reply);
+/* Of whom this instance vouches now (store_request.vouches). */
+int64_t vouch_for_others(const struct lease *lease);
 
 /* ---- lease_work.c: all of these look at, or change, lease->moves ---- */
 

@@ -13,6 +13,7 @@ struct registry_member {
     int64_t incarnation, sequence; /* of the last operation of its own that was applied */
     bool registered;               /* else it was made to leave */
     bool present;                  /* it has synced in this epoch; only while it recovers */
+    bool is_new;                   /* nobody has vouched for it yet (store.h) */
 };
 
 /* Texts are in the arena. */

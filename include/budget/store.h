@@ -26,8 +26,21 @@
  *
  * An epoch that recovers opens (STORE_READY) when all of the registry have synced, and no fewer
  * than some instance remembers (`instances`), or an operator says (INIT): a server that lost an
- * instance's JOIN does not know that it must wait for it. Who joins meanwhile and has never taken
- * part in any epoch (`known` is 0) is not one of those: it must be present besides.
+ * instance's JOIN does not know that it must wait for it. A newcomer, which has joined meanwhile
+ * (`known` is 0) or lately, so that nobody has vouched for it (below), is not one of those: it must
+ * be present besides.
+ *
+ * A server that a failover has left behind still takes writes, under a fence that is its own. The
+ * members are safe there: the epoch of the other server does not open without them, and who takes
+ * part in that never comes back. Of somebody who joins, nobody there knows. So a newcomer may not
+ * grow before one of those who may grow themselves *vouches* for it: it has heard, and has on its
+ * disk, how many members there were when the newcomer was already counted (`instances`), and says
+ * so to this server (`vouches`). Who has gone to another server vouches here no more. Nobody need
+ * vouch
+ *  - for the first member of all, at the server where the epoch began;
+ *  - for who takes part in a recovery and was vouched for before: the others wait for it;
+ *  - where no other server can be there, or all that can have the JOIN: `alone`, `replicated`.
+ * If nobody is left that could vouch, an operator's LEAVE of those who are gone is their word.
  */
 #ifndef PURSER_BUDGET_STORE_H
 #define PURSER_BUDGET_STORE_H
@@ -67,8 +80,9 @@ enum store_kind {
     STORE_BEAT,  /* says it lives, reports `spent` of its rows, and reads them */
     STORE_LEAVE, /* an operator's word, of the epoch `epoch`: takes a journal (`whose`) out of the
                     registry; what it was granted stays charged until its accounts' ends. While it
-                    recovers, also one that the store does not know of but waits for. Names no
-                    journal of its own, and looks at no sequence. It may come back by JOIN */
+                    recovers, or nobody could vouch, also one that the store does not know of but
+                    waits for. If nobody is left who was vouched for, all that are left are. Names
+                    no journal of its own, and looks at no sequence. It may come back by JOIN */
     /* An operator's word, of fence and epoch: a journal (`whose`) that has left and will not come
      * back has spent no more of each row's account than `value`: g = min(g, max(value, u)), and
      * u = g, for that is spent. A value and no difference: said again, it changes nothing.
@@ -106,7 +120,8 @@ struct store_row {
 struct store_mark {
     int64_t epoch; /* the highest that it has taken part in */
     char fence[STORE_FENCE_SIZE];
-    int64_t instances; /* N of the last reply of an open epoch; 0: there was none */
+    int64_t instances; /* N of the last reply of an open epoch in which it might grow; 0: there was
+                          none, and nobody has ever vouched for it */
 };
 
 /* What an operation does not use is 0. Asserted: amounts, and numbers below STORE_MOST. */
@@ -124,7 +139,10 @@ struct store_request {
     int64_t instances; /* EPOCH, complete SYNC: N of the last reply before it recovered, 0 if there
                           was none: so many must be present, too. INIT: see there */
     int64_t known;     /* EPOCH: the highest epoch that the asker has heard of: the new one is above
-                          it, too. JOIN: the one that its journal has (struct store_mark) */
+                          it, too. JOIN: the one that its journal has (struct store_mark), if it
+                          was ever vouched for; else 0 */
+    int64_t vouches;   /* MOVE, SYNC, BEAT, of who may grow: `gseq` of the last reply in this epoch
+                          whose `instances` its journal has; 0: none */
     const struct store_row *rows; /* MOVE, SYNC, BEAT, RECONCILE */
     size_t row_count;
 };
@@ -165,6 +183,10 @@ struct store_reply {
                           was lost */
     int64_t instances; /* N: of the registry, those who have stated their rows */
     int64_t absent;    /* so many more must be present before READY opens it; 0 while open */
+    bool vouched;      /* the asker is a member, has stated its rows, and somebody has vouched for
+                          it, or nobody need */
+    bool alone;        /* no replica was ever seen at any server that had this data */
+    bool replicated;   /* (a lessor's) JOIN: all servers that may be promoted have it */
     size_t row_count;  /* one for each of the request's rows, if OK or RECOVERING; else 0 */
     struct store_answer rows[STORE_ROWS_MOST];
 };
@@ -175,8 +197,11 @@ struct store;
 
 struct store *store_open(void); /* empty: everything but INIT is answered with STORE_EMPTY */
 void store_close(struct store *store);
-/* The server's identity changes (a restart, a promotion); what it holds stays. */
+/* The server's identity changes (a restart, a promotion); what it holds stays. As in Redis, the
+ * part before the first '.' is the process's, and the one behind it the replication's. */
 void store_set_fence(struct store *store, const char *fence);
+/* Whether the server has a replica, or had one under this fence; at first it has none. */
+void store_set_replicas(struct store *store, bool has);
 /* store_set_fence, and what `purser budget init` does: epoch 1, open, nobody registered. */
 void store_init(struct store *store, const char *fence);
 /* The server's clock; 0 at first. Accounts whose time is up by it are forgotten. */

@@ -36,6 +36,7 @@ struct lease *lease_open(const struct lease_options *options, const struct charg
     lease->since_ms = INT64_MIN;
     lease->mark = options->mark;
     lease->noted_mark = options->mark;
+    lease->vouched = !options->shared;
     for (size_t at = 0; options->shared && at < count; at++) {
         struct lease_row *row = lease_rows_put(&lease->rows, &rows[at], INT64_MIN);
         lease_rows_doubt(&lease->rows, row, false); /* all are stated anyway */
@@ -68,7 +69,7 @@ enum lease_state lease_state(const struct lease *lease)
     if (lease->gone)
         return lease->empty ? LEASE_EMPTY : LEASE_GONE;
     if (lease->phase == PHASE_OPEN)
-        return LEASE_OPEN;
+        return lease->vouched ? LEASE_OPEN : LEASE_NEWCOMER;
     return lease->recovering ? LEASE_RECOVERING : LEASE_GONE;
 }
 
@@ -76,7 +77,7 @@ const char *lease_state_name(enum lease_state state)
 {
     static const char *const names[] = {
         [LEASE_EMBEDDED] = "embedded", [LEASE_OPEN] = "redis", [LEASE_RECOVERING] = "recovering",
-        [LEASE_EMPTY] = "empty",       [LEASE_GONE] = "away",
+        [LEASE_EMPTY] = "empty",       [LEASE_GONE] = "away",  [LEASE_NEWCOMER] = "newcomer",
     };
     return names[state];
 }
@@ -87,6 +88,8 @@ const char *lease_state_why(enum lease_state state)
         [LEASE_EMBEDDED] = "ceilings.db cannot be written",
         [LEASE_OPEN] = "ceilings.db cannot be written",
         [LEASE_RECOVERING] = "the store of budgets waits for instances (purser budget list)",
+        [LEASE_NEWCOMER] =
+            "this instance is new, and no other has vouched for it (purser budget list)",
         [LEASE_EMPTY] = "the store of budgets is empty (purser budget init sets it up)",
         [LEASE_GONE] = "the store of budgets does not answer",
     };
@@ -101,9 +104,14 @@ struct lease_news lease_news(const struct lease *lease)
                                .absent = lease->absent};
 }
 
+static bool may_grow(const struct lease *lease)
+{
+    return lease->phase == PHASE_OPEN && lease->vouched;
+}
+
 bool lease_grants(const struct lease *lease)
 {
-    return !lease->failing && !lease->gone && lease->phase == PHASE_OPEN;
+    return !lease->failing && !lease->gone && may_grow(lease);
 }
 
 /* Who wants growth is told that nobody grants it, instead of waiting. */
@@ -111,16 +119,15 @@ static bool refuses(const struct lease *lease)
 {
     if (lease->failing || lease->gone)
         return true;
-    return lease->phase != PHASE_OPEN && lease->now_ms - lease->since_ms > PATIENCE_MS;
+    return !may_grow(lease) && lease->now_ms - lease->since_ms > PATIENCE_MS;
 }
 
 /* ---- orders ---- */
 
 static void rest(const struct lease *lease, int64_t until_ms, struct lease_action *action)
 {
-    *action = (struct lease_action){.step = LEASE_REST,
-                                    .until_ms = until_ms,
-                                    .eager = refuses(lease) || lease->phase == PHASE_OPEN};
+    *action = (struct lease_action){
+        .step = LEASE_REST, .until_ms = until_ms, .eager = refuses(lease) || may_grow(lease)};
 }
 
 static void order_commit(struct lease *lease, enum order order, struct lease_action *action)
@@ -156,6 +163,7 @@ static void order_ask(struct lease *lease, enum store_kind kind, size_t rows,
                                       .epoch = lease->epoch,
                                       .incarnation = lease->options.incarnation,
                                       .sequence = ++lease->sequence,
+                                      .vouches = vouch_for_others(lease),
                                       .now_s = lease->now_s,
                                       .rows = lease->store_rows,
                                       .row_count = rows};
@@ -194,7 +202,7 @@ static void next_alone(struct lease *lease, struct lease_action *action)
 static void next_join(struct lease *lease, struct lease_action *action)
 {
     order_ask(lease, STORE_JOIN, 0, action);
-    lease->request.known = lease->noted_mark.epoch;
+    lease->request.known = lease->noted_mark.instances > 0 ? lease->noted_mark.epoch : 0;
 }
 
 static void next_epoch(struct lease *lease, struct lease_action *action)
@@ -261,7 +269,8 @@ static void next_open(struct lease *lease, struct lease_action *action)
         headroom_remind(lease->options.core);
         lease_rows_sweep(&lease->rows, lease->now_s);
     }
-    work_add_growths(lease);
+    if (lease->vouched)
+        work_add_growths(lease);
     work_add_mends(lease);
     if (beats)
         work_add_looks(lease);
@@ -454,6 +463,7 @@ static void joined(struct lease *lease, const struct store_reply *reply)
     else
         remember_epoch(lease, reply);
     take_identity(lease, reply);
+    vouch_begin(lease, reply);
     enter(lease, PHASE_EPOCH);
 }
 
@@ -560,9 +570,9 @@ static void take_applied(struct lease *lease, const struct store_reply *reply)
     }
     lease->gseq = reply->gseq;
     lease->absent = reply->absent;
-    if (lease->request.kind != STORE_JOIN && !reply->recovering && !reply->unfenced)
-        lease->mark.instances = reply->instances;
     take[lease->request.kind](lease, reply);
+    if (lease->request.kind != STORE_JOIN)
+        vouch_take(lease, reply);
 }
 
 void lease_replied(struct lease *lease, int64_t now_ms, const struct store_reply *reply)

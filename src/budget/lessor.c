@@ -332,6 +332,8 @@ static enum outcome ask_once(struct lessor *lessor, const struct store_request *
         outcome = FAILED;
     if (outcome == DONE && request->kind == STORE_JOIN && !is_joined_everywhere(lessor))
         outcome = FAILED;
+    if (outcome == DONE)
+        reply->replicated = request->kind == STORE_JOIN && lessor->wait_replicas > 0;
     if (answer != NULL)
         freeReplyObject(answer);
     if (replicas != NULL)

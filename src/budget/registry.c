@@ -70,6 +70,15 @@ static void take_presence(struct registry *registry, struct text name, struct te
     member->present = registry->recovering && epoch == registry->epoch;
 }
 
+static void take_newness(struct registry *registry, struct text name, struct text value,
+                         int64_t vouched)
+{
+    int64_t heard = 0;
+    struct registry_member *member = member_of(registry, text_from(name, 2));
+    if (member != NULL && text_starts(name, TEXT("v:")) && text_to_int(value, &heard))
+        member->is_new = heard > vouched;
+}
+
 static int by_first_day(const void *a, const void *b)
 {
     const struct registry_member *one = a, *other = b;
@@ -130,6 +139,8 @@ bool registry_read(struct lessor *lessor, struct arena *arena, struct registry *
         take_node(registry, nodes.at[i], nodes.at[i + 1]);
     for (size_t i = 0; i + 1 < meta.count; i += 2)
         take_presence(registry, meta.at[i], meta.at[i + 1]);
+    for (size_t i = 0; i + 1 < meta.count; i += 2)
+        take_newness(registry, meta.at[i], meta.at[i + 1], number_of(&meta, "vouched"));
     qsort(registry->members, registry->count, sizeof(*registry->members), by_first_day);
     return true;
 }

@@ -2,57 +2,12 @@
  * The store's operations in C. What store.lua does in Redis, this does in memory, in the same order
  * and with the same numbers: so whatever is changed here is changed there.
  */
-#include "budget/store.h"
+#include "budget/store_state.h"
 
 #include "money/charge.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-#define NOBODY SIZE_MAX
-
-struct member {
-    char journal[STORE_JOURNAL_SIZE];
-    int64_t incarnation, sequence;
-    bool registered;
-    int64_t present;  /* the last epoch in which it stated all its rows; 0: none, since it joined */
-    int64_t newcomer; /* as store->openings was when it joined without ever having taken part */
-};
-
-/* What one member has of one account. */
-struct share {
-    int64_t granted, spent;
-};
-
-struct entry {
-    uint64_t account;
-    int64_t total, spent; /* G, Σ u */
-    int64_t until_s;
-    size_t wanter; /* the member that was refused last, or NOBODY */
-    int64_t hints; /* so often others are told that somebody wants it */
-    struct share *shares;
-    size_t share_count; /* of the members with a lower index */
-};
-
-struct store {
-    bool there;                    /* it has been set up */
-    char server[STORE_FENCE_SIZE]; /* the server's fence */
-    char fence[STORE_FENCE_SIZE];  /* that of the epoch */
-    int64_t epoch, gseq;
-    bool recovering;
-    int64_t registered, present; /* members */
-    int64_t enrolled;            /* of the registered ones: have stated their rows once */
-    int64_t awaited;             /* so many must be present, at least; 0: nobody remembers */
-    int64_t newcomers;           /* and so many more: have joined since, and are not among these */
-    int64_t openings;            /* 1 and the epochs that were opened after a recovery */
-    int64_t now_s;
-    struct member *members;
-    size_t member_count;
-    struct entry *entries; /* dense, found by `slots` */
-    size_t entry_count, entry_room;
-    uint32_t *slots; /* of an entry its index + 1; 0: free */
-    size_t slot_count;
-};
 
 struct store *store_open(void)
 {
@@ -76,6 +31,11 @@ void store_set_fence(struct store *store, const char *fence)
     size_t size = strlen(fence);
     ASSERT(size < STORE_FENCE_SIZE);
     memcpy(store->server, fence, size + 1);
+}
+
+void store_set_replicas(struct store *store, bool has)
+{
+    store->replicas = has;
 }
 
 void store_init(struct store *store, const char *fence)
@@ -160,60 +120,17 @@ void store_set_time(struct store *store, int64_t now_s)
     index_again(store, store->slot_count);
 }
 
-static int64_t least_of(int64_t a, int64_t b)
+int64_t store_least(int64_t a, int64_t b)
 {
     return a < b ? a : b;
 }
 
-static int64_t most_of(int64_t a, int64_t b)
+int64_t store_most(int64_t a, int64_t b)
 {
     return a > b ? a : b;
 }
 
-static size_t member_find(const struct store *store, const char *journal)
-{
-    for (size_t i = 0; i < store->member_count; i++)
-        if (strcmp(store->members[i].journal, journal) == 0)
-            return i;
-    return NOBODY;
-}
-
-static size_t member_add(struct store *store, const char *journal)
-{
-    size_t size = (store->member_count + 1) * sizeof(struct member);
-    store->members = memory_resize(store->members, size);
-    struct member *member = &store->members[store->member_count];
-    *member = (struct member){0};
-    size_t length = strlen(journal);
-    ASSERT(length < STORE_JOURNAL_SIZE);
-    memcpy(member->journal, journal, length);
-    return store->member_count++;
-}
-
-/* I5 */
-static bool is_fresh(const struct store *store, size_t at, const struct store_request *request)
-{
-    const struct member *member = &store->members[at];
-    if (request->incarnation != member->incarnation)
-        return request->incarnation > member->incarnation;
-    return request->sequence > member->sequence;
-}
-
-static bool is_present(const struct store *store, size_t at)
-{
-    return store->recovering && store->members[at].present == store->epoch;
-}
-
-static int64_t absent(const struct store *store)
-{
-    int64_t remembered = store->awaited > 0 ? store->awaited + store->newcomers : 0;
-    return store->recovering ? most_of(store->registered, remembered) - store->present : 0;
-}
-
-static bool is_newcomer(const struct store *store, size_t at)
-{
-    return store->recovering && store->members[at].newcomer == store->openings;
-}
+/* ---- rolling windows ---- */
 
 /* The sub-buckets around one: it stands in the middle. */
 struct around {
@@ -223,7 +140,7 @@ struct around {
 /* Lua's numbers are exact up to twice STORE_MOST. */
 static int64_t capped(int64_t sum, int64_t more)
 {
-    return least_of(sum + more, STORE_MOST);
+    return store_least(sum + more, STORE_MOST);
 }
 
 static struct around look_around(const struct store *store, const struct store_row *row, size_t at,
@@ -254,7 +171,7 @@ static int64_t fullest(const struct around *around)
         int64_t span = 0;
         for (int at = first; at < first + WINDOW_ROLLING_SPAN; at++)
             span = capped(span, around->total[at]);
-        most = most_of(most, span);
+        most = store_most(most, span);
     }
     return most;
 }
@@ -272,9 +189,9 @@ static void row_grow(const struct store *store, struct entry *entry, const struc
                      size_t at, struct store_answer *answer)
 {
     struct share *share = &entry->shares[at];
-    int64_t room = most_of(0, row->limit - total_for(store, entry, row, at, answer));
+    int64_t room = store_most(0, row->limit - total_for(store, entry, row, at, answer));
     int64_t fair = room / (2 * store->registered);
-    answer->moved = least_of(room, most_of(row->least, least_of(row->most, fair)));
+    answer->moved = store_least(room, store_most(row->least, store_least(row->most, fair)));
     share->granted += answer->moved;
     entry->total += answer->moved;
 }
@@ -283,8 +200,8 @@ static void row_move(const struct store *store, struct entry *entry, const struc
                      size_t at, struct store_answer *answer)
 {
     struct share *share = &entry->shares[at];
-    int64_t given = least_of(row->give, share->granted);
-    int64_t charged = least_of(row->charge, STORE_MOST - (entry->total - given));
+    int64_t given = store_least(row->give, share->granted);
+    int64_t charged = store_least(row->charge, STORE_MOST - (entry->total - given));
     share->granted += charged - given;
     entry->total += charged - given;
     if (store->recovering)
@@ -302,7 +219,8 @@ static void row_sync(const struct store *store, struct entry *entry, const struc
                      struct share *share)
 {
     int64_t others = entry->total - share->granted;
-    share->granted = least_of(row->value, store->recovering ? STORE_MOST - others : share->granted);
+    share->granted =
+        store_least(row->value, store->recovering ? STORE_MOST - others : share->granted);
     entry->total = others + share->granted;
 }
 
@@ -310,10 +228,10 @@ static void row_report(const struct store *store, struct entry *entry, const str
                        struct share *share)
 {
     int64_t others = entry->spent - share->spent;
-    share->spent = least_of(row->spent, STORE_MOST - others);
+    share->spent = store_least(row->spent, STORE_MOST - others);
     entry->spent = others + share->spent;
-    int64_t keep_s = most_of(row->until_s, store->now_s + STORE_LINGER_S);
-    entry->until_s = most_of(entry->until_s, keep_s);
+    int64_t keep_s = store_most(row->until_s, store->now_s + STORE_LINGER_S);
+    entry->until_s = store_most(entry->until_s, keep_s);
 }
 
 static void row_apply(struct store *store, const struct store_request *request,
@@ -344,10 +262,10 @@ static void row_reconcile(struct store *store, const struct store_row *row, size
         return;
     struct share *share = &entry->shares[at];
     int64_t others = entry->spent - share->spent;
-    answer->granted = least_of(share->granted, most_of(row->value, share->spent));
+    answer->granted = store_least(share->granted, store_most(row->value, share->spent));
     entry->total -= share->granted - answer->granted;
     share->granted = answer->granted;
-    share->spent = most_of(share->spent, least_of(share->granted, STORE_MOST - others));
+    share->spent = store_most(share->spent, store_least(share->granted, STORE_MOST - others));
     entry->spent = others + share->spent;
     answer->total = entry->total;
 }
@@ -394,87 +312,35 @@ static enum store_verdict apply_init(struct store *store, const struct store_req
     return STORE_OK;
 }
 
-static enum store_verdict apply_join(struct store *store, const struct store_request *request)
-{
-    size_t at = member_find(store, request->journal);
-    if (at == NOBODY)
-        at = member_add(store, request->journal);
-    else if (!is_fresh(store, at, request))
-        return STORE_STALE;
-    struct member *member = &store->members[at];
-    member->incarnation = request->incarnation;
-    member->sequence = request->sequence;
-    if (!member->registered) {
-        member->registered = true;
-        member->present = 0;
-        member->newcomer = 0;
-        store->registered++;
-        bool recovers = store->recovering || strcmp(store->fence, store->server) != 0;
-        if (recovers && request->known == 0) {
-            member->newcomer = store->openings;
-            store->newcomers++;
-        }
-    }
-    return STORE_OK;
-}
-
 static void apply_epoch(struct store *store, const struct store_request *request)
 {
     bool torn = strcmp(store->fence, store->server) != 0;
     if (request->epoch != store->epoch || (!torn && !request->lost))
         return;
     memcpy(store->fence, store->server, sizeof(store->fence));
-    store->epoch = most_of(store->epoch, request->known) + 1;
+    store->epoch = store_most(store->epoch, request->known) + 1;
     store->recovering = true;
     store->present = 0;
-    store->awaited = most_of(store->awaited, request->instances);
+    store->awaited = store_most(store->awaited, request->instances);
+    members_begin_epoch(store);
 }
 
 static void apply_sync(struct store *store, const struct store_request *request, size_t at,
                        struct store_reply *reply)
 {
     apply_rows(store, request, at, reply);
-    if (!request->complete)
-        return;
-    bool was_present = is_present(store, at);
-    store->enrolled += store->members[at].present == 0;
-    store->members[at].present = store->epoch;
-    if (!store->recovering || was_present)
-        return;
-    store->present++;
-    store->awaited = most_of(store->awaited, request->instances);
+    if (request->complete)
+        members_enrol(store, at, request);
 }
 
 static void apply_ready(struct store *store)
 {
-    if (absent(store) > 0)
+    if (members_absent(store) > 0)
         return;
     store->openings += store->recovering;
     store->recovering = false;
     store->awaited = 0;
     store->newcomers = 0;
-}
-
-static enum store_verdict apply_leave(struct store *store, const struct store_request *request)
-{
-    if (request->epoch != store->epoch || strcmp(store->fence, store->server) != 0)
-        return STORE_OLD_FENCE;
-    size_t at = member_find(store, request->whose);
-    bool known = at != NOBODY && store->members[at].registered;
-    if (!known && (!store->recovering || store->awaited == 0 ||
-                   store->awaited + store->newcomers <= store->registered))
-        return STORE_STRANGER;
-    if (known && is_newcomer(store, at))
-        store->newcomers--;
-    else
-        store->awaited = most_of(0, store->awaited - 1);
-    if (!known)
-        return STORE_OK;
-    store->enrolled -= store->members[at].present > 0;
-    store->present -= is_present(store, at);
-    store->members[at].registered = false;
-    store->registered--;
-    return STORE_OK;
 }
 
 static enum store_verdict apply_reconcile(struct store *store, const struct store_request *request,
@@ -483,7 +349,7 @@ static enum store_verdict apply_reconcile(struct store *store, const struct stor
     if (request->epoch != store->epoch || store->recovering ||
         strcmp(request->fence, store->server) != 0 || strcmp(store->fence, store->server) != 0)
         return STORE_OLD_FENCE;
-    size_t at = member_find(store, request->whose);
+    size_t at = members_find(store, request->whose);
     if (at == NOBODY || store->members[at].registered)
         return STORE_STRANGER;
     if (request->incarnation != store->members[at].incarnation ||
@@ -501,13 +367,14 @@ static enum store_verdict apply_member(struct store *store, const struct store_r
     if (!epoch && (request->epoch != store->epoch || strcmp(request->fence, store->server) != 0 ||
                    strcmp(store->fence, store->server) != 0))
         return STORE_OLD_FENCE;
-    size_t at = member_find(store, request->journal);
+    size_t at = members_find(store, request->journal);
     if (at == NOBODY || !store->members[at].registered)
         return STORE_STRANGER;
-    if (!is_fresh(store, at, request))
+    if (!members_is_fresh(store, at, request))
         return STORE_STALE;
     store->members[at].incarnation = request->incarnation;
     store->members[at].sequence = request->sequence;
+    members_vouch(store, at, request);
     if (epoch)
         apply_epoch(store, request);
     else if (request->kind == STORE_READY)
@@ -527,9 +394,9 @@ static enum store_verdict apply(struct store *store, const struct store_request 
     if (!store->there)
         return STORE_EMPTY;
     if (request->kind == STORE_JOIN)
-        return apply_join(store, request);
+        return members_join(store, request);
     if (request->kind == STORE_LEAVE)
-        return apply_leave(store, request);
+        return members_leave(store, request);
     if (request->kind == STORE_RECONCILE)
         return apply_reconcile(store, request, reply);
     return apply_member(store, request, reply);
@@ -537,12 +404,21 @@ static enum store_verdict apply(struct store *store, const struct store_request 
 
 static void check_numbers(const struct store_request *request)
 {
-    const int64_t numbers[] = {request->epoch, request->incarnation, request->sequence,
-                               request->now_s, request->instances,   request->known};
+    const int64_t numbers[] = {request->epoch,  request->incarnation, request->sequence,
+                               request->now_s,  request->instances,   request->known,
+                               request->vouches};
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
         ASSERT(numbers[i] >= 0);
         ASSERT(numbers[i] < STORE_MOST);
     }
+}
+
+static bool asks_as_vouched(const struct store *store, const struct store_request *request)
+{
+    bool is_operator = request->kind == STORE_INIT || request->kind == STORE_LEAVE ||
+                       request->kind == STORE_RECONCILE;
+    size_t at = is_operator ? NOBODY : members_find(store, request->journal);
+    return at != NOBODY && store->members[at].present > 0 && members_is_vouched(store, at);
 }
 
 void store_apply(struct store *store, const struct store_request *request,
@@ -551,15 +427,20 @@ void store_apply(struct store *store, const struct store_request *request,
     check_numbers(request);
     reply->row_count = 0;
     reply->verdict = apply(store, request, reply);
-    if (reply->verdict == STORE_OK || reply->verdict == STORE_RECOVERING)
+    if (reply->verdict == STORE_OK || reply->verdict == STORE_RECOVERING) {
         store->gseq++;
+        store->replicated = store->replicated || store->replicas;
+    }
     memcpy(reply->fence, store->server, sizeof(reply->fence));
     reply->epoch = store->epoch;
     reply->recovering = store->recovering;
     reply->unfenced = store->there && strcmp(store->fence, store->server) != 0;
     reply->gseq = store->gseq;
     reply->instances = store->enrolled;
-    reply->absent = absent(store);
+    reply->absent = members_absent(store);
+    reply->vouched = asks_as_vouched(store, request);
+    reply->alone = !store->replicas && !store->replicated;
+    reply->replicated = false;
 }
 
 /* ---- copies and checks ---- */
@@ -588,7 +469,7 @@ struct store *store_copy(const struct store *store)
 int64_t store_granted(const struct store *store, uint64_t account, const char *journal)
 {
     const struct entry *entry = entry_find(store, account);
-    size_t at = member_find(store, journal);
+    size_t at = members_find(store, journal);
     return entry == NULL || at >= entry->share_count ? 0 : entry->shares[at].granted;
 }
 

@@ -5,16 +5,19 @@
 --       is of a rolling window, those of the 24 sub-buckets before it and of the 24 after it, in the
 --       order of time
 -- ARGV  kind, journal, fence, epoch, incarnation, sequence, now, complete, lost, instances, whose,
---       label, known; then for each row limit, until (0: never), least, most, give, charge, value,
---       spent, the place in KEYS of the first sub-bucket before it (0: it is not rolling), and what
---       account it is (empty: that is not said)
--- Reply verdict, server's fence, epoch, recovering, unfenced, gseq, enrolled, absent; then for
---       each row moved, granted, total, elsewhere, wanted, beside granted, beside spent
+--       label, known, vouches; then for each row limit, until (0: never), least, most, give,
+--       charge, value, spent, the place in KEYS of the first sub-bucket before it (0: it is not
+--       rolling), and what account it is (empty: that is not said)
+-- Reply verdict, server's fence, epoch, recovering, unfenced, gseq, enrolled, absent, vouched,
+--       alone; then for each row moved, granted, total, elsewhere, wanted, beside granted, beside
+--       spent
 --
 -- meta       fence, epoch, recovering, gseq, registered, present, enrolled, awaited, newcomers,
 --            openings; of each journal q: incarnation.sequence, and while it is registered p: the
 --            last epoch in which it stated all its rows, and if it joined without ever having taken
---            part n: what openings was then
+--            part n: what openings was then; if somebody must vouch for it v: the gseq that who
+--            does so must have heard of. vouched: the last that somebody has; replicated: a replica
+--            was seen
 -- nodes      of each journal l: its label, f: and s: when it was first and last seen
 -- a:         L, G, U (spent by all), e (until; 0: never), w (who was refused), h (hints left), d
 --            (what account it is: JSON, for people), of each journal g: and u:
@@ -24,7 +27,7 @@ local MOST = 4e15
 local LINGER = 7200
 local COLUMNS = 10
 local BEFORE = 24 -- and as many after: a span is of 25
-local HEAD = 13
+local HEAD = 14
 
 local OK, OLD_FENCE, RECOVERING, STALE, STRANGER, EMPTY = 0, 1, 2, 3, 4, 5
 
@@ -42,23 +45,28 @@ local function number(value)
     return tonumber(value or 0)
 end
 
--- Both change by a restart, one by a promotion: acknowledged writes may be lost then.
+-- Both change by a restart, one by a promotion: acknowledged writes may be lost then. The backlog
+-- is made for the first replica, under a new master_replid, and goes with that.
 local function server_fence()
     local run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
-    return run .. '.' .. string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)')
+    local replication = redis.call('INFO', 'replication')
+    return run .. '.' .. string.match(replication, 'master_replid:(%x+)'),
+           string.match(replication, 'repl_backlog_active:(%d)') ~= '0'
 end
 
-local server = server_fence()
+local server, has_replicas = server_fence()
 local read = redis.call('HMGET', meta, 'fence', 'epoch', 'recovering', 'gseq', 'registered',
                         'present', 'awaited', 'enrolled', 'newcomers', 'openings',
-                        'q:' .. journal, 'p:' .. journal)
+                        'vouched', 'replicated', 'q:' .. journal, 'p:' .. journal,
+                        'v:' .. journal)
 local there = read[1] ~= false
 local store = {
     fence = read[1], epoch = number(read[2]), recovering = read[3] == '1', gseq = number(read[4]),
     registered = number(read[5]), present = number(read[6]), awaited = number(read[7]),
-    enrolled = number(read[8]), newcomers = number(read[9]), openings = number(read[10])
+    enrolled = number(read[8]), newcomers = number(read[9]), openings = number(read[10]),
+    vouched = number(read[11]), replicated = read[12] == '1'
 }
-local last, presence = read[11], read[12] -- of the asker; false: none
+local last, presence, heard_of = read[13], read[14], read[15] -- of the asker; false: none
 
 local function is_fresh()
     local i, s = string.match(last or '0.0', '^(%d+)%.(%d+)$')
@@ -74,15 +82,100 @@ end
 -- What is written before the rows: if one of these fails, the operation is not applied again.
 local function note(journal_too)
     store.gseq = store.gseq + 1
+    store.replicated = store.replicated or has_replicas
     redis.call('HSET', meta, 'fence', store.fence, 'epoch', text(store.epoch), 'recovering',
                store.recovering and '1' or '0', 'gseq', text(store.gseq), 'registered',
                text(store.registered), 'present', text(store.present), 'awaited',
                text(store.awaited), 'enrolled', text(store.enrolled), 'newcomers',
-               text(store.newcomers), 'openings', text(store.openings))
+               text(store.newcomers), 'openings', text(store.openings), 'vouched',
+               text(store.vouched), 'replicated', store.replicated and '1' or '0')
     if journal_too then
         redis.call('HSET', meta, 'q:' .. journal, text(incarnation) .. '.' .. text(sequence))
         redis.call('HSET', nodes, 's:' .. journal, ARGV[7])
     end
+end
+
+-- ---- who vouches for whom ----
+
+-- The asker's: false if nobody need.
+local function must_hear_of(gseq)
+    heard_of = gseq and text(gseq)
+    if gseq then
+        redis.call('HSET', meta, 'v:' .. journal, heard_of)
+    else
+        redis.call('HDEL', meta, 'v:' .. journal)
+    end
+end
+
+local function is_vouched(heard)
+    return number(heard) <= store.vouched
+end
+
+local function vouch(gseq)
+    if gseq > 0 then
+        store.vouched = math.max(store.vouched, gseq)
+        if heard_of then
+            must_hear_of(false)
+        end
+    end
+end
+
+-- The journals that are registered, and for each of them whether somebody has vouched for it.
+local function members()
+    local fields = redis.call('HGETALL', meta)
+    local heard, vouched = {}, {}
+    for i = 1, #fields, 2 do
+        if string.sub(fields[i], 1, 2) == 'v:' then
+            heard[string.sub(fields[i], 3)] = fields[i + 1]
+        end
+    end
+    for i = 1, #fields, 2 do
+        if string.sub(fields[i], 1, 2) == 'p:' then
+            local member = string.sub(fields[i], 3)
+            vouched[member] = is_vouched(heard[member])
+        end
+    end
+    return vouched
+end
+
+local function nobody_could_vouch()
+    for _, vouched in pairs(members()) do
+        if vouched then
+            return false
+        end
+    end
+    return store.registered > 0
+end
+
+local function vouch_for_all()
+    for _, field in ipairs(redis.call('HKEYS', meta)) do
+        if string.sub(field, 1, 2) == 'v:' then
+            redis.call('HDEL', meta, field)
+        end
+    end
+end
+
+local function count_newcomer(whose, counts)
+    local counted = number(redis.call('HGET', meta, 'n:' .. whose)) == store.openings
+    store.newcomers = store.newcomers + (counts and 1 or 0) - (counted and 1 or 0)
+    if counts then
+        redis.call('HSET', meta, 'n:' .. whose, text(store.openings))
+    else
+        redis.call('HDEL', meta, 'n:' .. whose)
+    end
+end
+
+local function count_newcomers()
+    for member, vouched in pairs(members()) do
+        if not vouched then
+            count_newcomer(member, true)
+        end
+    end
+end
+
+-- The process is the one in which the epoch began: no failover has led here since.
+local function is_same_run()
+    return string.match(store.fence, '^[^.]*') == string.match(server, '^[^.]*')
 end
 
 -- ---- rows ----
@@ -219,20 +312,35 @@ function operations.join()
     if not is_fresh() then
         return STALE
     end
+    local recovers = store.recovering or store.fence ~= server
+    local known = tonumber(ARGV[13])
     if not presence then
+        local is_first = store.registered == 0 and not store.recovering and is_same_run()
+        must_hear_of(not is_first and MOST)
         store.registered = store.registered + 1
-        redis.call('HSET', meta, 'p:' .. journal, '0')
-        redis.call('HDEL', meta, 'n:' .. journal)
-        local recovers = store.recovering or store.fence ~= server
-        if recovers and tonumber(ARGV[13]) == 0 then
-            redis.call('HSET', meta, 'n:' .. journal, text(store.openings))
-            store.newcomers = store.newcomers + 1
+        presence = '0'
+        redis.call('HSET', meta, 'p:' .. journal, presence)
+        if recovers and known == 0 then
+            count_newcomer(journal, true)
+        else
+            redis.call('HDEL', meta, 'n:' .. journal)
         end
         redis.call('HSETNX', nodes, 'f:' .. journal, ARGV[7])
+    end
+    if recovers and known > 0 then
+        must_hear_of(false)
+        count_newcomer(journal, false)
     end
     redis.call('HSET', nodes, 'l:' .. journal, ARGV[12])
     note(true)
     return OK
+end
+
+local function waits_for_unknown()
+    if store.recovering then
+        return store.awaited > 0 and store.awaited + store.newcomers > store.registered
+    end
+    return nobody_could_vouch()
 end
 
 function operations.leave()
@@ -240,8 +348,7 @@ function operations.leave()
         return OLD_FENCE
     end
     local theirs = redis.call('HGET', meta, 'p:' .. ARGV[11])
-    if not theirs and (not store.recovering or store.awaited == 0 or
-                       store.awaited + store.newcomers <= store.registered) then
+    if not theirs and not waits_for_unknown() then
         return STRANGER
     end
     local joined = tonumber(theirs and redis.call('HGET', meta, 'n:' .. ARGV[11]) or 0)
@@ -258,7 +365,10 @@ function operations.leave()
             store.present = store.present - 1
         end
         store.registered = store.registered - 1
-        redis.call('HDEL', meta, 'p:' .. ARGV[11])
+        redis.call('HDEL', meta, 'p:' .. ARGV[11], 'n:' .. ARGV[11])
+    end
+    if not store.recovering and nobody_could_vouch() then
+        vouch_for_all()
     end
     note(false)
     return OK
@@ -305,6 +415,7 @@ function operations.epoch()
         store.fence, store.epoch = server, math.max(store.epoch, tonumber(ARGV[13])) + 1
         store.recovering, store.present = true, 0
         store.awaited = math.max(store.awaited, instances)
+        count_newcomers()
     end
     note(true)
     return OK
@@ -323,12 +434,16 @@ function operations.sync()
     if ARGV[8] == '1' then
         if tonumber(presence) == 0 then
             store.enrolled = store.enrolled + 1
+            if heard_of then
+                must_hear_of(store.gseq + 1) -- that of the reply
+            end
         end
         if store.recovering and tonumber(presence) ~= store.epoch then
             store.present = store.present + 1
             store.awaited = math.max(store.awaited, instances)
         end
-        redis.call('HSET', meta, 'p:' .. journal, text(store.epoch))
+        presence = text(store.epoch)
+        redis.call('HSET', meta, 'p:' .. journal, presence)
     end
     note(true)
     all_rows()
@@ -365,13 +480,20 @@ local function apply()
     if not is_fresh() then
         return STALE
     end
+    vouch(tonumber(ARGV[14]))
     return operations[kind]()
+end
+
+local function asks_as_vouched()
+    return not by_operator[kind] and number(presence) > 0 and is_vouched(heard_of)
 end
 
 local verdict = apply()
 local reply = {
     verdict, server, store.epoch, store.recovering and 1 or 0,
-    there and store.fence ~= server and 1 or 0, store.gseq, store.enrolled, absent()
+    there and store.fence ~= server and 1 or 0, store.gseq, store.enrolled, absent(),
+    asks_as_vouched() and 1 or 0,
+    (has_replicas or store.replicated) and 0 or 1
 }
 for i = 1, #rows do
     reply[#reply + 1] = rows[i]

@@ -13,11 +13,11 @@
 #include "budget/redis_words.h"
 #include "money/charge.h"
 
-#define HEAD     13 /* words of ARGV before the rows */
+#define HEAD     14 /* words of ARGV before the rows */
 #define COLUMNS  10 /* words of ARGV per row */
 #define SIBLINGS (2 * WINDOW_ROLLING_BUCKETS)
-#define TOP      8 /* numbers of an answer before its rows */
-#define ANSWERS  7 /* numbers per row */
+#define TOP      10 /* numbers of an answer before its rows */
+#define ANSWERS  7  /* numbers per row */
 
 __asm__(".section .rodata\n"
         ".global purser_store_lua_begin\n"
@@ -135,6 +135,7 @@ void store_wire_put(struct buffer *out, const char *sha, const struct store_requ
     redis_words_put(out, text_of(request->whose));
     redis_words_put(out, request->label);
     redis_words_put_number(out, request->known);
+    redis_words_put_number(out, request->vouches);
     size_t siblings = 2 + request->row_count + 1;
     for (size_t i = 0; i < request->row_count; i++) {
         put_row(out, &request->rows[i], siblings);
@@ -209,17 +210,20 @@ static bool read_fence(const redisReply *element, char fence[STORE_FENCE_SIZE])
 
 static bool read_top(const redisReply *answer, struct store_reply *reply)
 {
-    int64_t verdict = 0, recovering = 0, unfenced = 0;
+    int64_t verdict = 0, recovering = 0, unfenced = 0, vouched = 0, alone = 0;
     if (!number_at(answer, 0, STORE_EMPTY, &verdict) ||
         !read_fence(answer->element[1], reply->fence) ||
         !number_at(answer, 2, STORE_MOST, &reply->epoch) || !number_at(answer, 3, 1, &recovering) ||
         !number_at(answer, 4, 1, &unfenced) || !number_at(answer, 5, STORE_MOST, &reply->gseq) ||
         !number_at(answer, 6, STORE_MOST, &reply->instances) ||
-        !number_at(answer, 7, STORE_MOST, &reply->absent))
+        !number_at(answer, 7, STORE_MOST, &reply->absent) || !number_at(answer, 8, 1, &vouched) ||
+        !number_at(answer, 9, 1, &alone))
         return false;
     reply->verdict = (enum store_verdict)verdict;
     reply->recovering = recovering == 1;
     reply->unfenced = unfenced == 1;
+    reply->vouched = vouched == 1;
+    reply->alone = alone == 1;
     return true;
 }
 

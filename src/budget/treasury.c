@@ -106,6 +106,10 @@ static void tell_news(struct treasury *treasury)
         log_warn("the store of budgets recovers: no budget grows until all instances have told "
                  "what they have (missing: %lld)",
                  (long long)news.absent);
+    if (news.state == LEASE_NEWCOMER)
+        log_info("this instance is new to the store of budgets: no budget grows until another one "
+                 "has vouched for it (if none is left that could, `purser budget leave` those that "
+                 "will not come back)");
     if (news.state == LEASE_EMPTY)
         log_error("the store of budgets is empty: `purser budget init --config FILE` sets it up; "
                   "until then no budget can grow");

@@ -47,7 +47,8 @@ static const char manual[] =
     "  leave   lets an instance go that will not come back, so that the others need not wait for\n"
     "          it. NODE is its label, or the first letters of its id. What it was granted stays\n"
     "          charged until its budgets' windows end. While the store recovers, `leave unknown`\n"
-    "          lets one go that the store has lost with its data\n"
+    "          lets one go that the store has lost with its data. New instances wait for one that\n"
+    "          is not new: if none is left, `leave` those who are gone, or `leave unknown`\n"
     "          --force: although it was seen in the last 10 seconds; or although the store "
     "recovers\n"
     "          and may have forgotten a part of what that one was granted (unless\n"
@@ -226,14 +227,14 @@ static const struct registry_member *choose(const struct registry *registry, str
 static bool may_be_forgotten(const struct office *office, const struct registry *registry)
 {
     bool known = office->request.whose[0] != '\0';
-    return registry->recovering && !(known && office->wait_replicas > 0);
+    return !known || (registry->recovering && office->wait_replicas == 0);
 }
 
 static int let_go(struct office *office, const struct registry *registry)
 {
     if (may_be_forgotten(office, registry) && !office->order->force)
-        return fail("the store recovers, and may not know all that this one was granted: what it "
-                    "has spent of that could be spent again. Start it once more, or --force");
+        return fail("the store may not know all that this one was granted: what it has spent of "
+                    "that could be spent again. Start it once more, or --force");
     office->request.kind = STORE_LEAVE;
     office->request.epoch = registry->epoch;
     lessor_ask(office->lessor, &office->request, &office->reply);

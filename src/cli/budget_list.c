@@ -72,7 +72,7 @@ static void print_ago(int64_t seen_s)
 static void print_member(const struct registry *registry, const struct registry_member *member)
 {
     const char *state = !member->registered     ? "left"
-                        : !registry->recovering ? "in"
+                        : !registry->recovering ? (member->is_new ? "new" : "in")
                         : member->present       ? "has synced"
                                                 : "awaited";
     print_foreign(member->label, 24);

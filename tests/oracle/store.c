@@ -24,7 +24,7 @@
 struct instance {
     char journal[STORE_JOURNAL_SIZE];
     char fence[STORE_FENCE_SIZE];
-    int64_t epoch, incarnation, sequence, instances;
+    int64_t epoch, incarnation, sequence, instances, heard;
     int64_t applied; /* the last sequence that was */
 };
 
@@ -62,13 +62,15 @@ static bool once_in(uint64_t times)
 
 static void read_fence(void)
 {
-    const char *script = "return string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') .. '.' "
-                         ".. string.match(redis.call('INFO', 'replication'), "
-                         "'master_replid:(%x+)')";
+    const char *script = "local replication = redis.call('INFO', 'replication') "
+                         "return {string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') .. "
+                         "'.' .. string.match(replication, 'master_replid:(%x+)'), "
+                         "tonumber(string.match(replication, 'repl_backlog_active:(%d)'))}";
     redisReply *reply = redisCommand(server->link, "EVAL %s 0", script);
-    if (reply == NULL || reply->type != REDIS_REPLY_STRING)
+    if (reply == NULL || reply->type != REDIS_REPLY_ARRAY || reply->elements != 2)
         oracle_give_up("no fence");
-    store_set_fence(store, reply->str);
+    store_set_fence(store, reply->element[0]->str);
+    store_set_replicas(store, reply->element[1]->integer == 1);
     freeReplyObject(reply);
 }
 
@@ -187,6 +189,7 @@ static void make(struct operation *operation, struct instance *instance)
     request->complete = once_in(2);
     request->lost = once_in(100);
     request->known = once_in(request->kind == STORE_JOIN ? 2 : 9) ? (int64_t)any(30) : 0;
+    request->vouches = once_in(5) ? instance->heard : 0;
     request->instances = once_in(10) ? (int64_t)any(INSTANCES) : 0;
     make_rows(operation);
     if (request->kind == STORE_RECONCILE)
@@ -211,6 +214,7 @@ static void learn(struct instance *instance, const struct operation *operation)
         reconciled += done;
     else if (done && own && operation->request.kind != STORE_LEAVE)
         instance->applied = instance->sequence;
+    instance->heard = reply->gseq;
     if (reply->verdict == STORE_OK && operation->request.kind == STORE_JOIN) {
         instance->epoch = reply->epoch;
         memcpy(instance->fence, reply->fence, sizeof(instance->fence));
@@ -225,7 +229,8 @@ static bool same(const struct store_reply *a, const struct store_reply *b)
 {
     if (a->verdict != b->verdict || strcmp(a->fence, b->fence) != 0 || a->epoch != b->epoch ||
         a->recovering != b->recovering || a->unfenced != b->unfenced || a->gseq != b->gseq ||
-        a->instances != b->instances || a->absent != b->absent || a->row_count != b->row_count)
+        a->instances != b->instances || a->absent != b->absent || a->vouched != b->vouched ||
+        a->alone != b->alone || a->row_count != b->row_count)
         return false;
     for (size_t i = 0; i < a->row_count; i++) {
         const struct store_answer *one = &a->rows[i], *other = &b->rows[i];
@@ -241,9 +246,9 @@ static bool same(const struct store_reply *a, const struct store_reply *b)
 static void show(const char *who, const struct store_reply *reply)
 {
     printf("%s: verdict %d epoch %" PRId64 " recovering %d unfenced %d gseq %" PRId64
-           " instances %" PRId64 " absent %" PRId64 " fence %s\n",
+           " instances %" PRId64 " absent %" PRId64 " vouched %d alone %d fence %s\n",
            who, (int)reply->verdict, reply->epoch, reply->recovering, reply->unfenced, reply->gseq,
-           reply->instances, reply->absent, reply->fence);
+           reply->instances, reply->absent, reply->vouched, reply->alone, reply->fence);
     for (size_t i = 0; i < reply->row_count && i < 8; i++)
         printf("  moved %" PRId64 " granted %" PRId64 " total %" PRId64 " elsewhere %" PRId64
                " wanted %d\n",

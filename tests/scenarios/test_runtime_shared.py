@@ -147,9 +147,8 @@ def test_one_whose_file_contradicts_a_budget_goes_on_without_that_alone(fleet):
 
 
 def unfit(purser):
-    ready = purser.client.get("/readyz")
-    assert ready.status_code == 200
-    return ready.json()["not_in_force"]
+    ready = purser.client.get("/readyz")  # not at once: others must have heard of a new instance
+    return ready.json()["not_in_force"] if ready.status_code == 200 else None
 
 
 def test_one_whose_file_contradicts_a_budget_takes_all_else_and_starts_again(fleet):

@@ -333,7 +333,8 @@ static void check_fresh(struct world *world, struct server *server,
                    (long long)request->epoch, request->fence, (long long)reply->epoch);
 }
 
-/* The store knows again what was granted: all have said so in a later epoch. */
+/* The store knows again what was granted: all have said so in a later epoch, and somebody may grow
+ * there. */
 static void note_epoch(struct world *world, struct server *server, const struct store_reply *reply)
 {
     server->epoch = reply->epoch;
@@ -345,7 +346,8 @@ static void note_epoch(struct world *world, struct server *server, const struct 
         world->doubt_epoch = reply->epoch;
     }
     if (server != &world->servers[world->primary] || !world->doubt || world->careless ||
-        reply->recovering || reply->unfenced || reply->epoch <= world->doubt_epoch)
+        reply->recovering || reply->unfenced || !reply->vouched ||
+        reply->epoch <= world->doubt_epoch)
         return;
     world_say(world, "epoch %lld is open", (long long)reply->epoch);
     world->doubt = false;

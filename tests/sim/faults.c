@@ -62,6 +62,10 @@ static void draw_faults(struct world *world)
         profile->faults &= ~(1u << FAULT_WIPE);
     if (!profile->shared)
         profile->faults &= ~(1u << FAULT_EMPTY); /* nobody else knows what was spent */
+    const unsigned others =
+        1u << FAULT_FAILOVER | 1u << FAULT_FLIP | 1u << FAULT_SPLIT | 1u << FAULT_BACK;
+    profile->lonely = (profile->faults & others) == 0 && world->seed % 2 == 0;
+    profile->confirms = !profile->lonely && world->seed % 7 == 0;
 }
 
 void faults_profile(struct world *world)
@@ -351,13 +355,27 @@ static bool is_unknown(const struct world *world, size_t at)
     return false;
 }
 
+/* Nobody is let go before all that run are in the list: one that is not may be known only to him
+ * who goes. */
+static bool all_are_listed(const struct world *world)
+{
+    for (size_t at = 0; at < world->profile.instances; at++) {
+        const struct instance *instance = &world->instances[at];
+        const struct journal *journal = &world->journals[instance->journal];
+        if (journal->joined_at >= 0 &&
+            !world->servers[world->primary].registered[instance->journal])
+            return false;
+    }
+    return true;
+}
+
 void faults_let_go(struct world *world, size_t at)
 {
     const struct server *server = &world->servers[world->primary];
     struct journal *journal = &world->journals[at];
     /* Instances may remember that there was one more, which was let go since. */
     bool again = journal->left && !journal->left_again && world->now > QUIET_AT + 3 * SECOND;
-    if (!journal->gone || journal->joined_at < 0 ||
+    if (!journal->gone || journal->joined_at < 0 || !all_are_listed(world) ||
         (journal->left && !server->registered[at] && !again))
         return;
     journal->left_again = again;
@@ -371,14 +389,16 @@ void faults_let_go(struct world *world, size_t at)
     network_leave(world, at);
 }
 
-/* Somebody may remember one that was counted and is new, too: then the store waits for one more. */
+/* Somebody may remember one that was counted and is new, too: then the store waits for one more. Or
+ * all that are left are new, and nobody can vouch for them. */
 void faults_let_unknown_go(struct world *world)
 {
     if (!world->profile.shared || world->now < QUIET_AT + 5 * SECOND || world->stuck)
         return;
     for (size_t at = 0; at < world->profile.instances; at++) {
         const struct instance *instance = &world->instances[at];
-        if (!instance->up || lease_state(instance->lease) != LEASE_RECOVERING ||
+        enum lease_state state = instance->up ? lease_state(instance->lease) : LEASE_GONE;
+        if ((state != LEASE_RECOVERING && state != LEASE_NEWCOMER) ||
             !world->servers[world->primary].registered[instance->journal])
             return;
     }

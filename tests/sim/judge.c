@@ -135,11 +135,21 @@ static bool is_last(const struct world *world, size_t account)
     return span_rolls(world, account) && world->accounts[account].later == NOBODY;
 }
 
+/* One that has gone may have been granted something on an account that no journal names. */
+static bool has_anybody_gone(const struct world *world)
+{
+    for (size_t at = 0; at < world->journal_count; at++) {
+        if (world->journals[at].gone)
+            return true;
+    }
+    return false;
+}
+
 /* In input tokens. */
 static int64_t left_on(const struct world *world, const struct account_view *view)
 {
     int64_t limit = view->limit - view->limit % (view->unit == UNIT_USD ? USD_STEP : 1);
-    int64_t left = limit - limit / 50;
+    int64_t left = has_anybody_gone(world) ? 0 : limit - limit / 50;
     for (size_t at = 0; at < world->account_count; at++) {
         if (!is_of(world, at, view))
             continue;

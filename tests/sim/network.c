@@ -20,8 +20,9 @@ struct message {
 static void set_fence(struct world *world, struct server *server)
 {
     char fence[STORE_FENCE_SIZE];
-    snprintf(fence, sizeof(fence), "run%d/replication%d", server->run, server->replication);
+    snprintf(fence, sizeof(fence), "run%d.replication%d", server->run, server->replication);
     store_set_fence(server->store, fence);
+    store_set_replicas(server->store, !world->profile.lonely);
     world_say(world, "server %zu is now %s", (size_t)(server - world->servers), fence);
 }
 
@@ -35,7 +36,7 @@ void network_open(struct world *world)
                                         .empty = true};
     set_fence(world, &world->servers[0]);
     set_fence(world, &world->servers[1]);
-    store_init(world->servers[0].store, "run1/replication1");
+    store_init(world->servers[0].store, "run1.replication1");
     world->replica.store = store_copy(world->servers[0].store);
 }
 
@@ -159,39 +160,56 @@ static void send_reply(struct world *world, const struct message *message)
         ->load = copy;
 }
 
-/* A server that was left is nobody's replica as long as somebody takes it for the first one; nor
- * is a new instance let in before those who have found it have come back. */
-static bool is_left_alone(const struct world *world, size_t server)
+/* A server that was left is nobody's replica as long as somebody takes it for the first one. */
+static bool is_a_replica(const struct world *world, size_t server)
 {
-    int64_t epoch = world->servers[1 - server].epoch;
-    for (size_t at = 0; at < world->journal_count; at++)
-        if (!world->journals[at].gone && world->journals[at].mark.epoch > epoch)
-            return false;
     for (size_t at = 0; at < world->profile.instances; at++)
         if (world->instances[at].route == server)
             return false;
     return true;
 }
 
-/* A JOIN is answered when all replicas have it (WAIT), and all servers that can be taken for the
- * first one are replicas (store.wait_replicas): one that a failover could lose would leave an
- * instance that nobody waits for. */
-static bool is_replicated(struct world *world, const struct server *server, size_t journal)
+static void replicate_to(struct world *world, struct server *other, const struct server *server)
 {
-    const struct server *primary = &world->servers[world->primary];
-    struct server *other = &world->servers[1 - world->primary];
-    if (server != primary)
-        return primary->registered[journal];
-    if (!world->replica.registered[journal])
-        network_copy(world, &world->replica, server);
-    if (world->journals[journal].mark.epoch == 0 && !is_left_alone(world, 1 - world->primary))
-        return false;
-    if (other->registered[journal])
-        return true;
     network_copy(world, other, server);
     other->replication = server->replication; /* its run id stays its own */
     set_fence(world, other);
+}
+
+/* A JOIN is answered when all replicas have it that the server has (WAIT). One that was left
+ * behind has none. */
+static void replicate_join(struct world *world, const struct server *server, size_t journal)
+{
+    size_t other = 1 - world->primary;
+    if (server != &world->servers[world->primary])
+        return;
+    if (!world->replica.registered[journal])
+        network_copy(world, &world->replica, server);
+    if (!world->servers[other].registered[journal] && is_a_replica(world, other))
+        replicate_to(world, &world->servers[other], server);
+}
+
+/* Where store.wait_replicas names all servers, nothing that they do not all have is answered. */
+static bool is_confirmed(struct world *world, const struct server *server)
+{
+    size_t other = 1 - world->primary;
+    if (server != &world->servers[world->primary] || !is_a_replica(world, other))
+        return false;
+    network_copy(world, &world->replica, server);
+    replicate_to(world, &world->servers[other], server);
     return true;
+}
+
+static bool is_answered(struct world *world, const struct server *server,
+                        const struct message *message)
+{
+    bool joins = message->request.kind == STORE_JOIN;
+    bool waits = joins || message->request.kind == STORE_MOVE;
+    bool applied = world->reply.verdict == STORE_OK;
+    if (joins && applied)
+        replicate_join(world, server, world->instances[message->instance].journal);
+    world->reply.replicated = joins && world->profile.confirms;
+    return !world->profile.confirms || !waits || !applied || is_confirmed(world, server);
 }
 
 void network_request(struct world *world, void *load)
@@ -203,8 +221,7 @@ void network_request(struct world *world, void *load)
         return;
     }
     apply(world, server, &message->request);
-    if (message->request.kind != STORE_JOIN ||
-        is_replicated(world, server, world->instances[message->instance].journal))
+    if (is_answered(world, server, message))
         send_reply(world, message);
     free(message);
 }

@@ -195,6 +195,8 @@ struct server {
 struct profile {
     size_t instances;
     bool shared;
+    bool lonely;             /* its store is one server that never has a replica */
+    bool confirms;           /* store.wait_replicas names all servers */
     int64_t arrive_us;       /* between two requests to an instance, in the mean */
     int lost, doubled, late; /* messages, in a thousand */
     int64_t latency_us;

@@ -41,7 +41,7 @@ static inline void tenant_lease(struct tenant *t, bool shared, const struct char
                                           .mark = t->mark,
                                           .label = TEXT("here")};
     t->lease = lease_open(&options, rows, count);
-    t->reply = (struct store_reply){.epoch = 7, .gseq = 100, .instances = 2};
+    t->reply = (struct store_reply){.epoch = 7, .gseq = 100, .instances = 2, .vouched = true};
     memcpy(t->reply.fence, "a-fence", 8);
 }
 
@@ -134,6 +134,8 @@ static inline void enter(struct tenant *t)
     const struct store_request *sync = must_ask(t, STORE_SYNC);
     ck_assert(sync->complete);
     answer(t, 0, sync->row_count == 0 ? 0 : sync->rows[0].value);
+    if (t->mark.instances != t->reply.instances)
+        note_mark(t);
     ck_assert_int_eq(lease_state(t->lease), LEASE_OPEN);
 }
 

@@ -1,0 +1,165 @@
+/* Who may grow, and who vouches for whom: the lease's part of it. */
+#include "tenant.h"
+
+/* Into a store that is open, as one that nobody has vouched for. */
+static void enter_new(struct tenant *t)
+{
+    t->reply.vouched = false;
+    must_ask(t, STORE_JOIN);
+    answer(t, 0, 0);
+    must_ask(t, STORE_EPOCH);
+    answer(t, 0, 0);
+    note_mark(t);
+    must_ask(t, STORE_SYNC);
+    answer(t, 0, 0);
+}
+
+static const struct store_request *beat(struct tenant *t)
+{
+    pass_ms(t, 250);
+    return must_ask(t, STORE_BEAT);
+}
+
+START_TEST(who_is_new_does_not_grow_before_somebody_vouches_for_it)
+{
+    struct tenant t;
+    tenant_open(&t, 1000 * MICRO, true);
+    enter_new(&t);
+    wait_for(&t, 100);
+    ck_assert_int_eq(lease_state(t.lease), LEASE_NEWCOMER);
+    ck_assert(!lease_grants(t.lease));
+    must_rest(&t);
+    ck_assert(!t.action.eager);
+    ck_assert_int_eq(beat(&t)->vouches, 0);
+    answer(&t, 0, 0);
+    must_rest(&t);
+    t.reply.vouched = true;
+    ck_assert_int_eq(beat(&t)->vouches, 0);
+    answer(&t, 0, 0);
+    ck_assert_int_eq(lease_state(t.lease), LEASE_OPEN);
+    note_mark(&t); /* and that on disk first */
+    ck_assert_int_eq(t.mark.instances, 2);
+    ck_assert_int_eq(must_ask(&t, STORE_MOVE)->rows[0].least, 100);
+    answer(&t, 100, 100);
+    must_commit(&t);
+    commit(&t, true);
+    ck_assert_int_eq(wake(&t), VERDICT_GRANTED);
+    tenant_close(&t);
+}
+END_TEST
+
+START_TEST(those_who_wait_for_a_newcomer_are_told_after_two_seconds)
+{
+    struct tenant t;
+    tenant_open(&t, 1000 * MICRO, true);
+    enter_new(&t);
+    wait_for(&t, 100);
+    for (int at = 0; at < 8; at++) {
+        beat(&t);
+        answer(&t, 0, 0);
+        ck_assert(!core_any_wake(t.f.core));
+    }
+    pass_ms(&t, 250);
+    next(&t);
+    ck_assert_int_eq(wake(&t), VERDICT_AWAY);
+    tenant_close(&t);
+}
+END_TEST
+
+START_TEST(vouches_for_those_of_whom_the_journal_knows)
+{
+    struct tenant t;
+    tenant_open(&t, 1000 * MICRO, true);
+    enter(&t);
+    int64_t heard = t.reply.gseq;
+    t.reply.instances = 3;
+    ck_assert_int_eq(beat(&t)->vouches, heard);
+    answer(&t, 0, 0);
+    ck_assert_int_eq(next(&t), LEASE_MARK);
+    commit(&t, false);
+    must_rest(&t);
+    pass_ms(&t, 1000);
+    heard = t.reply.gseq;
+    note_mark(&t);
+    ck_assert_int_eq(t.mark.instances, 3);
+    ck_assert_int_eq(must_ask(&t, STORE_BEAT)->vouches, heard);
+    answer(&t, 0, 0);
+    tenant_close(&t);
+}
+END_TEST
+
+START_TEST(what_it_heard_elsewhere_it_does_not_vouch_by)
+{
+    struct tenant t;
+    tenant_open(&t, 1000 * MICRO, true);
+    enter(&t);
+    beat(&t);
+    fail_with(&t, STORE_OLD_FENCE);
+    ck_assert_int_eq(must_ask(&t, STORE_JOIN)->vouches, 0);
+    answer(&t, 0, 0);
+    must_ask(&t, STORE_EPOCH);
+    answer(&t, 0, 0);
+    ck_assert_int_eq(must_ask(&t, STORE_SYNC)->vouches, 0);
+    answer(&t, 0, 0);
+    int64_t heard = t.reply.gseq;
+    ck_assert_int_eq(beat(&t)->vouches, heard);
+    answer(&t, 0, 0);
+    tenant_close(&t);
+}
+END_TEST
+
+START_TEST(where_no_other_server_can_be_it_waits_a_second_for_others)
+{
+    struct tenant t;
+    tenant_open(&t, 1000 * MICRO, true);
+    t.reply.alone = true;
+    enter_new(&t);
+    for (int at = 0; at < 3; at++) {
+        beat(&t);
+        answer(&t, 0, 0);
+        ck_assert(!lease_grants(t.lease));
+    }
+    beat(&t);
+    answer(&t, 0, 0);
+    ck_assert(lease_grants(t.lease));
+    tenant_close(&t);
+}
+END_TEST
+
+START_TEST(what_all_servers_have_needs_nobody_to_vouch)
+{
+    struct tenant t;
+    tenant_open(&t, 1000 * MICRO, true);
+    t.reply.replicated = true;
+    enter_new(&t);
+    ck_assert(lease_grants(t.lease));
+    tenant_close(&t);
+}
+END_TEST
+
+/* It was counted as one that the others wait for. */
+START_TEST(who_died_before_anybody_vouched_for_it_is_still_new)
+{
+    struct tenant t;
+    tenant_begin(&t, 1000 * MICRO, true);
+    t.mark = (struct store_mark){.epoch = 7, .fence = "a-fence"};
+    tenant_lease(&t, true, NULL, 0);
+    ck_assert_int_eq(must_ask(&t, STORE_JOIN)->known, 0);
+    answer(&t, 0, 0);
+    tenant_close(&t);
+    tenant_begin(&t, 1000 * MICRO, true);
+    t.mark = (struct store_mark){.epoch = 7, .fence = "a-fence", .instances = 2};
+    t.sequence = 0;
+    tenant_lease(&t, true, NULL, 0);
+    ck_assert_int_eq(must_ask(&t, STORE_JOIN)->known, 7);
+    answer(&t, 0, 0);
+    tenant_close(&t);
+}
+END_TEST
+
+UNIT_MAIN(who_is_new_does_not_grow_before_somebody_vouches_for_it,
+          those_who_wait_for_a_newcomer_are_told_after_two_seconds,
+          vouches_for_those_of_whom_the_journal_knows, what_it_heard_elsewhere_it_does_not_vouch_by,
+          where_no_other_server_can_be_it_waits_a_second_for_others,
+          what_all_servers_have_needs_nobody_to_vouch,
+          who_died_before_anybody_vouched_for_it_is_still_new)
