@@ -1,7 +1,9 @@
 """Keys and budgets made at one purser hold at all that share its Redis."""
 
 import hashlib
+import os
 import re
+import time
 
 import pytest
 
@@ -146,9 +148,51 @@ def test_one_whose_file_contradicts_a_budget_goes_on_without_that_alone(fleet):
     until_listed(other, "budgets", "wide")
 
 
+DAY = 86400
+
+
+def test_what_was_deleted_long_ago_is_forgotten_everywhere(fleet, redis):
+    one, other = fleet.pursers
+    make_key(one, "late")
+    delete(one, "/admin/keys/late")
+    at = int(time.time()) - 91 * DAY
+    for name in ("old", "older"):
+        redis.do("HSET", "{purser}:bylaws", f"key:{name}",
+                 f'5 {{"kind":"key","id":"{name}","at":{at}}}', "#", "99999999999999")
+    wait_until(lambda: not {"key:old", "key:older"} & set(redis.pairs("{purser}:bylaws")), 10,
+               "the old records to go")
+    key = make_key(one)
+    wait_until(lambda: other.chat(key=key).status_code == 200, 10, "the key to be known")
+    assert "key:late" in redis.pairs("{purser}:bylaws")
+    for purser in fleet.pursers:
+        lines = (purser.folder / "data/bylaws.jsonl").read_text()
+        assert '"old' not in lines and '"late"' in lines
+
+
+def test_who_was_away_for_long_does_not_bring_back_what_was_deleted(fleet, redis):
+    one, other = fleet.pursers
+    gone, kept = make_key(one, "gone"), make_key(one, "kept")
+    until_listed(other, "keys", "kept")
+    now = time.time()
+    for purser in fleet.pursers:
+        purser.end()
+        path = purser.folder / "data/bylaws.jsonl"
+        path.write_text(re.sub(r'"at":\d+', f'"at":{int(now) - 100 * DAY}', path.read_text()))
+        os.utime(purser.folder / "data/bylaws.heard", (now - 70 * DAY, now - 70 * DAY))
+    redis.do("HDEL", "{purser}:bylaws", "key:gone")
+    other.start()
+    error_of(other.chat(key=gone), 401, "invalid_api_key")
+    assert other.chat(key=kept).status_code == 200
+    assert time.time() - (other.folder / "data/bylaws.heard").stat().st_mtime < DAY
+    other.end()
+    redis.do("DEL", "{purser}:bylaws")  # all of it: that was lost
+    one.start()
+    assert set(listed(one, "keys")) >= {"gone", "kept"}
+
+
 def unfit(purser):
-    ready = purser.client.get("/readyz")  # not at once: others must have heard of a new instance
-    return ready.json()["not_in_force"] if ready.status_code == 200 else None
+    """None: it is not ready yet (others must have heard of a new instance)."""
+    return purser.client.get("/readyz").json().get("not_in_force")
 
 
 def test_one_whose_file_contradicts_a_budget_takes_all_else_and_starts_again(fleet):
@@ -174,7 +218,8 @@ def test_one_whose_file_contradicts_a_budget_takes_all_else_and_starts_again(fle
     other.configure(budgets=files)
     other.end()
     other.start()
-    assert unfit(other) == 1 and 'not fit to this instance\'s file: budget "theirs"' in other.log()
+    wait_until(lambda: unfit(other) == 1, 10, "the same once more")
+    assert 'not fit to this instance\'s file: budget "theirs"' in other.log()
     assert other.chat(key=key, max_tokens=16).status_code == 200
     assert {"weekly", "monthly", "mine"} < set(listed(other, "budgets"))
     assert "theirs" not in listed(other, "budgets")
