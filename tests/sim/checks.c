@@ -225,13 +225,13 @@ static void check_granted(struct world *world, size_t account)
                    span_sum(world, account, over_of));
 }
 
-/* On the account, and in the spans that it lies in. */
-static void check_moved(struct world *world, size_t account)
+/* On the account, of the journal that moved it, and in the spans that it lies in. */
+static void check_moved(struct world *world, size_t account, size_t journal)
 {
     for (size_t last = account; last != NOBODY; last = span_next(world, account, last))
         check_granted(world, last);
-    if (world->profile.shared)
-        check_grants(world, account);
+    if (!world->doubt)
+        check_grant(world, account, journal, network_granted(world, account, journal));
 }
 
 /* ---- Σ (spent + held + ghost) ---- */
@@ -374,12 +374,13 @@ void check_applied(struct world *world, struct server *server, const struct stor
     if (applied && request->kind == STORE_SYNC)
         check_sync(world, reply);
     note_epoch(world, server, reply);
-    if (server != &world->servers[world->primary])
+    if (server != &world->servers[world->primary] || !applied || request->row_count == 0)
         return;
-    for (size_t at = 0; applied && at < request->row_count; at++) {
+    size_t journal = find_journal(world, request->journal);
+    for (size_t at = 0; at < request->row_count; at++) {
         size_t account = world_account_by_number(world, request->rows[at].account);
         if (account != SIZE_MAX)
-            check_moved(world, account);
+            check_moved(world, account, journal);
     }
 }
 

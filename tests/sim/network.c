@@ -133,7 +133,8 @@ static void note_before(struct world *world, const struct server *server,
 static void apply(struct world *world, struct server *server, const struct store_request *request)
 {
     store_set_time(server->store, world->wall_s + world->now / SECOND);
-    note_before(world, server, request);
+    if (request->kind == STORE_SYNC)
+        note_before(world, server, request);
     store_apply(server->store, request, &world->reply);
     if (request->kind != STORE_BEAT || world->reply.verdict != STORE_OK)
         world_say(world,

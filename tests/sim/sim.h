@@ -252,7 +252,7 @@ struct world {
     size_t probes, admitted; /* of the judge */
     struct grant grant;
     struct store_reply reply;
-    int64_t before[ACCOUNTS]; /* g of a request's rows, before it was applied */
+    int64_t before[ACCOUNTS]; /* g of a SYNC's rows, before it was applied */
     int64_t totals[ACCOUNTS]; /* what check_all adds up */
     char failure[300];        /* empty: none so far */
     uint64_t digest;          /* of all that happened: equal seeds must have equal ones */
