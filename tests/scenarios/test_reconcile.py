@@ -185,6 +185,26 @@ def test_who_comes_back_all_the_same_is_charged_what_it_has(provider, redis):
         fleet.check(redis)
 
 
+def test_a_ledger_of_two_instances_gives_back_what_neither_has_spent(provider, redis):
+    """Without its ceilings.db it went on as another one; what it disowned the first one spent."""
+    with fleet_of(provider, redis) as fleet:
+        lost = stranded(fleet)
+        first = [name[2:] for name, label in redis.pairs("{purser}:nodes").items()
+                 if name.startswith("l:") and label == "node-1"][0]
+        paid = spent(lost)
+        for path in (lost.folder / "data").glob("ceilings.db*"):
+            path.unlink()
+        lost.start()
+        while spent(lost) <= paid + COST:
+            fleet.call(1)
+        lose(fleet)
+        key, = redis.granted()
+        status, out, err = attempt(fleet.pursers[0], "reconcile", first[:12], "--ledger",
+                                   lost.folder / "data/ledger", "--yes")
+        assert status == 0 and "done" in out, err
+        assert int(redis.pairs(key)[f"g:{first}"]) * 1000 >= spent(lost) > paid
+
+
 def test_accounts_are_listed_with_what_they_are(provider, redis):
     with fleet_of(provider, redis) as fleet:
         fleet.until(3)
