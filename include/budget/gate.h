@@ -39,6 +39,7 @@ void gate_extend(struct gate *gate, uint64_t hold, int64_t output, struct grant 
 void gate_rehold(struct gate *gate, const struct subject *subject, const struct spend *held,
                  int64_t made_s, struct grant *grant);
 bool gate_time_is_up(struct gate *gate, uint64_t waiter, int64_t now_s, struct grant *grant);
+bool gate_waits_for_lessor(struct gate *gate, uint64_t waiter);
 bool gate_leave(struct gate *gate, uint64_t waiter);
 void gate_book(struct gate *gate, uint64_t hold, const struct spend *used, struct money *over);
 void gate_release(struct gate *gate, const uint64_t *holds, size_t count);

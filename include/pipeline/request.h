@@ -93,6 +93,7 @@ struct request {
     const struct grant *granted; /* what the letter said */
     struct held held;            /* once granted */
     struct loop_timer timer;     /* of the waiting step */
+    int growth_looks;            /* so often its time is not up while the lessor may still help */
 
     struct batch *batch;             /* what it makes (pipeline/batch.h) */
     struct visit *visit;             /* to an object at an upstream, under way (pipeline/visit.h) */

@@ -169,6 +169,14 @@ void gate_extend(struct gate *gate, uint64_t hold, int64_t output, struct grant 
     unlock_and_post(gate);
 }
 
+bool gate_waits_for_lessor(struct gate *gate, uint64_t waiter)
+{
+    enter(gate);
+    bool waits = core_waits_for_lessor(gate->core, waiter);
+    unlock_and_post(gate);
+    return waits;
+}
+
 bool gate_time_is_up(struct gate *gate, uint64_t waiter, int64_t now_s, struct grant *grant)
 {
     enter(gate);

@@ -352,6 +352,12 @@ void waiting_turn(struct core *core)
     waiting_look(core);
 }
 
+bool core_waits_for_lessor(const struct core *core, uint64_t id)
+{
+    const struct waiter *waiter = roster_find(&core->waiters, id);
+    return waiter != NULL && lacks_growth(waiter);
+}
+
 bool core_time_is_up(struct core *core, uint64_t id, int64_t now_s, struct grant *grant)
 {
     struct waiter *waiter = roster_find(&core->waiters, id);

@@ -9,9 +9,10 @@
 #include "pipeline/rating.h"
 #include "pipeline/refusal.h"
 
-#define INPUT_MOST   1000000000000000 /* tokens; what money/price.h counts at the most */
-#define LONG_CONTEXT 1000000          /* tokens: Anthropic's beta "context-1m" */
-#define GROWTH_MS    2000             /* for the lessor of ceilings, however short `wait_ms` is */
+#define INPUT_MOST     1000000000000000 /* tokens; what money/price.h counts at the most */
+#define LONG_CONTEXT   1000000          /* tokens: Anthropic's beta "context-1m" */
+#define GROWTH_MS      2000             /* for the lessor of ceilings, however short `wait_ms` is */
+#define GROWTH_LOOK_MS 50               /* whether it can still help */
 
 static bool is_long_context(struct text name, struct text value)
 {
@@ -255,8 +256,11 @@ static enum next rate_and_ask(struct request *request)
     if (ask_gate(request, &grant))
         return decide(request, &grant);
     int64_t wait_ms = request->terms->wait_ms;
-    if (grant.growing && wait_ms < GROWTH_MS)
-        wait_ms = GROWTH_MS;
+    request->growth_looks = 0;
+    if (grant.growing && wait_ms < GROWTH_MS) {
+        request->growth_looks = (int)((GROWTH_MS - wait_ms) / GROWTH_LOOK_MS);
+        wait_ms = wait_ms > GROWTH_LOOK_MS ? wait_ms : GROWTH_LOOK_MS;
+    }
     loop_timer_set(worker->loop, &request->timer, wait_ms * 1000);
     return GO_WAIT;
 }
@@ -290,6 +294,11 @@ static enum next time_is_up(struct request *request)
     struct worker *worker = request->worker;
     struct grant grant;
     int64_t now_s = loop_wall_us(worker->loop) / 1000000;
+    if (request->growth_looks > 0 && gate_waits_for_lessor(worker->house->gate, request->waiter)) {
+        request->growth_looks--;
+        loop_timer_set(worker->loop, &request->timer, GROWTH_LOOK_MS * 1000);
+        return GO_WAIT;
+    }
     if (!gate_time_is_up(worker->house->gate, request->waiter, now_s, &grant))
         return GO_WAIT; /* the grant's letter is on its way */
     return decide(request, &grant);

@@ -399,6 +399,25 @@ START_TEST(an_extension_that_no_lessor_can_grant_is_not_growing)
 }
 END_TEST
 
+START_TEST(who_was_told_that_others_have_the_rest_does_not_wait_for_the_lessor)
+{
+    struct fixture f;
+    start_with(&f, 1000);
+    uint64_t waiter = fixture_wait(&f, 200, 1);
+    ck_assert(f.grant.growing);
+    struct growth growth = only_growth(&f);
+    ck_assert(core_waits_for_lessor(f.core, waiter));
+    headroom_answer(f.core, growth.account,
+                    &(struct growth_answer){.elsewhere_granted = 900, .heard = true});
+    ck_assert_uint_eq(fixture_wake(&f), 0);
+    ck_assert(!core_waits_for_lessor(f.core, waiter));
+    ck_assert(core_time_is_up(f.core, waiter, f.now_s, &f.grant));
+    ck_assert_int_eq(f.grant.verdict, VERDICT_CONTENTION);
+    ck_assert(!core_waits_for_lessor(f.core, waiter));
+    fixture_end(&f);
+}
+END_TEST
+
 START_TEST(a_budget_that_was_removed_is_charged_and_grows_no_more)
 {
     struct fixture f;
@@ -557,6 +576,7 @@ UNIT_MAIN(the_ceiling_of_the_next_window_is_there_before_it_begins,
           a_stream_that_waits_asks_for_its_maximum_at_once,
           a_refused_extension_is_what_is_asked_for_next,
           an_extension_that_no_lessor_can_grant_is_not_growing,
+          who_was_told_that_others_have_the_rest_does_not_wait_for_the_lessor,
           a_budget_that_was_removed_is_charged_and_grows_no_more,
           idle_headroom_goes_back_after_a_while_and_only_what_is_not_held,
           in_the_stores_micro_dollars_limits_round_down_growths_up_and_gifts_down,
