@@ -29,7 +29,7 @@ def readiness(purser):
 
 def state(purser):
     states = {name: value for name, value in metrics(purser).items() if "store_state" in name}
-    assert sum(states.values()) == 1 and len(states) == 5
+    assert sum(states.values()) == 1 and len(states) == 6
     name, = [name for name, value in states.items() if value]
     return name
 
