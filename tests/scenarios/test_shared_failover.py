@@ -44,6 +44,7 @@ def test_a_cluster_is_found_from_any_node_and_fails_over(provider):
         fleet.until(10)
         owner = cluster.owner()
         fleet.check(owner)
+        assert "  all  global all  total  " in budget(fleet.pursers[0], "list")
         with concurrent.futures.ThreadPoolExecutor(1) as pool:
             storm = pool.submit(fleet.calls, 60, 20)
             owner.kill()

@@ -367,16 +367,17 @@ void check_applied(struct world *world, struct server *server, const struct stor
                    const struct store_reply *reply)
 {
     bool applied = reply->verdict == STORE_OK || reply->verdict == STORE_RECOVERING;
+    bool reconciles = request->kind == STORE_RECONCILE;
     if (applied && request->kind == STORE_LEAVE && request->whose[0] != 0)
         server->registered[find_journal(world, request->whose)] = false;
-    if (applied && request->kind != STORE_LEAVE && request->kind != STORE_INIT)
+    if (applied && request->kind != STORE_LEAVE && request->kind != STORE_INIT && !reconciles)
         check_fresh(world, server, request, reply);
     if (applied && request->kind == STORE_SYNC)
         check_sync(world, reply);
     note_epoch(world, server, reply);
     if (server != &world->servers[world->primary] || !applied || request->row_count == 0)
         return;
-    size_t journal = find_journal(world, request->journal);
+    size_t journal = find_journal(world, reconciles ? request->whose : request->journal);
     for (size_t at = 0; at < request->row_count; at++) {
         size_t account = world_account_by_number(world, request->rows[at].account);
         if (account != SIZE_MAX)

@@ -389,6 +389,26 @@ void faults_let_go(struct world *world, size_t at)
     network_leave(world, at);
 }
 
+/* Nothing more is billed for it. */
+static bool is_over(const struct world *world, size_t at)
+{
+    for (size_t call = 0; call < CALLS; call++) {
+        if (world->calls[call].serial != 0 && world->calls[call].journal == at)
+            return false;
+    }
+    return world->journals[at].gone && world->journals[at].left;
+}
+
+/* One that is in the registry is meant by mistake: that must be refused. */
+void faults_reconcile(struct world *world, size_t at)
+{
+    const struct server *server = &world->servers[world->primary];
+    if (server->empty || world->doubt || (!server->registered[at] && !is_over(world, at)))
+        return;
+    world_say(world, "an operator says what journal %zu has spent", at + 1);
+    network_reconcile(world, at);
+}
+
 /* Somebody may remember one that was counted and is new, too: then the store waits for one more. Or
  * all that are left are new, and nobody can vouch for them. */
 void faults_let_unknown_go(struct world *world)

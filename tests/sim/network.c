@@ -295,6 +295,33 @@ void network_leave_unknown(struct world *world)
     apply(world, server, &request);
 }
 
+void network_reconcile(struct world *world, size_t journal)
+{
+    struct server *server = &world->servers[world->primary];
+    struct journal *lost = &world->journals[journal];
+    struct store_row rows[ACCOUNTS] = {{0}};
+    struct store_request look = {.kind = STORE_INIT};
+    struct store_request request = {.kind = STORE_RECONCILE,
+                                    .incarnation = server->incarnation[journal],
+                                    .sequence = server->sequence[journal],
+                                    .rows = rows,
+                                    .row_count = world->account_count};
+    for (size_t at = 0; at < world->account_count; at++) {
+        int64_t step = world_step(world, at);
+        rows[at].account = world->accounts[at].name.account;
+        rows[at].limit = LIMIT_NONE;
+        rows[at].value = (lost->billed[at] + step - 1) / step;
+        /* What else it had on its disk is of no use to anybody. */
+        if (lost->gone && !server->registered[journal] && lost->ceiling[at] > lost->billed[at])
+            lost->ceiling[at] = lost->billed[at];
+    }
+    apply(world, server, &look); /* there is one: it says fence and epoch, and does nothing */
+    request.epoch = world->reply.epoch;
+    memcpy(request.fence, world->reply.fence, sizeof(request.fence));
+    memcpy(request.whose, lost->id, sizeof(request.whose));
+    apply(world, server, &request);
+}
+
 void network_init(struct world *world, int64_t instances)
 {
     struct server *server = &world->servers[world->primary];

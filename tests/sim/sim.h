@@ -348,6 +348,8 @@ void network_drop(void *load);
 void network_leave(struct world *world, size_t journal);
 /* One that the store does not know of but waits for. */
 void network_leave_unknown(struct world *world);
+/* He says what a journal has really spent that was let go, as its bill shows it. */
+void network_reconcile(struct world *world, size_t journal);
 void network_init(struct world *world, int64_t instances);
 /* Now and then the replica is what the primary is. */
 void network_replicate(struct world *world);
@@ -369,6 +371,8 @@ void faults_heal(struct world *world);
 /* An operator lets go of a journal that will not come back, if the store knows all that it was
  * granted: else nobody can tell what was spent of it. */
 void faults_let_go(struct world *world, size_t journal);
+/* He says what it has spent, now and then and again, once nothing more can be billed for it. */
+void faults_reconcile(struct world *world, size_t journal);
 /* Nor does one come back that nobody knows, once all that there are have told what they have. */
 void faults_let_unknown_go(struct world *world);
 const char *faults_list(const struct world *world, char out[200]);

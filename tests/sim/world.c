@@ -419,6 +419,8 @@ static void tick(struct world *world)
     for (size_t at = 0; at < world->journal_count; at++) {
         if (world->healed || chance(world, 50))
             faults_let_go(world, at);
+        if ((world->now / (500 * MS) + (int64_t)at) % 12 == 0)
+            faults_reconcile(world, at);
     }
     if (world->healed)
         faults_let_unknown_go(world);
