@@ -4,7 +4,7 @@ import concurrent.futures
 import contextlib
 
 import pytest
-from fleet import Fleet
+from fleet import Fleet, budget
 from harness import wait_until
 from redises import Cluster, Redis, Sentinel
 
