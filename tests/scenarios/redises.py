@@ -23,7 +23,8 @@ class Redis:
         self.start()
 
     def start(self):
-        words = [word for name, value in self.options.items() for word in (f"--{name}", value)]
+        words = [word for name, value in self.options.items()
+                 for word in (f"--{name}", *(value.split() or [""]))]
         self.process = Process(["redis-server", "--port", self.port, "--bind", "127.0.0.1",
                                 "--dir", self.folder, *words], self.folder / "log")
         wait_until(lambda: "Ready to accept connections" in self.process.log().split("oO0OoO0")[-1],
