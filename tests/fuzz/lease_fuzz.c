@@ -14,7 +14,7 @@
 #include "budget/store_wire.h"
 
 #define CALLS    4
-#define TOP      8 /* numbers of an answer before its rows */
+#define TOP      10 /* numbers of an answer before its rows */
 #define PER_ROW  7
 #define ELEMENTS (TOP + PER_ROW * STORE_ROWS_MOST)
 #define STEPS    12 /* of the lease, in a row */
@@ -80,7 +80,8 @@ static redisReply answer_of(void)
 {
     const int64_t numbers[TOP] = {
         (int64_t)reply.verdict, 0,          reply.epoch,     reply.recovering,
-        reply.unfenced,         reply.gseq, reply.instances, reply.absent};
+        reply.unfenced,         reply.gseq, reply.instances, reply.absent,
+        reply.vouched,          reply.alone};
     size_t count = TOP + PER_ROW * reply.row_count;
     for (size_t i = 0; i < TOP; i++)
         elements[i] = (redisReply){.type = REDIS_REPLY_INTEGER, .integer = numbers[i]};
@@ -93,16 +94,18 @@ static redisReply answer_of(void)
     return (redisReply){.type = REDIS_REPLY_ARRAY, .elements = count, .element = pointers};
 }
 
-/* Half of the answers are honest. Epochs and the like stay so small that the store, which is told
- * them again, does not refuse them. */
-static void falsify(struct scene *scene, const redisReply *answer)
+/* Half of the answers stay honest, and it returns false. Epochs and the like stay so small that the
+ * store, which is told them again, does not refuse them. */
+static bool falsify(struct scene *scene, const redisReply *answer)
 {
-    for (int lies = take_byte(scene) % 8 - 4; lies > 0; lies--) {
+    int lies = take_byte(scene) % 8 - 4;
+    for (int i = 0; i < lies; i++) {
         size_t at = take_byte(scene) % answer->elements;
         long long number = take_number(scene);
         if (at != 1)
             answer->element[at]->integer = at < TOP ? number % 1000000 : number;
     }
+    return lies > 0;
 }
 
 static void ask_store(struct scene *scene, const struct store_request *request)
@@ -112,9 +115,10 @@ static void ask_store(struct scene *scene, const struct store_request *request)
     struct fault fault;
     store_apply(scene->store, request, &reply);
     redisReply answer = answer_of();
-    falsify(scene, &answer);
+    bool falsified = falsify(scene, &answer);
     scene->now_ms += take_byte(scene);
     bool believed = store_wire_read(&answer, request, &read, &fault);
+    demand(believed || falsified);
     lease_replied(scene->lease, scene->now_ms, believed ? &read : &away);
 }
 

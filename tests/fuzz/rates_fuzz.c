@@ -197,7 +197,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     rates_seal(&scene.limits[0]);
     rates_seal(&scene.limits[1]);
     rates_lease(scene.core, 0);
-    scene.lessee = rates_lessee_open(scene.core, id);
+    scene.lessee = rates_lessee_open(scene.core, id, 0);
     while (scene.at < scene.end)
         step(&scene);
     for (size_t at = 0; at < PASSES; at++)
