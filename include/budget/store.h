@@ -58,9 +58,6 @@
 /* So many nano-dollars are one of the store's units. */
 #define STORE_USD_STEP 1000
 
-/* So many nano-dollars are one of the store's units. */
-#define STORE_USD_STEP 1000
-
 /* An account is kept so long after it was last named, whatever clock said that its end is near. */
 #define STORE_LINGER_S 7200
 
