@@ -22,7 +22,7 @@ enum entry_kind {
     ENTRY_FORFEIT, /* a hold of a process that died, booked in full; ends it. Without a call: what
                       may have been used of an account, because lines may have been lost */
     ENTRY_REFUND,  /* what a FORFEIT booked and was not used after all: takes it back, so its cost
-                      and  charges are negative. Of the same request_id and call */
+                      and charges are negative. Of the same request_id and call */
     ENTRY_DISOWN,  /* what balances have and another instance was charged with, or nobody used:
                       their charges are negative. Costs nothing, and takes nothing off costs */
     ENTRY_REFUSE,  /* a request that purser refused; books nothing */

@@ -162,8 +162,8 @@ enum store_verdict {
 struct store_answer {
     int64_t moved;     /* grown by; 0 or more */
     int64_t granted;   /* g of the asker (RECONCILE: of `whose`) after it. Less than the asker has:
-                          the store lost it, or it   was let go (LEAVE): the asker owns no more than
-                          this now, and charges   what it has spent above */
+                          the store lost it, or it was let go (LEAVE): the asker owns no more than
+                          this now, and charges what it has spent above */
     int64_t total;     /* G after it */
     int64_t elsewhere; /* Σ u of the others */
     int64_t beside_granted; /* rolling: Σ (G − g of the asker) of the sub-buckets before it in the
