@@ -66,7 +66,7 @@ def stay(fleet, door, old, new):
 @pytest.mark.parametrize("back", [stay, go_back_to_it_as_it_was, go_back_by_another_promotion])
 def test_a_replica_that_lacks_acknowledged_grants_takes_over(provider, back):
     with Redis() as old, Relay(old.port) as link, \
-            Redis(replicaof=f"127.0.0.1 {link.port}") as new, Relay(old.port) as door, \
+            Redis(replicaof=("127.0.0.1", str(link.port))) as new, Relay(old.port) as door, \
             Fleet(provider, door, calls=CALLS) as fleet:
         wait_until(lambda: has_all_of(new, old), 30, "the replica")
         fleet.until(5)
@@ -80,7 +80,7 @@ def test_a_replica_that_lacks_acknowledged_grants_takes_over(provider, back):
 
 def test_two_masters_at_once_grant_no_more_than_one(provider):
     """A purser on each side of a network that was cut in two."""
-    with Redis() as one, Redis(replicaof=f"127.0.0.1 {one.port}") as other, \
+    with Redis() as one, Redis(replicaof=("127.0.0.1", str(one.port))) as other, \
             Relay(one.port) as door, Relay(one.port) as other_door, \
             Fleet(provider, door, calls=CALLS, wait_ms=2000) as fleet:
         fleet.pursers[1].end()

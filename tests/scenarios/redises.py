@@ -11,8 +11,8 @@ from harness import Process, free_port, wait_until
 
 
 class Redis:
-    """`options` go to the command line: Redis(requirepass="x"). What it holds is lost at its end,
-    unless appendonly="yes"."""
+    """`options` go to the command line: Redis(requirepass="x"); a tuple is an option of several
+    words. What it holds is lost at its end, unless appendonly="yes"."""
 
     def __init__(self, **options):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="purser-redis-"))
@@ -24,7 +24,7 @@ class Redis:
 
     def start(self):
         words = [word for name, value in self.options.items()
-                 for word in (f"--{name}", *(value.split() or [""]))]
+                 for word in (f"--{name}", *([value] if isinstance(value, str) else value))]
         self.process = Process(["redis-server", "--port", self.port, "--bind", "127.0.0.1",
                                 "--dir", self.folder, *words], self.folder / "log")
         wait_until(lambda: "Ready to accept connections" in self.process.log().split("oO0OoO0")[-1],

@@ -198,8 +198,7 @@ def test_who_takes_over_needs_no_second_request(provider, start):
     askers = []
     for key in KEYS[:2]:
         askers.append(Asker(purser, fake, key=key["key"], stream=True))
-        wait_until(lambda: provider.bill(False)["requests"] == 1)
-    time.sleep(0.1)
+        wait_until(lambda: purser.budgets().get(("own", key["id"], "requests"), {}).get("reserved"))
     askers[0].leave()
     askers[1].read()
     assert askers[1].status == 200, askers[1].got

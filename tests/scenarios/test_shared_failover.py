@@ -13,7 +13,7 @@ CALLS = 120
 
 @pytest.mark.parametrize("wait_replicas", [0, 1])
 def test_a_promoted_replica_grants_when_all_have_synced(provider, wait_replicas):
-    with Redis() as master, Redis(replicaof=f"127.0.0.1 {master.port}") as replica, \
+    with Redis() as master, Redis(replicaof=("127.0.0.1", str(master.port))) as replica, \
             Sentinel(master) as sentinel:
         sentinel.wait_for(replica)
         with Fleet(provider, sentinel, calls=CALLS) as fleet:

@@ -28,7 +28,7 @@ def check_takeover(provider, client, server, lose):
 
 
 def test_what_was_used_stays_used_when_a_sentinel_promotes_a_replica(provider, client):
-    with Redis() as master, Redis(replicaof=f"127.0.0.1 {master.port}") as replica, \
+    with Redis() as master, Redis(replicaof=("127.0.0.1", str(master.port))) as replica, \
             Sentinel(master) as sentinel:
         def lose():
             master.kill()

@@ -16,7 +16,7 @@ def newcomer(fleet, redis):
 
 
 def test_who_is_new_where_nobody_else_is_any_more_leases_nothing(provider):
-    with Redis() as left, Redis(replicaof=f"127.0.0.1 {left.port}") as promoted:
+    with Redis() as left, Redis(replicaof=("127.0.0.1", str(left.port))) as promoted:
         wait_until(lambda: is_linked(promoted), 20, "the replica")
         with Fleet(provider, left, calls=40) as fleet:
             fleet.until(5)
@@ -41,7 +41,7 @@ def test_who_is_new_where_nobody_else_is_any_more_leases_nothing(provider):
 
 
 def test_who_is_new_goes_on_when_an_operator_has_let_the_others_go(provider):
-    with Redis() as redis, Redis(replicaof=f"127.0.0.1 {redis.port}") as replica:
+    with Redis() as redis, Redis(replicaof=("127.0.0.1", str(redis.port))) as replica:
         wait_until(lambda: is_linked(replica), 20, "the replica")
         with Fleet(provider, redis, calls=40, count=1) as fleet:
             fleet.until(5)

@@ -60,8 +60,8 @@ START_TEST(petitions_are_picked_in_the_order_of_ringing_and_reloads_stay)
     struct mailbox *mailbox = mailbox_open(loop, deliver, NULL);
     struct bell *bell = bell_open();
     char name[] = "first";
-    const struct petition first = {PETITION_DELETE_KEY, text_of(name), TEXT("")};
-    const struct petition second = {PETITION_MAKE_KEY, TEXT(""), TEXT("{\"id\":1}")};
+    const struct petition first = {PETITION_DELETE_KEY, text_of(name), TEXT(""), TEXT("")};
+    const struct petition second = {PETITION_MAKE_KEY, TEXT(""), TEXT("{\"id\":1}"), TEXT("")};
     ck_assert(bell_ring(bell, mailbox, 1, &first));
     ck_assert(bell_ring(bell, mailbox, 2, &reload));
     ck_assert(bell_ring(bell, mailbox, 3, &second));
