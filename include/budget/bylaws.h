@@ -4,8 +4,7 @@
  * from, and of equal versions the one whose line is greater. One that was taken back stays as a
  * record that says so. So sets may be merged in any order and any number of times, and end alike:
  * what a store has lost is put back by whoever still knows it, and nothing that was deleted comes
- * back. What was taken back is forgotten after BYLAW_OVER_S: who was away for so long does not
- * bring back what it knew before (bylaws_store.h).
+ * back.
  *
  * A line, as a file and a store keep it:
  *
@@ -44,10 +43,6 @@ struct bylaw {
     struct text last4; /* of the key, to tell it by; may be empty */
     struct text body;  /* a JSON object, its members as in a configuration; empty: taken back */
 };
-
-/* A record that says no more than that it was taken back is of no use after so long. */
-#define BYLAW_OVER_S (90 * INT64_C(86400))
-bool bylaw_is_over(const struct bylaw *bylaw, int64_t now_s);
 
 /* ---- lines ---- */
 
@@ -89,12 +84,6 @@ enum bylaw_merge {
     BYLAW_OLDER, /* the one that is held goes before it */
     BYLAW_FULL,  /* there are BYLAWS_MOST others */
 };
-/* Forgets those for which it is true. */
-void bylaws_forget(struct bylaws *bylaws,
-                   bool (*is_meant)(const struct bylaw *bylaw, const void *context),
-                   const void *context);
-/* Forgets those that are over. */
-void bylaws_prune(struct bylaws *bylaws, int64_t now_s);
 /* Copied. */
 enum bylaw_merge bylaws_merge(struct bylaws *bylaws, const struct bylaw *bylaw);
 

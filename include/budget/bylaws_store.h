@@ -3,11 +3,6 @@
  * mark that is another one after every change. An instance asks once a second for the mark, and
  * reads all when it is not the one it knows; so what was made at one holds at the others.
  *
- * What was taken back and is over goes from the store, too. So an instance that did not hear of the
- * store for longer than BYLAWS_STALE_S (less than BYLAW_OVER_S) may know what was deleted long ago,
- * and nobody is left who could tell it: what it knew when it heard last, and the store has not, it
- * forgets. Unless the store has nothing at all: then that was lost.
- *
  * A store that is not set up (no {purser}:meta: purser budget init) has none, and takes none. Lost
  * ones are put back by every instance that still knows them.
  */
@@ -17,13 +12,9 @@
 #include "budget/bylaws.h"
 #include "budget/lessor.h"
 
-#define BYLAWS_STALE_S (60 * INT64_C(86400))
-
 struct bylaws_store {
     struct lessor *lessor; /* borrowed */
     char mark[24];         /* of the last look; empty: none */
-    int64_t heard_s;       /* when it was heard of last; 0: never. Every look that is answered sets
-                              it */
 };
 
 enum bylaws_look {

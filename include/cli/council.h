@@ -5,7 +5,6 @@
  *
  * The file is the instance's own copy: with a Redis it is what is in force while that is away. An
  * instance that has neither a copy nor an answer does not know what it would have to cap: `unread`.
- * When the store was heard of last tells data_dir/bylaws.heard, by its time (bylaws_store.h).
  */
 #ifndef PURSER_CLI_COUNCIL_H
 #define PURSER_CLI_COUNCIL_H

@@ -11,11 +11,6 @@ static const struct text kind_names[BYLAW_KIND_COUNT] = {
     [BYLAW_LIMITS] = {"limits", 6},
 };
 
-bool bylaw_is_over(const struct bylaw *bylaw, int64_t now_s)
-{
-    return bylaw->body.size == 0 && bylaw->at_s < now_s - BYLAW_OVER_S;
-}
-
 /* ---- lines ---- */
 
 void bylaw_put_line(struct buffer *out, const struct bylaw *bylaw)
@@ -262,29 +257,4 @@ enum bylaw_merge bylaws_merge(struct bylaws *bylaws, const struct bylaw *bylaw)
         bylaws->version = kept->bylaw.version;
     bylaws->changes++;
     return BYLAW_TAKEN;
-}
-
-void bylaws_forget(struct bylaws *bylaws,
-                   bool (*is_meant)(const struct bylaw *bylaw, const void *context),
-                   const void *context)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < bylaws->count; i++) {
-        if (is_meant(&bylaws->at[i]->bylaw, context))
-            forget(bylaws->at[i]);
-        else
-            bylaws->at[count++] = bylaws->at[i];
-    }
-    bylaws->changes += bylaws->count > count ? 1 : 0;
-    bylaws->count = count;
-}
-
-static bool is_over(const struct bylaw *bylaw, const void *now_s)
-{
-    return bylaw_is_over(bylaw, *(const int64_t *)now_s);
-}
-
-void bylaws_prune(struct bylaws *bylaws, int64_t now_s)
-{
-    bylaws_forget(bylaws, is_over, &now_s);
 }

@@ -29,14 +29,6 @@ static const char put_script[] =
     "redis.call('HSET', KEYS[2], ARGV[1], ARGV[3], '#', string.format('%.0f', mark))\n"
     "return {'held'}\n";
 
-static const char drop_script[] = "if redis.call('HGET', KEYS[2], ARGV[1]) == ARGV[2] then\n"
-                                  "  redis.call('HDEL', KEYS[2], ARGV[1])\n"
-                                  "end\n"
-                                  "return {'gone'}\n";
-
-/* Of those that are over, with each look that finds news. */
-#define DROP_MOST 100
-
 static const char *const kinds[BYLAW_KIND_COUNT] = {
     [BYLAW_KEY] = "key", [BYLAW_BUDGET] = "budget", [BYLAW_LIMITS] = "limits"};
 
@@ -136,72 +128,12 @@ static bool give_all(struct bylaws_store *store, const struct bylaws *bylaws, st
     return true;
 }
 
-/* ---- what is of no use any more ---- */
-
-static bool drop(struct bylaws_store *store, const struct bylaw *bylaw, struct fault *fault)
-{
-    struct arena arena = {0};
-    struct buffer line = {0};
-    struct lessor_list list = {0};
-    bylaw_put_line(&line, bylaw);
-    const char *const words[] = {
-        "EVAL",
-        drop_script,
-        KEYS,
-        arena_printf(&arena, "%s:%.*s", kinds[bylaw->kind], TEXT_ARG(bylaw->id)).at,
-        buffer_string(&line),
-    };
-    bool good =
-        lessor_read(store->lessor, words, sizeof words / sizeof *words, &arena, &list, fault);
-    buffer_close(&line);
-    arena_close(&arena);
-    return good;
-}
-
-/* If the store goes away meanwhile, the next look does it. */
-static void drop_over(struct bylaws_store *store, struct bylaws *theirs, int64_t now_s)
-{
-    struct fault fault;
-    bool good = true;
-    for (size_t i = 0, count = 0; good && i < bylaws_count(theirs) && count < DROP_MOST; i++) {
-        const struct bylaw *bylaw = bylaws_at(theirs, i);
-        if (!bylaw_is_over(bylaw, now_s))
-            continue;
-        good = drop(store, bylaw, &fault);
-        count++;
-    }
-    bylaws_prune(theirs, now_s);
-}
-
-struct memory {
-    const struct bylaws *theirs;
-    int64_t heard_s;
-};
-
-static bool is_deleted(const struct bylaw *own, const void *context)
-{
-    const struct memory *memory = context;
-    return own->at_s <= memory->heard_s && bylaws_find(memory->theirs, own->kind, own->id) == NULL;
-}
-
-static void forget_stale(const struct bylaws_store *store, struct bylaws *bylaws,
-                         const struct bylaws *theirs, int64_t now_s)
-{
-    const struct memory memory = {theirs, store->heard_s};
-    bool stale = store->heard_s > 0 && store->heard_s < now_s - BYLAWS_STALE_S;
-    if (stale && bylaws_count(theirs) > 0)
-        bylaws_forget(bylaws, is_deleted, &memory);
-}
-
 static enum bylaws_look exchange(struct bylaws_store *store, struct bylaws *bylaws,
                                  const struct lessor_list *list, int64_t now_ms,
                                  struct fault *fault)
 {
     struct bylaws *theirs = bylaws_open();
     read_lines(list, theirs, fault);
-    forget_stale(store, bylaws, theirs, now_ms / 1000);
-    drop_over(store, theirs, now_ms / 1000);
-    bylaws_prune(bylaws, now_ms / 1000);
     take_all(bylaws, theirs);
     bool whole = give_all(store, bylaws, theirs, now_ms, fault);
     bylaws_close(theirs);
@@ -229,8 +161,6 @@ enum bylaws_look bylaws_look(struct bylaws_store *store, struct bylaws *bylaws, 
         look = BYLAWS_SAME;
     else
         look = exchange(store, bylaws, &list, now_ms, fault);
-    if (look == BYLAWS_SAME || look == BYLAWS_NEWS)
-        store->heard_s = now_ms / 1000;
     arena_close(&arena);
     return look;
 }

@@ -109,7 +109,7 @@ static struct handover *carry(struct estate *estate, size_t workers, struct ring
     else
         bell_answer(ringer, BELL_FIXED,
                     TEXT("There are as many keys and budgets made at run time as there may be "
-                         "(20000, those deleted in the last 90 days included)."));
+                         "(20000, deleted ones included)."));
     if (fresh != NULL) {
         handover = reload_amended(estate, fresh, workers, ringer, buffer_text(&motion->answer));
         reload_enact(estate, matter.held, &matter.findings);

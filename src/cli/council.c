@@ -2,7 +2,6 @@
 #include "cli/council.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -14,14 +13,11 @@
 /* Redis is asked on the thread that hears signals. */
 #define TIMEOUT_MS 1000
 #define LOOK_US    (1000 * INT64_C(1000))
-#define HEARD_S    86400 /* so often it is noted that the store was heard of */
 
 struct council {
     struct bylaws *bylaws;
     struct bylaws *in_force;
     char *path;
-    char *heard;           /* a file that was changed when the store was heard of last */
-    int64_t noted_s;       /* when that was */
     struct lessor *lessor; /* NULL: not shared */
     struct bylaws_store store;
     int64_t next_us;
@@ -70,30 +66,6 @@ static void say(const struct council *council, enum bylaws_look look, const stru
                   fault->message);
 }
 
-/* It tells the next process; where it cannot be written, that is as if nobody had looked. */
-static void note_heard(struct council *council)
-{
-    int64_t heard_s = council->store.heard_s;
-    if (heard_s < council->noted_s + HEARD_S)
-        return;
-    int file = open(council->heard, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-    if (file < 0)
-        return;
-    const struct timespec times[2] = {{.tv_sec = heard_s}, {.tv_sec = heard_s}};
-    if (futimens(file, times) == 0)
-        council->noted_s = heard_s;
-    (void)close(file);
-}
-
-static void read_heard(struct council *council)
-{
-    struct stat stat_of;
-    if (stat(council->heard, &stat_of) != 0)
-        return;
-    council->noted_s = stat_of.st_mtim.tv_sec;
-    council->store.heard_s = council->noted_s;
-}
-
 static bool look(struct council *council)
 {
     struct fault fault;
@@ -107,8 +79,6 @@ static bool look(struct council *council)
     council->next_us = now_us() + LOOK_US;
     if (changed || first || council->unsaved)
         save(council);
-    if (!council->unsaved)
-        note_heard(council);
     return changed;
 }
 
@@ -147,8 +117,6 @@ static bool open_file(struct council *council, const struct config *config, stru
     const char *folder = arena_copy(&arena, config->data_dir).at;
     bool good = mkdir(folder, 0700) == 0 || errno == EEXIST;
     council->path = memory_copy(arena_printf(&arena, "%s/bylaws.jsonl", folder));
-    council->heard = memory_copy(arena_printf(&arena, "%s/bylaws.heard", folder));
-    read_heard(council);
     council->known = access(council->path, F_OK) == 0;
     good = good || fault_set(fault, "data_dir: cannot make %s: %s", folder, strerror(errno));
     arena_close(&arena);
@@ -175,7 +143,6 @@ void council_close(struct council *council)
     bylaws_close(council->bylaws);
     bylaws_close(council->in_force);
     free(council->path);
-    free(council->heard);
     free(council);
 }
 
@@ -245,7 +212,6 @@ bool council_decide(struct council *council, struct bylaws *after, const struct 
                     size_t count, struct fault *fault)
 {
     if (council->lessor == NULL) {
-        bylaws_prune(after, now_ms() / 1000);
         if (!bylaws_save(after, council->path, fault))
             return false;
         take(council, after);

@@ -96,11 +96,6 @@ static struct bylaws *find_most(struct terms *terms, const struct bylaws *all,
     return search.held;
 }
 
-static bool is_forgotten(const struct bylaw *bylaw, const void *all)
-{
-    return bylaws_find(all, bylaw->kind, bylaw->id) == NULL;
-}
-
 struct terms *fitting_most(struct terms *terms, const struct bylaws *all,
                            const struct bylaws *first, struct bylaws **held,
                            struct findings *findings)
@@ -111,19 +106,15 @@ struct terms *fitting_most(struct terms *terms, const struct bylaws *all,
         *held = bylaws_copy(all);
         return fresh;
     }
-    struct bylaws *known = bylaws_copy(first);
-    bylaws_forget(known, is_forgotten, all);
-    fresh = fitting_amend(terms, known, &why);
+    fresh = fitting_amend(terms, first, &why);
     if (fresh == NULL) {
-        bylaws_close(known);
         findings_close(findings);
         *findings = why;
         return NULL;
     }
     findings_close(&why);
     terms_drop(fresh);
-    *held = find_most(terms, all, known);
-    bylaws_close(known);
+    *held = find_most(terms, all, first);
     fresh = fitting_amend(terms, *held, &why);
     findings_close(&why);
     ASSERT(fresh != NULL);

@@ -255,29 +255,7 @@ START_TEST(a_file_that_cannot_be_written_leaves_the_one_before)
 }
 END_TEST
 
-START_TEST(what_was_taken_back_is_forgotten_after_a_while)
-{
-    struct bylaws *bylaws = bylaws_open();
-    struct bylaw kept = bylaw(BYLAW_KEY, "kept", 5, "{}");
-    struct bylaw gone = bylaw(BYLAW_KEY, "gone", 6, "");
-    kept.at_s = gone.at_s = 1000;
-    bylaws_merge(bylaws, &kept);
-    bylaws_merge(bylaws, &gone);
-    bylaws_prune(bylaws, 1000 + BYLAW_OVER_S);
-    ck_assert_uint_eq(bylaws_count(bylaws), 2);
-    uint64_t changes = bylaws_changes(bylaws);
-    bylaws_prune(bylaws, 1001 + BYLAW_OVER_S);
-    ck_assert_uint_eq(bylaws_count(bylaws), 1);
-    ck_assert_ptr_null(bylaws_find(bylaws, BYLAW_KEY, TEXT("gone")));
-    ck_assert_ptr_nonnull(bylaws_find(bylaws, BYLAW_KEY, TEXT("kept")));
-    ck_assert_uint_ne(bylaws_changes(bylaws), changes);
-    ck_assert_int_eq(bylaws_next_version(bylaws, 1), 7); /* none is made that it would overrule */
-    bylaws_close(bylaws);
-}
-END_TEST
-
-UNIT_MAIN(what_was_taken_back_is_forgotten_after_a_while, a_line_is_read_as_it_was_put,
-          what_is_no_line_is_refused, the_higher_version_holds,
+UNIT_MAIN(a_line_is_read_as_it_was_put, what_is_no_line_is_refused, the_higher_version_holds,
           the_next_version_is_above_all_and_no_less_than_the_time,
           sets_end_alike_in_whatever_order_they_are_merged, there_are_only_so_many,
           a_file_gives_back_what_was_saved, a_file_cut_short_anywhere_is_refused,
