@@ -6,9 +6,17 @@
 #include "base/hash.h"
 #include "base/table.h"
 #include "config/address.h"
+#include "config/amend.h"
 #include "config/suggest.h"
 
 /* ---- who may call ---- */
+
+/* Those made at run time do not count: they may all be deleted, and the file must do then. */
+static bool has_keys(const struct reader *reader)
+{
+    bool some = reader_wrote(reader, "keys", 0, NULL);
+    return some && amend_name(reader, TEXT("keys"), 0).at == NULL;
+}
 
 static void check_mode(struct reader *reader)
 {
@@ -20,7 +28,7 @@ static void check_mode(struct reader *reader)
                       "auth.mode: open on %.*s lets anybody on the network spend: listen on "
                       "127.0.0.1:8080 or unix:/path, or write mode: keys",
                       TEXT_ARG(config->listen));
-    if (config->auth_mode == AUTH_KEYS && !reader_wrote(reader, "keys", 0, NULL))
+    if (config->auth_mode == AUTH_KEYS && !has_keys(reader))
         reader_report(reader, FINDING_ERROR, reader_line(reader, "keys", 0, NULL),
                       "nobody may call: write keys: [{id: me, key: \"${MY_KEY}\"}], or auth: "
                       "{mode: open} for this machine alone");

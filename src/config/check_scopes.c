@@ -5,10 +5,20 @@
 #include "config/check.h"
 #include "config/suggest.h"
 
+/* Keys made at run time come and go, here or at another instance, and with them their users, teams
+ * and tags: what a file names of them must not keep a key from being deleted, nor purser from
+ * starting afterwards. Upstreams stand in the file alone. */
+static bool comes_and_goes(const struct config *config, enum scope scope)
+{
+    return scope != SCOPE_UPSTREAM &&
+           (config->admin_token.size > 0 || config->store_redis.size > 0);
+}
+
+/* `scope`: what is missing is one of these. */
 static void report(struct reader *reader, const struct check_entry *entry, const char *option,
-                   const char *format, ...) __attribute__((format(printf, 4, 5)));
+                   enum scope scope, const char *format, ...) __attribute__((format(printf, 5, 6)));
 static void report(struct reader *reader, const struct check_entry *entry, const char *option,
-                   const char *format, ...)
+                   enum scope scope, const char *format, ...)
 {
     struct buffer message = {0};
     va_list arguments;
@@ -18,7 +28,8 @@ static void report(struct reader *reader, const struct check_entry *entry, const
     int line = reader_line(reader, entry->list, entry->at, option);
     /* What was set at run time for an entry of the file has no line. */
     bool added = line == 0 || amend_name(reader, text_of(entry->list), entry->at).at != NULL;
-    reader_report(reader, added ? FINDING_WARNING : FINDING_ERROR, line, "%s[%zu].%s: %s",
+    bool warning = added || comes_and_goes(reader->config, scope);
+    reader_report(reader, warning ? FINDING_WARNING : FINDING_ERROR, line, "%s[%zu].%s: %s",
                   entry->list, entry->at, option, buffer_string(&message));
     buffer_close(&message);
 }
@@ -139,11 +150,11 @@ bool check_id(struct reader *reader, const struct check_entry *entry, const char
     struct text near = nearest(reader, scope, id);
     const char *place = scope == SCOPE_UPSTREAM || scope == SCOPE_SERVICE ? "upstreams" : "keys";
     if (near.at != NULL)
-        report(reader, entry, option,
+        report(reader, entry, option, scope,
                "matches nothing, as no %s \"%.*s\" is among the %s: did you mean \"%.*s\"?",
                scope_name(scope), TEXT_ARG(id), place, TEXT_ARG(near));
     else
-        report(reader, entry, option,
+        report(reader, entry, option, scope,
                "matches nothing, as no %s \"%.*s\" is among the %s: name one there, or take this "
                "out",
                scope_name(scope), TEXT_ARG(id), place);
@@ -179,11 +190,11 @@ void check_one_key_fits(struct reader *reader, const struct check_entry *entry,
     if (config->auth_mode != AUTH_KEYS || config->key_count == 0 || one_key_fits(config, who))
         return;
     if (who->match_count == 0)
-        report(reader, entry, "scope",
+        report(reader, entry, "scope", who->scope,
                "matches nothing, as no key has a %s: write %s: NAME on the keys it is meant for",
                scope_name(who->scope), scope_name(who->scope));
     else
-        report(reader, entry, "match",
+        report(reader, entry, "match", SCOPE_KEY,
                "matches nothing, as no key is all of this at once: write one %s for each",
                text_equal(text_of(entry->list), TEXT("budgets")) ? "budget" : "entry");
 }

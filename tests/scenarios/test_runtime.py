@@ -160,6 +160,33 @@ def test_a_file_that_contradicts_a_budget_is_refused_and_names_it(start):
     done(purser.reload())
 
 
+def test_a_key_that_the_file_names_can_be_deleted_and_purser_starts_without_it(start):
+    of_keys = budget(scope="key", usd=5)
+    purser = start(budgets=[of_keys])
+    key = make_key(purser)
+    rates = [{"scope": "key", "match": {"key": "bob"}, "requests_per_minute": 1000}]
+    purser.configure(budgets=[{**of_keys, "overrides": {"bob": {"usd": 1}}}], rate_limits=rates)
+    assert done(purser.reload())["warnings"] == []
+    assert purser.chat(key=key).status_code == 200
+    delete(purser, "/admin/keys/bob")
+    error_of(purser.chat(key=key), 401, "invalid_api_key")
+    told = "\n".join(done(purser.reload())["warnings"])
+    assert told.count('matches nothing, as no key "bob" is among the keys') == 2
+    purser.end()
+    purser.start()
+    assert purser.chat().status_code == 200
+    error_of(purser.chat(key=key), 401, "invalid_api_key")
+
+
+def test_a_file_without_keys_is_refused_although_one_was_made_at_run_time(start):
+    """It could not start by itself, and that key could not be deleted."""
+    purser = start()
+    make_key(purser)
+    purser.configure(keys=[])
+    assert "nobody may call" in error_of(purser.reload(), 400, "invalid_configuration")["message"]
+    delete(purser, "/admin/keys/bob")
+
+
 def test_a_damaged_file_of_keys_and_budgets_is_not_taken_for_an_empty_one(start):
     purser = start()
     make_budget(purser, name="made", scope="global", window="day", usd=5)

@@ -192,6 +192,24 @@ START_TEST(that_a_budget_matches_nobody_is_a_warning)
 }
 END_TEST
 
+START_TEST(a_file_must_do_without_what_was_made_at_run_time)
+{
+    const struct config_amendment one =
+        amendment(AMEND_KEY, "carl", "{\"id\":\"carl\",\"hash\":\"sha256:" DIGEST "\"}");
+    static const char open[] = UPSTREAMS BUDGETS "auth: {mode: open}\n";
+    struct fixture file = fixture_load(open), amended = {0};
+    const struct config_amendments amendments = {&one, 1};
+    ck_assert_msg(file.config != NULL, "%s", fixture_told(&file.findings));
+    file.config->source = text_of(UPSTREAMS BUDGETS);
+    amended.config = config_amend(file.config, &amendments, fixture_env, &amended.findings);
+    ck_assert_ptr_null(amended.config);
+    ck_assert_msg(fixture_has(&amended.findings, 0, "nobody may call"), "%s",
+                  fixture_told(&amended.findings));
+    fixture_close(&file);
+    fixture_close(&amended);
+}
+END_TEST
+
 START_TEST(thousands_of_keys_are_no_trouble)
 {
     enum { COUNT = 5000 };
@@ -217,4 +235,5 @@ UNIT_MAIN(keys_and_budgets_stand_behind_those_of_the_file,
           limits_change_a_budget_of_the_file_and_one_made_at_run_time,
           limits_of_one_id_leave_those_of_others_as_they_are,
           lists_that_the_file_does_not_have_are_made, findings_name_what_was_made_and_have_no_line,
-          that_a_budget_matches_nobody_is_a_warning, thousands_of_keys_are_no_trouble)
+          that_a_budget_matches_nobody_is_a_warning,
+          a_file_must_do_without_what_was_made_at_run_time, thousands_of_keys_are_no_trouble)

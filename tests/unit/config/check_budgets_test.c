@@ -88,6 +88,30 @@ START_TEST(refuses_ids_that_no_key_has)
 }
 END_TEST
 
+/* Whoever may make keys at run time may delete them, too. */
+START_TEST(only_warns_of_ids_that_a_key_made_at_run_time_could_have)
+{
+    static const char *const makers[] = {"auth: {admin_token: 0123456789abcdef}\n",
+                                         "store: {redis: \"redis://localhost\"}\n"};
+    static const struct {
+        const char *budget, *told;
+    } rows[] = {
+        {"scope: key, window: day, usd: 1, match: {key: alise}", "no key \"alise\" is among"},
+        {"scope: team, window: day, usd: 1, overrides: {reserch: 2}", "no team \"reserch\""},
+        {"scope: key, window: day, usd: 1, match: {key: alice, team: sales}", "at once"},
+    };
+    for (size_t i = 0; i < UNIT_COUNT(makers) * UNIT_COUNT(rows); i++) {
+        char yaml[1000];
+        (void)snprintf(yaml, sizeof yaml, "%s" KEYS UPSTREAMS "budgets:\n  - {name: a, %s}\n",
+                       makers[i % 2], rows[i / 2].budget);
+        WARNS(yaml, 8, rows[i / 2].told);
+    }
+    REFUSES("auth: {admin_token: 0123456789abcdef}\n" KEYS UPSTREAMS
+            "budgets: [{name: a, scope: upstream, window: day, usd: 1, overrides: {opneai: 2}}]\n",
+            7, "no upstream \"opneai\"");
+}
+END_TEST
+
 START_TEST(knows_rolling_windows)
 {
     ACCEPTS(WITH("scope: team, window: {rolling: 24h}, usd: 1"));
@@ -201,7 +225,8 @@ END_TEST
 UNIT_MAIN(knows_rolling_windows, knows_what_goes_on_without_a_store,
           says_loudly_that_nothing_is_capped, wants_a_limit_and_a_window,
           refuses_two_budgets_of_one_name, refuses_two_budgets_that_count_the_same,
-          refuses_ids_that_no_key_has, refuses_what_no_single_key_can_be,
-          knows_what_callers_may_name_themselves, knows_that_who_books_costs_names_their_service,
+          refuses_ids_that_no_key_has, only_warns_of_ids_that_a_key_made_at_run_time_could_have,
+          refuses_what_no_single_key_can_be, knows_what_callers_may_name_themselves,
+          knows_that_who_books_costs_names_their_service,
           does_not_judge_callers_that_it_does_not_know, refuses_overrides_where_there_are_no_ids,
           refuses_more_accounts_than_one_call_can_be_charged_on, knows_that_a_call_has_one_key)
