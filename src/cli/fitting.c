@@ -85,7 +85,7 @@ static bool is_any(const struct bylaw *bylaw)
 
 /* What was taken back comes first: it may make room. */
 static struct bylaws *find_most(struct terms *terms, const struct bylaws *all,
-                                const struct bylaws *first)
+                                const struct bylaws *first, struct findings *findings)
 {
     static bool (*const turns[])(const struct bylaw *bylaw) = {is_taken_back, is_key, is_any};
     struct search search = {.terms = terms, .all = all, .held = bylaws_copy(first)};
@@ -93,6 +93,11 @@ static struct bylaws *find_most(struct terms *terms, const struct bylaws *all,
         search.is_meant = turns[i];
         try_part(&search, 0, bylaws_count(all));
     }
+    if (search.tries > TRIES_MOST)
+        findings_add(findings, FINDING_ERROR, 0,
+                     "too much of it does not fit: after %d tries the rest was not tried, and is "
+                     "not in force either",
+                     TRIES_MOST);
     return search.held;
 }
 
@@ -114,7 +119,7 @@ struct terms *fitting_most(struct terms *terms, const struct bylaws *all,
     }
     findings_close(&why);
     terms_drop(fresh);
-    *held = find_most(terms, all, first);
+    *held = find_most(terms, all, first, findings);
     fresh = fitting_amend(terms, *held, &why);
     findings_close(&why);
     ASSERT(fresh != NULL);
