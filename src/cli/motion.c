@@ -49,6 +49,15 @@ static bool is_held(const struct bylaws *bylaws, enum bylaw_kind kind, struct te
     return bylaw != NULL && bylaw->body.size > 0;
 }
 
+/* Also where it does not fit to this instance's file, and holds elsewhere. */
+static bool is_there(const struct chamber *chamber, enum bylaw_kind kind, struct text id)
+{
+    bool own;
+    bool in_force = kind == BYLAW_KEY ? find_key(chamber->config, id, &own) != NULL
+                                      : find_budget(chamber->config, id, &own) != NULL;
+    return in_force || is_held(chamber->bylaws, kind, id);
+}
+
 /* ---- answers ---- */
 
 static enum bell_result refuse(struct chamber *chamber, enum bell_result result, const char *format,
@@ -182,14 +191,13 @@ static enum bell_result add_own_budget(struct chamber *chamber, struct json_valu
                                        struct text id)
 {
     struct json_value budget;
-    bool own;
     if (!json_member(body, TEXT("budget"), &budget))
         return BELL_DONE;
     if (budget.kind != JSON_OBJECT)
         return refuse(chamber, BELL_BAD,
                       "budget must be a mapping like {\"usd\": 5, \"window\": \"month\"}.",
                       TEXT_NONE);
-    if (find_budget(chamber->config, id, &own) != NULL)
+    if (is_there(chamber, BYLAW_BUDGET, id))
         return refuse(chamber, BELL_FIXED,
                       "There is a budget called \"%\" already, as this key's own would be.", id);
     (void)change(chamber, BYLAW_BUDGET, id, own_budget(chamber, budget, id));
@@ -212,14 +220,13 @@ static enum bell_result make_key(struct chamber *chamber)
     char secret[KEY_SIZE];
     struct json_value body = body_of(chamber->petition), value;
     struct text id;
-    bool own;
     if (!read_name(chamber, body, "id", &id))
         return refuse(chamber, BELL_BAD, "A key needs an id, a text of 1 to 64 letters.",
                       TEXT_NONE);
     if (json_member(body, TEXT("key"), &value) || json_member(body, TEXT("hash"), &value))
         return refuse(chamber, BELL_BAD,
                       "The key itself is made by purser: leave out key and hash.", TEXT_NONE);
-    if (find_key(chamber->config, id, &own) != NULL)
+    if (is_there(chamber, BYLAW_KEY, id))
         return refuse(chamber, BELL_FIXED, "There is a key \"%\" already: delete it first.", id);
     enum bell_result result = add_own_budget(chamber, body, id);
     if (result != BELL_DONE)
@@ -232,15 +239,38 @@ static enum bell_result make_key(struct chamber *chamber)
     return BELL_DONE;
 }
 
-/* Whether the budget of that name is the key's own, as add_own_budget makes it. */
-static bool is_own_budget(const struct chamber *chamber, struct text id)
+static bool is_text(struct json_value object, struct text member, struct text value)
 {
-    bool own;
-    const struct budget *budget = find_budget(chamber->config, id, &own);
-    return budget != NULL && !own && budget->scope == SCOPE_KEY && budget->match_count == 1 &&
-           budget->match[0].scope == SCOPE_KEY && text_equal(budget->match[0].pattern, id);
+    struct json_value found;
+    return json_member(object, member, &found) && found.kind == JSON_STRING &&
+           json_name_equal(text_slice(found.raw, 1, found.raw.size - 1), value);
 }
 
+static bool has_one_member(struct json_value object)
+{
+    struct json_walk walk = json_walk(object);
+    struct json_value value;
+    struct text name;
+    return json_next(&walk, &name, &value) && !json_next(&walk, &name, &value);
+}
+
+/* Whether the budget of that name is the key's own, as add_own_budget makes it. It need not fit to
+ * this instance's file; what stands there under that name has its own limits. */
+static bool is_own_budget(const struct chamber *chamber, struct text id)
+{
+    struct json_value body, match;
+    bool of_file = false;
+    const struct bylaw *bylaw = bylaws_find(chamber->bylaws, BYLAW_BUDGET, id);
+    if (find_budget(chamber->config, id, &of_file) != NULL && of_file)
+        return false;
+    if (bylaw == NULL || json_parse(bylaw->body, &body, NULL) != JSON_OK)
+        return false;
+    return is_text(body, TEXT("scope"), TEXT("key")) && json_member(body, TEXT("match"), &match) &&
+           has_one_member(match) && is_text(match, TEXT("key"), id);
+}
+
+/* What may be changed elsewhere at the same time comes first: if that overrules it, nothing is done
+ * yet. */
 static enum bell_result delete_key(struct chamber *chamber)
 {
     struct text id = chamber->petition->name;
@@ -251,11 +281,12 @@ static enum bell_result delete_key(struct chamber *chamber)
                       "The key \"%\" stands in the configuration file: take it out there.", id);
     if (!is_held(chamber->bylaws, BYLAW_KEY, id))
         return refuse(chamber, BELL_MISSING, "There is no key \"%\".", id);
-    take_back(chamber, BYLAW_KEY, id);
-    if (is_own_budget(chamber, id)) {
-        take_back(chamber, BYLAW_BUDGET, id);
+    bool has_budget = is_own_budget(chamber, id);
+    if (has_budget)
         take_back(chamber, BYLAW_LIMITS, id);
-    }
+    take_back(chamber, BYLAW_KEY, id);
+    if (has_budget)
+        take_back(chamber, BYLAW_BUDGET, id);
     begin_answer(chamber, "key.deleted", "id", id);
     return BELL_DONE;
 }
@@ -291,8 +322,8 @@ static enum bell_result delete_budget(struct chamber *chamber)
                       name);
     if (!is_held(chamber->bylaws, BYLAW_BUDGET, name))
         return refuse(chamber, BELL_MISSING, "There is no budget \"%\".", name);
-    take_back(chamber, BYLAW_BUDGET, name);
     take_back(chamber, BYLAW_LIMITS, name);
+    take_back(chamber, BYLAW_BUDGET, name);
     begin_answer(chamber, "budget.deleted", "name", name);
     return BELL_DONE;
 }
