@@ -30,11 +30,14 @@ enum bylaws_look bylaws_look(struct bylaws_store *store, struct bylaws *bylaws, 
 
 enum bylaws_put {
     BYLAWS_PUT,       /* it holds */
-    BYLAWS_OVERRULED, /* the store has a later one: look */
+    BYLAWS_OVERRULED, /* the store has one that it may not replace: look. Nothing was done */
     BYLAWS_REFUSED,   /* the store is not set up, or full; nothing was done */
     BYLAWS_LOST,      /* nobody knows: what became of it shows at a later look */
 };
-enum bylaws_put bylaws_put(struct bylaws_store *store, const struct bylaw *bylaw, int64_t now_ms,
-                           struct fault *fault);
+/* `replaces`: up to this version (below the bylaw's own) it takes the place of what the store has:
+ * of the one that is known here, so that what was made of that does not undo what somebody else has
+ * made of it meanwhile. 0: it is new. */
+enum bylaws_put bylaws_put(struct bylaws_store *store, const struct bylaw *bylaw, int64_t replaces,
+                           int64_t now_ms, struct fault *fault);
 
 #endif

@@ -9,7 +9,7 @@
 #ifndef PURSER_CLI_COUNCIL_H
 #define PURSER_CLI_COUNCIL_H
 
-#include "budget/bylaws.h"
+#include "budget/bylaws_store.h"
 #include "config/config.h"
 
 struct council;
@@ -34,10 +34,12 @@ int council_wait_ms(const struct council *council);
 /* Looks, if it is time; true: the bylaws have changed. What goes wrong is logged once. */
 bool council_look(struct council *council);
 
-/* Keeps changes in the store and on disk; `after` is the bylaws with them, and taken if it works.
- * False: nobody knows whether some of them are kept, and a later look will show it. */
-MUST_USE bool council_decide(struct council *council, struct bylaws *after,
-                             const struct bylaw *changes, size_t count, struct fault *fault);
+/* Keeps changes in the store and on disk; `after` is the bylaws with them, and taken if that is
+ * BYLAWS_PUT. Overruled: somebody else has changed one of them since the last look; those before it
+ * are kept. Otherwise nobody knows whether some are. The next look, at once, shows it. */
+MUST_USE enum bylaws_put council_decide(struct council *council, struct bylaws *after,
+                                        const struct bylaw *changes, size_t count,
+                                        struct fault *fault);
 
 /* What is in force of bylaws, for a configuration; in the arena, pointing into the bylaws. */
 struct config_amendments council_amendments(const struct bylaws *bylaws, struct arena *arena);

@@ -15,7 +15,8 @@ static const char look_script[] =
     "table.insert(all, 1, mark)\n"
     "return all\n";
 
-/* A mark is above the one before and no less than the time: after a loss of data it is another. */
+/* ARGV: the field, the highest version that is replaced, the line, the time, how many there may be.
+ * A mark is above the one before and no less than the time: after a loss of data it is another. */
 static const char put_script[] =
     "if redis.call('EXISTS', KEYS[1]) == 0 then return {'unset'} end\n"
     "local held = redis.call('HGET', KEYS[2], ARGV[1])\n"
@@ -42,7 +43,9 @@ static enum bylaws_put judge(struct text said, struct fault *fault)
         const char *reason;
     } rows[] = {
         {"held", BYLAWS_PUT, ""},
-        {"later", BYLAWS_OVERRULED, "somebody else has changed it at the same time"},
+        {"later", BYLAWS_OVERRULED,
+         "the store has another one: somebody else has changed it at the same time, or it is of a "
+         "later version of purser"},
         {"unset", BYLAWS_REFUSED, "the store is empty: purser budget init sets it up"},
         {"full", BYLAWS_REFUSED, "the store has as many keys and budgets as it may have"},
     };
@@ -56,8 +59,9 @@ static enum bylaws_put judge(struct text said, struct fault *fault)
     return BYLAWS_LOST;
 }
 
-enum bylaws_put bylaws_put(struct bylaws_store *store, const struct bylaw *bylaw, int64_t now_ms,
-                           struct fault *fault)
+/* Replaces what has the version `most` at most. */
+static enum bylaws_put put_over(struct bylaws_store *store, const struct bylaw *bylaw, int64_t most,
+                                int64_t now_ms, struct fault *fault)
 {
     struct arena arena = {0};
     struct buffer line = {0};
@@ -68,7 +72,7 @@ enum bylaws_put bylaws_put(struct bylaws_store *store, const struct bylaw *bylaw
         put_script,
         KEYS,
         arena_printf(&arena, "%s:%.*s", kinds[bylaw->kind], TEXT_ARG(bylaw->id)).at,
-        arena_printf(&arena, "%" PRId64, bylaw->version).at,
+        arena_printf(&arena, "%" PRId64, most).at,
         buffer_string(&line),
         arena_printf(&arena, "%" PRId64, now_ms).at,
         arena_printf(&arena, "%d", BYLAWS_MOST).at,
@@ -79,6 +83,13 @@ enum bylaws_put bylaws_put(struct bylaws_store *store, const struct bylaw *bylaw
     buffer_close(&line);
     arena_close(&arena);
     return put;
+}
+
+enum bylaws_put bylaws_put(struct bylaws_store *store, const struct bylaw *bylaw, int64_t replaces,
+                           int64_t now_ms, struct fault *fault)
+{
+    ASSERT(replaces < bylaw->version);
+    return put_over(store, bylaw, replaces, now_ms, fault);
 }
 
 /* ---- looking ---- */
@@ -120,7 +131,7 @@ static bool give_all(struct bylaws_store *store, const struct bylaws *bylaws, st
         const struct bylaw *own = bylaws_at(bylaws, i);
         struct fault why;
         if (bylaws_merge(theirs, own) == BYLAW_TAKEN &&
-            bylaws_put(store, own, now_ms, &why) == BYLAWS_LOST) {
+            put_over(store, own, own->version, now_ms, &why) == BYLAWS_LOST) {
             *fault = why;
             return false;
         }

@@ -57,11 +57,13 @@ struct matter {
     struct bylaws *first; /* what is in force, with it */
     struct bylaws *held;  /* what will be */
     struct findings findings;
+    bool *overruled; /* set, and nobody answered, if it was; NULL: then that is the answer */
 };
 
 static bool matter_open(struct matter *matter, struct estate *estate, struct motion *motion)
 {
-    *matter = (struct matter){.estate = estate, .motion = motion};
+    matter->estate = estate;
+    matter->motion = motion;
     matter->after = with(council_bylaws(estate->council), motion);
     matter->first = with(council_in_force(estate->council), motion);
     return matter->after != NULL && matter->first != NULL;
@@ -88,9 +90,14 @@ static struct terms *decide(struct matter *matter, struct ringer *ringer)
         refuse_all(ringer, &matter->findings);
         return NULL;
     }
-    if (!council_decide(council, matter->after, motion->changes, motion->count, &fault)) {
+    enum bylaws_put put =
+        council_decide(council, matter->after, motion->changes, motion->count, &fault);
+    if (put != BYLAWS_PUT) {
         terms_drop(fresh);
-        bell_answer(ringer, BELL_AWAY, text_of(fault.message));
+        if (put == BYLAWS_OVERRULED && matter->overruled != NULL)
+            *matter->overruled = true;
+        else
+            bell_answer(ringer, BELL_AWAY, text_of(fault.message));
         return NULL;
     }
     matter->after = NULL;
@@ -99,9 +106,9 @@ static struct terms *decide(struct matter *matter, struct ringer *ringer)
 }
 
 static struct handover *carry(struct estate *estate, size_t workers, struct ringer *ringer,
-                              struct motion *motion)
+                              struct motion *motion, bool *overruled)
 {
-    struct matter matter;
+    struct matter matter = {.overruled = overruled};
     struct handover *handover = NULL;
     struct terms *fresh = NULL;
     if (matter_open(&matter, estate, motion))
@@ -118,7 +125,8 @@ static struct handover *carry(struct estate *estate, size_t workers, struct ring
     return handover;
 }
 
-struct handover *assembly_hear(struct estate *estate, size_t workers, struct ringer *ringer)
+static struct handover *hear(struct estate *estate, size_t workers, struct ringer *ringer,
+                             bool *overruled)
 {
     struct motion motion;
     struct handover *handover = NULL;
@@ -126,7 +134,7 @@ struct handover *assembly_hear(struct estate *estate, size_t workers, struct rin
         motion_make(&motion, bell_petition(ringer), draft_config(estate->terms),
                     council_bylaws(estate->council));
     if (result == BELL_DONE && motion.count > 0)
-        handover = carry(estate, workers, ringer, &motion);
+        handover = carry(estate, workers, ringer, &motion, overruled);
     else
         bell_answer(ringer, result, buffer_text(&motion.answer));
     motion_close(&motion);
@@ -161,4 +169,19 @@ struct handover *assembly_look(struct estate *estate, size_t workers)
     if (!council_unread(estate->council))
         atomic_store(&estate->house.unread, false);
     return handover;
+}
+
+/* ---- one petition ---- */
+
+/* What somebody else has changed since the last look is looked at, and the petition heard once
+ * more: limits of another id, say, are one record with those that are set. */
+struct handover *assembly_hear(struct estate *estate, size_t workers, struct ringer *ringer)
+{
+    bool overruled = false;
+    struct handover *handover = hear(estate, workers, ringer, &overruled);
+    if (!overruled)
+        return handover;
+    bool news = council_look(estate->council);
+    handover = hear(estate, workers, ringer, NULL);
+    return handover == NULL && news ? take_over(estate, workers) : handover;
 }

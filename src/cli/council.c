@@ -8,7 +8,6 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "budget/bylaws_store.h"
 
 /* Redis is asked on the thread that hears signals. */
 #define TIMEOUT_MS 1000
@@ -193,13 +192,16 @@ bool council_unread(const struct council *council)
 
 /* ---- deciding ---- */
 
-static bool put_all(struct council *council, const struct bylaw *changes, size_t count,
-                    struct fault *fault)
+static enum bylaws_put put_all(struct council *council, const struct bylaw *changes, size_t count,
+                               struct fault *fault)
 {
-    for (size_t i = 0; i < count; i++)
-        if (bylaws_put(&council->store, &changes[i], now_ms(), fault) != BYLAWS_PUT)
-            return false;
-    return true;
+    enum bylaws_put put = BYLAWS_PUT;
+    for (size_t i = 0; put == BYLAWS_PUT && i < count; i++) {
+        const struct bylaw *known = bylaws_find(council->bylaws, changes[i].kind, changes[i].id);
+        put = bylaws_put(&council->store, &changes[i], known == NULL ? 0 : known->version, now_ms(),
+                         fault);
+    }
+    return put;
 }
 
 static void take(struct council *council, struct bylaws *after)
@@ -208,22 +210,23 @@ static void take(struct council *council, struct bylaws *after)
     council->bylaws = after;
 }
 
-bool council_decide(struct council *council, struct bylaws *after, const struct bylaw *changes,
-                    size_t count, struct fault *fault)
+enum bylaws_put council_decide(struct council *council, struct bylaws *after,
+                               const struct bylaw *changes, size_t count, struct fault *fault)
 {
     if (council->lessor == NULL) {
         if (!bylaws_save(after, council->path, fault))
-            return false;
+            return BYLAWS_LOST;
         take(council, after);
-        return true;
+        return BYLAWS_PUT;
     }
-    if (!put_all(council, changes, count, fault)) {
+    enum bylaws_put put = put_all(council, changes, count, fault);
+    if (put != BYLAWS_PUT) {
         council->next_us = 0; /* some of them may be there */
-        return false;
+        return put;
     }
     take(council, after);
     save(council);
-    return true;
+    return BYLAWS_PUT;
 }
 
 /* ---- for the configuration ---- */

@@ -166,6 +166,10 @@ def test_one_whose_file_contradicts_a_budget_goes_on_without_that_alone(fleet):
     until_listed(other, "budgets", "wide")
 
 
+def usd_of(purser, name):
+    return listed(purser, "budgets")[name]["usd"]
+
+
 def unfit(purser):
     """None: it is not ready yet (others must have heard of a new instance)."""
     return purser.client.get("/readyz").json().get("not_in_force")
@@ -202,6 +206,68 @@ def test_one_whose_file_contradicts_a_budget_takes_all_else_and_starts_again(fle
     delete(other, "/admin/budgets/theirs")
     assert unfit(other) == 0
     until_listed(one, "budgets", "theirs", False)
+
+
+def test_a_key_that_the_file_of_one_names_is_deleted_everywhere(fleet):
+    one, other = fleet.pursers
+    key = make_key(one)
+    until_listed(other, "keys", "bob")
+    other.configure(budgets=[*other.config["budgets"], {"name": "each", "scope": "key", "usd": 9,
+                                                        "window": "day", "overrides": {"bob": {"usd": 1}}}])
+    assert other.reload().status_code == 200
+    delete(one, "/admin/keys/bob")
+    until_listed(other, "keys", "bob", False)
+    error_of(other.chat(key=key), 401, "invalid_api_key")
+    other.end()
+    other.start()
+    wait_until(lambda: unfit(other) == 0, 10, "it to be ready")
+
+
+def test_limits_set_at_two_at_once_all_hold(fleet):
+    """Those of all ids are one record; neither has looked at what the other has set."""
+    one, other = fleet.pursers
+    make_budget(one, name="teams", scope="team", window="day", usd=9)
+    until_listed(other, "budgets", "teams")
+    for number in range(12):
+        purser = fleet.pursers[number % 2]
+        answer = ask(purser, "POST", f"/admin/budgets/teams/limits/t{number}", {"usd": number + 1})
+        assert answer.status_code == 200, answer.text
+    assert ask(one, "POST", "/admin/budgets/teams/limits", {"usd": 5}).status_code == 200
+    assert ask(other, "DELETE", "/admin/budgets/teams/limits/t0").status_code == 200
+    for purser in fleet.pursers:
+        wait_until(lambda: len(listed(purser, "budgets")["teams"]["overrides"]) == 11, 10, "all")
+        row = listed(purser, "budgets")["teams"]
+        assert {name: limits["usd"] for name, limits in row["overrides"].items()} == {
+            f"t{number}": number + 1 for number in range(1, 12)}
+        assert row["usd"] == 5
+
+
+def test_a_key_made_at_two_at_once_is_made_once(fleet):
+    one, other = fleet.pursers
+    for name in ("k1", "k2", "k3"):
+        key = make_key(one, name)
+        error_of(ask(other, "POST", "/admin/keys", {"id": name}), 409, "not_changeable")
+        for purser in fleet.pursers:
+            until_listed(purser, "keys", name)
+            assert purser.chat(key=key, max_tokens=16).status_code == 200
+
+
+def test_what_does_not_fit_here_is_there_and_goes_with_its_key(fleet, redis):
+    one, other = fleet.pursers
+    twin = {"scope": "key", "match": {"key": "bob"}, "window": "day", "usd": 1}
+    other.configure(budgets=[*other.config["budgets"], {"name": "mine", **twin}])
+    assert other.reload().status_code == 200
+    make_budget(one, name="bob", **twin)
+    wait_until(lambda: unfit(other) == 1, 10, "the contradiction")
+    own = {"id": "bob", "budget": {"usd": 2, "window": "month"}}
+    error_of(ask(other, "POST", "/admin/keys", own), 409, "not_changeable")
+    assert usd_of(one, "bob") == 1
+    make_key(other)
+    until_listed(one, "keys", "bob")
+    delete(other, "/admin/keys/bob")
+    wait_until(lambda: unfit(other) == 0, 10, "nothing to contradict")
+    until_listed(one, "budgets", "bob", False)
+    assert "body" not in redis.pairs("{purser}:bylaws")["budget:bob"]
 
 
 def test_a_record_with_the_highest_version_is_no_end_of_purser(fleet, redis):
