@@ -496,8 +496,9 @@ static void take_stated(struct lease *lease, const struct store_reply *reply)
         if (row == NULL)
             continue;
         row->granted = reply->rows[at].granted;
+        bool full = reply->rows[at].total >= STORE_MOST; /* it takes no more */
         lease_rows_doubt(&lease->rows, row, false);
-        lease_rows_lack(&lease->rows, row, row->granted < stated->value);
+        lease_rows_lack(&lease->rows, row, row->granted < stated->value && !full);
     }
 }
 

@@ -188,6 +188,13 @@ static bool is_heard(const struct move *move, const struct store_row *sent, bool
     return !rolls || (sent->rolling && grows);
 }
 
+/* It takes no more than the largest limit there is, so a charge may have been cut. Nobody can grow
+ * there. */
+static bool is_full(const struct store_answer *answer)
+{
+    return answer->total >= STORE_MOST;
+}
+
 /* False if the store has less than it granted. */
 static bool take_answer(struct lease *lease, struct move *move, const struct store_row *sent,
                         const struct store_answer *answer, bool grows)
@@ -203,7 +210,7 @@ static bool take_answer(struct lease *lease, struct move *move, const struct sto
     row->granted = answer->granted;
     move->wanted = answer->wanted;
     if (move->kind == MOVE_MEND)
-        lease_rows_lack(&lease->rows, row, missing(row) > 0);
+        lease_rows_lack(&lease->rows, row, missing(row) > 0 && !is_full(answer));
     move->answer = (struct growth_answer){
         .grown = store_amount(unit, answer->moved),
         .charged = store_amount(unit, sent->charge),
@@ -213,7 +220,7 @@ static bool take_answer(struct lease *lease, struct move *move, const struct sto
     };
     if (answer->granted > expected) /* nothing of it was used: it was never noted */
         lease_rows_doubt(&lease->rows, row, true);
-    return answer->granted >= expected;
+    return answer->granted >= expected || is_full(answer);
 }
 
 bool work_take_reply(struct lease *lease, const struct store_reply *reply)

@@ -213,9 +213,10 @@ static bool read_top(const redisReply *answer, struct store_reply *reply)
     int64_t verdict = 0, recovering = 0, unfenced = 0, vouched = 0, alone = 0;
     if (!number_at(answer, 0, STORE_EMPTY, &verdict) ||
         !read_fence(answer->element[1], reply->fence) ||
-        !number_at(answer, 2, STORE_MOST, &reply->epoch) || !number_at(answer, 3, 1, &recovering) ||
-        !number_at(answer, 4, 1, &unfenced) || !number_at(answer, 5, STORE_MOST, &reply->gseq) ||
-        !number_at(answer, 6, STORE_MOST, &reply->instances) ||
+        !number_at(answer, 2, STORE_MOST - 1, &reply->epoch) ||
+        !number_at(answer, 3, 1, &recovering) || !number_at(answer, 4, 1, &unfenced) ||
+        !number_at(answer, 5, STORE_MOST, &reply->gseq) ||
+        !number_at(answer, 6, STORE_MOST - 1, &reply->instances) ||
         !number_at(answer, 7, STORE_MOST, &reply->absent) || !number_at(answer, 8, 1, &vouched) ||
         !number_at(answer, 9, 1, &alone))
         return false;

@@ -29,8 +29,17 @@ def has_all_of(replica, master):
         replica.do("EXISTS", "{purser}:meta") == master.do("EXISTS", "{purser}:meta")
 
 
+def is_entered(master):
+    """All have stated what they have there: who still has to join waits for the replica."""
+    now = dict(line.strip().split(":", 1) for line in master.do("INFO") if ":" in line)
+    state = master.pairs("{purser}:meta")
+    return state["recovering"] == "0" and \
+        state["fence"] == f"{now['run_id']}.{now['master_replid']}"
+
+
 def take_over(fleet, door, link, old, new):
     """`new` becomes the master without what `old` grants meanwhile."""
+    wait_until(lambda: is_entered(old), 30, "all to have joined")
     with storm(fleet):
         link.deaf = True
         before = sum(old.granted().values())

@@ -1,6 +1,8 @@
 """What is booked above a ceiling while the store of budgets cannot be told, and a kill -9 after it:
 the instance that begins anew tells the store, and so the others."""
 
+import time
+
 import pytest
 from fleet import COST, Fleet
 from harness import NANO, wait_until
@@ -54,3 +56,22 @@ def test_a_cost_that_the_store_was_not_told_of_is_told_after_a_kill(provider, fa
         booker.end()
         booker.start()
         assert fleet.check(redis) and sum(redis.granted().values()) <= again
+
+
+def test_the_largest_cost_there_is_is_not_taken_for_lost_data(provider):
+    """The store takes no more than the largest limit: what is cut of a charge was not forgotten."""
+    largest = 4_000_000_000
+    with Redis(appendonly="yes") as redis, \
+            Fleet(provider, redis, calls=40, keys=BOOKING_KEYS) as fleet:
+        booker, other = fleet.pursers
+        fleet.until(2)
+        epoch = redis.do("HGET", "{purser}:meta", "epoch")
+        assert book(booker, headers=AS_BOOKER, cost_usd=largest).status_code == 200
+        wait_until(lambda: largest * 10 ** 6 in redis.granted().values(), 10, "the store to know")
+        booker.process.kill()
+        booker.start()
+        wait_until(lambda: told(booker)[0] == "redis", 20, "the store to be open")
+        fleet.calls(4)
+        time.sleep(1)
+        assert redis.do("HGET", "{purser}:meta", "epoch") == epoch
+        assert told(other)[0] == "redis"
