@@ -53,7 +53,7 @@ static const char manual[] =
     "recovers\n"
     "          and may have forgotten a part of what that one was granted (unless\n"
     "          store.wait_replicas saw to it that it has not): if it has spent that, it can be\n"
-    "          spent a second time\n"
+    "          spent a second time. `unknown` always needs it\n"
     "  reconcile  of an instance that has left and will not come back, because its data_dir is\n"
     "          lost: lists what it was granted, all of which is charged as if it were spent. Says\n"
     "          what it really spent, and the rest goes back to its budgets, with --yes. If it "
@@ -230,11 +230,17 @@ static bool may_be_forgotten(const struct office *office, const struct registry 
     return !known || (registry->recovering && office->wait_replicas == 0);
 }
 
+static const char forgotten[] =
+    "the store may not know all that this one was granted: what it has spent of that could be "
+    "spent again. Start it once more, or --force";
+static const char unknown[] =
+    "the store does not know what that one was granted: all that it has spent could be spent "
+    "again. If none is left that could be started, --force";
+
 static int let_go(struct office *office, const struct registry *registry)
 {
     if (may_be_forgotten(office, registry) && !office->order->force)
-        return fail("the store may not know all that this one was granted: what it has spent of "
-                    "that could be spent again. Start it once more, or --force");
+        return fail(office->request.whose[0] == '\0' ? unknown : forgotten);
     office->request.kind = STORE_LEAVE;
     office->request.epoch = registry->epoch;
     lessor_ask(office->lessor, &office->request, &office->reply);
