@@ -58,6 +58,9 @@ bool ledger_next_balance(const struct ledger *ledger, size_t *at, struct charge 
 /* Likewise those of which something is forfeited (that in charge.amount). */
 bool ledger_next_forfeited(const struct ledger *ledger, size_t *at, struct charge *charge);
 
+/* Likewise those on which holds were forfeited at the opening (that in charge.amount). */
+bool ledger_next_given_up(const struct ledger *ledger, size_t *at, struct charge *charge);
+
 /* Forfeits that nobody has refunded: FORFEIT entries, the oldest first. */
 struct ledger_forfeits {
     struct entry_copy *at;

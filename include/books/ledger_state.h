@@ -26,7 +26,8 @@ struct ledger {
     const struct clock *clock;
     int64_t fsync_ms;
     int64_t rotate_bytes;
-    int lock_fd; /* journal.lock */
+    int lock_fd;               /* journal.lock */
+    struct balances *given_up; /* the holds that were forfeited at the opening */
 
     pthread_mutex_t lock; /* guards what follows; never held during a sync */
     char *price_version;

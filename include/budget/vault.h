@@ -32,6 +32,7 @@ struct vault_identity {
     bool whole; /* what was written before (here, and to files that were not synced) is there: the
                    last process closed the vault cleanly, or it ran during this boot, so that the
                    kernel has it still. False of a new one, which has nothing of before */
+    bool fresh; /* it is new, or was when it was opened before, and was not accepted since */
 };
 
 /* Opens `path` and notes the incarnation (on disk when this returns). `boot`: of the machine

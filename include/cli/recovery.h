@@ -19,9 +19,10 @@
  *
  * Where budgets are shared, the store knows what each vault was granted, and a new vault begins
  * with nothing: what the ledger has from before is charged there to the one that spent it. And
- * after a power loss lines that end holds may be missing, while no more than a ceiling was used. So
- * what is not exact is not more than the ceilings: a `disown` line takes the rest off the ledger's
- * balances, once and for all.
+ * after a power loss lines that end holds may be missing, while no more than a ceiling was used by
+ * calls. So a `disown` line takes off the ledger's balances, once and for all, what is above the
+ * ceilings: where the vault is new, all of it; else no more than the holds that were given up at
+ * this start.
  *
  * What is above a ceiling otherwise is an overrun (a bill above its hold, a cost from elsewhere)
  * that the process before could not tell the store of. The vault's ceiling is raised to it, whoever

@@ -115,6 +115,15 @@ static struct entry forfeit_of(const struct entry *hold, int64_t wall_us)
     return forfeit;
 }
 
+/* A sum, of which nobody refunds a part: so without their names. */
+static void note_given_up(struct ledger *ledger, const struct entry *forfeit)
+{
+    struct entry sum = *forfeit;
+    sum.call = TEXT_NONE;
+    sum.request_id = TEXT_NONE;
+    (void)balances_apply(ledger->given_up, &sum);
+}
+
 static bool is_kept(const struct table *kept, const struct entry *hold)
 {
     return kept != NULL && table_get(kept, hold->call) != NULL;
@@ -148,6 +157,7 @@ static bool forfeit_holds(struct ledger *ledger, const struct table *kept,
         if (is_kept(kept, hold))
             continue;
         struct entry forfeit = forfeit_of(hold, now_us);
+        note_given_up(ledger, &forfeit);
         (void)balances_apply(ledger->balances, &forfeit);
         at = 0;
     }
@@ -247,6 +257,7 @@ static struct ledger *ledger_new(const struct ledger_options *options)
     ledger->lock_fd = -1;
     ledger->journal = (struct journal){.dir_fd = -1, .fd = -1};
     ledger->balances = balances_open();
+    ledger->given_up = balances_open();
     chain_open(&ledger->chain);
     pthread_mutex_init(&ledger->lock, NULL);
     pthread_condattr_t steady;
@@ -293,6 +304,7 @@ static void ledger_free(struct ledger *ledger)
     pthread_mutex_destroy(&ledger->lock);
     chain_close(&ledger->chain);
     balances_close(ledger->balances);
+    balances_close(ledger->given_up);
     buffer_close(&ledger->out);
     free(ledger->node);
     free(ledger->price_version);
@@ -337,6 +349,11 @@ bool ledger_next_balance(const struct ledger *ledger, size_t *at, struct charge 
 bool ledger_next_forfeited(const struct ledger *ledger, size_t *at, struct charge *charge)
 {
     return balances_next_forfeited(ledger->balances, at, charge);
+}
+
+bool ledger_next_given_up(const struct ledger *ledger, size_t *at, struct charge *charge)
+{
+    return balances_next(ledger->given_up, at, charge);
 }
 
 bool ledger_next_hold(const struct ledger *ledger, size_t *at, const struct entry **entry)

@@ -193,19 +193,24 @@ static void name_journal(struct vault *vault)
 static bool read_journal(struct vault *vault, struct fault *fault)
 {
     sqlite3_stmt *find = NULL;
-    if (sqlite3_prepare_v2(vault->db, "SELECT id, incarnation, clean = 1 OR boot = ?1 FROM journal",
+    if (sqlite3_prepare_v2(vault->db,
+                           "SELECT id, incarnation, clean = 1 OR boot = ?1, boot = ''"
+                           " FROM journal",
                            -1, &find, NULL) != SQLITE_OK)
         return say(vault, fault);
     bind_text(find, 1, vault->boot);
     int result = sqlite3_step(find);
     bool good = result == SQLITE_ROW || result == SQLITE_DONE || say(vault, fault);
-    if (result == SQLITE_DONE)
+    if (result == SQLITE_DONE) {
+        vault->identity.fresh = true;
         name_journal(vault);
+    }
     if (result == SQLITE_ROW) {
         struct vault_identity *identity = &vault->identity;
         const char *id = (const char *)sqlite3_column_text(find, 0);
         identity->incarnation = sqlite3_column_int64(find, 1);
         identity->whole = sqlite3_column_int(find, 2) != 0;
+        identity->fresh = sqlite3_column_int(find, 3) != 0;
         good = id != NULL && strlen(id) == sizeof(identity->journal) - 1;
         if (good)
             memcpy(identity->journal, id, sizeof(identity->journal));

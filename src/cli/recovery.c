@@ -11,6 +11,7 @@
 struct standing {
     struct charge charge; /* its texts are the ledger's or the vault's; amount: spent and held */
     int64_t ceiling, overdraft;
+    int64_t given_up; /* of holds, by this start */
 };
 
 static struct text key_of(const struct charge *charge)
@@ -56,6 +57,9 @@ static void gather(const struct recovery *recovery, struct table *standings)
         for (size_t i = 0; i < hold->charge_count; i++)
             add(standings, &hold->charges[i]);
     }
+    at = 0;
+    while (ledger_next_given_up(recovery->ledger, &at, &charge))
+        standing_of(standings, &charge)->given_up = charge.amount;
     for (size_t i = 0; i < recovery->row_count; i++) {
         struct standing *standing = standing_of(standings, &recovery->rows[i]);
         standing->ceiling = recovery->rows[i].amount;
@@ -170,13 +174,19 @@ static size_t note_forfeits(const struct recovery *recovery, const struct table 
     return count;
 }
 
-/* ---- what another vault was charged with ---- */
+/* ---- what another vault was charged with, or nobody used ---- */
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
 
 /* Of the account's balance; what is held of it stays. */
-static int64_t foreign(const struct standing *standing, const struct charge *balance)
+static int64_t foreign(const struct recovery *recovery, const struct standing *standing,
+                       const struct charge *balance)
 {
-    int64_t above = standing->charge.amount - standing->ceiling;
-    return above < balance->amount ? above : balance->amount;
+    int64_t above = least(standing->charge.amount - standing->ceiling, balance->amount);
+    return vault_identity(recovery->vault)->fresh ? above : least(above, standing->given_up);
 }
 
 static void note_disowned(const struct recovery *recovery, const struct table *standings,
@@ -186,7 +196,7 @@ static void note_disowned(const struct recovery *recovery, const struct table *s
     size_t at = 0;
     while (ledger_next_balance(recovery->ledger, &at, &charge)) {
         struct standing *standing = table_get(standings, key_of(&charge));
-        int64_t above = foreign(standing, &charge);
+        int64_t above = foreign(recovery, standing, &charge);
         if (above <= 0)
             continue;
         charge.amount = -above;

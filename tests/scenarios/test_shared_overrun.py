@@ -1,5 +1,5 @@
 """What is booked above a ceiling while the store of budgets cannot be told, and a kill -9 after it:
-the instance that begins anew tells the store, and so the others."""
+the instance that begins anew tells the store, and so the others. A loss of power is no other case."""
 
 import time
 
@@ -9,6 +9,7 @@ from harness import NANO, wait_until
 from redises import Redis
 from test_books import AS_BOOKER, BOOKING_KEYS, book
 from test_honest import told
+from test_recovery import kill
 
 COSTS = 25 * COST
 
@@ -27,8 +28,9 @@ def spent(purser):
     return round(told(purser)[1]["spent"] * NANO)
 
 
-@pytest.mark.parametrize("fault", [is_killed, stalls])
-def test_a_cost_that_the_store_was_not_told_of_is_told_after_a_kill(provider, fault):
+@pytest.mark.parametrize("fault,another_boot", [(is_killed, False), (stalls, False),
+                                                (is_killed, True)])
+def test_a_cost_that_the_store_was_not_told_of_is_told_after_a_kill(provider, fault, another_boot):
     with Redis(appendonly="yes") as redis, \
             Fleet(provider, redis, calls=40, keys=BOOKING_KEYS) as fleet:
         booker, other = fleet.pursers
@@ -37,7 +39,7 @@ def test_a_cost_that_the_store_was_not_told_of_is_told_after_a_kill(provider, fa
         wait_until(lambda: told(booker)[0] == "away", 10, "the store to be missed")
         answer = book(booker, headers=AS_BOOKER, cost_usd=COSTS / NANO)
         assert answer.status_code == 200, answer.text
-        booker.process.kill()
+        kill(booker, another_boot)
         booker.start()
         assert spent(booker) >= COSTS
         heal()

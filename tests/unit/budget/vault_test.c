@@ -171,12 +171,14 @@ START_TEST(only_another_boot_after_an_unclean_end_makes_it_not_whole)
 {
     struct place place = place_make();
     ck_assert(!vault_identity(place.vault)->whole); /* a new one */
-    reopen(&place, false, "boot-1");                /* kill -9 */
+    ck_assert(vault_identity(place.vault)->fresh);
+    reopen(&place, false, "boot-1"); /* kill -9 */
     ck_assert(vault_identity(place.vault)->whole);
     reopen(&place, true, "boot-2");
     ck_assert(vault_identity(place.vault)->whole);
     reopen(&place, false, "boot-3"); /* power loss */
     ck_assert(!vault_identity(place.vault)->whole);
+    ck_assert(!vault_identity(place.vault)->fresh);
     reopen(&place, true, "boot-3"); /* nobody has accounted for it */
     ck_assert(!vault_identity(place.vault)->whole);
     ck_assert(vault_accept(place.vault, &place.fault));
