@@ -12,6 +12,7 @@ struct table {
     size_t room; /* power of two or 0 */
     size_t count;
     size_t graves;
+    uint64_t layouts; /* how often it was laid out anew: then places of table_next are void */
 };
 
 void table_close(struct table *table); /* frees keys, not values */
@@ -21,8 +22,9 @@ void *table_get(const struct table *table, struct text key); /* NULL if absent *
 void *table_put(struct table *table, struct text key, void *value);
 void *table_remove(struct table *table, struct text key); /* the value it had, or NULL */
 
-/* Iteration: start with *at = 0; false at the end. The table may only be changed by removing the
- * entry just returned. `key` may be NULL. */
+/* Iteration: start with *at = 0; false at the end. Entries may be removed meanwhile, and what is
+ * put may be missed; but once the table was laid out anew (`layouts`) *at means nothing any more.
+ * `key` may be NULL. */
 bool table_next(const struct table *table, size_t *at, struct text *key, void **value);
 
 #endif

@@ -65,6 +65,7 @@
 #ifndef PURSER_BUDGET_CORE_H
 #define PURSER_BUDGET_CORE_H
 
+#include "base/table.h"
 #include "budget/tour.h"
 #include "money/charge.h"
 #include "money/price.h"
@@ -330,6 +331,7 @@ struct survey {
     struct sums *all;
     struct window *windows;
     size_t *places;
+    struct table groups;
 };
 
 /* Looks at `portion` accounts more; false: it is over. To be called until then. */

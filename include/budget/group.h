@@ -43,12 +43,8 @@ void group_leave(struct accounts *accounts, struct account *account);
 /* An account that lies in a span with it has holds, which may be extended. */
 bool group_needs(const struct account *account);
 
-/* What was restored for the account of that number lies in the span that ends with `window`; and
- * where it does, whether it is to stand for its group: the last of them, where no account of it has
- * appeared. */
+/* What was restored for the account of that number lies in the span that ends with `window`. */
 bool group_restored_counts(const struct restored *restored, uint64_t number,
-                           const struct window *window, int64_t now_s);
-bool group_restored_stands(const struct accounts *accounts, uint64_t number,
                            const struct window *window, int64_t now_s);
 
 /* Frees them; their accounts are freed already. */

@@ -20,11 +20,13 @@ struct tour {
     uint64_t redefined;    /* the core's, then */
     size_t lane;           /* whose accounts it is at */
     struct account *after; /* the next one, pinned until then; NULL: all of them were visited */
-    size_t place;          /* the next of what was restored */
+    size_t place;          /* the next of what was restored; 0: none of it was visited */
+    uint64_t layouts;      /* of that table, then */
 };
 
 struct tour_visitor {
-    /* The tour begins, or anew because the budgets are others: what was found before is void. */
+    /* The tour begins, or anew because the budgets are others, or because what was restored lies
+     * elsewhere now: what was found before is void. */
     void (*begin)(struct core *core, void *context);
     void (*account)(struct core *core, struct account *account, void *context);
     /* NULL: what is restored is not visited. */

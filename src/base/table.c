@@ -55,8 +55,10 @@ static struct table_slot *slot_vacant(const struct table *table, uint64_t hash)
 
 static void table_lay_out(struct table *table, size_t room)
 {
-    struct table fresh = {
-        .slots = memory_new(room * sizeof(struct table_slot)), .room = room, .count = table->count};
+    struct table fresh = {.slots = memory_new(room * sizeof(struct table_slot)),
+                          .room = room,
+                          .count = table->count,
+                          .layouts = table->layouts + 1};
     for (size_t i = 0; i < table->room; i++)
         if (table->slots[i].key != NULL)
             *slot_vacant(&fresh, table->slots[i].hash) = table->slots[i];

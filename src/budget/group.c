@@ -135,18 +135,6 @@ bool group_restored_counts(const struct restored *restored, uint64_t number,
     return now_s <= restored->until_s && rolled_since(number, window) <= BACK;
 }
 
-bool group_restored_stands(const struct accounts *accounts, uint64_t number,
-                           const struct window *window, int64_t now_s)
-{
-    uint64_t back = rolled_since(number, window);
-    bool stands = group_find(accounts, charge_group(number)) == NULL;
-    for (uint64_t at = 1; stands && at <= back; at++) {
-        uint64_t later = charge_sibling(number, (int64_t)at);
-        stands = accounts_restored_number(accounts, later, now_s) == NULL;
-    }
-    return stands;
-}
-
 bool group_needs(const struct account *account)
 {
     const struct account *other = NULL;

@@ -40,9 +40,16 @@ static bool pin(struct tour *tour, struct account *account)
 
 /* ---- a portion ---- */
 
+/* An account whose budget went is remembered when its last hold ends: that may move all others. */
+static bool has_lost_its_place(const struct core *core, const struct tour *tour)
+{
+    return tour->place > 0 && tour->layouts != core->accounts.restored.layouts;
+}
+
 static bool visit_restored(struct core *core, struct tour *tour, const struct tour_visitor *visitor,
                            size_t portion)
 {
+    tour->layouts = core->accounts.restored.layouts;
     for (; portion > 0; portion--) {
         struct text key;
         void *value = NULL;
@@ -59,7 +66,7 @@ bool tour_go_on(struct core *core, struct tour *tour, const struct tour_visitor 
                 size_t portion)
 {
     struct account *account = unpin(core, tour);
-    if (!tour->begun || tour->redefined != core->redefined) {
+    if (!tour->begun || tour->redefined != core->redefined || has_lost_its_place(core, tour)) {
         *tour = (struct tour){.begun = true, .redefined = core->redefined};
         visitor->begin(core, visitor->context);
         account = first_from(&core->accounts, tour);

@@ -128,6 +128,7 @@ struct viewer {
     int64_t now_s;
     struct account_view *views;
     size_t count, most;
+    struct table *groups; /* that were shown, by number; the values say nothing */
 };
 
 static struct account_view *next_view(struct viewer *viewer)
@@ -156,6 +157,14 @@ static bool is_rolling(const struct viewer *viewer, size_t budget)
     return viewer->core->accounts.lanes[budget].rolling;
 }
 
+/* True once of each group: while a survey goes on further sub-buckets may begin. */
+static bool is_new_group(struct viewer *viewer, uint64_t number)
+{
+    uint64_t group = charge_group(number);
+    struct text key = text_make((const char *)&group, sizeof(group));
+    return table_put(viewer->groups, key, viewer) == NULL;
+}
+
 /* A group is one line, whichever of its sub-buckets there are. */
 static void show_group(struct viewer *viewer, const struct account_key *key)
 {
@@ -173,7 +182,7 @@ static void show_sub_bucket(struct viewer *viewer, const struct account *account
     struct account_key key = key_of(account);
     bool counts = window_rolled(&account->window, window) <= WINDOW_ROLLING_BUCKETS;
     key.window = window;
-    if (!group_is_past(account) && counts && would_apply(viewer, account))
+    if (counts && would_apply(viewer, account) && is_new_group(viewer, account->number))
         show_group(viewer, &key);
 }
 
@@ -208,15 +217,15 @@ static void show_absent(struct viewer *viewer, const struct account_key *key,
         view_absent(viewer->core, key, restored, view);
 }
 
-static bool shows_restored(const struct viewer *viewer, const struct restored *restored,
-                           uint64_t number, const struct window *window)
+static bool shows_restored(struct viewer *viewer, const struct restored *restored, uint64_t number,
+                           const struct window *window)
 {
     if (viewer->now_s > restored->until_s)
         return false;
     if (!is_rolling(viewer, restored->budget))
         return memcmp(restored->window, window->id, sizeof(window->id)) == 0;
     return group_restored_counts(restored, number, window, viewer->now_s) &&
-           group_restored_stands(&viewer->core->accounts, number, window, viewer->now_s);
+           is_new_group(viewer, number);
 }
 
 static void show_id(struct viewer *viewer, struct account_key *key)
@@ -279,11 +288,13 @@ size_t core_view(struct core *core, const struct subject *subject, bool everythi
         survey_end(&survey);
         return survey.count;
     }
+    struct table groups = {0};
     struct viewer viewer = {.core = core,
                             .subject = subject,
                             .now_s = core_believes_s(core, now_s),
                             .views = views,
-                            .most = most};
+                            .most = most,
+                            .groups = &groups};
     for (size_t at = 0; at < core->options.budget_count; at++) {
         const struct budget *budget = &core->options.budgets[at];
         struct window window = accounts_window(&core->accounts, at, viewer.now_s);
@@ -292,18 +303,20 @@ size_t core_view(struct core *core, const struct subject *subject, bool everythi
         else if (budget_applies(budget, subject))
             show_requests(&viewer, at);
     }
+    table_close(&groups);
     return viewer.count;
 }
 
 /* ---- everything ---- */
 
-static struct viewer viewer_of(const struct core *core, const struct survey *survey)
+static struct viewer viewer_of(const struct core *core, struct survey *survey)
 {
     return (struct viewer){.core = core,
                            .now_s = core_believes_s(core, survey->now_s),
                            .views = survey->views,
                            .count = survey->count,
-                           .most = survey->most};
+                           .most = survey->most,
+                           .groups = &survey->groups};
 }
 
 /* What was shown since is of this budget. */
@@ -318,6 +331,7 @@ static void begin(struct core *core, void *context)
 {
     struct survey *survey = context;
     survey->count = 0;
+    table_close(&survey->groups);
     size_t budgets = core->options.budget_count;
     struct viewer viewer = viewer_of(core, survey);
     if (survey->places == NULL)
@@ -402,6 +416,7 @@ void survey_end(struct survey *survey)
     free(survey->places);
     free(survey->windows);
     free(survey->all);
+    table_close(&survey->groups);
     survey->places = NULL;
     survey->windows = NULL;
     survey->all = NULL;

@@ -181,6 +181,110 @@ START_TEST(an_account_that_a_survey_is_at_goes_when_the_budget_has_gone)
 }
 END_TEST
 
+/* So many sessions, of which nobody has called since the start. */
+static void restore_sessions(struct fixture *f, int count)
+{
+    static char ids[SESSIONS][24];
+    struct charge charges[SESSIONS];
+    fixture_start(f);
+    for (int i = 0; i < count; i++) {
+        hold_in_session(f, i);
+        charges[i] = f->grant.charges[0];
+        (void)snprintf(ids[i], sizeof(ids[i]), "alice/%d", i);
+        charges[i].id = text_of(ids[i]);
+        charges[i].amount = 3;
+    }
+    core_close(f->core);
+    fixture_start(f);
+    for (int i = 0; i < count; i++)
+        core_restore(f->core, &charges[i]);
+}
+
+START_TEST(none_is_missed_or_shown_twice_when_what_is_remembered_is_laid_out_anew)
+{
+    enum { RESTORED = 12, GONE = 7 };
+    struct account_view views[32];
+    struct budget_sum sums[4];
+    for (int portions = 1; portions < RESTORED; portions++) {
+        struct fixture f = fixture_new();
+        uint64_t holds[GONE];
+        fixture_budget(&f, "session", SCOPE_SESSION, UNIT_USD, 100)->idle_s = 3600;
+        fixture_budget(&f, "key", SCOPE_KEY, UNIT_USD, 1000);
+        restore_sessions(&f, RESTORED);
+        f.subject.id[SCOPE_SESSION] = TEXT_NONE;
+        for (int i = 0; i < GONE; i++) {
+            char id[16];
+            (void)snprintf(id, sizeof(id), "key-%d", i);
+            f.subject.id[SCOPE_KEY] = text_of(id);
+            holds[i] = fixture_hold(&f, 5);
+        }
+        f.options.budget_count = 1; /* without that of keys, whose holds go on */
+        core_redefine(f.core, &f.options);
+        struct survey survey = {.now_s = f.now_s, .views = views, .most = 32};
+        struct survey adding = {.now_s = f.now_s, .sums = sums, .most = 4};
+        for (int i = 0; i < portions; i++) {
+            ck_assert(core_survey(f.core, &survey, 1));
+            ck_assert(core_survey(f.core, &adding, 1));
+        }
+        for (int i = 0; i < GONE; i++)
+            fixture_settle(&f, holds[i], 10);
+        while (core_survey(f.core, &survey, 1))
+            continue;
+        while (core_survey(f.core, &adding, 1))
+            continue;
+        survey_end(&survey);
+        survey_end(&adding);
+        ck_assert_uint_eq(survey.count, RESTORED);
+        ck_assert_int_eq(sums[0].spent, 3 * RESTORED);
+        fixture_end(&f);
+    }
+}
+END_TEST
+
+static size_t lines_of(const struct account_view *views, size_t count, const char *id)
+{
+    size_t lines = 0;
+    for (size_t at = 0; at < count; at++)
+        lines += strcmp(views[at].id, id) == 0 ? 1 : 0;
+    return lines;
+}
+
+/* One portion, then time goes on so far and the same session calls. */
+static void look_while_a_sub_bucket_begins(int64_t later_s)
+{
+    struct fixture f = fixture_new();
+    struct account_view views[32];
+    struct budget *budget = fixture_budget(&f, "session", SCOPE_SESSION, UNIT_USD, 1000);
+    budget->window = WINDOW_ROLLING;
+    budget->rolling_s = 240; /* sub-buckets of 10 s */
+    fixture_start(&f);
+    for (int i = 0; i < 3; i++)
+        hold_in_session(&f, i);
+    f.now_s += 10;
+    hold_in_session(&f, 2);
+    struct survey survey = {.now_s = f.now_s, .views = views, .most = 32};
+    ck_assert(core_survey(f.core, &survey, 1));
+    f.now_s += later_s;
+    for (int i = 0; i < 3; i++)
+        hold_in_session(&f, i);
+    while (core_survey(f.core, &survey, 1))
+        continue;
+    survey_end(&survey);
+    ck_assert_uint_eq(survey.count, 3);
+    ck_assert_uint_eq(lines_of(views, survey.count, "alice/0"), 1);
+    ck_assert_uint_eq(lines_of(views, survey.count, "alice/1"), 1);
+    ck_assert_uint_eq(lines_of(views, survey.count, "alice/2"), 1);
+    fixture_end(&f);
+}
+
+START_TEST(a_rolling_window_is_one_line_also_if_a_sub_bucket_begins_meanwhile)
+{
+    look_while_a_sub_bucket_begins(0); /* of this one, in which two have not called yet */
+    look_while_a_sub_bucket_begins(10);
+    look_while_a_sub_bucket_begins(20);
+}
+END_TEST
+
 START_TEST(shows_others_nothing_of_a_subjects_accounts)
 {
     struct fixture f = fixture_new();
@@ -328,5 +432,7 @@ UNIT_MAIN(shows_a_subject_its_accounts_in_the_order_of_the_budgets,
           a_survey_ends_where_there_is_no_more_room,
           a_survey_begins_anew_when_the_budgets_are_others,
           an_account_that_a_survey_is_at_goes_when_the_budget_has_gone,
+          none_is_missed_or_shown_twice_when_what_is_remembered_is_laid_out_anew,
+          a_rolling_window_is_one_line_also_if_a_sub_bucket_begins_meanwhile,
           the_tightest_account_is_the_one_with_the_least_left,
           there_is_no_tightest_account_without_a_budget_in_usd)
