@@ -16,8 +16,9 @@ void balances_close(struct balances *balances);
  * gives an open one its amounts (false: there is none);
  * SETTLE and FORFEIT end it (a second one of the same call changes nothing and gives false) and
  * add their charges to the accounts. Without a call they need no hold. REFUND takes back a FORFEIT
- * of its name (forfeits.h; false: there is none, or it was refunded). DISOWN adds its charges,
- * which are negative. Others do nothing. */
+ * of its name (forfeits.h; false: there is none, or it was refunded), or a part of it: nothing of
+ * it is forfeited any more, as the rest is known to be used. DISOWN adds its charges, which are
+ * negative. Others do nothing. */
 bool balances_apply(struct balances *balances, const struct entry *entry);
 
 /* Forgets accounts whose until_s passed. */

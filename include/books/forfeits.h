@@ -26,7 +26,9 @@ void forfeits_close(struct forfeits *forfeits);
 
 /* Keeps a copy of the entry, unless one of that name is there. */
 void forfeits_add(struct forfeits *forfeits, const struct entry *entry);
-/* Forgets the one of the entry's name; false if there is none. */
-bool forfeits_take(struct forfeits *forfeits, const struct entry *entry);
+/* The one of the entry's name, until the next change; NULL: there is none. */
+const struct entry *forfeits_find(const struct forfeits *forfeits, const struct entry *entry);
+/* Forgets it; there is one. */
+void forfeits_forget(struct forfeits *forfeits, const struct entry *entry);
 
 #endif

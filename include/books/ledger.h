@@ -73,10 +73,16 @@ void ledger_forfeits(struct ledger *ledger, struct text name, struct ledger_forf
 
 /* Refunds them, by a line for each: at once, all or none. `part` (NULL: all): so much of each unit,
  * or what it forfeited if that is less; the rest is spent then, and nobody refunds it any more.
- * `refunded` (to be closed) are those that nobody had refunded before, with what was given back as
- * their cost and charges; there may be none. Only behind it may budgets give room for them. */
+ * `refunds` (to be closed) tell those that nobody had refunded before; there may be none. Only
+ * behind it may budgets give room for them. */
+struct ledger_refunds {
+    struct ledger_forfeits whole; /* as they were */
+    struct ledger_forfeits given; /* each in its place, with what was given back as its cost and
+                                     charges */
+};
+void ledger_refunds_close(struct ledger_refunds *refunds);
 MUST_USE bool ledger_refund(struct ledger *ledger, struct text name, const struct spend *part,
-                            struct ledger_forfeits *refunded, struct fault *fault);
+                            struct ledger_refunds *refunds, struct fault *fault);
 
 /* Walks the holds that were kept, as the RESERVE entries they came from; valid until something is
  * appended. */

@@ -278,13 +278,19 @@ void core_release(struct core *core, uint64_t hold);
 /* Both, where no line is to be written. */
 void core_settle(struct core *core, uint64_t hold, const struct spend *used, struct money *over);
 
-/* So much of what is forfeited there (struct charge's `account`, `amount`: 0 or more) was not used
- * after all: it is spent no more. An account that is not remembered has nothing to give back. */
-void core_refund(struct core *core, const struct charge *charge);
+/* What is known now of a forfeit on one account. */
+struct refund {
+    uint64_t account;  /* its number (struct charge) */
+    int64_t given;     /* so much was not used after all: it is spent no more; 0 or more */
+    int64_t forfeited; /* so much is forfeited no more: all of it, as the rest was used */
+};
 
-/* The same for many, in portions, as core_survey. The charges are borrowed meanwhile. */
+/* An account that is not remembered has nothing to give back. */
+void core_refund(struct core *core, const struct refund *refund);
+
+/* The same for many, in portions, as core_survey. The list is borrowed meanwhile. */
 struct refunds;
-struct refunds *refunds_open(const struct charge *charges, size_t count);
+struct refunds *refunds_open(const struct refund *list, size_t count);
 bool core_refund_some(struct core *core, struct refunds *refunds, size_t portion);
 void refunds_close(struct refunds *refunds);
 

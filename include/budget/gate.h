@@ -46,7 +46,7 @@ void gate_release(struct gate *gate, const uint64_t *holds, size_t count);
 void gate_settle(struct gate *gate, uint64_t hold, const struct spend *used, struct money *over);
 
 /* core_refund of many; as what looks at all accounts, in portions: others are let in between. */
-void gate_refund(struct gate *gate, const struct charge *charges, size_t count);
+void gate_refund(struct gate *gate, const struct refund *list, size_t count);
 
 size_t gate_view(struct gate *gate, const struct subject *subject, bool everything, int64_t now_s,
                  struct account_view *views, size_t most);

@@ -106,15 +106,38 @@ static int64_t taken_off(const struct charge *charge)
 
 static void add_all(struct balances *balances, const struct entry *entry)
 {
-    bool forfeits = entry->kind == ENTRY_FORFEIT || entry->kind == ENTRY_REFUND;
     for (size_t i = 0; i < entry->charge_count; i++) {
         const struct charge *charge = &entry->charges[i];
         struct balance *balance = balances_add(balances, charge);
-        if (forfeits)
+        if (entry->kind == ENTRY_FORFEIT)
             balance->forfeited = add_within_range(balance->forfeited, charge->amount);
         if (entry->kind == ENTRY_DISOWN)
             balance->disowned = add_within_range(balance->disowned, taken_off(charge));
     }
+}
+
+/* Somebody has looked: what is not given back was used. */
+static void clear_up(struct balances *balances, const struct entry *forfeit)
+{
+    for (size_t i = 0; i < forfeit->charge_count; i++) {
+        const struct charge *charge = &forfeit->charges[i];
+        struct balance *balance = table_get(&balances->accounts, key_of(&charge->account));
+        if (balance == NULL || charge->amount <= 0)
+            continue;
+        bool more = balance->forfeited > charge->amount;
+        balance->forfeited = more ? balance->forfeited - charge->amount : 0;
+    }
+}
+
+static bool refund(struct balances *balances, const struct entry *entry)
+{
+    const struct entry *forfeit = forfeits_find(&balances->forfeits, entry);
+    if (forfeit == NULL)
+        return false;
+    clear_up(balances, forfeit);
+    forfeits_forget(&balances->forfeits, entry);
+    add_all(balances, entry);
+    return true;
 }
 
 bool balances_apply(struct balances *balances, const struct entry *entry)
@@ -123,9 +146,9 @@ bool balances_apply(struct balances *balances, const struct entry *entry)
         return holds_add(&balances->holds, entry);
     if (entry->kind == ENTRY_EXTEND)
         return holds_extend(&balances->holds, entry);
-    if (entry->kind == ENTRY_REFUND && !forfeits_take(&balances->forfeits, entry))
-        return false;
-    if (entry->kind == ENTRY_REFUND || entry->kind == ENTRY_DISOWN)
+    if (entry->kind == ENTRY_REFUND)
+        return refund(balances, entry);
+    if (entry->kind == ENTRY_DISOWN)
         add_all(balances, entry);
     if (entry->kind != ENTRY_SETTLE && entry->kind != ENTRY_FORFEIT)
         return true;

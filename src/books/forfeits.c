@@ -48,12 +48,21 @@ void forfeits_add(struct forfeits *forfeits, const struct entry *entry)
     forfeits->newest = forfeit;
 }
 
-bool forfeits_take(struct forfeits *forfeits, const struct entry *entry)
+static struct forfeit *find(const struct forfeits *forfeits, const struct entry *entry)
 {
     struct text name = name_of(entry);
-    struct forfeit *forfeit = name.size > 0 ? table_get(&forfeits->by_name, name) : NULL;
-    if (forfeit == NULL)
-        return false;
+    return name.size > 0 ? table_get(&forfeits->by_name, name) : NULL;
+}
+
+const struct entry *forfeits_find(const struct forfeits *forfeits, const struct entry *entry)
+{
+    const struct forfeit *forfeit = find(forfeits, entry);
+    return forfeit == NULL ? NULL : &forfeit->copy.entry;
+}
+
+void forfeits_forget(struct forfeits *forfeits, const struct entry *entry)
+{
+    struct forfeit *forfeit = find(forfeits, entry);
+    ASSERT(forfeit != NULL);
     let_go(forfeits, forfeit);
-    return true;
 }

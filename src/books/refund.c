@@ -57,6 +57,12 @@ void ledger_forfeits_close(struct ledger_forfeits *forfeits)
     *forfeits = (struct ledger_forfeits){0};
 }
 
+void ledger_refunds_close(struct ledger_refunds *refunds)
+{
+    ledger_forfeits_close(&refunds->whole);
+    ledger_forfeits_close(&refunds->given);
+}
+
 static void put_refunds(struct ledger *ledger, const struct ledger_forfeits *forfeits,
                         int64_t now_us)
 {
@@ -110,18 +116,19 @@ static void cut(struct entry *forfeit, const struct spend *part)
 }
 
 bool ledger_refund(struct ledger *ledger, struct text name, const struct spend *part,
-                   struct ledger_forfeits *refunded, struct fault *fault)
+                   struct ledger_refunds *refunds, struct fault *fault)
 {
-    struct ledger_forfeits found = {0};
+    struct ledger_refunds found = {0};
     pthread_mutex_lock(&ledger->lock);
-    take_named(ledger, name, &found);
-    for (size_t i = 0; part != NULL && i < found.count; i++)
-        cut(&found.at[i].entry, part);
-    bool good = refund(ledger, &found, fault);
+    take_named(ledger, name, &found.whole);
+    take_named(ledger, name, &found.given);
+    for (size_t i = 0; part != NULL && i < found.given.count; i++)
+        cut(&found.given.at[i].entry, part);
+    bool good = refund(ledger, &found.given, fault);
     pthread_mutex_unlock(&ledger->lock);
     if (good)
-        *refunded = found;
+        *refunds = found;
     else
-        ledger_forfeits_close(&found);
+        ledger_refunds_close(&found);
     return good;
 }

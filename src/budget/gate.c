@@ -227,9 +227,9 @@ static void give_way(struct gate *gate)
         sched_yield();
 }
 
-void gate_refund(struct gate *gate, const struct charge *charges, size_t count)
+void gate_refund(struct gate *gate, const struct refund *list, size_t count)
 {
-    struct refunds *refunds = refunds_open(charges, count);
+    struct refunds *refunds = refunds_open(list, count);
     bool more = true;
     while (more) {
         give_way(gate);

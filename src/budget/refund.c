@@ -11,12 +11,12 @@ static int64_t lower(int64_t *value, int64_t amount)
     return taken;
 }
 
-static void refund_account(struct core *core, struct account *account, int64_t amount)
+static void refund_account(struct core *core, struct account *account, const struct refund *refund)
 {
     group_take_out(account);
-    int64_t given = lower(&account->spent, amount);
+    int64_t given = lower(&account->spent, refund->given);
     group_put_in(account);
-    (void)lower(&account->forfeited, given);
+    (void)lower(&account->forfeited, refund->forfeited);
     (void)lower(&account->over, given);
     core->event++;
     group_note_spent(account, core->event);
@@ -32,8 +32,8 @@ static void refund_account(struct core *core, struct account *account, int64_t a
 /* Each is first looked for among what is restored, then all accounts are visited. So none is missed
  * that appears meanwhile: it was restored before. */
 struct refunds {
-    struct table owed; /* by number: what is to be given back still, an int64_t */
-    const struct charge *at;
+    struct table owed; /* by number: what is owed still, a struct refund */
+    const struct refund *at;
     size_t count, looked;
     bool begun;
     uint64_t redefined; /* the core's, then */
@@ -45,20 +45,26 @@ static struct text key_of(const uint64_t *number)
     return text_make((const char *)number, sizeof(*number));
 }
 
-struct refunds *refunds_open(const struct charge *charges, size_t count)
+static void owe(struct refunds *refunds, const struct refund *refund)
+{
+    struct refund *owed = table_get(&refunds->owed, key_of(&refund->account));
+    ASSERT(refund->given >= 0);
+    ASSERT(refund->forfeited >= 0);
+    if (owed == NULL) {
+        owed = memory_new(sizeof(*owed));
+        table_put(&refunds->owed, key_of(&refund->account), owed);
+    }
+    owed->given = account_add(owed->given, refund->given, ACCOUNT_MOST);
+    owed->forfeited = account_add(owed->forfeited, refund->forfeited, ACCOUNT_MOST);
+}
+
+struct refunds *refunds_open(const struct refund *list, size_t count)
 {
     struct refunds *refunds = memory_new(sizeof(*refunds));
-    refunds->at = charges;
+    refunds->at = list;
     refunds->count = count;
-    for (size_t at = 0; at < count; at++) {
-        int64_t *owed = table_get(&refunds->owed, key_of(&charges[at].account));
-        ASSERT(charges[at].amount >= 0);
-        if (owed == NULL) {
-            owed = memory_new(sizeof(*owed));
-            table_put(&refunds->owed, key_of(&charges[at].account), owed);
-        }
-        *owed = account_add(*owed, charges[at].amount, ACCOUNT_MOST);
-    }
+    for (size_t at = 0; at < count; at++)
+        owe(refunds, &list[at]);
     return refunds;
 }
 
@@ -73,26 +79,29 @@ void refunds_close(struct refunds *refunds)
 }
 
 /* What is owed to that account, once. */
-static int64_t take_owed(struct refunds *refunds, uint64_t number)
+static struct refund take_owed(struct refunds *refunds, uint64_t number)
 {
-    int64_t *owed = table_remove(&refunds->owed, key_of(&number));
-    int64_t amount = owed == NULL ? 0 : *owed;
+    struct refund *owed = table_remove(&refunds->owed, key_of(&number));
+    struct refund refund = owed == NULL ? (struct refund){0} : *owed;
     free(owed);
-    return amount;
+    return refund;
 }
 
 static void refund_restored(struct core *core, struct refunds *refunds, uint64_t number)
 {
     struct restored *restored = table_get(&core->accounts.restored, key_of(&number));
-    if (restored != NULL)
-        (void)lower(&restored->forfeited, lower(&restored->amount, take_owed(refunds, number)));
+    if (restored == NULL)
+        return;
+    struct refund refund = take_owed(refunds, number);
+    (void)lower(&restored->amount, refund.given);
+    (void)lower(&restored->forfeited, refund.forfeited);
 }
 
 static void refund_owed(struct core *core, struct account *account, void *context)
 {
-    int64_t owed = take_owed(context, account->number);
-    if (owed > 0)
-        refund_account(core, account, owed);
+    struct refund refund = take_owed(context, account->number);
+    if (refund.forfeited > 0 || refund.given > 0)
+        refund_account(core, account, &refund);
 }
 
 /* Few: only what was in flight when their budget went. */
@@ -129,9 +138,9 @@ bool core_refund_some(struct core *core, struct refunds *refunds, size_t portion
     return false;
 }
 
-void core_refund(struct core *core, const struct charge *charge)
+void core_refund(struct core *core, const struct refund *refund)
 {
-    struct refunds *refunds = refunds_open(charge, 1);
+    struct refunds *refunds = refunds_open(refund, 1);
     bool more = core_refund_some(core, refunds, SIZE_MAX);
     ASSERT(!more);
     refunds_close(refunds);

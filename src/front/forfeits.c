@@ -102,46 +102,49 @@ void endpoint_forfeits(struct request *request, struct text rest)
     ledger_forfeits_close(&forfeits);
 }
 
-static void give_room(struct gate *gate, const struct ledger_forfeits *refunded)
+static void give_room(struct gate *gate, const struct ledger_refunds *refunds)
 {
     size_t most = 0, count = 0;
-    for (size_t i = 0; i < refunded->count; i++)
-        most += refunded->at[i].entry.charge_count;
-    struct charge *charges = memory_new((most + 1) * sizeof *charges);
-    for (size_t i = 0; i < refunded->count; i++) {
-        const struct entry *forfeit = &refunded->at[i].entry;
-        for (size_t at = 0; at < forfeit->charge_count; at++) {
-            if (forfeit->charges[at].amount > 0)
-                charges[count++] = forfeit->charges[at];
+    for (size_t i = 0; i < refunds->whole.count; i++)
+        most += refunds->whole.at[i].entry.charge_count;
+    struct refund *rooms = memory_new((most + 1) * sizeof *rooms);
+    for (size_t i = 0; i < refunds->whole.count; i++) {
+        const struct entry *whole = &refunds->whole.at[i].entry;
+        const struct entry *given = &refunds->given.at[i].entry;
+        for (size_t at = 0; at < whole->charge_count; at++) {
+            if (whole->charges[at].amount > 0)
+                rooms[count++] = (struct refund){.account = whole->charges[at].account,
+                                                 .given = given->charges[at].amount,
+                                                 .forfeited = whole->charges[at].amount};
         }
     }
-    gate_refund(gate, charges, count);
-    free(charges);
+    gate_refund(gate, rooms, count);
+    free(rooms);
 }
 
 /* `part`: NULL: all of it. */
 static void refund(struct request *request, struct text name, const struct spend *part)
 {
     struct house *house = request->worker->house;
-    struct ledger_forfeits refunded;
+    struct ledger_refunds refunds;
     struct fault fault;
-    if (!ledger_refund(house->ledger, name, part, &refunded, &fault)) {
+    if (!ledger_refund(house->ledger, name, part, &refunds, &fault)) {
         log_error("%s: nothing was refunded: %s", request->name, fault.message);
         refuse_without_ledger(request);
         return;
     }
-    if (refunded.count == 0 && name.size > 0) {
+    if (refunds.given.count == 0 && name.size > 0) {
         refuse(request, REFUSAL_NOT_FOUND, NULL,
                "Nothing is forfeited under that name, or it was refunded before (GET "
                "/admin/forfeits lists what is).");
         return;
     }
     char amount[MONEY_STRING_SIZE];
-    give_room(house->gate, &refunded);
-    log_info("%s: %zu forfeits were refunded, %s", request->name, refunded.count,
-             money_string(sum_of(&refunded), amount));
-    answer(request, "refund", &refunded);
-    ledger_forfeits_close(&refunded);
+    give_room(house->gate, &refunds);
+    log_info("%s: %zu forfeits were refunded, %s", request->name, refunds.given.count,
+             money_string(sum_of(&refunds.given), amount));
+    answer(request, "refund", &refunds.given);
+    ledger_refunds_close(&refunds);
 }
 
 static bool read_amount(struct json_value value, struct text name, struct spend *part)

@@ -5,6 +5,7 @@ import subprocess
 import httpx
 import pytest
 from harness import ADMIN, KEY, OUT, error_of, usd
+from test_metrics import metrics
 from test_recovery import ALL, BUDGETS, check_against_the_bill, cut_ledger, kill, some_calls
 
 
@@ -87,14 +88,17 @@ def test_a_part_is_given_back_once(purser, provider):
     tokens = purser.budgets()[("keys", "alice", "tokens")]["spent"]
     status, out, err = command(purser, first, "--usd", "0.000001")
     assert status == 0 and "refunded: 1, $0.000001" in out, err
-    assert booked(purser)[:2] == (spent - 1000, forfeited - 1000)
+    assert booked(purser)[:2] == (spent - 1000, forfeited - cost)  # the rest was used, as is known
     assert purser.budgets()[("keys", "alice", "tokens")]["spent"] == tokens
     assert command(purser, first, "--usd", "0.000001")[0] == 1  # the rest was spent
     assert command(purser, first)[0] == 1
     status, out, err = command(purser, second, "--tokens", "3", "--usd", "4")  # no more than it was
     assert status == 0, err
     after = booked(purser)[:2]
-    assert after == (spent - 1000 - cost, forfeited - 1000 - cost)
+    assert after == (spent - 1000 - cost, 0)
+    tokens_row = purser.budgets()[("keys", "alice", "tokens")]
+    assert tokens_row["forfeited"] == 0
+    assert metrics(purser)['purser_budget_forfeited{budget="all",scope="global",unit="usd"}'] == 0
     assert purser.budgets()[("keys", "alice", "tokens")]["spent"] == tokens - 3
     purser.end()
     purser.start()

@@ -105,6 +105,22 @@ START_TEST(a_refund_takes_a_forfeit_back_once)
 }
 END_TEST
 
+START_TEST(of_what_is_refunded_in_part_the_rest_is_known_to_be_used)
+{
+    struct balances *balances = balances_open();
+    struct charge hold = sample_charge(1, 50);
+    struct charge back = sample_charge(1, -10);
+    ck_assert(apply(balances, ENTRY_RESERVE, "a", &hold));
+    ck_assert(apply(balances, ENTRY_FORFEIT, "a", &hold));
+    ck_assert(apply(balances, ENTRY_RESERVE, "b", &hold));
+    ck_assert(apply(balances, ENTRY_FORFEIT, "b", &hold));
+    ck_assert(apply(balances, ENTRY_REFUND, "a", &back));
+    ck_assert_int_eq(spent_on(balances, 1), 90);
+    ck_assert_int_eq(forfeited_on(balances, 1), 50);
+    balances_close(balances);
+}
+END_TEST
+
 START_TEST(an_open_line_tells_what_can_be_refunded)
 {
     struct balances *balances = balances_open();
@@ -442,7 +458,8 @@ START_TEST(a_bad_open_line_changes_nothing)
 }
 END_TEST
 
-UNIT_MAIN(a_settlement_ends_its_hold_and_adds_up, what_a_line_says_of_overdrafts_is_no_balance,
+UNIT_MAIN(of_what_is_refunded_in_part_the_rest_is_known_to_be_used,
+          a_settlement_ends_its_hold_and_adds_up, what_a_line_says_of_overdrafts_is_no_balance,
           a_settlement_without_a_call_needs_no_hold, a_refund_takes_a_forfeit_back_once,
           an_open_line_tells_what_can_be_refunded,
           of_very_many_forfeits_the_oldest_cannot_be_refunded, a_hold_without_a_call_can_be_ended,

@@ -13,6 +13,19 @@ static struct charge charge_of(const struct fixture *f, int64_t amount)
     return charge;
 }
 
+/* All of a forfeit. */
+static struct refund refund_of(const struct charge *charge)
+{
+    return (struct refund){
+        .account = charge->account, .given = charge->amount, .forfeited = charge->amount};
+}
+
+static void give_back(struct fixture *f, const struct charge *charge)
+{
+    struct refund refund = refund_of(charge);
+    core_refund(f->core, &refund);
+}
+
 START_TEST(a_refund_makes_room_for_those_who_wait)
 {
     struct fixture f = fixture_new();
@@ -23,7 +36,7 @@ START_TEST(a_refund_makes_room_for_those_who_wait)
     fixture_settle(&f, lost, 60);
     fixture_hold(&f, 15);
     fixture_wait(&f, 20, 7);
-    core_refund(f.core, &refund);
+    give_back(&f, &refund);
     ck_assert_uint_eq(fixture_wake(&f), 7);
     ck_assert_int_eq(f.grant.verdict, VERDICT_GRANTED);
     ck_assert_int_eq(fixture_view(&f, 0).spent, 0);
@@ -40,7 +53,7 @@ START_TEST(no_more_than_was_spent_is_given_back)
     uint64_t lost = fixture_hold(&f, 10);
     struct charge refund = charge_of(&f, 60);
     fixture_settle(&f, lost, 15);
-    core_refund(f.core, &refund);
+    give_back(&f, &refund);
     ck_assert_int_eq(fixture_view(&f, 0).spent, 0);
     ck_assert_int_eq(fixture_view(&f, 0).forfeited, 0);
     fixture_end(&f);
@@ -61,10 +74,41 @@ START_TEST(what_was_restored_is_given_back_before_anybody_calls)
     core_restore(f.core, &restored);
     restored.amount = 40;
     core_restore_forfeited(f.core, &restored);
-    core_refund(f.core, &refund);
+    give_back(&f, &refund);
     ck_assert_int_eq(fixture_view(&f, 0).spent, 50);
     ck_assert_int_eq(fixture_view(&f, 0).forfeited, 0);
     fixture_end(&f);
+}
+END_TEST
+
+/* Of a forfeit of 40; the account is there, or nobody has called since the start. */
+static void refund_a_part(bool appears, int64_t part, int64_t spent)
+{
+    struct fixture f = fixture_new();
+    fixture_budget(&f, "org", SCOPE_GLOBAL, UNIT_USD, 100);
+    fixture_start(&f);
+    fixture_hold(&f, 10);
+    struct charge charge = charge_of(&f, 60);
+    core_close(f.core);
+    fixture_start(&f);
+    core_restore(f.core, &charge);
+    charge.amount = 45; /* 5 of another forfeit */
+    core_restore_forfeited(f.core, &charge);
+    if (appears)
+        fixture_settle(&f, fixture_hold(&f, 5), 0);
+    core_refund(f.core,
+                &(struct refund){.account = charge.account, .given = part, .forfeited = 40});
+    ck_assert_int_eq(fixture_view(&f, 0).spent, spent);
+    ck_assert_int_eq(fixture_view(&f, 0).forfeited, 5);
+    fixture_end(&f);
+}
+
+START_TEST(of_what_is_given_back_in_part_the_rest_is_forfeited_no_more)
+{
+    refund_a_part(false, 10, 50);
+    refund_a_part(true, 10, 50);
+    refund_a_part(false, 0, 60);
+    refund_a_part(true, 0, 60);
 }
 END_TEST
 
@@ -76,7 +120,7 @@ START_TEST(an_overrun_that_was_none_is_not_charged)
     uint64_t lost = fixture_hold(&f, 50);
     struct charge refund = charge_of(&f, 130);
     fixture_settle(&f, lost, 130);
-    core_refund(f.core, &refund);
+    give_back(&f, &refund);
     fixture_hold(&f, 50);
     ck_assert_int_eq(fixture_reserve(&f, 50), VERDICT_WAIT);
     fixture_end(&f);
@@ -88,7 +132,7 @@ START_TEST(an_account_that_nobody_remembers_has_nothing_to_give)
     struct fixture f = fixture_new();
     fixture_budget(&f, "org", SCOPE_GLOBAL, UNIT_USD, 100);
     fixture_start(&f);
-    core_refund(f.core, &(struct charge){.account = 77, .amount = 10});
+    give_back(&f, &(struct charge){.account = 77, .amount = 10});
     ck_assert_int_eq(fixture_view(&f, 0).spent, 0);
     fixture_end(&f);
 }
@@ -123,7 +167,10 @@ START_TEST(many_are_given_back_in_portions)
     struct charge charges[4];
     spend_in_sessions(&f, charges);
     charges[3] = charges[1];
-    struct refunds *refunds = refunds_open(charges, 4);
+    struct refund list[4];
+    for (int i = 0; i < 4; i++)
+        list[i] = refund_of(&charges[i]);
+    struct refunds *refunds = refunds_open(list, 4);
     int portions = 1;
     while (core_refund_some(f.core, refunds, 1))
         portions++;
@@ -139,7 +186,10 @@ START_TEST(none_is_missed_when_the_budgets_change_meanwhile)
     struct fixture f = fixture_new();
     struct charge charges[3];
     spend_in_sessions(&f, charges);
-    struct refunds *refunds = refunds_open(charges, 3);
+    struct refund list[3];
+    for (int i = 0; i < 3; i++)
+        list[i] = refund_of(&charges[i]);
+    struct refunds *refunds = refunds_open(list, 3);
     for (int i = 0; i < 4; i++)
         ck_assert(core_refund_some(f.core, refunds, 1));
     f.options.budget_count = 0;
@@ -160,5 +210,6 @@ END_TEST
 UNIT_MAIN(many_are_given_back_in_portions, none_is_missed_when_the_budgets_change_meanwhile,
           a_refund_makes_room_for_those_who_wait, no_more_than_was_spent_is_given_back,
           what_was_restored_is_given_back_before_anybody_calls,
+          of_what_is_given_back_in_part_the_rest_is_forfeited_no_more,
           an_overrun_that_was_none_is_not_charged,
           an_account_that_nobody_remembers_has_nothing_to_give)
