@@ -41,6 +41,7 @@ struct growing {
     bool kept;      /* it got what an extension lacked: an earlier sub-bucket keeps that until it is
                        idle, or nothing is held there */
     int64_t lacked; /* by which that was asked for */
+    int64_t told;   /* what was spent when the store was told last */
 };
 
 /* Who waits on an account, or on a group. */

@@ -20,6 +20,8 @@ struct lease_row {
     int64_t spent;
     bool doubtful; /* nobody knows whether the last operation on it was applied */
     bool lacking;  /* the store has less than the journal says */
+    bool anew;     /* the journal has nothing of it but an overdraft, and the store has not heard
+                      that yet (struct store_row) */
 };
 
 /* Zero-initialised is empty and valid. */
@@ -38,7 +40,7 @@ struct lease_row *lease_rows_put(struct lease_rows *rows, const struct charge *c
                                  int64_t now_s);
 /* It is of use until then. A row that is new, or was past its time, the store may have or may have
  * forgotten: nothing of it is expected (granted is 0), and if the journal has something of it, it
- * is doubtful. */
+ * is doubtful; if that is not more than was overdrawn, it is anew. */
 void lease_rows_renew(struct lease_rows *rows, struct lease_row *row, int64_t until_s,
                       int64_t now_s);
 

@@ -94,7 +94,8 @@ int64_t vouch_for_others(const struct lease *lease);
 void work_add_growths(struct lease *lease);
 /* Adds what is idle; when retiring, everything. */
 void work_add_gifts(struct lease *lease);
-/* Shared: adds what the store forgot, and a look at some accounts with headroom. */
+/* Shared: adds what the store forgot, and a look at some accounts with headroom, or of which it was
+ * not told what is spent. */
 void work_add_mends(struct lease *lease);
 void work_add_looks(struct lease *lease);
 

@@ -10,8 +10,10 @@
  *
  *     g[a,n]   granted to n so far, over the whole life of the account: n has spent and holds no
  *              more than that
- *     G[a]     Σ g[a,n]; grown only while G ≤ L (I3), or by a charge
- *     u[a,n]   what n said it has spent: to be read only, never decided by
+ *     gone[a]  what instances were granted, have spent, and know nothing of any more (`anew`):
+ *              nobody's, and never given back. It goes with the account, or with a loss of data
+ *     G[a]     Σ g[a,n] + gone[a]; grown only while G ≤ L (I3), or by a charge
+ *     u[a,n]   what n said it has spent: to be read; it decides only whether n's g is `gone`
  *
  * The sub-buckets of a rolling window are accounts of a group, told by their numbers (charge.h).
  * What grows on one of them must fit under the limit with every WINDOW_ROLLING_SPAN in a row that
@@ -50,6 +52,7 @@
 
 #define STORE_JOURNAL_SIZE 33 /* 128 random bits in hex, and the final zero */
 #define STORE_FENCE_SIZE   128
+#define STORE_GONE         "gone" /* stands for a journal where the store names who has what */
 
 /* No amount in any unit is above this, nor are an account's sums; two of them are still exact in a
  * double. A limit above it counts as this. */
@@ -108,6 +111,11 @@ struct store_row {
     int64_t spent;   /* u */
     bool rolling;    /* MOVE, what grows: a sub-bucket of a rolling window, and its limit is that of
                         its group */
+    /* MOVE, SYNC: the asker knows nothing of what it had of this account: it was silent for longer
+     * than it remembers a session, and others were not. If u is above 0, all of g is `gone` before
+     * anything else is done, and u is 0, though still part of what is spent `elsewhere`. Such a
+     * row says that nothing is `spent`: so if its reply is lost, it may be said again. */
+    bool anew;
     const struct charge *what; /* MOVE, SYNC: for people, what account this is (registry.h); NULL:
                                   it has been said. Decides nothing, and the reference keeps none */
 };
@@ -165,7 +173,7 @@ struct store_answer {
                           the store lost it, or it was let go (LEAVE): the asker owns no more than
                           this now, and charges what it has spent above */
     int64_t total;     /* G after it */
-    int64_t elsewhere; /* Σ u of the others */
+    int64_t elsewhere; /* Σ u of the others, and of what is gone */
     int64_t beside_granted; /* rolling: Σ (G − g of the asker) of the sub-buckets before it in the
                                span that ends with it; and Σ of u likewise */
     int64_t beside_spent;
@@ -212,8 +220,9 @@ struct store *store_copy(const struct store *store);
 void store_apply(struct store *store, const struct store_request *request,
                  struct store_reply *reply);
 
-/* For checks: g of a journal, G. 0 if there is no such account. */
+/* For checks: g of a journal, what is gone, G. 0 if there is no such account. */
 int64_t store_granted(const struct store *store, uint64_t account, const char *journal);
+int64_t store_gone(const struct store *store, uint64_t account);
 int64_t store_total(const struct store *store, uint64_t account);
 
 #endif

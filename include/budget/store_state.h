@@ -25,7 +25,8 @@ struct share {
 
 struct entry {
     uint64_t account;
-    int64_t total, spent; /* G, Σ u */
+    int64_t total, spent; /* G; Σ u, and what was said of that which is gone */
+    int64_t gone;
     int64_t until_s;
     size_t wanter; /* the member that was refused last, or NOBODY */
     int64_t hints; /* so often others are told that somebody wants it */

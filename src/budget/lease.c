@@ -40,6 +40,7 @@ struct lease *lease_open(const struct lease_options *options, const struct charg
     for (size_t at = 0; options->shared && at < count; at++) {
         struct lease_row *row = lease_rows_put(&lease->rows, &rows[at], INT64_MIN);
         lease_rows_doubt(&lease->rows, row, false); /* all are stated anyway */
+        row->anew = false;
         row->spent = spent_before(options->core, &rows[at]);
     }
     return lease;
@@ -496,6 +497,7 @@ static void take_stated(struct lease *lease, const struct store_reply *reply)
         if (row == NULL)
             continue;
         row->granted = reply->rows[at].granted;
+        row->anew = false;
         bool full = reply->rows[at].total >= STORE_MOST; /* it takes no more */
         lease_rows_doubt(&lease->rows, row, false);
         lease_rows_lack(&lease->rows, row, row->granted < stated->value && !full);

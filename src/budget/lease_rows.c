@@ -82,6 +82,7 @@ void lease_rows_doubt(struct lease_rows *rows, struct lease_row *row, bool doubt
 static void expect_nothing(struct lease_rows *rows, struct lease_row *row, int64_t now_s)
 {
     row->granted = 0;
+    row->anew = row->charge.amount == row->charge.overdraft;
     if (row->charge.amount > 0 && row->charge.until_s >= now_s)
         lease_rows_doubt(rows, row, true);
 }
@@ -106,6 +107,7 @@ struct lease_row *lease_rows_put(struct lease_rows *rows, const struct charge *c
         return row;
     }
     row->charge.amount = charge->amount;
+    row->charge.overdraft = charge->overdraft;
     lease_rows_renew(rows, row, charge->until_s, now_s);
     return row;
 }
@@ -162,6 +164,7 @@ struct store_row lease_row_stated(const struct lease_row *row)
                               .limit = row->limit,
                               .until_s = row->charge.until_s,
                               .value = store_ceil(row->charge.unit, row->charge.amount),
-                              .spent = row->spent,
+                              .spent = row->anew ? 0 : row->spent,
+                              .anew = row->anew,
                               .what = &row->charge};
 }

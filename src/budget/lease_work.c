@@ -56,7 +56,8 @@ void work_add_looks(struct lease *lease)
     struct account *account = lease->options.core->accounts.oldest;
     for (size_t count = 0; account != NULL && count < LOOKS_MOST && room_for_moves(lease) > 0;
          account = account->growing.newer) {
-        if (account->growing.asked || account_free(account) <= 0)
+        bool told = account->growing.told == account->spent;
+        if (account->growing.asked || (account_free(account) <= 0 && told))
             continue;
         account->pins++;
         move_add(lease, MOVE_LOOK, account);
@@ -82,17 +83,20 @@ static struct charge charge_of(const struct lease *lease, const struct account *
     return charge;
 }
 
-/* Where there is no row (any more) nothing is expected of the store. */
-static struct lease_row *row_of(struct lease *lease, const struct account *account)
+/* Where there is no row (any more) nothing is expected of the store. What the ledger still knows is
+ * charged. */
+static struct lease_row *row_of(struct lease *lease, struct account *account)
 {
     struct lease_row *row = lease_rows_find(&lease->rows, account->number);
-    if (row == NULL) {
+    if (row == NULL || row->charge.until_s < lease->now_s) {
         struct charge charge = charge_of(lease, account);
         row = lease_rows_put(&lease->rows, &charge, lease->now_s);
+        row->anew = row->anew && account->spent == 0;
     }
     lease_rows_renew(&lease->rows, row, account_until_s(account), lease->now_s);
     row->limit = store_floor(account->unit, account->limit);
     row->spent = store_ceil(account->unit, account->spent);
+    account->growing.told = account->spent;
     return row;
 }
 
@@ -124,7 +128,8 @@ static struct store_row stored_move(struct lease *lease, const struct move *move
     struct store_row stored = {.account = move->number,
                                .limit = row->limit,
                                .until_s = row->charge.until_s,
-                               .spent = row->spent};
+                               .spent = row->anew ? 0 : row->spent,
+                               .anew = row->anew};
     if (move->kind == MOVE_GIVE)
         stored.give = surplus(row); /* the journal has the lower ceiling already */
     if (move->kind != MOVE_GROW)
@@ -208,6 +213,7 @@ static bool take_answer(struct lease *lease, struct move *move, const struct sto
     int64_t spent = answer->elsewhere + answer->beside_spent;
     int64_t elsewhere = spent < others ? spent : others;
     row->granted = answer->granted;
+    row->anew = false;
     move->wanted = answer->wanted;
     if (move->kind == MOVE_MEND)
         lease_rows_lack(&lease->rows, row, missing(row) > 0 && !is_full(answer));

@@ -224,6 +224,15 @@ static void row_sync(const struct store *store, struct entry *entry, const struc
     entry->total = others + share->granted;
 }
 
+/* What it has not said it may have spent all the same. */
+static void row_forget(struct entry *entry, struct share *share)
+{
+    if (share->spent == 0)
+        return;
+    entry->gone += share->granted;
+    *share = (struct share){0};
+}
+
 static void row_report(const struct store *store, struct entry *entry, const struct store_row *row,
                        struct share *share)
 {
@@ -240,6 +249,8 @@ static void row_apply(struct store *store, const struct store_request *request,
     struct entry *entry = entry_use(store, row->account);
     struct share *share = share_use(entry, at);
     *answer = (struct store_answer){0};
+    if (row->anew)
+        row_forget(entry, share);
     if (request->kind == STORE_MOVE)
         row_move(store, entry, row, at, answer);
     if (request->kind == STORE_SYNC)
@@ -281,6 +292,7 @@ static void check_row(enum store_kind kind, const struct store_row *row)
     ASSERT(row->limit >= (kind == STORE_MOVE ? 0 : LIMIT_NONE));
     ASSERT(row->limit <= STORE_MOST);
     ASSERT(row->until_s >= 0);
+    ASSERT(!row->anew || row->spent == 0);
 }
 
 static void apply_rows(struct store *store, const struct store_request *request, size_t at,
@@ -471,6 +483,12 @@ int64_t store_granted(const struct store *store, uint64_t account, const char *j
     const struct entry *entry = entry_find(store, account);
     size_t at = members_find(store, journal);
     return entry == NULL || at >= entry->share_count ? 0 : entry->shares[at].granted;
+}
+
+int64_t store_gone(const struct store *store, uint64_t account)
+{
+    const struct entry *entry = entry_find(store, account);
+    return entry == NULL ? 0 : entry->gone;
 }
 
 int64_t store_total(const struct store *store, uint64_t account)

@@ -7,7 +7,8 @@
 -- ARGV  kind, journal, fence, epoch, incarnation, sequence, now, complete, lost, instances, whose,
 --       label, known, vouches; then for each row limit, until (0: never), least, most, give,
 --       charge, value, spent, the place in KEYS of the first sub-bucket before it (0: it is not
---       rolling), and what account it is (empty: that is not said)
+--       rolling), whether the asker knows nothing of it (1), and what account it is (empty: that is
+--       not said)
 -- Reply verdict, server's fence, epoch, recovering, unfenced, gseq, enrolled, absent, vouched,
 --       alone; then for each row moved, granted, total, elsewhere, wanted, beside granted, beside
 --       spent
@@ -20,12 +21,12 @@
 --            was seen
 -- nodes      of each journal l: its label, f: and s: when it was first and last seen
 -- a:         L, G, U (spent by all), e (until; 0: never), w (who was refused), h (hints left), d
---            (what account it is: JSON, for people), of each journal g: and u:
+--            (what account it is: JSON, for people), of each journal g: and u:, and g:gone
 -- Numbers are written by text(), because Lua prints large ones as 4e+15.
 
 local MOST = 4e15
 local LINGER = 7200
-local COLUMNS = 10
+local COLUMNS = 11
 local BEFORE = 24 -- and as many after: a span is of 25
 local HEAD = 14
 
@@ -246,6 +247,15 @@ local function sync(entry, value)
     entry.G = others + entry.g
 end
 
+-- What it has not said it may have spent all the same.
+local function forget(key, entry)
+    if entry.u > 0 then
+        local gone = number(redis.call('HGET', key, 'g:gone'))
+        redis.call('HSET', key, 'g:gone', text(gone + entry.g))
+        entry.g, entry.u = 0, 0
+    end
+end
+
 local function row(n, now_s)
     local key, at = KEYS[n + 2], HEAD + (n - 1) * COLUMNS
     local limit, until_s = tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
@@ -256,6 +266,9 @@ local function row(n, now_s)
         h = number(had[5]), g = number(had[6]), u = number(had[7]), bg = 0, bu = 0
     }
     local moved = 0
+    if ARGV[at + 10] == '1' then
+        forget(key, entry)
+    end
     if kind == 'move' then
         moved = move(entry, limit, tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4]),
                      tonumber(ARGV[at + 5]), tonumber(ARGV[at + 6]), tonumber(ARGV[at + 9]))
@@ -274,8 +287,8 @@ local function row(n, now_s)
     if limit >= 0 then
         redis.call('HSET', key, 'L', text(limit))
     end
-    if ARGV[at + 10] ~= '' then
-        redis.call('HSET', key, 'd', ARGV[at + 10])
+    if ARGV[at + 11] ~= '' then
+        redis.call('HSET', key, 'd', ARGV[at + 11])
     end
     local kept = keep(key, entry, until_s, now_s)
     if kept ~= entry.e then

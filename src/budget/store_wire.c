@@ -14,7 +14,7 @@
 #include "money/charge.h"
 
 #define HEAD     14 /* words of ARGV before the rows */
-#define COLUMNS  10 /* words of ARGV per row */
+#define COLUMNS  11 /* words of ARGV per row */
 #define SIBLINGS (2 * WINDOW_ROLLING_BUCKETS)
 #define TOP      10 /* numbers of an answer before its rows */
 #define ANSWERS  7  /* numbers per row */
@@ -107,7 +107,8 @@ static void put_row(struct buffer *out, const struct store_row *row, size_t sibl
     const int64_t numbers[COLUMNS - 1] = {
         row->limit, until_s,    row->least,
         row->most,  row->give,  row->charge,
-        row->value, row->spent, row->rolling ? (int64_t)siblings : 0};
+        row->value, row->spent, row->rolling ? (int64_t)siblings : 0,
+        row->anew};
     for (size_t i = 0; i < COLUMNS - 1; i++)
         redis_words_put_number(out, numbers[i]);
     put_what(out, row->what);

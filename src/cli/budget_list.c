@@ -96,6 +96,11 @@ static void print_share(const struct registry *registry, const struct census_acc
 {
     const struct registry_member *member = member_of(registry, share->journal);
     char granted[BUDGET_AMOUNT_SIZE], spent[BUDGET_AMOUNT_SIZE];
+    if (strcmp(share->journal, STORE_GONE) == 0) {
+        printf("    spent, and forgotten by the instance that did: %s\n",
+               budget_amount(account, share->granted, granted));
+        return;
+    }
     printf("    ");
     print_foreign(member != NULL ? member->label : TEXT("?"), 24);
     printf("  %.12s  granted %s, spent %s%s\n", share->journal,

@@ -126,6 +126,9 @@ static void make_row(enum store_kind kind, struct store_row *row)
         row->value = amount();
     if (once_in(9))
         row->what = &what;
+    row->anew = (kind == STORE_SYNC || kind == STORE_MOVE) && once_in(5);
+    if (row->anew)
+        row->spent = 0;
     if (kind != STORE_MOVE)
         return;
     row->least = once_in(3) ? amount() : 0;

@@ -197,7 +197,7 @@ static void check_grant(struct world *world, size_t account, size_t at, int64_t 
 
 static void check_grants(struct world *world, size_t account)
 {
-    int64_t sum = 0, total = network_total(world, account);
+    int64_t sum = network_gone(world, account), total = network_total(world, account);
     for (size_t at = 0; at < world->journal_count; at++) {
         int64_t granted = network_granted(world, account, at);
         if (!world->doubt)

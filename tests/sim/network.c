@@ -351,6 +351,13 @@ int64_t network_granted(const struct world *world, size_t account, size_t journa
     return network_granted_by(world, &world->servers[world->primary], account, journal);
 }
 
+int64_t network_gone(const struct world *world, size_t account)
+{
+    return in_units(
+        world, account,
+        store_gone(world->servers[world->primary].store, world->accounts[account].name.account));
+}
+
 int64_t network_total(const struct world *world, size_t account)
 {
     return in_units(

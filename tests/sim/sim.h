@@ -359,8 +359,10 @@ void network_rename(struct world *world, struct server *server, bool restarted);
 void network_wipe(struct world *world, struct server *server);
 int64_t network_granted_by(const struct world *world, const struct server *server, size_t account,
                            size_t journal);
-/* What is granted of an account to a journal, and in all, in the core's units. */
+/* What is granted of an account to a journal, what was and is gone, and what is in all, in the
+ * core's units. */
 int64_t network_granted(const struct world *world, size_t account, size_t journal);
+int64_t network_gone(const struct world *world, size_t account);
 int64_t network_total(const struct world *world, size_t account);
 
 /* ---- faults.c ---- */

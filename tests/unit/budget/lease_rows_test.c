@@ -54,6 +54,27 @@ START_TEST(what_is_over_or_has_nothing_is_not_stated)
 }
 END_TEST
 
+START_TEST(what_the_journal_has_nothing_of_is_anew)
+{
+    struct lease_rows rows = {0};
+    struct charge drawn = {.account = 3, .amount = 5, .overdraft = 5, .until_s = NOW_S + 10};
+    ck_assert(put(&rows, 1, 0, NOW_S + 10)->anew);
+    ck_assert(lease_row_stated(lease_rows_find(&rows, 1)).anew);
+    ck_assert(!put(&rows, 2, 5, NOW_S + 10)->anew);
+    struct lease_row *row = lease_rows_put(&rows, &drawn, NOW_S);
+    ck_assert(row->anew);
+    row->spent = 4;
+    ck_assert_int_eq(lease_row_stated(row).spent, 0);
+    row->anew = false;
+    ck_assert_int_eq(lease_row_stated(row).spent, 4);
+    ck_assert(!lease_rows_put(&rows, &drawn, NOW_S + 10)->anew);
+    drawn.amount = drawn.overdraft = 0;
+    drawn.until_s = NOW_S + 30;
+    ck_assert(lease_rows_put(&rows, &drawn, NOW_S + 20)->anew);
+    lease_rows_close(&rows);
+}
+END_TEST
+
 UNIT_MAIN(all_that_are_past_their_time_are_dropped_within_some_minutes,
           of_one_that_was_past_its_time_nothing_is_expected,
-          what_is_over_or_has_nothing_is_not_stated)
+          what_is_over_or_has_nothing_is_not_stated, what_the_journal_has_nothing_of_is_anew)

@@ -514,32 +514,6 @@ START_TEST(accounts_are_forgotten_when_their_time_is_up)
 END_TEST
 
 /* I3, and that G is Σ g, whatever twenty instances ask of hundreds of accounts. */
-START_TEST(the_sums_hold_through_a_long_life)
-{
-    begin_open();
-    unsigned seed = 1;
-    char journals[20][STORE_JOURNAL_SIZE];
-    for (int i = 0; i < 20; i++) {
-        snprintf(journals[i], sizeof(journals[i]), "%032d", i);
-        say(STORE_JOIN, journals[i]);
-    }
-    for (int step = 0; step < 20000; step++) {
-        uint64_t account = 1 + (uint64_t)rand_r(&seed) % 300;
-        struct store_row row = {.account = account, .limit = 1000};
-        row.least = rand_r(&seed) % 100;
-        row.most = rand_r(&seed) % 300;
-        row.give = rand_r(&seed) % 60;
-        rows(STORE_MOVE, journals[rand_r(&seed) % 20], row);
-        ck_assert_int_le(reply.rows[0].total, 1000);
-        int64_t sum = 0;
-        for (int i = 0; i < 20; i++)
-            sum += store_granted(store, account, journals[i]);
-        ck_assert_int_eq(sum, reply.rows[0].total);
-    }
-    end();
-}
-END_TEST
-
 static int64_t roll(const char *journal, int64_t bucket, int64_t least)
 {
     rows(STORE_MOVE, journal,
@@ -597,4 +571,4 @@ UNIT_MAIN(an_empty_store_answers_nothing_else, is_set_up_once, grants_what_the_l
           of_what_nobody_has_nothing_is_reconciled, tells_others_that_somebody_was_refused,
           reports_what_others_have_spent, accounts_are_forgotten_when_their_time_is_up,
           what_a_sub_bucket_grows_by_fits_into_every_span_it_lies_in,
-          a_clock_that_was_ahead_is_counted_too, the_sums_hold_through_a_long_life)
+          a_clock_that_was_ahead_is_counted_too)

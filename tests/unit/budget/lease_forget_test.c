@@ -1,0 +1,142 @@
+/*
+ * An instance forgets a session that was silent for long, and the store does not, because others
+ * use it: with the store itself.
+ */
+#include "budget/account.h"
+#include "tenant.h"
+
+#define ME     "0123456789abcdef0123456789abcdef"
+#define LONG_S (3600 + ACCOUNT_LINGER_S + 600)
+
+static struct store *store;
+static uint64_t account;
+
+/* Until it rests; the last answer with a row is of the session. */
+static void serve(struct tenant *t)
+{
+    while (next(t) != LEASE_REST) {
+        if (t->action.step != LEASE_ASK) {
+            commit(t, true);
+            continue;
+        }
+        if (t->action.request->row_count > 0)
+            account = t->action.request->rows[0].account;
+        store_apply(store, t->action.request, &t->reply);
+        lease_replied(t->lease, t->now_ms, &t->reply);
+    }
+}
+
+static void begin(struct tenant *t, int64_t limit)
+{
+    tenant_begin(t, limit, true);
+    core_close(t->f.core);
+    t->f.budgets[0].scope = SCOPE_SESSION;
+    t->f.budgets[0].window = WINDOW_TOTAL;
+    t->f.budgets[0].idle_s = 3600;
+    fixture_start(&t->f);
+    tenant_lease(t, true, NULL, 0);
+    store = store_open();
+    store_init(store, "a-fence");
+    serve(t);
+}
+
+static void end(struct tenant *t)
+{
+    tenant_close(t);
+    store_close(store);
+}
+
+static void spend(struct tenant *t, int64_t micro)
+{
+    wait_for(t, micro);
+    serve(t);
+    ck_assert_int_eq(wake(t), VERDICT_GRANTED);
+    fixture_settle(&t->f, t->f.grant.hold, micro * MICRO);
+}
+
+static void fall_silent(struct tenant *t, int64_t seconds)
+{
+    pass_ms(t, seconds * 1000);
+    serve(t);
+}
+
+START_TEST(what_it_spent_before_it_forgot_stays_spent)
+{
+    struct tenant t;
+    begin(&t, 100 * MICRO);
+    spend(&t, 60);
+    fall_silent(&t, 7);
+    ck_assert_int_eq(store_granted(store, account, ME), 60);
+    fall_silent(&t, LONG_S);
+    spend(&t, 30);
+    fall_silent(&t, 7);
+    ck_assert_int_eq(store_total(store, account), 90);
+    ck_assert_int_eq(store_granted(store, account, ME), 30);
+    ck_assert_int_eq(store_gone(store, account), 60);
+    fall_silent(&t, LONG_S);
+    spend(&t, 10);
+    ck_assert_int_eq(store_total(store, account), 100);
+    ck_assert_int_eq(store_gone(store, account), 90);
+    end(&t);
+}
+END_TEST
+
+START_TEST(what_was_used_up_to_the_last_is_told_as_well)
+{
+    struct tenant t;
+    begin(&t, 60 * MICRO);
+    spend(&t, 60);
+    fall_silent(&t, 1);
+    fall_silent(&t, LONG_S);
+    fixture_wait(&t.f, 30, 1);
+    serve(&t);
+    ck_assert_int_eq(store_gone(store, account), 60);
+    ck_assert_int_eq(store_total(store, account), 60);
+    ck_assert_int_eq(store_granted(store, account, ME), 0);
+    end(&t);
+}
+END_TEST
+
+START_TEST(a_lost_answer_is_asked_for_in_the_same_words)
+{
+    struct tenant t;
+    begin(&t, 100 * MICRO);
+    spend(&t, 60);
+    fall_silent(&t, 7);
+    fall_silent(&t, LONG_S);
+    for (int applied = 0; applied < 2; applied++) {
+        fixture_wait(&t.f, 30, 1);
+        ck_assert_int_eq(next(&t), LEASE_ASK);
+        ck_assert_int_eq(t.action.request->kind, STORE_MOVE);
+        ck_assert(t.action.request->rows[0].anew == (applied == 0));
+        if (applied == 1)
+            store_apply(store, t.action.request, &t.reply);
+        fail_with(&t, STORE_AWAY);
+        ck_assert_int_eq(wake(&t), VERDICT_AWAY);
+        pass_ms(&t, 1000);
+        serve(&t);
+        ck_assert_int_eq(store_total(store, account), 60);
+        ck_assert_int_eq(store_gone(store, account), 60);
+    }
+    end(&t);
+}
+END_TEST
+
+START_TEST(a_session_that_is_used_again_in_time_is_not_forgotten)
+{
+    struct tenant t;
+    begin(&t, 100 * MICRO);
+    spend(&t, 60);
+    fall_silent(&t, 7);
+    fall_silent(&t, 3600);
+    spend(&t, 40);
+    fall_silent(&t, 7);
+    ck_assert_int_eq(store_granted(store, account, ME), 100);
+    ck_assert_int_eq(store_gone(store, account), 0);
+    end(&t);
+}
+END_TEST
+
+UNIT_MAIN(what_it_spent_before_it_forgot_stays_spent, what_was_used_up_to_the_last_is_told_as_well,
+          a_lost_answer_is_asked_for_in_the_same_words,
+          a_session_that_is_used_again_in_time_is_not_forgotten)
