@@ -9,6 +9,8 @@ import tempfile
 
 from harness import Process, free_port, wait_until
 
+BEGUN = "oO0OoO0"  # in the first line that a server logs
+
 
 class Redis:
     """`options` go to the command line: Redis(requirepass="x"); a tuple is an option of several
@@ -25,10 +27,15 @@ class Redis:
     def start(self):
         words = [word for name, value in self.options.items()
                  for word in (f"--{name}", *([value] if isinstance(value, str) else value))]
+        before = self.process.log().count(BEGUN) if self.process else 0
         self.process = Process(["redis-server", "--port", self.port, "--bind", "127.0.0.1",
                                 "--dir", self.folder, *words], self.folder / "log")
-        wait_until(lambda: "Ready to accept connections" in self.process.log().split("oO0OoO0")[-1],
-                   20, "redis-server to start")
+        wait_until(lambda: self.is_ready(before), 20, "redis-server to start")
+
+    def is_ready(self, before):
+        """The log goes on where the last run's ended."""
+        log = self.process.log()
+        return log.count(BEGUN) > before and "Ready to accept connections" in log.split(BEGUN)[-1]
 
     def do(self, *words):
         """A command by redis-cli; the lines of its answer."""
