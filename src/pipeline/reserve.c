@@ -256,11 +256,10 @@ static enum next rate_and_ask(struct request *request)
     if (ask_gate(request, &grant))
         return decide(request, &grant);
     int64_t wait_ms = request->terms->wait_ms;
-    request->growth_looks = 0;
-    if (grant.growing && wait_ms < GROWTH_MS) {
-        request->growth_looks = (int)((GROWTH_MS - wait_ms) / GROWTH_LOOK_MS);
-        wait_ms = wait_ms > GROWTH_LOOK_MS ? wait_ms : GROWTH_LOOK_MS;
-    }
+    /* Also who waits for others' holds may need the lessor once these are gone. */
+    request->growth_looks = wait_ms < GROWTH_MS ? (int)((GROWTH_MS - wait_ms) / GROWTH_LOOK_MS) : 0;
+    if (grant.growing && wait_ms < GROWTH_LOOK_MS)
+        wait_ms = GROWTH_LOOK_MS;
     loop_timer_set(worker->loop, &request->timer, wait_ms * 1000);
     return GO_WAIT;
 }
