@@ -146,8 +146,10 @@ static void parse(struct reader *reader, struct text yaml,
                       FILE_MOST);
         return;
     }
-    int initialized = yaml_parser_initialize(&parser);
-    ASSERT(initialized);
+    if (yaml_parser_initialize(&parser) == 0) {
+        reader_report(reader, FINDING_ERROR, 0, "there is not enough memory to read it");
+        return;
+    }
     yaml_parser_set_input_string(&parser, (const unsigned char *)yaml.at, yaml.size);
     if (yaml_parser_load(&parser, &document)) {
         reader->document = &document;
