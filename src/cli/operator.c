@@ -52,12 +52,12 @@ static bool fail(const struct operator_question *question, const char *reason)
 }
 
 /* The message of an error of purser's, if it is one. */
-static struct text message_of(struct text body)
+static struct text message_of(struct text body, struct arena *arena)
 {
     struct json_value value, error, message;
     if (json_parse(body, &value, NULL) == JSON_OK && json_member(value, TEXT("error"), &error) &&
         json_member(error, TEXT("message"), &message) && message.kind == JSON_STRING)
-        return text_slice(message.raw, 1, message.raw.size - 1);
+        return json_string(arena, message);
     return text_trim(body);
 }
 
@@ -71,8 +71,11 @@ static bool refused(const struct operator_question *question, const struct clien
     if (answer->status == 404 && unknown)
         return fail(question, "the running purser has no admin token (auth.admin_token): reload or "
                               "restart it");
+    struct arena arena = {0};
     (void)fprintf(stderr, "purser %s: %.*s: status %d: %.*s\n", question->command,
-                  TEXT_ARG(question->config->listen), answer->status, TEXT_ARG(message_of(body)));
+                  TEXT_ARG(question->config->listen), answer->status,
+                  TEXT_ARG(message_of(body, &arena)));
+    arena_close(&arena);
     return false;
 }
 

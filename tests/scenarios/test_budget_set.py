@@ -88,7 +88,8 @@ def test_a_budget_that_is_none_is_told(shared_provider, start):
     purser = start(shared_provider, budgets=[budget(usd=1)])
     status, _, err = limits(purser, "tw/o", 1)
     assert status == 1 and "status 4" in err
-    assert limits(purser, "two", 1)[0] == 1
+    status, _, err = limits(purser, "two", 1)
+    assert status == 1 and 'There is no budget "two".' in err  # as people write it, not as JSON
     assert row(purser)["limit"] == 1
 
 
