@@ -32,8 +32,7 @@ END_TEST
 START_TEST(what_is_given_back_is_in_the_journal_before_the_store_hears_of_it)
 {
     struct tenant t;
-    tenant_open(&t, 1000 * MICRO, true);
-    enter(&t);
+    tenant_open_entered(&t, 1000 * MICRO);
     grow_shared(&t, 100);
     fixture_settle(&t.f, t.f.grant.hold, 40 * MICRO);
     lease_retire(t.lease);
@@ -53,8 +52,7 @@ END_TEST
 START_TEST(a_gift_that_is_not_in_the_journal_is_not_told_to_the_store)
 {
     struct tenant t;
-    tenant_open(&t, 1000 * MICRO, true);
-    enter(&t);
+    tenant_open_entered(&t, 1000 * MICRO);
     grow_shared(&t, 100);
     fixture_settle(&t.f, t.f.grant.hold, 40 * MICRO);
     pass_ms(&t, 7000);
@@ -62,8 +60,7 @@ START_TEST(a_gift_that_is_not_in_the_journal_is_not_told_to_the_store)
     commit(&t, false);
     must_rest(&t);
     pass_ms(&t, 1000);
-    ck_assert_int_eq(must_commit(&t)->amount, 40 * MICRO);
-    commit(&t, true);
+    ck_assert_int_eq(must_note(&t), 40 * MICRO);
     const struct store_request *sync = must_ask(&t, STORE_SYNC);
     ck_assert_uint_eq(sync->row_count, 1);
     ck_assert_int_eq(sync->rows[0].value, 40);
@@ -74,8 +71,7 @@ END_TEST
 START_TEST(after_a_lost_reply_the_journal_is_stated_and_nothing_is_sent_again)
 {
     struct tenant t;
-    tenant_open(&t, 1000 * MICRO, true);
-    enter(&t);
+    tenant_open_entered(&t, 1000 * MICRO);
     grow_shared(&t, 100);
     wait_for(&t, 50);
     must_ask(&t, STORE_MOVE);
@@ -93,8 +89,7 @@ START_TEST(after_a_lost_reply_the_journal_is_stated_and_nothing_is_sent_again)
     wait_for(&t, 50);
     ck_assert_int_eq(must_ask(&t, STORE_MOVE)->rows[0].least, 50);
     answer(&t, 50, 150);
-    ck_assert_int_eq(must_commit(&t)->amount, 150 * MICRO);
-    commit(&t, true);
+    ck_assert_int_eq(must_note(&t), 150 * MICRO);
     ck_assert_int_eq(wake(&t), VERDICT_GRANTED);
     tenant_close(&t);
 }
@@ -103,8 +98,7 @@ END_TEST
 START_TEST(what_was_granted_and_could_not_be_noted_is_taken_back)
 {
     struct tenant t;
-    tenant_open(&t, 1000 * MICRO, true);
-    enter(&t);
+    tenant_open_entered(&t, 1000 * MICRO);
     wait_for(&t, 100);
     must_ask(&t, STORE_MOVE);
     answer(&t, 100, 100);
@@ -113,8 +107,7 @@ START_TEST(what_was_granted_and_could_not_be_noted_is_taken_back)
     ck_assert_int_eq(wake(&t), VERDICT_AWAY);
     ck_assert_int_eq(ceiling(&t), 0);
     pass_ms(&t, 1000);
-    ck_assert_int_eq(must_commit(&t)->amount, 0);
-    commit(&t, true);
+    ck_assert_int_eq(must_note(&t), 0);
     ck_assert_int_eq(must_ask(&t, STORE_SYNC)->rows[0].value, 0);
     tenant_close(&t);
 }
@@ -123,8 +116,7 @@ END_TEST
 START_TEST(another_fence_is_a_new_epoch_and_all_rows_are_stated)
 {
     struct tenant t;
-    tenant_open(&t, 1000 * MICRO, true);
-    enter(&t);
+    tenant_open_entered(&t, 1000 * MICRO);
     grow_shared(&t, 100);
     wait_for(&t, 50);
     must_ask(&t, STORE_MOVE);
@@ -132,8 +124,7 @@ START_TEST(another_fence_is_a_new_epoch_and_all_rows_are_stated)
     t.reply.gseq = 20; /* what was acknowledged may be lost */
     fail_with(&t, STORE_OLD_FENCE);
     ck_assert(!core_any_wake(t.f.core)); /* who waits may wait on */
-    must_ask(&t, STORE_JOIN);
-    answer(&t, 0, 0);
+    must_say(&t, STORE_JOIN);
     ck_assert_int_eq(must_ask(&t, STORE_EPOCH)->epoch, 7);
     t.reply.epoch = 8;
     t.reply.recovering = true;
@@ -148,8 +139,7 @@ START_TEST(another_fence_is_a_new_epoch_and_all_rows_are_stated)
     ck_assert_int_eq(sync->rows[0].value, 100);
     answer(&t, 0, 100);
     ck_assert_int_eq(lease_state(t.lease), LEASE_RECOVERING);
-    must_ask(&t, STORE_READY);
-    answer(&t, 0, 0);
+    must_say(&t, STORE_READY);
     must_rest(&t);
     ck_assert(!t.action.eager);
     pass_ms(&t, 250);
@@ -159,8 +149,7 @@ START_TEST(another_fence_is_a_new_epoch_and_all_rows_are_stated)
     ck_assert_int_eq(lease_state(t.lease), LEASE_OPEN);
     ck_assert_int_eq(must_ask(&t, STORE_MOVE)->rows[0].least, 50);
     answer(&t, 50, 150);
-    must_commit(&t);
-    commit(&t, true);
+    must_note(&t);
     ck_assert_int_eq(wake(&t), VERDICT_GRANTED);
     tenant_close(&t);
 }
@@ -170,8 +159,7 @@ END_TEST
 START_TEST(a_server_that_was_left_behind_grants_nothing_before_all_have_synced)
 {
     struct tenant t;
-    tenant_open(&t, 1000 * MICRO, true);
-    enter(&t);
+    tenant_open_entered(&t, 1000 * MICRO);
     wait_for(&t, 50);
     must_ask(&t, STORE_MOVE);
     memcpy(t.reply.fence, "b-fence", 8);
@@ -185,8 +173,7 @@ START_TEST(a_server_that_was_left_behind_grants_nothing_before_all_have_synced)
     ck_assert_int_eq(epoch->known, 7);
     t.reply.epoch = 6; /* somebody who knows less was quicker */
     answer(&t, 0, 0);
-    must_ask(&t, STORE_JOIN);
-    answer(&t, 0, 0);
+    must_say(&t, STORE_JOIN);
     epoch = must_ask(&t, STORE_EPOCH);
     ck_assert(epoch->lost);
     ck_assert_int_eq(epoch->epoch, 6);
@@ -208,8 +195,7 @@ START_TEST(a_server_that_was_left_behind_is_known_by_what_the_journal_says)
     tenant_begin(&t, 1000 * MICRO, true);
     t.mark = (struct store_mark){.epoch = 9, .fence = "b-fence", .instances = 3};
     tenant_lease(&t, true, NULL, 0);
-    must_ask(&t, STORE_JOIN);
-    answer(&t, 0, 0);
+    must_say(&t, STORE_JOIN);
     const struct store_request *epoch = must_ask(&t, STORE_EPOCH);
     ck_assert(epoch->lost);
     ck_assert_int_eq(epoch->known, 9);
@@ -220,8 +206,7 @@ START_TEST(a_server_that_was_left_behind_is_known_by_what_the_journal_says)
     note_mark(&t);
     ck_assert_int_eq(t.mark.epoch, 10);
     ck_assert_int_eq(t.mark.instances, 3); /* it recovers: that counts those who are back */
-    must_ask(&t, STORE_SYNC);
-    answer(&t, 0, 0);
+    must_say(&t, STORE_SYNC);
     tenant_close(&t);
 }
 END_TEST
@@ -230,10 +215,8 @@ START_TEST(nothing_is_stated_in_an_epoch_before_the_journal_knows_it)
 {
     struct tenant t;
     tenant_open(&t, 1000 * MICRO, true);
-    must_ask(&t, STORE_JOIN);
-    answer(&t, 0, 0);
-    must_ask(&t, STORE_EPOCH);
-    answer(&t, 0, 0);
+    must_say(&t, STORE_JOIN);
+    must_say(&t, STORE_EPOCH);
     ck_assert_int_eq(next(&t), LEASE_MARK);
     ck_assert_int_eq(t.action.mark->epoch, 7);
     ck_assert_str_eq(t.action.mark->fence, "a-fence");
@@ -243,15 +226,13 @@ START_TEST(nothing_is_stated_in_an_epoch_before_the_journal_knows_it)
     ck_assert(!lease_grants(t.lease));
     pass_ms(&t, 1000);
     note_mark(&t);
-    must_ask(&t, STORE_SYNC);
-    answer(&t, 0, 0);
+    must_say(&t, STORE_SYNC);
     ck_assert(lease_grants(t.lease));
     note_mark(&t);
     ck_assert_int_eq(t.mark.instances, 2);
     pass_ms(&t, 250);
     t.reply.instances = 3; /* somebody is new */
-    must_ask(&t, STORE_BEAT);
-    answer(&t, 0, 0);
+    must_say(&t, STORE_BEAT);
     note_mark(&t);
     ck_assert_int_eq(t.mark.instances, 3);
     must_rest(&t);
@@ -271,10 +252,7 @@ START_TEST(a_clock_that_is_far_ahead_does_not_make_it_forget_rows)
     ck_assert(!core_check_clock(t.f.core, t.f.now_s * 1000, t.now_ms));
     ck_assert_int_eq(next(&t), LEASE_ASK);
     fail_with(&t, STORE_OLD_FENCE);
-    must_ask(&t, STORE_JOIN);
-    answer(&t, 0, 0);
-    must_ask(&t, STORE_EPOCH);
-    answer(&t, 0, 0);
+    arrive(&t);
     const struct store_request *sync = must_ask(&t, STORE_SYNC);
     ck_assert_uint_eq(sync->row_count, 1);
     ck_assert_int_eq(sync->rows[0].value, 100);
@@ -290,15 +268,12 @@ START_TEST(a_recovery_that_takes_long_is_told_to_those_who_wait)
     must_ask(&t, STORE_JOIN);
     t.reply.recovering = true;
     answer(&t, 0, 0);
-    must_ask(&t, STORE_EPOCH);
-    answer(&t, 0, 0);
+    must_say(&t, STORE_EPOCH);
     note_mark(&t);
-    must_ask(&t, STORE_SYNC);
-    answer(&t, 0, 0);
+    must_say(&t, STORE_SYNC);
     wait_for(&t, 100);
     for (int at = 0; at < 9; at++) {
-        must_ask(&t, STORE_READY);
-        answer(&t, 0, 0);
+        must_say(&t, STORE_READY);
         ck_assert(!core_any_wake(t.f.core));
         pass_ms(&t, 250);
     }
@@ -311,8 +286,7 @@ END_TEST
 START_TEST(an_operation_that_found_a_recovery_is_followed_by_all_rows)
 {
     struct tenant t;
-    tenant_open(&t, 1000 * MICRO, true);
-    enter(&t);
+    tenant_open_entered(&t, 1000 * MICRO);
     grow_shared(&t, 100);
     wait_for(&t, 50);
     must_ask(&t, STORE_MOVE);
@@ -328,8 +302,7 @@ END_TEST
 START_TEST(a_store_whose_number_does_not_grow_is_entered_anew)
 {
     struct tenant t;
-    tenant_open(&t, 1000 * MICRO, true);
-    enter(&t);
+    tenant_open_entered(&t, 1000 * MICRO);
     wait_for(&t, 100);
     must_ask(&t, STORE_MOVE);
     t.reply.gseq -= 1;
@@ -343,8 +316,7 @@ END_TEST
 START_TEST(a_journal_that_the_store_does_not_know_joins_anew)
 {
     struct tenant t;
-    tenant_open(&t, 1000 * MICRO, true);
-    enter(&t);
+    tenant_open_entered(&t, 1000 * MICRO);
     pass_ms(&t, 250);
     must_ask(&t, STORE_BEAT);
     fail_with(&t, STORE_STRANGER);
@@ -400,11 +372,7 @@ START_TEST(at_the_start_the_journal_is_stated)
 {
     struct tenant t;
     begin_with_journal(&t, 300);
-    must_ask(&t, STORE_JOIN);
-    answer(&t, 0, 0);
-    must_ask(&t, STORE_EPOCH);
-    answer(&t, 0, 0);
-    note_mark(&t);
+    arrive(&t);
     const struct store_request *sync = must_ask(&t, STORE_SYNC);
     ck_assert_uint_eq(sync->row_count, 1);
     ck_assert_int_eq(sync->rows[0].value, 300);
@@ -419,11 +387,7 @@ START_TEST(what_an_open_store_has_not_is_charged)
 {
     struct tenant t;
     begin_with_journal(&t, 300);
-    must_ask(&t, STORE_JOIN);
-    answer(&t, 0, 0);
-    must_ask(&t, STORE_EPOCH);
-    answer(&t, 0, 0);
-    note_mark(&t);
+    arrive(&t);
     must_ask(&t, STORE_SYNC);
     answer(&t, 0, 120);
     note_mark(&t);
@@ -440,13 +404,11 @@ END_TEST
 START_TEST(what_was_granted_and_is_nowhere_noted_goes_back)
 {
     struct tenant t;
-    tenant_open(&t, 1000 * MICRO, true);
-    enter(&t);
+    tenant_open_entered(&t, 1000 * MICRO);
     wait_for(&t, 100);
     must_ask(&t, STORE_MOVE);
     answer(&t, 100, 350);
-    ck_assert_int_eq(must_commit(&t)->amount, 100 * MICRO);
-    commit(&t, true);
+    ck_assert_int_eq(must_note(&t), 100 * MICRO);
     ck_assert_int_eq(wake(&t), VERDICT_GRANTED);
     const struct store_request *sync = must_ask(&t, STORE_SYNC);
     ck_assert_uint_eq(sync->row_count, 1);
@@ -487,13 +449,11 @@ END_TEST
 START_TEST(a_late_gift_of_what_the_store_has_forgotten_is_no_loss_of_data)
 {
     struct tenant t;
-    tenant_open(&t, 1000 * MICRO, true);
-    enter(&t);
+    tenant_open_entered(&t, 1000 * MICRO);
     grow_shared(&t, 100);
     fixture_settle(&t.f, t.f.grant.hold, 40 * MICRO);
     pass_ms(&t, INT64_C(1000) * 27 * 3600); /* it did not answer, until long after the day */
-    ck_assert_int_eq(must_commit(&t)->amount, 40 * MICRO);
-    commit(&t, true);
+    ck_assert_int_eq(must_note(&t), 40 * MICRO);
     ck_assert_int_eq(must_ask(&t, STORE_MOVE)->rows[0].give, 0);
     answer(&t, 0, 0);
     must_rest(&t);
@@ -518,8 +478,7 @@ START_TEST(a_session_that_the_store_has_forgotten_is_charged_anew)
     pass_ms(&t, INT64_C(1000) * 10000);
     fixture_settle(&t.f, fixture_hold(&t.f, 20), 20 * MICRO); /* the store hears nothing of it */
     pass_ms(&t, INT64_C(1000) * 2000);
-    ck_assert_int_eq(must_commit(&t)->amount, 60 * MICRO);
-    commit(&t, true);
+    ck_assert_int_eq(must_note(&t), 60 * MICRO);
     ck_assert_int_eq(must_ask(&t, STORE_SYNC)->rows[0].value, 60);
     answer(&t, 0, 0);
     const struct store_request *move = must_ask(&t, STORE_MOVE);
@@ -537,8 +496,7 @@ END_TEST
 START_TEST(an_answer_that_cannot_be_is_no_answer)
 {
     struct tenant t;
-    tenant_open(&t, 1000 * MICRO, true);
-    enter(&t);
+    tenant_open_entered(&t, 1000 * MICRO);
     wait_for(&t, 100);
     const struct store_request *move = must_ask(&t, STORE_MOVE);
     answer(&t, move->rows[0].most + 1, move->rows[0].most + 1);
@@ -551,8 +509,7 @@ END_TEST
 START_TEST(what_the_core_does_not_use_goes_to_others_who_were_refused)
 {
     struct tenant t;
-    tenant_open(&t, 1000 * MICRO, true);
-    enter(&t);
+    tenant_open_entered(&t, 1000 * MICRO);
     grow_shared(&t, 100);
     fixture_settle(&t.f, t.f.grant.hold, 40 * MICRO);
     pass_ms(&t, 250);
@@ -564,8 +521,7 @@ START_TEST(what_the_core_does_not_use_goes_to_others_who_were_refused)
     t.reply.row_count = 1;
     t.reply.rows[0] = (struct store_answer){.granted = 100, .total = 1000, .wanted = true};
     lease_replied(t.lease, t.now_ms, &t.reply);
-    ck_assert_int_eq(must_commit(&t)->amount, 40 * MICRO);
-    commit(&t, true);
+    ck_assert_int_eq(must_note(&t), 40 * MICRO);
     ck_assert_int_eq(must_ask(&t, STORE_MOVE)->rows[0].give, 60);
     tenant_close(&t);
 }

@@ -129,8 +129,7 @@ START_TEST(who_knows_that_others_hold_the_rest_goes_on_as_well)
     t.reply.row_count = 1;
     t.reply.gseq++;
     lease_replied(t.lease, t.now_ms, &t.reply);
-    must_commit(&t);
-    commit(&t, true);
+    must_note(&t);
     ck_assert_int_eq(wake(&t), VERDICT_GRANTED);
     pass_ms(&t, 250);
     must_ask(&t, STORE_BEAT);

@@ -414,8 +414,7 @@ START_TEST(what_was_heard_of_others_holds_until_more_is_heard)
     t.reply.rows[0] = (struct store_answer){
         .moved = 100, .granted = 100, .total = 100, .beside_granted = 300, .beside_spent = 200};
     lease_replied(t.lease, t.now_ms, &t.reply);
-    must_commit(&t);
-    commit(&t, true);
+    must_note(&t);
     ck_assert_int_eq(wake(&t), VERDICT_GRANTED);
     ck_assert_int_eq(fixture_view(&t.f, 0).elsewhere, 200 * MICRO);
     fixture_wait(&t.f, 50, 1);

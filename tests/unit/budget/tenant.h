@@ -95,6 +95,14 @@ static inline void commit(struct tenant *t, bool done)
     lease_committed(t->lease, t->now_ms, done);
 }
 
+/* The only row is committed; its amount. */
+static inline int64_t must_note(struct tenant *t)
+{
+    int64_t amount = must_commit(t)->amount;
+    commit(t, true);
+    return amount;
+}
+
 static inline const struct store_request *must_ask(struct tenant *t, enum store_kind kind)
 {
     ck_assert_int_eq(next(t), LEASE_ASK);
@@ -122,21 +130,38 @@ static inline void fail_with(struct tenant *t, enum store_verdict verdict)
     t->reply.verdict = before;
 }
 
+/* Nothing moves by it. */
+static inline void must_say(struct tenant *t, enum store_kind kind)
+{
+    must_ask(t, kind);
+    answer(t, 0, 0);
+}
+
+/* To a store that knows of it; its rows are still to be stated. */
+static inline void arrive(struct tenant *t)
+{
+    must_say(t, STORE_JOIN);
+    must_say(t, STORE_EPOCH);
+    if (t->mark.epoch != t->reply.epoch || strcmp(t->mark.fence, t->reply.fence) != 0)
+        note_mark(t);
+}
+
 /* Into an open store that says of the only row, if there is one, what the journal says. */
 static inline void enter(struct tenant *t)
 {
-    must_ask(t, STORE_JOIN);
-    answer(t, 0, 0);
-    must_ask(t, STORE_EPOCH);
-    answer(t, 0, 0);
-    if (t->mark.epoch != t->reply.epoch || strcmp(t->mark.fence, t->reply.fence) != 0)
-        note_mark(t);
+    arrive(t);
     const struct store_request *sync = must_ask(t, STORE_SYNC);
     ck_assert(sync->complete);
     answer(t, 0, sync->row_count == 0 ? 0 : sync->rows[0].value);
     if (t->mark.instances != t->reply.instances)
         note_mark(t);
     ck_assert_int_eq(lease_state(t->lease), LEASE_OPEN);
+}
+
+static inline void tenant_open_entered(struct tenant *t, int64_t limit)
+{
+    tenant_open(t, limit, true);
+    enter(t);
 }
 
 static inline enum verdict wake(struct tenant *t)
@@ -165,8 +190,7 @@ static inline void grow_shared(struct tenant *t, int64_t output)
     ck_assert_uint_eq(move->row_count, 1);
     int64_t grown = move->rows[0].least;
     answer(t, grown, ceiling(t) / MICRO + grown);
-    must_commit(t);
-    commit(t, true);
+    must_note(t);
     ck_assert_int_eq(wake(t), VERDICT_GRANTED);
     while (next(t) == LEASE_ASK)
         answer(t, 0, ceiling(t) / MICRO); /* what would do for a while */
