@@ -4,17 +4,8 @@
  *
  * The first byte chooses the endpoint, the second the changes, the rest is the body.
  */
-#include <stdlib.h>
-
+#include "fuzz.h"
 #include "wire/body.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void demand(bool holds)
-{
-    if (!holds)
-        abort();
-}
 
 static struct body_changes changes_of(const struct body *body, uint8_t choice)
 {

@@ -5,8 +5,7 @@
  */
 #include "budget/bylaws.h"
 #include "config/config.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 static const char basis_yaml[] =
     "keys: [{id: alice, key: key-of-alice-0123456, team: research}]\n"

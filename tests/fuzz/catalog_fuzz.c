@@ -2,9 +2,8 @@
  * Fuzzing price files of both formats: what is accepted must be priced within the promised range,
  * in rising tiers, and be found in a catalog; a bound made from it must hold for a call.
  */
+#include "fuzz.h"
 #include "money/catalog_file.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check_rates(const struct rates *rates)
 {

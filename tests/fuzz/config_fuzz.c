@@ -3,8 +3,7 @@
  * what config.h promises, and what is printed of it is YAML that the loader understands.
  */
 #include "config/config.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 static const char *environment(const char *name)
 {

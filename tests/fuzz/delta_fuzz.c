@@ -5,17 +5,8 @@
  * The first byte chooses the endpoint. Lines are events; the last line also takes the place of each
  * text of the first one, and another number that of its number.
  */
-#include <stdlib.h>
-
+#include "fuzz.h"
 #include "wire/delta.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void demand(bool holds)
-{
-    if (!holds)
-        abort();
-}
 
 /* `fresh` closes and begins anew. */
 static void check_event(struct delta_reader *used, struct delta_reader *fresh, struct text data)

@@ -4,18 +4,9 @@
  *
  * The first byte chooses the endpoint, the second how the stream ends. Lines are events.
  */
-#include <stdlib.h>
-
+#include "fuzz.h"
 #include "wire/ending.h"
 #include "wire/sse.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void demand(bool holds)
-{
-    if (!holds)
-        abort();
-}
 
 /* How many events there are, each of which has data of its own. */
 static size_t count_events(struct text stream)

@@ -4,17 +4,8 @@
  *
  * The first byte chooses the endpoint and the model, the rest is the body.
  */
-#include <stdlib.h>
-
+#include "fuzz.h"
 #include "pipeline/estimate.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void demand(bool holds)
-{
-    if (!holds)
-        abort();
-}
 
 static const char *const models[] = {"gpt-4o", "gpt-4", "o4-mini", "claude-sonnet-4-5", "llama"};
 

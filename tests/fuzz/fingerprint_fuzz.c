@@ -4,17 +4,8 @@
  *
  * The first byte chooses the endpoint and whether to normalize, the rest is the body.
  */
-#include <stdlib.h>
-
 #include "cache/fingerprint.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void demand(bool holds)
-{
-    if (!holds)
-        abort();
-}
+#include "fuzz.h"
 
 /* Puts white space around everything that is a token of its own. */
 static void space_out(struct text raw, struct buffer *out)

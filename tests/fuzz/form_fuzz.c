@@ -5,19 +5,10 @@
  * The first byte chooses the endpoint, the rest is the form, with the boundary "b". The whole input
  * is a sound file, too.
  */
-#include <stdlib.h>
-
+#include "fuzz.h"
 #include "wire/form.h"
 #include "wire/multipart.h"
 #include "wire/sound.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void demand(bool holds)
-{
-    if (!holds)
-        abort();
-}
 
 static void check_inside(struct text whole, struct text part)
 {

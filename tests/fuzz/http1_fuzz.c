@@ -6,15 +6,8 @@
  */
 #include <stdlib.h>
 
+#include "fuzz.h"
 #include "wire/http1.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void demand(bool holds)
-{
-    if (!holds)
-        abort();
-}
 
 struct reading {
     struct http1 answer;

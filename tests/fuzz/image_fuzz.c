@@ -4,17 +4,8 @@
  * The bytes are a file, which is written as base64 here, for a fuzzer finds no formats in base64;
  * if they begin with "data:" they are the URL itself.
  */
-#include <stdlib.h>
-
+#include "fuzz.h"
 #include "wire/image_size.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void demand(bool holds)
-{
-    if (!holds)
-        abort();
-}
 
 static void put_base64(struct buffer *out, const uint8_t *data, size_t size)
 {

@@ -6,8 +6,7 @@
 #include <stdlib.h>
 
 #include "base/json.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 static void check_parses(struct text raw, enum json_kind kind)
 {

@@ -8,10 +8,10 @@
  * in a few places.
  */
 #include <hiredis/hiredis.h>
-#include <stdlib.h>
 
 #include "budget/lease.h"
 #include "budget/store_wire.h"
+#include "fuzz.h"
 
 #define CALLS    4
 #define TOP      10 /* numbers of an answer before its rows */
@@ -21,15 +21,13 @@
 #define NOON_S   INT64_C(1795262400)
 #define LIMIT    INT64_C(3000000) /* nano-dollars */
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 struct call {
     uint64_t hold, waiter;
     struct spend held;
 };
 
 struct scene {
-    const uint8_t *at, *end;
+    struct fuzz_input input;
     struct zone *zone;
     struct core *core;
     struct lease *lease;
@@ -42,25 +40,14 @@ static struct store_reply reply;
 static redisReply elements[ELEMENTS];
 static redisReply *pointers[ELEMENTS];
 
-static void demand(bool holds)
-{
-    if (!holds)
-        abort();
-}
-
-static uint8_t take_byte(struct scene *scene)
-{
-    return scene->at < scene->end ? *scene->at++ : 0;
-}
-
 /* ---- answers ---- */
 
 static long long take_number(struct scene *scene)
 {
     uint64_t raw = 0;
-    uint8_t choice = take_byte(scene);
+    uint8_t choice = take_byte(&scene->input);
     for (int i = 0; choice < 32 && i < 7; i++)
-        raw = raw << 8 | take_byte(scene);
+        raw = raw << 8 | take_byte(&scene->input);
     if (choice < 32)
         return (long long)raw;
     return choice < 128 ? choice - 32 : choice < 192 ? STORE_MOST : STORE_MOST - 1;
@@ -98,9 +85,9 @@ static redisReply answer_of(void)
  * store, which is told them again, does not refuse them. */
 static bool falsify(struct scene *scene, const redisReply *answer)
 {
-    int lies = take_byte(scene) % 8 - 4;
+    int lies = take_byte(&scene->input) % 8 - 4;
     for (int i = 0; i < lies; i++) {
-        size_t at = take_byte(scene) % answer->elements;
+        size_t at = take_byte(&scene->input) % answer->elements;
         long long number = take_number(scene);
         if (at != 1)
             answer->element[at]->integer = at < TOP ? number % 1000000 : number;
@@ -116,7 +103,7 @@ static void ask_store(struct scene *scene, const struct store_request *request)
     store_apply(scene->store, request, &reply);
     redisReply answer = answer_of();
     bool falsified = falsify(scene, &answer);
-    scene->now_ms += take_byte(scene);
+    scene->now_ms += take_byte(&scene->input);
     bool believed = store_wire_read(&answer, request, &read, &fault);
     demand(believed || falsified);
     lease_replied(scene->lease, scene->now_ms, believed ? &read : &away);
@@ -196,7 +183,7 @@ static void go_on(struct scene *scene)
         if (action.step == LEASE_ASK)
             ask_store(scene, action.request);
         else
-            lease_committed(scene->lease, scene->now_ms, take_byte(scene) < 250);
+            lease_committed(scene->lease, scene->now_ms, take_byte(&scene->input) < 250);
         take_wakes(scene);
     }
 }
@@ -213,20 +200,20 @@ static void pass_time(struct scene *scene, uint8_t by)
 
 static void step(struct scene *scene)
 {
-    uint8_t choice = take_byte(scene);
+    uint8_t choice = take_byte(&scene->input);
     size_t at = choice / 8 % CALLS;
     switch (choice % 8) {
     case 0:
-        begin(scene, at, take_byte(scene));
+        begin(scene, at, take_byte(&scene->input));
         break;
     case 1:
-        end(scene, &scene->calls[at], take_byte(scene));
+        end(scene, &scene->calls[at], take_byte(&scene->input));
         break;
     case 2:
-        lengthen(scene, &scene->calls[at], take_byte(scene));
+        lengthen(scene, &scene->calls[at], take_byte(&scene->input));
         break;
     case 3:
-        pass_time(scene, take_byte(scene));
+        pass_time(scene, take_byte(&scene->input));
         break;
     case 4:
         store_set_fence(scene->store, choice < 128 ? "one" : "other");
@@ -287,8 +274,7 @@ static struct core *open_core(const struct zone *zone)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct scene scene = {.at = data,
-                          .end = data + size,
+    struct scene scene = {.input = {data, data + size},
                           .zone = zone_open(NULL, TEXT("UTC"), NULL),
                           .store = store_open(),
                           .now_ms = 1000000,
@@ -302,7 +288,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     scene.lease = lease_open(&options, NULL, 0);
     store_init(scene.store, "one");
     store_set_time(scene.store, scene.now_s);
-    while (scene.at < scene.end)
+    while (scene.input.at < scene.input.end)
         step(&scene);
     for (size_t at = 0; at < CALLS; at++)
         end(&scene, &scene.calls[at], 0);

@@ -4,8 +4,7 @@
  */
 #include "books/balances.h"
 #include "books/chain.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
+#include "fuzz.h"
 
 static void put_line(struct buffer *out, const struct entry *entry)
 {

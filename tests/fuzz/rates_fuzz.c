@@ -7,10 +7,10 @@
  * it answers are the bytes that follow, and zeros behind the last one.
  */
 #include <hiredis/hiredis.h>
-#include <stdlib.h>
 
 #include "budget/rates_lessee.h"
 #include "budget/rates_wire.h"
+#include "fuzz.h"
 
 #define PASSES       4
 #define TOP          4 /* numbers of an answer before its rows */
@@ -20,10 +20,8 @@
 #define WAIT_MOST_US (RATES_COUNTING * RATES_SUBWINDOW_US)
 #define ROUNDS       8 /* asks in a row: more to say than there are rows for */
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 struct scene {
-    const uint8_t *at, *end;
+    struct fuzz_input input;
     struct rates_core *core;
     struct rates_lessee *lessee;
     struct rates_pass *passes[PASSES];
@@ -31,35 +29,24 @@ struct scene {
     int64_t now_us;
 };
 
-static void demand(bool holds)
-{
-    if (!holds)
-        abort();
-}
-
-static uint8_t take_byte(struct scene *scene)
-{
-    return scene->at < scene->end ? *scene->at++ : 0;
-}
-
 /* ---- answers ---- */
 
 static int64_t take_raw(struct scene *scene)
 {
     uint64_t raw = 0;
     for (int i = 0; i < 8; i++)
-        raw = raw << 8 | take_byte(scene);
+        raw = raw << 8 | take_byte(&scene->input);
     return (int64_t)raw;
 }
 
 static long long take_number(struct scene *scene)
 {
-    switch (take_byte(scene) % 8) {
+    switch (take_byte(&scene->input) % 8) {
     case 0:
     case 1:
         return 0;
     case 2:
-        return take_byte(scene);
+        return take_byte(&scene->input);
     case 3:
         return RATES_MOST;
     case 4:
@@ -78,7 +65,7 @@ static void make_answer(struct scene *scene, size_t row_count, redisReply *answe
 {
     static redisReply elements[ELEMENTS];
     static redisReply *pointers[ELEMENTS];
-    uint8_t oddity = take_byte(scene);
+    uint8_t oddity = take_byte(&scene->input);
     size_t count = TOP + PER_ROW * row_count;
     if (oddity >= 0xf0)
         count = oddity == 0xf0 ? TOP : count + 1;
@@ -87,7 +74,7 @@ static void make_answer(struct scene *scene, size_t row_count, redisReply *answe
         pointers[i] = &elements[i];
     }
     if (oddity == 0xff)
-        elements[take_byte(scene) % count].type = REDIS_REPLY_NIL;
+        elements[take_byte(&scene->input) % count].type = REDIS_REPLY_NIL;
     *answer = (redisReply){.type = REDIS_REPLY_ARRAY, .elements = count, .element = pointers};
     if (oddity == 0xfe)
         *answer = (redisReply){.type = REDIS_REPLY_INTEGER, .integer = 1};
@@ -124,7 +111,7 @@ static void talk(struct scene *scene)
         bool believed = rates_wire_read(&answer, &request, &reply, &fault);
         if (believed)
             check_reply(&request, &reply);
-        scene->now_us += take_byte(scene) * INT64_C(1000);
+        scene->now_us += take_byte(&scene->input) * INT64_C(1000);
         rates_lessee_take(scene->lessee, sent_us, scene->now_us, believed ? &reply : NULL);
     }
 }
@@ -165,14 +152,14 @@ static void enter(struct scene *scene, size_t at, uint8_t who)
 
 static void step(struct scene *scene)
 {
-    uint8_t choice = take_byte(scene);
+    uint8_t choice = take_byte(&scene->input);
     size_t at = choice / 4 % PASSES;
     switch (choice % 4) {
     case 0:
-        enter(scene, at, take_byte(scene));
+        enter(scene, at, take_byte(&scene->input));
         break;
     case 1:
-        leave(scene, at, take_byte(scene));
+        leave(scene, at, take_byte(&scene->input));
         break;
     case 2:
         scene->now_us += choice >= 128 ? 7 * SECOND_US : choice * INT64_C(5000);
@@ -187,8 +174,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char id[RATES_ID_SIZE] = "me";
     struct scene scene = {
-        .at = data,
-        .end = data + size,
+        .input = {data, data + size},
         .core = rates_open(3),
         .limits = {{.who = {.scope = SCOPE_GLOBAL}, .limit = {100, RATES_MOST, 3}},
                    {.who = {.scope = SCOPE_KEY}, .limit = {5, 1000, LIMIT_NONE}}},
@@ -198,7 +184,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     rates_seal(&scene.limits[1]);
     rates_lease(scene.core, 0);
     scene.lessee = rates_lessee_open(scene.core, id, 0);
-    while (scene.at < scene.end)
+    while (scene.input.at < scene.input.end)
         step(&scene);
     for (size_t at = 0; at < PASSES; at++)
         leave(&scene, at, 0);

@@ -7,16 +7,9 @@
  */
 #include <stdlib.h>
 
+#include "fuzz.h"
 #include "wire/inputs.h"
 #include "wire/reshape.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void demand(bool holds)
-{
-    if (!holds)
-        abort();
-}
 
 static void check_whole(enum endpoint endpoint, struct text whole, bool usage)
 {

@@ -1,15 +1,6 @@
 /* How long any file of sound is: a number of seconds or none, and read no further than its end. */
-#include <stdlib.h>
-
+#include "fuzz.h"
 #include "wire/sound.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void demand(bool holds)
-{
-    if (!holds)
-        abort();
-}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

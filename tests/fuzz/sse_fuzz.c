@@ -4,17 +4,8 @@
  *
  * The first byte chooses the size of the pieces, the rest is the stream.
  */
-#include <stdlib.h>
-
+#include "fuzz.h"
 #include "wire/sse.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void demand(bool holds)
-{
-    if (!holds)
-        abort();
-}
 
 /* Appends raw bytes to one buffer, data and names to the other. */
 static void split(struct text stream, size_t by, struct buffer *raw, struct buffer *meaning)

@@ -5,19 +5,11 @@
  * The first byte chooses the operation, the rest is what comes from the server.
  */
 #include <hiredis/hiredis.h>
-#include <stdlib.h>
 
 #include "budget/store_wire.h"
+#include "fuzz.h"
 
 #define ROWS 2
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void demand(bool holds)
-{
-    if (!holds)
-        abort();
-}
 
 static void check(const struct store_request *request, const struct store_reply *reply)
 {

@@ -6,21 +6,12 @@
  *
  * The first byte chooses the encoding and the size of the parts, the rest is the text.
  */
-#include <stdlib.h>
-
 #include "base/utf8.h"
+#include "fuzz.h"
 #include "money/tokens_parts.h"
 #include "money/tokens_stream.h"
 
 #define MOST_BYTES 600 /* of a text: enough for all kinds of pieces, and quick */
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void demand(bool holds)
-{
-    if (!holds)
-        abort();
-}
 
 static void check_same(const struct token_ids *a, const struct token_ids *b)
 {

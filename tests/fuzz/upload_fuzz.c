@@ -4,18 +4,9 @@
  *
  * The first byte says how many bytes of the file are read at once; the boundary is "b".
  */
-#include <stdlib.h>
-
+#include "fuzz.h"
 #include "wire/jobs.h"
 #include "wire/multipart.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void demand(bool holds)
-{
-    if (!holds)
-        abort();
-}
 
 static void check_form(struct text body)
 {

@@ -4,17 +4,8 @@
  *
  * The first byte chooses the size of the pieces and the endpoint, the rest is the answer.
  */
-#include <stdlib.h>
-
+#include "fuzz.h"
 #include "wire/usage.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void demand(bool holds)
-{
-    if (!holds)
-        abort();
-}
 
 static void check_bounds(const struct usage *usage)
 {

@@ -4,8 +4,7 @@
  */
 #include "base/clock.h"
 #include "base/zone.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
+#include "fuzz.h"
 
 static void check_around(const struct zone *zone, int64_t utc_s)
 {

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "../unit/random.h"
 #include "base/clock.h"
 #include "budget/rates_wire.h"
 #include "server.h"
@@ -33,10 +34,7 @@ static int64_t grown, by_verdict[2];
 
 static uint64_t any(uint64_t below)
 {
-    uint64_t z = (state += UINT64_C(0x9e3779b97f4a7c15)); /* splitmix64 */
-    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return (z ^ (z >> 31)) % below;
+    return random_next(&state) % below;
 }
 
 static bool once_in(uint64_t times)

@@ -44,15 +44,6 @@ struct model_demand {
     bool may_clamp, rolling;
 };
 
-/* splitmix64 */
-static uint64_t model_random(uint64_t *state)
-{
-    uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
-    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-    return z ^ z >> 31;
-}
-
 /* ---- which accounts ---- */
 
 static int64_t model_until_s(const struct model *model, const struct model_account *account)

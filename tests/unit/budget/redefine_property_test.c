@@ -8,6 +8,7 @@
  * nothing is granted or extended above the limit of the moment, and an extension is refused only
  * where one of its accounts has a budget that is short. SEEDS=n runs n seeds, SEED=n only that one.
  */
+#include "../random.h"
 #include "../unit.h"
 #include "budget/core.h"
 
@@ -69,13 +70,9 @@ struct world {
     size_t view_count;
 };
 
-/* splitmix64 */
 static int64_t below(struct world *world, int64_t bound)
 {
-    uint64_t z = world->random += UINT64_C(0x9e3779b97f4a7c15);
-    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-    return (int64_t)((z ^ z >> 31) % (uint64_t)bound);
+    return random_below(&world->random, bound);
 }
 
 static bool chance(struct world *world, int percent)

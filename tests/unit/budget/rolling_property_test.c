@@ -5,6 +5,7 @@
  * With a lease, room that one sub-bucket has been granted may be on its way to another when it is
  * asked for: so it may refuse what would fit, but seldom.
  */
+#include "../random.h"
 #include "budget/core_state.h"
 #include "budget/lease.h"
 #include "fixture.h"
@@ -35,10 +36,7 @@ struct world {
 
 static int64_t below(struct world *world, int64_t bound)
 {
-    uint64_t z = (world->state += UINT64_C(0x9e3779b97f4a7c15)); /* splitmix64 */
-    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return (int64_t)((z ^ (z >> 31)) % (uint64_t)bound);
+    return random_below(&world->state, bound);
 }
 
 /* ---- the model ---- */

@@ -5,6 +5,7 @@
 #ifndef PURSER_TESTS_BUDGET_WORLD_H
 #define PURSER_TESTS_BUDGET_WORLD_H
 
+#include "../random.h"
 #include "../unit.h"
 #include "model.h"
 
@@ -77,7 +78,7 @@ struct world {
 
 static int64_t below(struct world *world, int64_t bound)
 {
-    return (int64_t)(model_random(&world->random) % (uint64_t)bound);
+    return random_below(&world->random, bound);
 }
 
 static bool chance(struct world *world, int percent)
