@@ -8,9 +8,9 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/condition.h"
 #include "base/log.h"
 #include "books/costs.h"
 
@@ -93,9 +93,7 @@ static struct question *take_first(struct clerk *clerk)
 /* The next question; NULL when nothing was asked for a while, or at the end. */
 static struct question *wait_for_question(struct clerk *clerk, bool *stopping)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += IDLE_S;
+    const struct timespec until = condition_moment_in(IDLE_S * 1000);
     int result = 0;
     pthread_mutex_lock(&clerk->lock);
     while (clerk->first == NULL && !clerk->stopping && result != ETIMEDOUT)
@@ -193,11 +191,7 @@ static void clerk_free(struct clerk *clerk)
 static struct clerk *clerk_new(void)
 {
     struct clerk *clerk = memory_new(sizeof(*clerk));
-    pthread_condattr_t steady;
-    pthread_condattr_init(&steady);
-    pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
-    pthread_cond_init(&clerk->wake, &steady);
-    pthread_condattr_destroy(&steady);
+    condition_open(&clerk->wake);
     pthread_mutex_init(&clerk->lock, NULL);
     return clerk;
 }

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/condition.h"
 #include "base/log.h"
 #include "books/ledger_state.h"
 #include "books/replay.h"
@@ -260,11 +261,7 @@ static struct ledger *ledger_new(const struct ledger_options *options)
     ledger->given_up = balances_open();
     chain_open(&ledger->chain);
     pthread_mutex_init(&ledger->lock, NULL);
-    pthread_condattr_t steady;
-    pthread_condattr_init(&steady);
-    pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
-    pthread_cond_init(&ledger->wake, &steady);
-    pthread_condattr_destroy(&steady);
+    condition_open(&ledger->wake);
     return ledger;
 }
 

@@ -9,6 +9,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "base/condition.h"
+
 #define MAIL_BATCH 16
 
 struct gate {
@@ -36,11 +38,7 @@ struct gate *gate_open(const struct core_options *options)
     gate->core = core_open(options);
     atomic_init(&gate->any_usd, core_any_usd(gate->core));
     pthread_mutex_init(&gate->lock, NULL);
-    pthread_condattr_t steady;
-    pthread_condattr_init(&steady);
-    pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
-    pthread_cond_init(&gate->wish, &steady);
-    pthread_condattr_destroy(&steady);
+    condition_open(&gate->wish);
     return gate;
 }
 
@@ -315,22 +313,9 @@ void gate_exit(struct gate *gate)
     unlock_and_post(gate);
 }
 
-static struct timespec moment_in(int64_t wait_ms)
-{
-    struct timespec moment;
-    clock_gettime(CLOCK_MONOTONIC, &moment);
-    moment.tv_sec += (time_t)(wait_ms / 1000);
-    moment.tv_nsec += (long)(wait_ms % 1000 * 1000000);
-    if (moment.tv_nsec >= 1000000000) {
-        moment.tv_nsec -= 1000000000;
-        moment.tv_sec++;
-    }
-    return moment;
-}
-
 void gate_doze(struct gate *gate, int64_t wait_ms, bool eager)
 {
-    const struct timespec end = moment_in(wait_ms);
+    const struct timespec end = condition_moment_in(wait_ms);
     int result = 0;
     while (result == 0 && !gate->roused && !(eager && core_wants_growth(gate->core))) {
         gate->dozing = eager;

@@ -5,7 +5,8 @@
 
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
+
+#include "base/condition.h"
 
 struct rates_gate {
     struct rates_core *core;
@@ -21,11 +22,7 @@ struct rates_gate *rates_gate_open(size_t most)
     struct rates_gate *gate = memory_new(sizeof *gate);
     gate->core = rates_open(most);
     pthread_mutex_init(&gate->lock, NULL);
-    pthread_condattr_t steady;
-    pthread_condattr_init(&steady);
-    pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
-    pthread_cond_init(&gate->wish, &steady);
-    pthread_condattr_destroy(&steady);
+    condition_open(&gate->wish);
     return gate;
 }
 
@@ -151,22 +148,9 @@ void rates_gate_exit(struct rates_gate *gate)
     pthread_mutex_unlock(&gate->lock);
 }
 
-static struct timespec moment_in(int64_t wait_ms)
-{
-    struct timespec moment;
-    clock_gettime(CLOCK_MONOTONIC, &moment);
-    moment.tv_sec += (time_t)(wait_ms / 1000);
-    moment.tv_nsec += (long)(wait_ms % 1000 * 1000000);
-    if (moment.tv_nsec >= 1000000000) {
-        moment.tv_nsec -= 1000000000;
-        moment.tv_sec++;
-    }
-    return moment;
-}
-
 void rates_gate_doze(struct rates_gate *gate, int64_t wait_ms)
 {
-    const struct timespec end = moment_in(wait_ms);
+    const struct timespec end = condition_moment_in(wait_ms);
     int result = 0;
     while (result == 0 && !gate->roused && !rates_is_urgent(gate->core)) {
         gate->dozing = true;
