@@ -60,11 +60,26 @@ bool json_member(struct json_value object, struct text name, struct json_value *
 /* True if a raw member name or the inside of a raw string, once unescaped, equals `plain`. */
 bool json_name_equal(struct text raw_inside, struct text plain);
 
+/* What stands between the quotes of a JSON_STRING, escapes and all; TEXT_NONE of another kind. */
+struct text json_inside(struct json_value string);
+
+/* The same for people: what has no quotes is shown as it stands. Escapes drive no terminal. */
+struct text json_shown(struct json_value value);
+
+/* True if it is a JSON_STRING that, once unescaped, equals `plain`. */
+bool json_is(struct json_value value, struct text plain);
+
+/* True if the object has a member of which that is true. */
+bool json_member_is(struct json_value object, struct text name, struct text plain);
+
 /* The unescaped content of a JSON_STRING value, in the arena (or pointing into the raw text if it
  * has no escapes). A lone surrogate becomes U+FFFD. TEXT_NONE for a value of another kind. */
 struct text json_string(struct arena *arena, struct json_value string);
 
-/* The same for the inside of a raw string, into `out`, which has as many bytes as that: no escape
+/* The same for a raw member name, or the inside of any raw string. */
+struct text json_name(struct arena *arena, struct text raw_inside);
+
+/* The same into `out`, which has as many bytes as that: no escape
  * is shorter than what it stands for. Returns the size. */
 size_t json_unescape(struct text raw_inside, char *out);
 

@@ -38,8 +38,6 @@ void estimate_add_json(struct counting *counting, struct json_value value, enum 
 /* What stands in the request and is not counted. */
 void estimate_leave_out(struct counting *counting, struct text what);
 
-bool estimate_is_plain_string(struct json_value value, struct text plain);
-
 /* An image of a known size; of another one: its family's most. Both are leave_out'd where the
  * family is not known. */
 void estimate_add_sized_image(struct counting *counting, int64_t width, int64_t height, bool low);

@@ -64,6 +64,8 @@ bool content_read_prompts(struct body_reader *reader, const struct member *membe
 bool content_read_functions(struct body_reader *reader, const struct member *member,
                             struct json_value value);
 
+/* Reads an object, or each element of an array; passes anything else. */
+void content_read_each(struct body_reader *reader, void (*read)(struct body_reader *reader));
 /* Of what messages and items hold, the value that comes next: a text, or parts that may be more. */
 void content_read_parts(struct body_reader *reader);
 /* Notes the hidden tokens of tools. */

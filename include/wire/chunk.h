@@ -10,6 +10,9 @@
 /* Fills a zeroed chunk from an event of Messages. */
 void chunk_read_messages(struct text data, bool look_for_visible, struct chunk *chunk);
 
+/* The inside of a member that is a string, escapes and all; TEXT_NONE if there is none. */
+struct text chunk_word(struct json_value object, struct text name);
+
 /* For chunks of any dialect: whether the names "usage" or "error" stand anywhere in the data with a
  * value: a first look, which deeper levels and texts may fool. */
 bool chunk_has_names(struct text data);

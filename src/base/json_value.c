@@ -99,15 +99,40 @@ size_t json_unescape(struct text raw_inside, char *out)
     }
 }
 
-struct text json_string(struct arena *arena, struct json_value string)
+struct text json_inside(struct json_value string)
 {
     if (string.kind != JSON_STRING || string.raw.size < 2)
         return TEXT_NONE;
-    struct text raw = text_slice(string.raw, 1, string.raw.size - 1);
-    if (next_backslash(raw) == raw.size)
-        return raw;
-    char *plain = arena_new(arena, raw.size);
-    return text_make(plain, json_unescape(raw, plain));
+    return text_slice(string.raw, 1, string.raw.size - 1);
+}
+
+struct text json_shown(struct json_value value)
+{
+    return value.kind == JSON_STRING ? json_inside(value) : value.raw;
+}
+
+bool json_is(struct json_value value, struct text plain)
+{
+    return value.kind == JSON_STRING && json_name_equal(json_inside(value), plain);
+}
+
+bool json_member_is(struct json_value object, struct text name, struct text plain)
+{
+    struct json_value value;
+    return json_member(object, name, &value) && json_is(value, plain);
+}
+
+struct text json_name(struct arena *arena, struct text raw_inside)
+{
+    if (next_backslash(raw_inside) == raw_inside.size)
+        return raw_inside;
+    char *plain = arena_new(arena, raw_inside.size);
+    return text_make(plain, json_unescape(raw_inside, plain));
+}
+
+struct text json_string(struct arena *arena, struct json_value string)
+{
+    return json_name(arena, json_inside(string));
 }
 
 /* ---- numbers ---- */

@@ -276,22 +276,15 @@ static bool only_member(struct json_value object, struct text name, struct json_
     return found == 1;
 }
 
-static bool is_string(struct json_value value, struct text plain)
-{
-    return value.kind == JSON_STRING &&
-           json_name_equal(text_slice(value.raw, 1, value.raw.size - 1), plain);
-}
-
 static bool last_user_message(struct json_value messages, struct json_value *last)
 {
     struct skim skim = skim_begin(messages);
-    struct json_value role;
     bool found = false;
 
     skim_enter(&skim);
     while (skim_element(&skim)) {
         struct json_value message = skim_value(&skim);
-        if (json_member(message, TEXT("role"), &role) && is_string(role, TEXT("user"))) {
+        if (json_member_is(message, TEXT("role"), TEXT("user"))) {
             *last = message;
             found = true;
         }
@@ -311,7 +304,7 @@ static bool find_last_text(struct json_value messages, struct json_value *text)
     struct json_walk parts = json_walk(content);
     if (content.kind == JSON_ARRAY) {
         return json_next(&parts, NULL, &part) && only_member(part, TEXT("type"), &type) &&
-               is_string(type, TEXT("text")) && only_member(part, TEXT("text"), text) &&
+               json_is(type, TEXT("text")) && only_member(part, TEXT("text"), text) &&
                text->kind == JSON_STRING && !json_next(&parts, NULL, &content);
     }
     *text = content;

@@ -151,7 +151,7 @@ static struct text shown(struct json_value object, const char *name)
     struct json_value value;
     if (!json_member(object, text_of(name), &value))
         return TEXT("-");
-    return value.kind == JSON_STRING ? text_slice(value.raw, 1, value.raw.size - 1) : value.raw;
+    return json_shown(value);
 }
 
 static void print_row(struct json_value row)

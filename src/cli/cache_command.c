@@ -59,10 +59,7 @@ static void print_stats(struct json_value answer)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         if (!json_member(answer, text_of(rows[i].member), &value))
             continue;
-        bool quoted = value.kind == JSON_STRING;
-        struct text shown = quoted ? text_slice(value.raw, 1, value.raw.size - 1) : value.raw;
-        if (value.kind == JSON_NULL)
-            shown = TEXT("-");
+        struct text shown = value.kind == JSON_NULL ? TEXT("-") : json_shown(value);
         printf("%-13s %14.*s   %s\n", rows[i].member, TEXT_ARG(shown), rows[i].about);
     }
 }

@@ -57,7 +57,7 @@ static struct text plain(struct json_value of, const char *name)
     struct json_value value;
     if (!json_member(of, text_of(name), &value) || value.kind == JSON_NULL)
         return TEXT("-");
-    return value.kind == JSON_STRING ? text_slice(value.raw, 1, value.raw.size - 1) : value.raw;
+    return json_shown(value);
 }
 
 static void print_made(struct json_value answer)

@@ -135,8 +135,7 @@ static void put_members(struct chamber *chamber, struct buffer *out, struct json
     struct json_value value;
     struct text raw;
     while (json_next(&walk, &raw, &value)) {
-        char *name = arena_new(&chamber->motion->arena, raw.size + 1);
-        struct text plain = text_make(name, json_unescape(raw, name));
+        struct text plain = json_name(&chamber->motion->arena, raw);
         if (without == NULL || !text_equal(plain, *without))
             json_put_raw_member(out, plain, value.raw);
     }
@@ -239,13 +238,6 @@ static enum bell_result make_key(struct chamber *chamber)
     return BELL_DONE;
 }
 
-static bool is_text(struct json_value object, struct text member, struct text value)
-{
-    struct json_value found;
-    return json_member(object, member, &found) && found.kind == JSON_STRING &&
-           json_name_equal(text_slice(found.raw, 1, found.raw.size - 1), value);
-}
-
 static bool has_one_member(struct json_value object)
 {
     struct json_walk walk = json_walk(object);
@@ -265,8 +257,9 @@ static bool is_own_budget(const struct chamber *chamber, struct text id)
         return false;
     if (bylaw == NULL || json_parse(bylaw->body, &body, NULL) != JSON_OK)
         return false;
-    return is_text(body, TEXT("scope"), TEXT("key")) && json_member(body, TEXT("match"), &match) &&
-           has_one_member(match) && is_text(match, TEXT("key"), id);
+    return json_member_is(body, TEXT("scope"), TEXT("key")) &&
+           json_member(body, TEXT("match"), &match) && has_one_member(match) &&
+           json_member_is(match, TEXT("key"), id);
 }
 
 /* What may be changed elsewhere at the same time comes first: if that overrules it, nothing is done

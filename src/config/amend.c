@@ -45,9 +45,8 @@ static int add_mapping(struct reader *reader, struct json_value value)
     struct json_value member;
     struct text raw;
     while (json_next(&walk, &raw, &member)) {
-        char *name = arena_new(&reader->config->arena, raw.size + 1);
-        size_t size = json_unescape(raw, name);
-        put_pair(document, mapping, text_make(name, size), add_value(reader, member));
+        struct text name = json_name(&reader->config->arena, raw);
+        put_pair(document, mapping, name, add_value(reader, member));
     }
     return mapping;
 }
@@ -180,8 +179,7 @@ static int change_overrides(struct reader *reader, int mapping, struct json_valu
     struct json_value limits;
     struct text raw;
     while (json_next(&walk, &raw, &limits)) {
-        char *name = arena_new(&reader->config->arena, raw.size + 1);
-        struct text id = text_make(name, json_unescape(raw, name));
+        struct text id = json_name(&reader->config->arena, raw);
         int of_id = copy_mapping(document, node_member(document, changed, id));
         set_limits(reader, of_id, limits);
         set_member(document, changed, id, of_id);

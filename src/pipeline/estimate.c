@@ -96,12 +96,6 @@ void estimate_add_json(struct counting *counting, struct json_value value, enum 
     buffer_close(&small);
 }
 
-bool estimate_is_plain_string(struct json_value value, struct text plain)
-{
-    return value.kind == JSON_STRING &&
-           json_name_equal(text_slice(value.raw, 1, value.raw.size - 1), plain);
-}
-
 /* ---- images ---- */
 
 static bool sees_images(struct counting *counting)

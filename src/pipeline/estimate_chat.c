@@ -26,7 +26,7 @@ static void note_image_member(struct image *image, struct text name, struct json
         image->irregular = image->irregular || value.kind != JSON_STRING;
     } else if (json_name_equal(name, TEXT("detail"))) {
         image->irregular = image->irregular || image->low;
-        image->low = estimate_is_plain_string(value, TEXT("low"));
+        image->low = json_is(value, TEXT("low"));
     }
 }
 
@@ -66,10 +66,8 @@ static void add_image(struct counting *counting, struct json_value part)
 
 static bool is_text_part(struct json_value type)
 {
-    return estimate_is_plain_string(type, TEXT("text")) ||
-           estimate_is_plain_string(type, TEXT("refusal")) ||
-           estimate_is_plain_string(type, TEXT("output_text")) ||
-           estimate_is_plain_string(type, TEXT("input_text"));
+    return json_is(type, TEXT("text")) || json_is(type, TEXT("refusal")) ||
+           json_is(type, TEXT("output_text")) || json_is(type, TEXT("input_text"));
 }
 
 static void add_text_part(struct counting *counting, struct json_value part)
@@ -95,8 +93,7 @@ static void add_part(struct counting *counting, struct json_value part)
         estimate_leave_out(counting, TEXT("a part of a message without a type"));
     else if (is_text_part(type))
         add_text_part(counting, part);
-    else if (estimate_is_plain_string(type, TEXT("image_url")) ||
-             estimate_is_plain_string(type, TEXT("input_image")))
+    else if (json_is(type, TEXT("image_url")) || json_is(type, TEXT("input_image")))
         add_image(counting, part);
     else
         estimate_leave_out(counting, type.raw);

@@ -7,7 +7,7 @@
 static bool is_one_of(struct json_value type, const struct text *names)
 {
     for (; names->at != NULL; names++) {
-        if (estimate_is_plain_string(type, *names))
+        if (json_is(type, *names))
             return true;
     }
     return false;
@@ -79,7 +79,7 @@ void estimate_add_definitions(struct counting *counting, struct json_value tools
 static bool is_of_data(struct text name, struct json_value value)
 {
     return json_name_equal(name, TEXT("data")) || json_name_equal(name, TEXT("media_type")) ||
-           (json_name_equal(name, TEXT("type")) && estimate_is_plain_string(value, TEXT("base64")));
+           (json_name_equal(name, TEXT("type")) && json_is(value, TEXT("base64")));
 }
 
 static void add_source(struct counting *counting, struct json_value source)
@@ -125,7 +125,7 @@ static void add_block(struct counting *counting, struct json_value block)
     struct json_walk walk = json_walk(block);
     struct text name;
     struct json_value value, type;
-    if (json_member(block, TEXT("type"), &type) && estimate_is_plain_string(type, TEXT("image"))) {
+    if (json_member(block, TEXT("type"), &type) && json_is(type, TEXT("image"))) {
         add_image_block(counting, block);
         return;
     }

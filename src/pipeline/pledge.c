@@ -21,15 +21,14 @@ static enum progress progress_of(struct json_value object)
     static const char *const ended[] = {"completed", "failed", "expired", "cancelled",
                                         "incomplete"};
     struct json_value status;
-    if (!json_member(object, TEXT("status"), &status) || status.kind != JSON_STRING)
+    if (!json_member(object, TEXT("status"), &status))
         return PROGRESS_NONE;
-    struct text inside = text_slice(status.raw, 1, status.raw.size - 1);
     for (size_t i = 0; i < sizeof running / sizeof *running; i++) {
-        if (json_name_equal(inside, text_of(running[i])))
+        if (json_is(status, text_of(running[i])))
             return PROGRESS_RUNNING;
     }
     for (size_t i = 0; i < sizeof ended / sizeof *ended; i++) {
-        if (json_name_equal(inside, text_of(ended[i])))
+        if (json_is(status, text_of(ended[i])))
             return PROGRESS_ENDED;
     }
     return PROGRESS_NONE;
@@ -301,9 +300,7 @@ static void ask_later(struct pledge *pledge, enum news news)
 /* A batch that was not begun has no results, and need not say how many. */
 static bool has_failed(struct json_value batch)
 {
-    struct json_value status;
-    return json_member(batch, TEXT("status"), &status) && status.kind == JSON_STRING &&
-           text_equal(status.raw, TEXT("\"failed\""));
+    return json_member_is(batch, TEXT("status"), TEXT("failed"));
 }
 
 static void read_results(struct pledge *pledge, struct json_value batch)

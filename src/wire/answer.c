@@ -224,18 +224,12 @@ void answer_scan_feed(struct answer_scan *scan, struct text piece)
     }
 }
 
-/* The inside of a string; of what is none, TEXT_NONE. */
-static struct text inside(struct json_value value)
-{
-    return value.kind == JSON_STRING ? text_slice(value.raw, 1, value.raw.size - 1) : TEXT_NONE;
-}
-
 static struct text inside_of_kept(const struct buffer *kept)
 {
     struct json_value value;
     bool good = kept->size > 0 && json_parse(buffer_text(kept), &value, NULL) == JSON_OK;
 
-    return good ? inside(value) : TEXT_NONE;
+    return good ? json_inside(value) : TEXT_NONE;
 }
 
 static void take_usage(struct json_value usage, struct answer_report *answer)
@@ -244,7 +238,7 @@ static void take_usage(struct json_value usage, struct answer_report *answer)
 
     answer->usage_result = usage_read(usage, &answer->usage);
     if (answer->service_tier.at == NULL && json_member(usage, TEXT("service_tier"), &tier)) {
-        answer->service_tier = inside(tier); /* Messages */
+        answer->service_tier = json_inside(tier); /* Messages */
     }
 }
 
@@ -297,8 +291,8 @@ void answer_read(struct text whole, struct answer_report *answer)
             tier = value;
         }
     }
-    answer->service_tier = inside(tier);
-    answer->id = inside(id);
+    answer->service_tier = json_inside(tier);
+    answer->id = json_inside(id);
     if (usage.raw.at != NULL) {
         take_usage(usage, answer);
     }

@@ -83,17 +83,22 @@ static bool is_empty(struct json_value value)
     }
 }
 
+struct text chunk_word(struct json_value object, struct text name)
+{
+    struct json_value value;
+
+    return json_member(object, name, &value) ? json_inside(value) : TEXT_NONE;
+}
+
 /* Some upstreams stream content as parts, thinking among them. */
 static bool parts_visible(struct json_value parts)
 {
     struct json_walk walk = json_walk(parts);
-    struct json_value part, type;
+    struct json_value part;
 
     while (json_next(&walk, NULL, &part)) {
-        bool typed = json_member(part, TEXT("type"), &type) && type.kind == JSON_STRING;
-        struct text inside = typed ? text_slice(type.raw, 1, type.raw.size - 1) : TEXT_NONE;
-        if (!json_name_equal(inside, TEXT("thinking")) &&
-            !json_name_equal(inside, TEXT("reasoning"))) {
+        if (!json_member_is(part, TEXT("type"), TEXT("thinking")) &&
+            !json_member_is(part, TEXT("type"), TEXT("reasoning"))) {
             return true;
         }
     }

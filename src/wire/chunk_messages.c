@@ -4,19 +4,6 @@
  */
 #include "wire/chunk.h"
 
-static struct text inside(struct json_value value)
-{
-    return value.kind == JSON_STRING ? text_slice(value.raw, 1, value.raw.size - 1) : TEXT_NONE;
-}
-
-/* The inside of a member that is a string. */
-static struct text word(struct json_value object, struct text name)
-{
-    struct json_value value;
-
-    return json_member(object, name, &value) ? inside(value) : TEXT_NONE;
-}
-
 static bool is_silent(struct text type)
 {
     static const struct text silent[] = {TEXT("thinking"), TEXT("redacted_thinking"),
@@ -38,18 +25,19 @@ static void read_start(struct json_value whole, struct chunk *chunk)
     if (!json_member(whole, TEXT("content_block"), &block)) {
         return;
     }
-    bool empty = json_member(block, TEXT("text"), &text) && inside(text).size == 0;
-    chunk->visible = !empty && !is_silent(word(block, TEXT("type")));
+    bool empty = json_member(block, TEXT("text"), &text) && json_inside(text).size == 0;
+    chunk->visible = !empty && !is_silent(chunk_word(block, TEXT("type")));
 }
 
 static void read_delta(struct json_value whole, struct chunk *chunk)
 {
     struct json_value delta;
 
-    chunk->visible =
-        json_member(whole, TEXT("delta"), &delta) && !is_silent(word(delta, TEXT("type"))) &&
-        (word(delta, TEXT("text")).size > 0 || word(delta, TEXT("partial_json")).size > 0 ||
-         json_member(delta, TEXT("citation"), &(struct json_value){0}));
+    chunk->visible = json_member(whole, TEXT("delta"), &delta) &&
+                     !is_silent(chunk_word(delta, TEXT("type"))) &&
+                     (chunk_word(delta, TEXT("text")).size > 0 ||
+                      chunk_word(delta, TEXT("partial_json")).size > 0 ||
+                      json_member(delta, TEXT("citation"), &(struct json_value){0}));
 }
 
 static void read_message(struct json_value whole, struct chunk *chunk)
@@ -62,7 +50,7 @@ static void read_message(struct json_value whole, struct chunk *chunk)
     }
     chunk->usage_result = usage_read(usage, &chunk->usage);
     chunk->usage_first = true;
-    chunk->service_tier = word(usage, TEXT("service_tier"));
+    chunk->service_tier = chunk_word(usage, TEXT("service_tier"));
 }
 
 static void read_later_usage(struct json_value whole, struct chunk *chunk)
@@ -77,7 +65,7 @@ static void read_later_usage(struct json_value whole, struct chunk *chunk)
     chunk->usage_ends = json_member(whole, TEXT("delta"), &delta) &&
                         json_member(delta, TEXT("stop_reason"), &reason) &&
                         reason.kind == JSON_STRING;
-    chunk->service_tier = word(usage, TEXT("service_tier"));
+    chunk->service_tier = chunk_word(usage, TEXT("service_tier"));
 }
 
 static void read_stop(struct json_value whole, struct chunk *chunk)
@@ -106,7 +94,7 @@ void chunk_read_messages(struct text data, bool look_for_visible, struct chunk *
         return;
     }
     chunk->error = json_member(whole, TEXT("error"), &error) && error.kind != JSON_NULL;
-    struct text type = word(whole, TEXT("type"));
+    struct text type = chunk_word(whole, TEXT("type"));
     for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
         if (json_name_equal(type, events[i].type)) {
             events[i].read(whole, chunk);

@@ -4,19 +4,7 @@
  * Each event has a `type`. The last one of a stream has the whole response in it, with its usage;
  * the first ones have it, too, as far as it is known.
  */
-#include "wire/usage.h"
-
-static struct text inside(struct json_value value)
-{
-    return value.kind == JSON_STRING ? text_slice(value.raw, 1, value.raw.size - 1) : TEXT_NONE;
-}
-
-static struct text text_member(struct json_value object, struct text name)
-{
-    struct json_value value;
-
-    return json_member(object, name, &value) ? inside(value) : TEXT_NONE;
-}
+#include "wire/chunk.h"
 
 /* ---- visible output ---- */
 
@@ -38,7 +26,7 @@ static bool item_visible(struct json_value event)
     if (!json_member(event, TEXT("item"), &item) || item.kind != JSON_OBJECT) {
         return false;
     }
-    struct text type = text_member(item, TEXT("type"));
+    struct text type = chunk_word(item, TEXT("type"));
     if (json_name_equal(type, TEXT("message"))) {
         return json_member(item, TEXT("content"), &content) && !is_empty(content);
     }
@@ -69,7 +57,7 @@ static bool is_last(struct text type)
 void chunk_read_responses(struct json_value event, bool look_for_visible, struct chunk *chunk)
 {
     struct json_value response, usage, output;
-    struct text type = text_member(event, TEXT("type"));
+    struct text type = chunk_word(event, TEXT("type"));
 
     chunk->done = is_last(type);
     chunk->error =
@@ -83,8 +71,8 @@ void chunk_read_responses(struct json_value event, bool look_for_visible, struct
     if (!json_member(event, TEXT("response"), &response)) {
         return;
     }
-    chunk->id = text_member(response, TEXT("id"));
-    chunk->service_tier = text_member(response, TEXT("service_tier"));
+    chunk->id = chunk_word(response, TEXT("id"));
+    chunk->service_tier = chunk_word(response, TEXT("service_tier"));
     if (json_member(response, TEXT("usage"), &usage)) {
         chunk->usage_result = usage_read(usage, &chunk->usage);
     }

@@ -10,19 +10,11 @@
 #define FUNCTION_TOKENS 16
 #define PROPERTY_TOKENS 8
 
-static struct text inside_quotes(struct json_value string)
-{
-    return text_slice(string.raw, 1, string.raw.size - 1);
-}
-
 /* True if the value is one of `wanted`, a list that ends with TEXT_NONE. */
 static bool is_one_of(struct json_value value, const struct text *wanted)
 {
-    if (value.kind != JSON_STRING) {
-        return false;
-    }
     for (; wanted->at != NULL; wanted++) {
-        if (json_name_equal(inside_quotes(value), *wanted)) {
+        if (json_is(value, *wanted)) {
             return true;
         }
     }
@@ -60,7 +52,7 @@ static void read_address(struct body_reader *reader)
 {
     struct json_value value = skim_value(&reader->skim);
 
-    if (value.kind == JSON_STRING && text_starts_nocase(inside_quotes(value), TEXT("data:"))) {
+    if (text_starts_nocase(json_inside(value), TEXT("data:"))) {
         reader->body.image_bytes += (int64_t)value.raw.size;
     }
 }
@@ -129,12 +121,12 @@ static void read_part(struct body_reader *reader)
     reader->input_unbounded = true;
 }
 
-void content_read_parts(struct body_reader *reader)
+void content_read_each(struct body_reader *reader, void (*read)(struct body_reader *reader))
 {
     enum json_kind kind = skim_peek(&reader->skim);
 
     if (kind == JSON_OBJECT) {
-        read_part(reader);
+        read(reader);
         return;
     }
     if (kind != JSON_ARRAY) {
@@ -143,8 +135,13 @@ void content_read_parts(struct body_reader *reader)
     }
     skim_enter(&reader->skim);
     while (skim_element(&reader->skim)) {
-        read_part(reader);
+        read(reader);
     }
+}
+
+void content_read_parts(struct body_reader *reader)
+{
+    content_read_each(reader, read_part);
 }
 
 /* An earlier answer's audio, named by its id. */

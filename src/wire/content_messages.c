@@ -11,11 +11,6 @@
 #define DEFINITION_TOKENS 1280
 #define CITATIONS_TOKENS  1024
 
-static struct text inside_quotes(struct json_value string)
-{
-    return text_slice(string.raw, 1, string.raw.size - 1);
-}
-
 /* ---- blocks ---- */
 
 /* The kinds of blocks that have at most a token for each byte. */
@@ -26,8 +21,8 @@ static bool is_bounded(struct json_value type)
         TEXT("thinking"), TEXT("redacted_thinking"), TEXT("server_tool_use"),
     };
 
-    for (size_t i = 0; type.kind == JSON_STRING && i < sizeof(bounded) / sizeof(bounded[0]); i++) {
-        if (json_name_equal(inside_quotes(type), bounded[i])) {
+    for (size_t i = 0; i < sizeof(bounded) / sizeof(bounded[0]); i++) {
+        if (json_is(type, bounded[i])) {
             return true;
         }
     }
@@ -38,7 +33,7 @@ static void read_blocks(struct body_reader *reader);
 
 static bool is_image(struct json_value type)
 {
-    return type.kind == JSON_STRING && json_name_equal(inside_quotes(type), TEXT("image"));
+    return json_is(type, TEXT("image"));
 }
 
 /* The data of a picture is no text: {"type":"base64","media_type":...,"data":...}. */
@@ -63,8 +58,7 @@ static void read_source(struct body_reader *reader)
 /* To cite what a search found has a prompt of its own, whatever it finds. */
 static void note_search_result(struct body_reader *reader, struct json_value type)
 {
-    if (!reader->cites && type.kind == JSON_STRING &&
-        json_name_equal(inside_quotes(type), TEXT("search_result"))) {
+    if (!reader->cites && json_is(type, TEXT("search_result"))) {
         reader->cites = true;
         reader->hidden_tokens += CITATIONS_TOKENS;
     }
@@ -124,20 +118,7 @@ static void read_block(struct body_reader *reader)
 
 static void read_blocks(struct body_reader *reader)
 {
-    enum json_kind kind = skim_peek(&reader->skim);
-
-    if (kind == JSON_OBJECT) {
-        read_block(reader);
-        return;
-    }
-    if (kind != JSON_ARRAY) {
-        (void)skim_value(&reader->skim);
-        return;
-    }
-    skim_enter(&reader->skim);
-    while (skim_element(&reader->skim)) {
-        read_block(reader);
-    }
+    content_read_each(reader, read_block);
 }
 
 static void read_turn(struct body_reader *reader)

@@ -31,10 +31,7 @@ static void read_media(struct delta_reader *reader, struct delta where, struct j
 
 static bool type_is(struct json_value part, struct text type)
 {
-    struct json_value value;
-
-    return json_member(part, TEXT("type"), &value) && value.kind == JSON_STRING &&
-           json_name_equal(text_slice(value.raw, 1, value.raw.size - 1), type);
+    return json_member_is(part, TEXT("type"), type);
 }
 
 /* {"type":"text","text":"..."}, or a part whose text has another kind. */

@@ -3,10 +3,7 @@
 
 static bool is_type(struct json_value whole, struct text type)
 {
-    struct json_value value;
-
-    return json_member(whole, TEXT("type"), &value) && value.kind == JSON_STRING &&
-           json_name_equal(text_slice(value.raw, 1, value.raw.size - 1), type);
+    return json_member_is(whole, TEXT("type"), type);
 }
 
 static void note_block(struct ending *ending, struct json_value whole)

@@ -445,24 +445,16 @@ void usage_merge(struct usage *usage, const struct usage *later)
 
 /* ---- searches ---- */
 
-static bool is_text(struct json_value object, struct text name, struct text plain)
-{
-    struct json_value value;
-
-    return json_member(object, name, &value) && value.kind == JSON_STRING &&
-           json_name_equal(text_slice(value.raw, 1, value.raw.size - 1), plain);
-}
-
 static bool is_search(struct json_value item)
 {
     struct json_value action;
 
-    if (!is_text(item, TEXT("type"), TEXT("web_search_call"))) {
+    if (!json_member_is(item, TEXT("type"), TEXT("web_search_call"))) {
         return false;
     }
     return !json_member(item, TEXT("action"), &action) ||
-           !(is_text(action, TEXT("type"), TEXT("open_page")) ||
-             is_text(action, TEXT("type"), TEXT("find_in_page")));
+           !(json_member_is(action, TEXT("type"), TEXT("open_page")) ||
+             json_member_is(action, TEXT("type"), TEXT("find_in_page")));
 }
 
 void usage_count_searches(struct usage *usage, struct json_value output)

@@ -38,8 +38,8 @@ START_TEST(resolves_escapes)
     for (size_t i = 0; i < UNIT_COUNT(cases); i++) {
         struct json_value value = value_of(cases[i].raw);
         UNIT_TEXT(json_string(&arena, value), cases[i].plain);
-        struct text inside = text_slice(value.raw, 1, value.raw.size - 1);
-        ck_assert_msg(json_name_equal(inside, text_of(cases[i].plain)), "%s", cases[i].raw);
+        UNIT_TEXT(json_name(&arena, json_inside(value)), cases[i].plain);
+        ck_assert_msg(json_is(value, text_of(cases[i].plain)), "%s", cases[i].raw);
     }
     arena_close(&arena);
 }
@@ -87,6 +87,22 @@ START_TEST(tells_names_apart)
                       "%s, %s", different[i].raw, different[i].plain);
     ck_assert(json_name_equal(TEXT("\\u006dod\\u0065\\u006C"), TEXT("model")));
     ck_assert(json_name_equal(TEXT(""), TEXT_NONE));
+}
+END_TEST
+
+START_TEST(only_a_string_is_a_text)
+{
+    struct json_value object = value_of("{\"a\":\"x\\u0079\",\"b\":12,\"c\":\"\"}");
+    struct json_value number = value_of("12");
+    ck_assert(json_member_is(object, TEXT("a"), TEXT("xy")));
+    ck_assert(!json_member_is(object, TEXT("a"), TEXT("x")));
+    ck_assert(json_member_is(object, TEXT("c"), TEXT("")));
+    ck_assert(!json_member_is(object, TEXT("b"), TEXT("12")));
+    ck_assert(!json_member_is(object, TEXT("d"), TEXT("")));
+    ck_assert(!json_is(number, TEXT("12")) && !json_is(number, TEXT("")));
+    ck_assert_ptr_null(json_inside(number).at);
+    UNIT_TEXT(json_shown(number), "12");
+    UNIT_TEXT(json_shown(value_of("\"a\\u001b\"")), "a\\u001b");
 }
 END_TEST
 
@@ -189,6 +205,6 @@ END_TEST
 
 UNIT_MAIN(equal_numbers_have_equal_digits_and_exponents, resolves_escapes,
           points_into_the_raw_text_where_nothing_is_escaped, keeps_a_zero_inside_a_string,
-          tells_names_apart, reads_whole_numbers_however_they_are_written,
+          tells_names_apart, only_a_string_is_a_text, reads_whole_numbers_however_they_are_written,
           refuses_numbers_that_are_not_whole_or_too_large,
           a_million_zeros_may_be_taken_back_by_the_exponent)
