@@ -235,14 +235,15 @@ static bool lacks_growth(const struct waiter *waiter)
     return lacks;
 }
 
-/* And nobody answers. */
+/* And nobody answered, nor is anybody about to be asked. */
 static bool is_left_alone(const struct waiter *waiter)
 {
     bool away = false;
     for (size_t at = 0; at < waiter->places.count; at++) {
         const struct account *account = waiter->places.accounts[at];
+        const struct growing *growing = &account->growing;
         bool lacks = account_lacks(account, waiter->demand.need[account->unit]);
-        away = away || (lacks && account->growing.away && !account->growing.asked);
+        away = away || (lacks && growing->away && !growing->asked && !growing->wants);
     }
     return away && lacks_growth(waiter);
 }

@@ -64,6 +64,10 @@ static void draw_faults(struct world *world)
         profile->faults &= ~(1u << FAULT_EMPTY); /* nobody else knows what was spent */
     const unsigned others =
         1u << FAULT_FAILOVER | 1u << FAULT_FLIP | 1u << FAULT_SPLIT | 1u << FAULT_BACK;
+    /* Another sign of a loss hides whether this one is seen. */
+    if (profile->flips)
+        profile->faults = (profile->faults & ~(others | 1u << FAULT_RESTART | 1u << FAULT_WIPE)) |
+                          1u << FAULT_FLIP;
     profile->lonely = (profile->faults & others) == 0 && world->seed % 2 == 0;
     profile->confirms = !profile->lonely && world->seed % 7 == 0;
 }
@@ -74,6 +78,7 @@ void faults_profile(struct world *world)
     struct profile *profile = &world->profile;
     profile->shared = chance(world, 900);
     profile->instances = profile->shared ? 1 + (size_t)below(world, INSTANCES) : 1;
+    profile->flips = profile->shared && lot_below(world, LOT_FLIPS, 1000) < 200;
     draw_faults(world);
     profile->arrive_us = ARRIVALS[below(world, 5)];
     profile->latency_us = chance(world, 800) ? 1 * MS : 60 * MS;
@@ -94,6 +99,11 @@ void faults_profile(struct world *world)
     profile->fault_us = chance(world, 500) ? 2 * SECOND : 6 * SECOND;
     profile->rolling = lot_below(world, LOT_ROLLING, 1000) < 350;
     profile->open = lot_below(world, LOT_OPEN, 1000) < 300;
+    if (profile->flips) {
+        profile->fault_us = SECOND;
+        profile->instances = INSTANCES;
+        profile->arrive_us = 80 * MS;
+    }
 }
 
 /* ---- instances ---- */
@@ -338,7 +348,12 @@ void faults_strike(struct world *world)
         fault = (enum mishap)((fault + 1) % FAULT_KINDS);
     if (has(world, fault))
         strike(world, fault);
-    world_at(world, world->now + around(world, world->profile.fault_us), EVENT_FAULT, 0, 0);
+    int64_t after = around(world, world->profile.fault_us);
+    if (world->profile.flips && chance(world, 500)) { /* little is lost, and the rest goes on */
+        network_copy(world, &world->replica, &world->servers[world->primary]);
+        after = below(world, 50 * MS);
+    }
+    world_at(world, world->now + after, EVENT_FAULT, 0, 0);
 }
 
 /* ---- healing ---- */

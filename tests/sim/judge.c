@@ -129,6 +129,21 @@ static int64_t stranded(const struct world *world, size_t account, int64_t now_s
     return sum;
 }
 
+/* Likewise of an account that nobody noted, of another window. */
+static int64_t unnoted(const struct world *world, const struct instance *instance,
+                       const struct account_view *view)
+{
+    const struct accounts *accounts = &instance->core->accounts;
+    struct account_key key = {.unit = view->unit, .id = text_of(view->id), .window = &view->window};
+    while (!text_equal(accounts->budgets[key.budget].name, view->budget))
+        key.budget++;
+    uint64_t number = accounts_number(accounts, &key);
+    if (!world->profile.shared || world_account_by_number(world, number) != NOBODY)
+        return 0;
+    int64_t step = view->unit == UNIT_USD ? USD_STEP : 1;
+    return store_total(world->servers[world->primary].store, number) * step;
+}
+
 /* One of a rolling window's stands for those that the world does not know. */
 static bool is_last(const struct world *world, size_t account)
 {
@@ -146,10 +161,12 @@ static bool has_anybody_gone(const struct world *world)
 }
 
 /* In input tokens. */
-static int64_t left_on(const struct world *world, const struct account_view *view)
+static int64_t left_on(const struct world *world, const struct instance *instance,
+                       const struct account_view *view)
 {
     int64_t limit = view->limit - view->limit % (view->unit == UNIT_USD ? USD_STEP : 1);
     int64_t left = has_anybody_gone(world) ? 0 : limit - limit / 50;
+    left -= unnoted(world, instance, view);
     for (size_t at = 0; at < world->account_count; at++) {
         if (!is_of(world, at, view))
             continue;
@@ -171,7 +188,7 @@ static int64_t left_of(const struct world *world, const struct instance *instanc
     size_t count = core_view(instance->core, subject, false, instance_wall_s(world, instance),
                              views, BUDGETS * UNIT_COUNT);
     for (size_t at = 0; at < count; at++) {
-        int64_t here = left_on(world, &views[at]);
+        int64_t here = left_on(world, instance, &views[at]);
         left = here < left ? here : left;
     }
     return left;

@@ -212,6 +212,7 @@ struct profile {
     bool jumps;      /* clocks do: so an account may be forgotten before its time */
     unsigned faults; /* a bit for each kind */
     int64_t fault_us;
+    bool flips; /* of all that befalls a store, failovers and back alone, and some close together */
 };
 
 struct world {
@@ -267,7 +268,7 @@ bool world_run(struct world *world);
 
 int64_t below(struct world *world, int64_t bound); /* 0 to bound - 1 */
 /* Likewise, but of the seed alone: nothing else that is drawn depends on it. */
-enum { LOT_ROLLING, LOT_OPEN, LOT_BUDGETS };
+enum { LOT_ROLLING, LOT_OPEN, LOT_BUDGETS, LOT_FLIPS = 1000 };
 int64_t lot_below(const struct world *world, int lot, int64_t bound);
 bool chance(struct world *world, int thousandths);
 /* About `mean`, at least 1. */

@@ -1,6 +1,7 @@
 /*
  * Waiting for others' holds: in order of arrival, clamped when time is up, never forgotten.
  */
+#include "budget/headroom.h"
 #include "fixture.h"
 
 /* One daily budget of 100 nano-dollars for all, and 50 for each team. */
@@ -341,7 +342,40 @@ START_TEST(what_a_booked_hold_did_not_use_is_free_once_it_is_released)
 }
 END_TEST
 
-UNIT_MAIN(what_a_booked_hold_did_not_use_is_free_once_it_is_released,
+/* What the lessor says to the only growth that is wanted. */
+static void lessor_says(struct fixture *f, const struct growth_answer *answer)
+{
+    struct growth growth;
+    ck_assert_uint_eq(headroom_take(f->core, &growth, 1), 1);
+    headroom_answer(f->core, growth.account, answer);
+}
+
+START_TEST(who_waits_while_the_lessor_is_about_to_be_asked_is_not_told_that_nobody_answers)
+{
+    struct fixture f = new_org();
+    f.options.leased = true;
+    f.options.usd_step = 1;
+    fixture_start(&f);
+    fixture_wait(&f, 20, 1);
+    lessor_says(&f, &(struct growth_answer){.grown = 40});
+    ck_assert_uint_eq(fixture_wake(&f), 1);
+    uint64_t hold = f.grant.hold;
+    fixture_wait(&f, 20, 2);
+    lessor_says(&f, &(struct growth_answer){.away = true});
+    ck_assert_uint_eq(fixture_wake(&f), 2);
+    ck_assert_int_eq(f.grant.verdict, VERDICT_AWAY);
+    fixture_wait(&f, 25, 3);
+    fixture_settle(&f, hold, 40); /* all who wait are looked at, and the lessor is back */
+    ck_assert_uint_eq(fixture_wake(&f), 0);
+    lessor_says(&f, &(struct growth_answer){.grown = 50});
+    ck_assert_uint_eq(fixture_wake(&f), 3);
+    ck_assert_int_eq(f.grant.verdict, VERDICT_GRANTED);
+    fixture_end(&f);
+}
+END_TEST
+
+UNIT_MAIN(who_waits_while_the_lessor_is_about_to_be_asked_is_not_told_that_nobody_answers,
+          what_a_booked_hold_did_not_use_is_free_once_it_is_released,
           what_needs_nothing_waits_for_nobody,
           waits_for_a_hold_in_the_way_and_is_woken_by_its_settlement,
           a_waiter_is_refused_as_soon_as_its_account_is_spent,
