@@ -376,6 +376,14 @@ class Upstream:
         self.close()
 
 
+def when_told(event, data):
+    """For Upstream: each request is answered with these bytes, once the event is set."""
+    def answer(connection, _head, _body):
+        event.wait(120)
+        connection.sendall(data)
+    return answer
+
+
 def read_message(connection):
     """Head and body (by its Content-Length) of one HTTP message; empty if there is none."""
     data = b""

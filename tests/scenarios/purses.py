@@ -3,11 +3,12 @@
 import base64
 import contextlib
 import json
+import socket
 import threading
 
 import httpx
 
-from harness import KEY, NANO
+from harness import KEY, NANO, wait_until
 
 BOB = "sk-test-bob-0123456789abcdef"
 KEYS = [{"id": "alice", "key": KEY, "user": "ann", "team": "research", "tags": ["batch"]},
@@ -54,6 +55,19 @@ def counted_of(**body):
 def bound_of(content="hello", **body):
     """The hold of such a call in nano-dollars, where there is room for the bytes of its input."""
     return size_of(content, **body) * INPUT + body["max_tokens"] * OUTPUT
+
+
+@contextlib.contextmanager
+def held(purser, content="hello", **body):
+    """Within it a call is under way, and holds what it reserved; its client leaves with the block."""
+    request = httpx.Request("POST", f"{purser.url}/chat/completions", json={
+        "model": "gpt-4o-mini", "messages": [{"role": "user", "content": content}], **body},
+        headers={"Authorization": f"Bearer {KEY}", "x-fake": "delay_ms=600000"})
+    head = "".join(f"{name}: {value}\r\n" for name, value in request.headers.items())
+    with socket.create_connection(("127.0.0.1", purser.port), 60) as client:
+        client.sendall(f"POST {request.url.path} HTTP/1.1\r\n{head}\r\n".encode() + request.content)
+        wait_until(lambda: reserved(purser), 30, "its hold")
+        yield
 
 
 class Calls:

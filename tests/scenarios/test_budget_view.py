@@ -5,7 +5,7 @@ import json
 import httpx
 
 from harness import ADMIN, KEY, NANO, error_of, usd, wait_until
-from purses import BOB, INPUT, KEYS, OUTPUT, Calls, bound_of, budget, reserved
+from purses import BOB, INPUT, KEYS, OUTPUT, Calls, bound_of, budget, held, reserved
 
 # ---- restarts ----
 
@@ -120,12 +120,10 @@ def test_shared_amounts_can_be_shown(shared_provider, start):
 
 def test_reserved_is_shown_apart_from_spent(shared_provider, start):
     purser = start(shared_provider, budgets=[budget(usd=1)])
-    calls = Calls(purser)
-    calls.add("running", fake="delay_ms=1000,output=1")
-    row = wait_until(lambda: reserved(purser) and purser.budgets()[("one", "all", "usd")])
+    with held(purser, max_tokens=100):
+        row = purser.budgets()[("one", "all", "usd")]
     assert row["spent"] == 0 and usd(row["reserved"]) == bound_of(max_tokens=100)
     assert usd(row["remaining"]) == NANO - usd(row["reserved"])
-    calls.all()
 
 
 def test_a_budget_past_80_percent_is_a_warning(shared_provider, start):

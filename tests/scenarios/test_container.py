@@ -166,6 +166,7 @@ def test_an_application_calls_it_by_its_services_name(provider, tmp_path):
 
 def test_health_is_well_while_purser_answers(shared_provider):
     with Purser(shared_provider) as purser:
+        purser.client.get("/healthz")  # this one waits until it has begun, however long that takes
         for url in (purser.base, purser.base + "/healthz", purser.base + "/readyz",
                     f"http://localhost:{purser.port}"):
             done = run("health", url)

@@ -6,11 +6,13 @@ import contextlib
 import json
 import random
 import socket
+import threading
 import time
 
 import pytest
 
-from harness import KEY, Upstream, plain_answer, upstream_of, usd, wait_until
+from harness import KEY, Upstream, plain_answer, upstream_of, usd, wait_until, \
+    when_told
 
 BUDGETS = [{"name": "daily", "scope": "global", "window": "day", "usd": 100, "requests": 100000},
            {"name": "own", "scope": "key", "window": "day", "usd": 10}]
@@ -168,6 +170,16 @@ def spent(purser, name, unit="usd", budget="own"):
     return usd(row["spent"]) if unit == "usd" else row["spent"]
 
 
+def joined(purser):
+    """What came before this question was taken before it, by the one worker that there is."""
+    assert purser.client.get("/healthz").status_code == 200
+
+
+def pays(purser, name):
+    wait_until(lambda: [line for line in purser.ledger()
+                        if line["kind"] == "reserve" and line["key"] == name], 30, f"{name} to pay")
+
+
 def test_two_changes_of_the_payer_book_once(provider, start):
     purser = team(start)
     fake = "prompt=5,output=80,gap_ms=20"
@@ -177,8 +189,7 @@ def test_two_changes_of_the_payer_book_once(provider, start):
         askers[-1].read_until(b"data: ")
     for i in (0, 1):
         askers[i].leave()
-        wait_until(lambda: [line for line in purser.ledger()
-                            if line["kind"] == "reserve" and line["key"] == KEYS[i + 1]["id"]])
+        pays(purser, KEYS[i + 1]["id"])
     askers[2].read()
     assert askers[2].body().endswith(b"data: [DONE]\n\n")
     bill = check_books(purser, provider)
@@ -209,18 +220,23 @@ def test_who_takes_over_needs_no_second_request(provider, start):
 
 
 def test_who_took_over_a_call_that_fails_makes_its_own(provider, start):
-    purser = team(start)
-    fake = "prompt=5,output=8,delay_ms=2000,status=401"
-    askers = []
-    for key in KEYS:
-        askers.append(Asker(purser, fake, key=key["key"], stream=True))
-        time.sleep(0.05)
-    askers[0].leave()
-    for asker in askers[1:]:
-        asker.read()
-        assert asker.status == 502
-    bill = check_books(purser, provider)
-    assert bill["requests"] == 2
+    over = threading.Event()
+    with Upstream(when_told(over, plain_answer("{}", "401 Unauthorized"))) as upstream:
+        purser = team(start, upstreams=[upstream_of(upstream)], workers=1)
+        askers = []
+        for key in KEYS:
+            askers.append(Asker(purser, key=key["key"], stream=True))
+            wait_until(lambda: upstream.asked, what="the call")
+            joined(purser)
+        askers[0].leave()
+        pays(purser, "bob")
+        over.set()
+        for asker in askers[1:]:
+            asker.read()
+            assert asker.status == 502
+        assert len(upstream.asked) == 2
+    purser.idle()
+    check_calls(purser)
     assert purser.costs()["total"]["cost_nano_usd"] == 0
     assert {line["call"].partition(".")[2] for line in purser.ledger()
             if line["kind"] == "reserve"} == {
@@ -228,23 +244,25 @@ def test_who_took_over_a_call_that_fails_makes_its_own(provider, start):
 
 
 def test_who_does_not_want_to_be_kept_leads_nobody(start):
+    over = threading.Event()
     answers = [plain_answer("{}", "401 Unauthorized", more="Connection: close\r\n")] + 5 * [
         plain_answer(json.dumps({"choices": [{
             "index": 0, "message": {"role": "assistant", "content": "yes"},
             "finish_reason": "stop"}]}), more="Connection: close\r\n")]
 
     def answer(connection, head, body):
-        raw = answers.pop(0)
-        time.sleep(0.5 if b"401" in raw else 0)
-        connection.sendall(raw)
+        when_told(over, answers.pop(0))(connection, head, body)
 
     with Upstream(answer) as upstream:
-        purser = team(start, upstreams=[upstream_of(upstream)])
+        purser = team(start, upstreams=[upstream_of(upstream)], workers=1)
         askers = []
         for key, wish in zip(KEYS, ("", "no-store")):
             askers.append(Asker(purser, key=key["key"], headers={"x-purser-cache": wish}))
-            time.sleep(0.1)
+            wait_until(lambda: upstream.asked, what="the call")
+            joined(purser)
         askers[0].leave()
+        pays(purser, "bob")
+        over.set()
         askers[1].read()
         assert askers[1].status == 200 and b"x-purser-cache: miss" in askers[1].got
         third = Asker(purser, key=KEYS[2]["key"])
@@ -260,8 +278,7 @@ def test_nobody_pays_for_more_when_the_payer_leaves_last(provider, start):
         askers.append(Asker(purser, fake, key=key["key"], stream=True))
         askers[-1].read_until(b"data: ")
     askers[0].leave()
-    wait_until(lambda: [line for line in purser.ledger()
-                        if line["kind"] == "reserve" and line["key"] == "bob"])
+    pays(purser, "bob")
     askers[1].leave()
     bill = provider.settled_bill()
     assert bill["calls"][0]["state"] == "client_gone" and bill["completion_tokens"] < 200
@@ -382,8 +399,7 @@ def test_a_kill_forgets_no_payer(provider, start):
         askers.append(Asker(purser, fake, key=key["key"], stream=True))
         askers[-1].read_until(b"data: ")
     askers[0].leave()
-    wait_until(lambda: [line for line in purser.ledger()
-                        if line["kind"] == "reserve" and line["key"] == "bob"])
+    pays(purser, "bob")
     purser.process.kill()
     bill = provider.settled_bill()
     purser.start()

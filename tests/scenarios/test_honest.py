@@ -83,4 +83,4 @@ def test_a_store_that_is_empty_is_told_until_it_is_set_up(provider, redis):
         budget(purser, "init")
         wait_until(lambda: told(purser)[0] == "redis", 10, "the store to be open")
         assert "the store of budgets is open (epoch" in purser.log()
-        assert readiness(purser)[0] == 200
+        wait_until(lambda: readiness(purser)[0] == 200, 10, "keys of run time to be read")

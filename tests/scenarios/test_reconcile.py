@@ -9,6 +9,7 @@ import pytest
 from fleet import COST, Fleet, budget
 from harness import NANO, OUT, wait_until
 from redises import Redis
+from test_honest import told
 
 CALLS = 60
 
@@ -176,8 +177,8 @@ def test_who_comes_back_all_the_same_is_charged_what_it_has(provider, redis):
         assert attempt(fleet.pursers[0], "reconcile", "node-1", "--ledger",
                        lost.folder / "data/ledger", "--yes")[0] == 0
         lost.start()
-        wait_until(lambda: shares(redis, "node-1", fleet) * 1000 >= spent(lost), 10,
-                   "it to have told what it has")
+        wait_until(lambda: told(lost)[0] == "redis", 10, "the store to be open")
+        assert shares(redis, "node-1", fleet) * 1000 >= spent(lost)
         status, _, err = attempt(fleet.pursers[0], "reconcile", "node-1", "--ledger",
                                  lost.folder / "data/ledger", "--yes")
         assert status == 1 and "it has not left" in err

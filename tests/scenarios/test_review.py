@@ -12,7 +12,7 @@ import time
 import httpx
 import pytest
 
-from harness import KEY, Purser, Upstream, error_of, plain_answer, usd, wait_until
+from harness import KEY, Purser, Upstream, error_of, plain_answer, usd, wait_until, when_told
 
 JSON = {"content-type": "application/json"}
 ANSWER = json.dumps({"id": "x", "choices": [{"message": {"content": "hi"}}],
@@ -41,11 +41,17 @@ def event(data):
     return f"{len(text):x}\r\n".encode() + text + b"\r\n"
 
 
-def raw(purser, headers, body=b'{"model":"gpt-4o-mini","messages":[],"max_tokens":5}'):
+CHAT = b'{"model":"gpt-4o-mini","messages":[],"max_tokens":5}'
+
+
+def bytes_of(headers, body=CHAT):
     head = (b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
             b"Authorization: Bearer " + KEY.encode() + b"\r\n")
-    length = b"Content-Length: %d\r\n\r\n" % len(body)
-    return purser.request(head + headers + length + body)
+    return head + headers + b"Content-Length: %d\r\n\r\n" % len(body) + body
+
+
+def raw(purser, headers, body=CHAT):
+    return purser.request(bytes_of(headers, body))
 
 
 # ---- what reaches the upstream ----
@@ -211,17 +217,23 @@ def test_bodies_of_strangers_are_not_kept(start, plain):
 
 
 def test_calls_whose_clients_have_left_are_limited_too(provider, start):
-    with start(upstreams=[upstream(provider.url, cancel_saves="no")],
-               limits={"connections": 10}) as purser:
-        for _ in range(10):
-            with pytest.raises(httpx.ReadTimeout):
-                purser.client.post("/v1/chat/completions", timeout=0.1,
-                                   headers={"x-fake": "delay_ms=3000"},
-                                   json={"model": "gpt-4o-mini", "messages": []})
-        answer = purser.chat()
+    over = threading.Event()
+    with Upstream(when_told(over, plain_answer(ANSWER))) as own, start(
+            upstreams=[upstream(own.url, cancel_saves="no")], limits={"connections": 10}) as purser:
+        for number in range(10):
+            with socket.create_connection(("127.0.0.1", purser.port)) as client:
+                client.sendall(bytes_of(b"Content-Type: application/json\r\n"))
+                wait_until(lambda number=number: len(own.asked) > number, what="the call")
+
+        def refused():
+            """By who knows requests: the listener says it, too, until it knows that they left."""
+            answer = purser.chat()
+            return answer if "x-purser-request-id" in answer.headers else None
+        answer = wait_until(refused)
         error_of(answer, 503, "overloaded")
         assert (answer.headers["retry-after"], answer.headers["x-should-retry"]) == ("1", "true")
-        assert provider.bill(False)["requests"] == 10
+        assert len(own.asked) == 10
+        over.set()
         purser.idle()
         assert purser.chat().status_code == 200
 

@@ -85,6 +85,7 @@ def test_what_redis_loses_is_put_back_and_what_was_deleted_is_not(fleet, redis):
     make_budget(one, name="cap", scope="key", window="day", usd=1)
     delete(one, "/admin/keys/gone")
     until_listed(other, "budgets", "cap")
+    wait_until(lambda: "gone" not in listed(other, "keys"), 10, "the other one to hear of it")
     redis.do("FLUSHALL")
     budget(one, "init")
     wait_until(lambda: "budget:cap" in redis.pairs("{purser}:bylaws"), 10, "the budget")
