@@ -1,8 +1,7 @@
 /* The clerk: sums and single requests, exactly once, whatever happens to its database. */
-#include <signal.h>
 #include <sqlite3.h>
-#include <sys/resource.h>
 
+#include "../disk.h"
 #include "office.h"
 
 START_TEST(empty_books_sum_to_nothing)
@@ -227,15 +226,6 @@ START_TEST(a_database_of_the_version_before_loses_nothing)
 }
 END_TEST
 
-static void limit_files(rlim_t bytes)
-{
-    struct rlimit limit;
-    (void)signal(SIGXFSZ, SIG_IGN);
-    ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
-    limit.rlim_cur = bytes;
-    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
-}
-
 START_TEST(a_full_disk_is_no_reason_to_set_a_sound_database_aside)
 {
     struct office office;
@@ -247,10 +237,10 @@ START_TEST(a_full_disk_is_no_reason_to_set_a_sound_database_aside)
     clerk_close(office.clerk);
     to_version_2(&office);
     database_of(&office, path);
-    limit_files(1);
+    disk_limit_files(1);
     ck_assert_ptr_null(clerk_open(office.desk.dir.path, path, &fault));
     ck_assert_msg(strstr(fault.message, path) != NULL, "%s", fault.message);
-    limit_files(RLIM_INFINITY);
+    disk_limit_files(RLIM_INFINITY);
     ck_assert(!was_set_aside(&office));
     clerk_begin(&office);
     ask(&office, all);

@@ -1,8 +1,7 @@
 /* The ledger: committing, rotating, full disks, and what several threads do to it. */
 #include <pthread.h>
-#include <signal.h>
-#include <sys/resource.h>
 
+#include "../disk.h"
 #include "desk.h"
 
 static size_t count_of(struct text whole, const char *what)
@@ -273,13 +272,6 @@ END_TEST
 
 /* ---- a disk that is full ---- */
 
-static void limit_file_size(rlim_t bytes)
-{
-    struct rlimit limit = {.rlim_cur = bytes, .rlim_max = RLIM_INFINITY};
-    signal(SIGXFSZ, SIG_IGN);
-    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
-}
-
 START_TEST(a_failed_write_is_cut_off_and_tried_again_later)
 {
     struct desk desk = desk_make();
@@ -287,7 +279,7 @@ START_TEST(a_failed_write_is_cut_off_and_tried_again_later)
     desk_call(&desk, 1, 5);
     struct buffer before = desk_content(&desk);
 
-    limit_file_size(before.size + 300); /* less than a line: the write comes back short */
+    disk_limit_files(before.size + 300); /* less than a line: the write comes back short */
     desk_note(&desk, ENTRY_RESERVE, 2, 7);
     desk_note(&desk, ENTRY_RESERVE, 3, 7);
     ck_assert(!ledger_commit(desk.batch, &desk.fault));
@@ -299,7 +291,7 @@ START_TEST(a_failed_write_is_cut_off_and_tried_again_later)
 
     char room[48];
     ck_assert(ledger_withdraw(desk.batch, text_of(sample_call(2, room))));
-    limit_file_size(RLIM_INFINITY);
+    disk_limit_files(RLIM_INFINITY);
     desk_commit(&desk);
     ck_assert(!ledger_failing(desk.ledger));
     after = desk_content(&desk);
@@ -321,12 +313,12 @@ START_TEST(an_extension_that_cannot_be_written_is_written_later)
     desk_commit(&desk);
     uint64_t noted = ledger_batch_written(desk.batch);
     struct buffer content = desk_content(&desk);
-    limit_file_size(content.size);
+    disk_limit_files(content.size);
     buffer_close(&content);
     desk_note(&desk, ENTRY_EXTEND, 1, 40);
     ck_assert(!ledger_commit(desk.batch, &desk.fault));
     ck_assert_uint_eq(ledger_batch_written(desk.batch), noted);
-    limit_file_size(RLIM_INFINITY);
+    disk_limit_files(RLIM_INFINITY);
     desk_commit(&desk);
     ck_assert_uint_gt(ledger_batch_written(desk.batch), noted);
     content = desk_content(&desk);
@@ -345,12 +337,12 @@ START_TEST(a_full_disk_does_not_fill_the_memory_with_refusals)
     struct desk desk = desk_make();
     desk_open(&desk);
     struct buffer content = desk_content(&desk);
-    limit_file_size(content.size);
+    disk_limit_files(content.size);
     buffer_close(&content);
     desk_note(&desk, ENTRY_REFUSE, 1, 0);
     ck_assert(!ledger_commit(desk.batch, &desk.fault));
     ck_assert(!ledger_batch_empty(desk.batch));
-    limit_file_size(RLIM_INFINITY);
+    disk_limit_files(RLIM_INFINITY);
     desk_note(&desk, ENTRY_REFUSE, 2, 0); /* failing still: not kept */
     desk_commit(&desk);
     content = desk_content(&desk);
@@ -367,12 +359,12 @@ START_TEST(a_rotation_that_fails_leaves_no_file_behind)
     desk_open(&desk);
     desk_call(&desk, 1, 5);
     clock_fake_advance(&desk.clock, SAMPLE_DAY_US);
-    limit_file_size(100);
+    disk_limit_files(100);
     desk_note(&desk, ENTRY_RESERVE, 2, 7);
     ck_assert(!ledger_commit(desk.batch, &desk.fault));
     ck_assert(ledger_failing(desk.ledger));
     ck_assert_uint_eq(desk_file_count(&desk), 1);
-    limit_file_size(RLIM_INFINITY);
+    disk_limit_files(RLIM_INFINITY);
     desk_commit(&desk);
     ck_assert_uint_eq(desk_file_count(&desk), 2);
     ck_assert(!ledger_failing(desk.ledger));
@@ -385,10 +377,10 @@ END_TEST
 START_TEST(does_not_open_on_a_full_disk)
 {
     struct desk desk = desk_make();
-    limit_file_size(50); /* the lock file fits, the open line does not */
+    disk_limit_files(50); /* the lock file fits, the open line does not */
     ck_assert(!desk_try_open(&desk));
     ck_assert_ptr_nonnull(strstr(desk.fault.message, "cannot be written"));
-    limit_file_size(RLIM_INFINITY);
+    disk_limit_files(RLIM_INFINITY);
     desk_open(&desk);
     desk_close(&desk);
     desk_end(&desk);

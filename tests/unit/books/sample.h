@@ -5,11 +5,11 @@
 #define PURSER_TESTS_BOOKS_SAMPLE_H
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../disk.h"
 #include "../unit.h"
 #include "base/clock.h"
 #include "books/entry.h"
@@ -30,18 +30,9 @@ static inline struct sample_dir sample_dir_make(void)
     return dir;
 }
 
-static inline int sample_dir_remove_one(const char *path, const struct stat *stat, int kind,
-                                        struct FTW *ftw)
-{
-    (void)stat;
-    (void)kind;
-    (void)ftw;
-    return remove(path);
-}
-
 static inline void sample_dir_remove(const struct sample_dir *dir)
 {
-    ck_assert_int_eq(nftw(dir->path, sample_dir_remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+    disk_remove(dir->path);
 }
 
 /* The whole of a file below `dir`; an empty buffer if there is none. */

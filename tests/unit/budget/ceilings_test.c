@@ -1,15 +1,13 @@
 /* ceilings.db: who owns which upstream object, through restarts, odd names and bad files. */
 #include "budget/ceilings.h"
 
-#include <ftw.h>
-#include <signal.h>
 #include <sqlite3.h>
 #include <stdio.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../disk.h"
 #include "../unit.h"
 
 /* A file in a directory of its own. */
@@ -40,18 +38,10 @@ static struct place place_make(void)
     return place;
 }
 
-static int remove_one(const char *path, const struct stat *stat, int kind, struct FTW *ftw)
-{
-    (void)stat;
-    (void)kind;
-    (void)ftw;
-    return remove(path);
-}
-
 static void place_end(struct place *place)
 {
     ceilings_close(place->ceilings);
-    ck_assert_int_eq(nftw(place->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+    disk_remove(place->dir);
 }
 
 static void place_reopen(struct place *place)
@@ -481,15 +471,6 @@ START_TEST(a_place_that_cannot_be_used_is_named)
 }
 END_TEST
 
-static void limit_files(rlim_t bytes)
-{
-    struct rlimit limit;
-    (void)signal(SIGXFSZ, SIG_IGN);
-    ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
-    limit.rlim_cur = bytes;
-    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
-}
-
 START_TEST(a_full_disk_is_a_failure_that_passes)
 {
     struct place place = place_make();
@@ -497,7 +478,7 @@ START_TEST(a_full_disk_is_a_failure_that_passes)
     int noted = 0;
     enum claim last = CLAIM_NOTED;
     place_open(&place);
-    limit_files(400000);
+    disk_limit_files(400000);
     for (; last == CLAIM_NOTED && noted < 10000; noted += last == CLAIM_NOTED) {
         (void)snprintf(id, sizeof(id), "file-%d", noted);
         last = claim(&place, file_of(id), "alice", noted);
@@ -507,7 +488,7 @@ START_TEST(a_full_disk_is_a_failure_that_passes)
                   place.fault.message);
     ck_assert_int_gt(noted, 10);
     ck_assert_str_eq(owner_of(&place, file_of(id)), "nobody");
-    limit_files(RLIM_INFINITY);
+    disk_limit_files(RLIM_INFINITY);
     ck_assert_int_eq(claim(&place, file_of(id), "bob", noted), CLAIM_NOTED);
     place_reopen(&place);
     ck_assert_str_eq(owner_of(&place, file_of(id)), "bob");

@@ -1,12 +1,10 @@
 /* The registrar: what was claimed is seen by whoever asks later; and what is noted of objects. */
 #include "budget/registrar.h"
 
-#include <ftw.h>
-#include <signal.h>
 #include <sqlite3.h>
 #include <stdio.h>
-#include <sys/resource.h>
 
+#include "../disk.h"
 #include "../unit.h"
 
 #define ANSWERS_MOST 300
@@ -42,14 +40,6 @@ static void office_open(struct office *office)
     office->mailbox = mailbox_open(office->loop, take, office);
 }
 
-static int remove_one(const char *path, const struct stat *stat, int kind, struct FTW *ftw)
-{
-    (void)stat;
-    (void)kind;
-    (void)ftw;
-    return remove(path);
-}
-
 static void office_close(struct office *office)
 {
     registrar_close(office->registrar);
@@ -58,7 +48,7 @@ static void office_close(struct office *office)
         letter_free(office->answers[i]);
     loop_close(office->loop);
     ceilings_close(office->ceilings);
-    ck_assert_int_eq(nftw(office->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+    disk_remove(office->dir);
 }
 
 static struct object batch_of(const char *id)
@@ -203,14 +193,10 @@ START_TEST(what_cannot_be_written_is_told)
 {
     struct office office;
     office_open(&office);
-    const struct rlimit none = {0, RLIM_INFINITY};
-    struct rlimit before;
-    ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &before), 0);
-    (void)signal(SIGXFSZ, SIG_IGN);
-    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &none), 0);
+    disk_limit_files(0);
     ask(&office, claim_of("b1", "alice"));
     ck_assert(answer(&office, 0)->failed);
-    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &before), 0);
+    disk_limit_files(RLIM_INFINITY);
     ask(&office, (struct deed){.kind = DEED_LOOK, .object = batch_of("b1")});
     ck_assert_int_eq(answer(&office, 1)->owner, OWNER_NOBODY);
     ask(&office, claim_of("b1", "bob"));

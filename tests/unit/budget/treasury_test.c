@@ -4,15 +4,12 @@
  */
 #include "budget/treasury.h"
 
-#include <ftw.h>
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdio.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "../disk.h"
 #include "budget/ceilings.h"
 #include "fixture.h"
 
@@ -49,14 +46,6 @@ static void place_open(struct place *place, int64_t limit)
     place->treasury = treasury_open(&options, NULL, 0);
 }
 
-static int remove_one(const char *path, const struct stat *stat, int kind, struct FTW *ftw)
-{
-    (void)stat;
-    (void)kind;
-    (void)ftw;
-    return remove(path);
-}
-
 static void place_close(struct place *place)
 {
     treasury_close(place->treasury);
@@ -64,7 +53,7 @@ static void place_close(struct place *place)
     vault_close(place->vault, true);
     ceilings_close(place->ceilings);
     zone_close(place->f.zone);
-    ck_assert_int_eq(nftw(place->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+    disk_remove(place->dir);
 }
 
 /* A worker that makes one call after the other. */
@@ -189,24 +178,15 @@ START_TEST(at_the_end_the_ceiling_is_what_is_spent)
 }
 END_TEST
 
-static void limit_files(rlim_t most)
-{
-    struct rlimit limit;
-    (void)signal(SIGXFSZ, SIG_IGN);
-    ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
-    limit.rlim_cur = most;
-    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
-}
-
 START_TEST(who_waits_while_the_disk_is_full_is_told)
 {
     struct place place;
     place_open(&place, 100000);
-    limit_files(0);
+    disk_limit_files(0);
     struct worker worker = run_worker(&place, 3);
     ck_assert_int_eq(worker.away, 3);
     ck_assert(!treasury_grants(place.treasury));
-    limit_files(RLIM_INFINITY);
+    disk_limit_files(RLIM_INFINITY);
     while (run_worker(&place, 1).granted == 0) /* until the disk is tried again */
         sched_yield();
     ck_assert(treasury_grants(place.treasury));

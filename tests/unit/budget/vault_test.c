@@ -1,14 +1,11 @@
 /* The vault: ceilings through restarts, other boots of the machine, and disks that are full. */
 #include "budget/vault.h"
 
-#include <ftw.h>
-#include <signal.h>
 #include <sqlite3.h>
 #include <stdio.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "../disk.h"
 #include "../unit.h"
 #include "budget/ceilings.h"
 
@@ -48,20 +45,12 @@ static struct place place_make(void)
     return place;
 }
 
-static int remove_one(const char *path, const struct stat *stat, int kind, struct FTW *ftw)
-{
-    (void)stat;
-    (void)kind;
-    (void)ftw;
-    return remove(path);
-}
-
 static void place_end(struct place *place)
 {
     vault_close(place->vault, true);
     ceilings_close(place->ceilings);
     arena_close(&place->arena);
-    ck_assert_int_eq(nftw(place->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+    disk_remove(place->dir);
 }
 
 static void reopen(struct place *place, bool clean, const char *boot)
@@ -221,26 +210,16 @@ START_TEST(rows_that_are_past_their_time_go)
 }
 END_TEST
 
-/* Files may not grow above so many bytes; RLIM_INFINITY: as they like. */
-static void limit_files(rlim_t most)
-{
-    struct rlimit limit;
-    ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
-    limit.rlim_cur = most;
-    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
-}
-
 START_TEST(a_full_disk_fails_and_ends_by_itself)
 {
     struct place place = place_make();
     const struct charge before = a_charge(1, 10), after = a_charge(1, 30);
     ck_assert(note(&place, &before, 1));
-    (void)signal(SIGXFSZ, SIG_IGN);
-    limit_files(0);
+    disk_limit_files(0);
     ck_assert(!note(&place, &after, 1));
     ck_assert_ptr_nonnull(strstr(place.fault.message, place.path));
     ck_assert(!note(&place, &after, 1));
-    limit_files(RLIM_INFINITY);
+    disk_limit_files(RLIM_INFINITY);
     const struct charge *rows = NULL;
     ck_assert(note(&place, &after, 1));
     reopen(&place, false, "boot-1");
@@ -254,10 +233,9 @@ START_TEST(a_file_that_another_process_has_opened_meanwhile_is_not_written_again
 {
     struct place place = place_make();
     const struct charge row = a_charge(1, 10);
-    (void)signal(SIGXFSZ, SIG_IGN);
-    limit_files(0);
+    disk_limit_files(0);
     ck_assert(!note(&place, &row, 1));
-    limit_files(RLIM_INFINITY);
+    disk_limit_files(RLIM_INFINITY);
     alter(&place, "UPDATE journal SET incarnation = 9");
     ck_assert(!note(&place, &row, 1));
     ck_assert_ptr_nonnull(strstr(place.fault.message, "not the file that it was"));
