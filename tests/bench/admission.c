@@ -9,10 +9,10 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "budget/headroom.h"
+#include "measure.h"
 
 #define ROUNDS  100000
 #define START_S INT64_C(1795262400) /* 2026-11-21 12:00 UTC */
@@ -27,13 +27,6 @@ struct bench {
     char id[32];
     struct subject subject;
 };
-
-static int64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * 1000000000LL + now.tv_nsec;
-}
 
 static long resident_kb(void)
 {
@@ -169,12 +162,12 @@ static void measure(size_t sessions)
     long after_kb = resident_kb();
     for (int round = 0; round < ROUNDS; round++) {
         name_caller(&bench, next_session(&bench));
-        int64_t begun = now_ns();
+        int64_t begun = measure_ns();
         reserve(&bench, &grant);
-        int64_t admitted = now_ns();
+        int64_t admitted = measure_ns();
         ASSERT(grant.verdict == VERDICT_GRANTED);
         settle(&bench, &grant);
-        int64_t settled = now_ns();
+        int64_t settled = measure_ns();
         admissions[round] = admitted - begun;
         settlements[round] = settled - admitted;
         grant_all(&bench);

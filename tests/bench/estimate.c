@@ -8,30 +8,11 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "measure.h"
 #include "pipeline/estimate.h"
 
 #define ROUNDS 1000
-
-static int64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * 1000000000LL + now.tv_nsec;
-}
-
-static void read_file(const char *path, struct buffer *content)
-{
-    FILE *in = fopen(path, "rb");
-    ASSERT(in != NULL);
-    for (size_t got = 1; got > 0; content->size += got) {
-        buffer_reserve(content, 1 << 16);
-        got = fread(content->at + content->size, 1, 1 << 16, in);
-    }
-    (void)fclose(in);
-    ASSERT(content->size > 0);
-}
 
 static void make_body(struct text prose, size_t bytes, struct buffer *body)
 {
@@ -47,9 +28,9 @@ static void make_body(struct text prose, size_t bytes, struct buffer *body)
 static int64_t count_ns(const struct estimate_ask *ask)
 {
     struct estimate estimate;
-    int64_t begun = now_ns();
+    int64_t begun = measure_ns();
     estimate_input(ask, &estimate);
-    int64_t took = now_ns() - begun;
+    int64_t took = measure_ns() - begun;
     ASSERT(estimate.exact);
     return took;
 }
@@ -74,7 +55,7 @@ int main(int argc, char **argv)
 {
     struct buffer prose = {0};
     ASSERT(argc > 2);
-    read_file(argv[1], &prose);
+    measure_read(argv[1], &prose);
     for (int i = 2; i < argc; i++)
         measure(buffer_text(&prose), strtoul(argv[i], NULL, 10));
     buffer_close(&prose);

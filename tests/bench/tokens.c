@@ -8,30 +8,12 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "measure.h"
 #include "money/tokens_stream.h"
 
 #define ROUNDS         7
 #define ADDITION_BYTES 5
-
-static int64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * 1000000000LL + now.tv_nsec;
-}
-
-static void read_file(const char *path, struct buffer *content)
-{
-    FILE *in = fopen(path, "rb");
-    ASSERT(in != NULL);
-    for (size_t got = 1; got > 0; content->size += got) {
-        buffer_reserve(content, 1 << 20);
-        got = fread(content->at + content->size, 1, 1 << 20, in);
-    }
-    (void)fclose(in);
-}
 
 static int64_t least(int64_t a, int64_t b)
 {
@@ -42,9 +24,9 @@ static int64_t count_ns(enum tokens_encoding encoding, struct text text, size_t 
 {
     int64_t best = INT64_MAX;
     for (int round = 0; round < ROUNDS; round++) {
-        int64_t begun = now_ns();
+        int64_t begun = measure_ns();
         *tokens = tokens_count(encoding, text);
-        best = least(best, now_ns() - begun);
+        best = least(best, measure_ns() - begun);
     }
     return best;
 }
@@ -54,10 +36,10 @@ static int64_t stream_ns(enum tokens_encoding encoding, struct text text)
     int64_t best = INT64_MAX;
     for (int round = 0; round < ROUNDS; round++) {
         struct tokens_stream stream = {.encoding = encoding};
-        int64_t begun = now_ns();
+        int64_t begun = measure_ns();
         for (size_t at = 0; at < text.size; at += ADDITION_BYTES)
             (void)tokens_stream_add(&stream, text_slice(text, at, at + ADDITION_BYTES));
-        best = least(best, now_ns() - begun);
+        best = least(best, measure_ns() - begun);
         tokens_stream_close(&stream);
     }
     return best / (int64_t)(text.size / ADDITION_BYTES + 1);
@@ -73,7 +55,7 @@ int main(int argc, char **argv)
     for (int i = 2; i < argc; i++) {
         struct buffer content = {0};
         size_t tokens;
-        read_file(argv[i], &content);
+        measure_read(argv[i], &content);
         int64_t ns = count_ns(encoding, buffer_text(&content), &tokens);
         printf("%zu %.3f %lld\n", tokens, (double)ns / 1e6,
                (long long)stream_ns(encoding, buffer_text(&content)));

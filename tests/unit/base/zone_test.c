@@ -2,9 +2,7 @@
  * Time zones: against glibc for 62 years of real zones, and files made here for every form of
  * rule and every kind of damage. Needs the system's tzdata.
  */
-#include "../unit.h"
-#include "base/clock.h"
-#include "base/zone.h"
+#include "../moments.h"
 
 #include <stdio.h>
 #include <time.h>
@@ -37,21 +35,6 @@ static const char *const zones[] = {
     "Pacific/Kiritimati",
     "Etc/GMT+12",
 };
-
-static int64_t utc_of(const char *stamp)
-{
-    int64_t wall_us = 0;
-    ck_assert_msg(clock_parse(text_of(stamp), &wall_us), "%s", stamp);
-    return wall_us / 1000000;
-}
-
-static struct zone *open_zone(const char *name)
-{
-    struct fault fault = {0};
-    struct zone *zone = zone_open(NULL, text_of(name), &fault);
-    ck_assert_msg(zone != NULL, "%s", fault.message);
-    return zone;
-}
 
 /* ---- against glibc ---- */
 

@@ -2,34 +2,14 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "../unit.h"
-#include "money/catalog.h"
+#include "models.h"
 #include "money/catalog_file.h"
-
-#define PRICES "config/prices.json" /* tests run in the repository's root */
 
 #define TRAITS     "\"kind\":\"chat\",\"reasoning\":false"
 #define ONE(rates) "{\"name\":\"m\"," TRAITS ",\"tiers\":[{" rates "}]}"
 #define PLAIN(name, more)                                                                          \
     "{\"name\":\"" name "\"," more TRAITS ",\"tiers\":[{\"input\":1,\"output\":1}]}"
 #define FILE_OF(records) "{\"format\":1,\"models\":[" records "]}"
-
-static struct model model_of(const char *provider, const char *name, int64_t pico)
-{
-    struct model model = {.provider = text_of(provider), .name = text_of(name)};
-    model.price.tier_count = 1;
-    model.price.tiers[0].above_input_tokens = -1;
-    for (int bucket = 0; bucket < BUCKET_COUNT; bucket++) {
-        model.price.tiers[0].rates.pico[bucket] = pico;
-    }
-    return model;
-}
-
-static void add(struct catalog *catalog, const char *provider, const char *name, int64_t pico)
-{
-    struct model model = model_of(provider, name, pico);
-    catalog_add(catalog, &model, NULL, 0);
-}
 
 /* The price under which the name is found; -1 if it is not. */
 static int64_t found(const struct catalog *catalog, const char *provider, const char *name)

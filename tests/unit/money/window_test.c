@@ -2,8 +2,7 @@
  * Calendar windows in time zones: known ones, and chains of windows over 40 years, whose local
  * times are taken from glibc. Needs the system's tzdata.
  */
-#include "../unit.h"
-#include "base/clock.h"
+#include "../moments.h"
 #include "money/window.h"
 
 #include <stdio.h>
@@ -28,21 +27,6 @@ static const char *const zones[] = {
     "Pacific/Apia",        /* skipped a day */
     "Pacific/Chatham",
 };
-
-static int64_t utc_of(const char *stamp)
-{
-    int64_t wall_us = 0;
-    ck_assert_msg(clock_parse(text_of(stamp), &wall_us), "%s", stamp);
-    return wall_us / 1000000;
-}
-
-static struct zone *open_zone(const char *name)
-{
-    struct fault fault = {0};
-    struct zone *zone = zone_open(NULL, text_of(name), &fault);
-    ck_assert_msg(zone != NULL, "%s", fault.message);
-    return zone;
-}
 
 static struct tm glibc_local(int64_t utc_s)
 {

@@ -1,7 +1,6 @@
 /* Answers as transfers hand them out: framing, compression, back-pressure. */
-#include <zlib.h>
-
 #include "scene.h"
+#include "squeeze.h"
 #include "wire/http1.h"
 
 /* The answer arrives as written, in pieces of `step` bytes; `hang_up` ends the connection. */
@@ -126,23 +125,6 @@ START_TEST(tells_all_headers_once_the_head_is_whole)
 END_TEST
 
 /* ---- compression ---- */
-
-/* `bits` as zlib has them: 15 + 16 gzip, 15 zlib. */
-static struct buffer squeeze(struct text plain, int bits)
-{
-    struct buffer out = {0};
-    z_stream stream = {0};
-    ck_assert_int_eq(deflateInit2(&stream, 9, Z_DEFLATED, bits, 9, Z_DEFAULT_STRATEGY), Z_OK);
-    buffer_reserve(&out, deflateBound(&stream, plain.size));
-    stream.next_in = (unsigned char *)(uintptr_t)plain.at;
-    stream.avail_in = (unsigned)plain.size;
-    stream.next_out = (unsigned char *)out.at;
-    stream.avail_out = (unsigned)out.room;
-    ck_assert_int_eq(deflate(&stream, Z_FINISH), Z_STREAM_END);
-    out.size = stream.total_out;
-    deflateEnd(&stream);
-    return out;
-}
 
 /* A counted answer of that coding whose body is the first `size` bytes of `packed`. */
 static struct buffer coded_answer(const char *coding, const struct buffer *packed, size_t size)

@@ -1,24 +1,6 @@
 /* Undoing gzip in steps. */
-#include <zlib.h>
-
-#include "../unit.h"
+#include "squeeze.h"
 #include "upstream/unzip.h"
-
-static struct buffer squeeze(struct text plain, int bits)
-{
-    struct buffer out = {0};
-    z_stream stream = {0};
-    ck_assert_int_eq(deflateInit2(&stream, 9, Z_DEFLATED, bits, 9, Z_DEFAULT_STRATEGY), Z_OK);
-    buffer_reserve(&out, deflateBound(&stream, plain.size));
-    stream.next_in = (unsigned char *)(uintptr_t)plain.at;
-    stream.avail_in = (unsigned)plain.size;
-    stream.next_out = (unsigned char *)out.at;
-    stream.avail_out = (unsigned)out.room;
-    ck_assert_int_eq(deflate(&stream, Z_FINISH), Z_STREAM_END);
-    out.size = stream.total_out;
-    deflateEnd(&stream);
-    return out;
-}
 
 /* Text that does not compress to nothing. */
 static struct buffer sample(size_t size)
