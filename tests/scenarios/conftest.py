@@ -16,6 +16,18 @@ def shared_provider():
 
 
 @pytest.fixture
+def books(purser, shared_provider):
+    """After the test the books of the file's `purser` are the provider's bill, and nothing is held."""
+    before = shared_provider.settled_bill(False)["cost_nano_usd"]
+    booked = sum(purser.settled().values())
+    yield
+    purser.idle()
+    bill = shared_provider.settled_bill(False)["cost_nano_usd"] - before
+    assert sum(purser.settled().values()) - booked == bill
+    assert all(row["reserved"] == 0 for row in purser.budgets().values())
+
+
+@pytest.fixture
 def provider():
     with Provider() as running:
         yield running

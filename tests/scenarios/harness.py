@@ -6,6 +6,7 @@
 Everything listens on loopback, writes below a folder of its own, and is ended with the block.
 """
 
+import base64
 import contextlib
 import itertools
 import json
@@ -19,6 +20,7 @@ import subprocess
 import tempfile
 import threading
 import time
+import typing
 
 import httpx
 
@@ -101,6 +103,17 @@ class Process:
         self.child.wait()
 
 
+class Sent(typing.NamedTuple):
+    """A request as the provider got it; names of headers are in lower case."""
+
+    target: str
+    headers: dict
+    body: bytes
+
+    def json(self):
+        return json.loads(self.body)
+
+
 class Provider:
     """The fake provider (tests/fakes/README.md)."""
 
@@ -126,6 +139,11 @@ class Provider:
 
     def requests(self, last=1):
         return httpx.get(f"{self.base}/fake/requests?last={last}").json()
+
+    def newest(self):
+        last = self.requests()["requests"][-1]
+        headers = {name.lower(): value for name, value in last["headers"]}
+        return Sent(last["target"], headers, base64.b64decode(last["body"]))
 
     def stats(self):
         return httpx.get(f"{self.base}/fake/stats").json()

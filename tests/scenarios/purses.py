@@ -1,6 +1,5 @@
 """What the tests of budgets share: two callers, amounts, the hold that a call must take."""
 
-import base64
 import contextlib
 import json
 import socket
@@ -31,9 +30,7 @@ def amount(nano):
 
 
 def sent(provider):
-    last = provider.requests()
-    last = (last["requests"] if isinstance(last, dict) else last)[-1]
-    return json.loads(base64.b64decode(last["body"]))
+    return provider.newest().json()
 
 
 HELLO = 8  # input tokens of a chat that says "hello", counted: 3 + role + content + 3

@@ -1,6 +1,5 @@
 """The cache: what is known is not asked again, what is under way is shared, and the books say so."""
 
-import base64
 import concurrent.futures
 import json
 import time
@@ -202,7 +201,7 @@ def test_of_a_batch_only_what_is_not_known_is_asked(provider, start):
     mixed = known[:45] + [f"new {i}" for i in range(10)] + known[45:]
     second = embed(purser, mixed)
     assert second.status_code == 200, second.text
-    asked = json.loads(base64.b64decode(provider.requests()["requests"][-1]["body"]))
+    asked = provider.newest().json()
     assert asked["input"] == [f"new {i}" for i in range(10)]
     direct = embed(purser, mixed, user="u").json()  # all known by now
     assert [row["index"] for row in second.json()["data"]] == list(range(100))

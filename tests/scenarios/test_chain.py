@@ -1,6 +1,5 @@
 """admit, route, forward: who calls, what reaches the provider, what comes back."""
 
-import base64
 import hashlib
 import json
 import socket
@@ -33,17 +32,6 @@ COMPLETION = plain_answer(json.dumps({
 def purser(shared_provider):
     with Purser(shared_provider, keys=KEYS) as running:
         yield running
-
-
-def received(provider):
-    """The last request as the provider got it: target, headers (lower case), body."""
-    last = provider.requests()
-    last = (last["requests"] if isinstance(last, dict) else last)[-1]
-    headers = {}
-    for header in last["headers"]:
-        name, value = (header["name"], header["value"]) if isinstance(header, dict) else header
-        headers[name.lower()] = value
-    return last["target"], headers, base64.b64decode(last["body"])
 
 
 # ---- who is calling ----
@@ -170,7 +158,7 @@ def test_bytes_that_need_no_change_arrive_unchanged(purser, shared_provider):
     answer = purser.client.post("/v1/chat/completions", content=body,
                                 headers={"content-type": "application/json; charset=utf-8"})
     assert answer.status_code == 200, answer.text
-    target, headers, got = received(shared_provider)
+    target, headers, got = shared_provider.newest()
     assert got == body
     assert target == "/v1/chat/completions"
     assert headers["content-type"] == "application/json; charset=utf-8"
@@ -184,7 +172,7 @@ def test_own_and_hop_headers_are_removed_and_the_upstreams_key_is_sent(purser, s
         "Accept-Encoding": "br, gzip", "x-stainless-lang": "python", "x-litellm-tags": "t",
         "X-HTTP-Method-Override": "DELETE", "X-Original-URL": "/v1/files",
         "User-Agent": "my-agent/1"})
-    _, headers, _ = received(shared_provider)
+    _, headers, _ = shared_provider.newest()
     assert headers["authorization"] == "Bearer sk-upstream"
     for name in ("x-purser-session", "x-purser-unknown", "cookie", "api-key", "x-api-key",
                  "x-hop", "te", "x-forwarded-for", "openai-organization", "openai-project",
@@ -198,7 +186,7 @@ def test_own_and_hop_headers_are_removed_and_the_upstreams_key_is_sent(purser, s
 
 def test_a_clients_own_request_id_is_kept(purser, shared_provider):
     purser.chat(headers={"X-Client-Request-Id": "mine"})
-    assert received(shared_provider)[1]["x-client-request-id"] == "mine"
+    assert shared_provider.newest().headers["x-client-request-id"] == "mine"
 
 
 @pytest.mark.parametrize("path,body", [
@@ -208,7 +196,7 @@ def test_a_clients_own_request_id_is_kept(purser, shared_provider):
 def test_completions_and_embeddings_pass_too(purser, shared_provider, path, body):
     answer = purser.client.post(path, json=body)
     assert answer.status_code == 200, answer.text
-    assert received(shared_provider)[0] == "/v1/" + path.split("/")[-1]
+    assert shared_provider.newest().target == "/v1/" + path.split("/")[-1]
     line = purser.booked(answer)
     bill = httpx.get(f"{shared_provider.base}/fake/bill/{answer.headers['x-request-id']}").json()
     assert line["cost_nano_usd"] == bill["cost_nano_usd"] == usd(
@@ -265,7 +253,7 @@ def test_an_alias_changes_the_model_sent_and_nothing_else(shared_provider, start
     answer = purser.client.post("/v1/chat/completions", content=body,
                                 headers={"content-type": "application/json"})
     assert answer.status_code == 200, answer.text
-    assert received(shared_provider)[2] == body.replace(b"fast", b"gpt-4o-mini")
+    assert shared_provider.newest().body == body.replace(b"fast", b"gpt-4o-mini")
     assert answer.headers["x-purser-model"] == "gpt-4o-mini"
     line = purser.booked(answer)
     assert (line["model"], line["model_requested"]) == ("gpt-4o-mini", "fast")
@@ -284,7 +272,7 @@ def test_azure_deployments_are_reached_by_path_key_header_and_query(start):
             "aliases": {"gpt-4o": "my deployment"}, "models": []}])
         answer = purser.chat(model="gpt-4o")
         assert answer.status_code == 200, answer.text
-        target, headers, _ = received(provider)
+        target, headers, _ = provider.newest()
         assert target == ("/openai/deployments/my%20deployment/chat/completions"
                           "?api-version=2024-10-21")
         assert headers["api-key"] == "azure-key" and "authorization" not in headers
@@ -341,7 +329,7 @@ def test_passthrough_forwards_the_clients_key_and_names_it_by_its_hash(start):
                  401, "invalid_api_key")
         answer = purser.chat(key="sk-own", headers={"OpenAI-Organization": "org-1"})
         assert answer.status_code == 200, answer.text
-        sent = received(provider)[1]
+        sent = provider.newest().headers
         assert sent["authorization"] == "Bearer sk-own"
         assert sent["openai-organization"] == "org-1"
         name = "sha256-" + hashlib.sha256(b"sk-own").hexdigest()[:16]

@@ -50,13 +50,6 @@ def send(purser, path, file, fake=None, name="file", **fields):
                               files={name: ("speech.wav", file)})
 
 
-def sent(provider):
-    """Body and content type of the newest request, as the provider got it."""
-    last = provider.requests()["requests"][-1]
-    headers = {name.lower(): value for name, value in last["headers"]}
-    return base64.b64decode(last["body"]), headers["content-type"]
-
-
 def hold_of(purser, answer):
     return purser.lines_of(answer)[0]["hold_nano_usd"]
 
@@ -65,18 +58,6 @@ def hold_of(purser, answer):
 def purser(shared_provider):
     with Purser(shared_provider, budgets=BUDGET, models=MODELS) as running:
         yield running
-
-
-@pytest.fixture
-def books(purser, shared_provider):
-    """After each test the books are the provider's bill, and nothing is held."""
-    before = shared_provider.settled_bill(False)["cost_nano_usd"]
-    booked = sum(purser.settled().values())
-    yield
-    purser.idle()
-    bill = shared_provider.settled_bill(False)["cost_nano_usd"] - before
-    assert sum(purser.settled().values()) - booked == bill
-    assert all(row["reserved"] == 0 for row in purser.budgets().values())
 
 
 # ---- moderations ----
@@ -155,7 +136,9 @@ def test_edits_are_forms_that_pass_unchanged(purser, books, shared_provider):
     request.read()
     answer = purser.client.send(request)
     assert answer.status_code == 200, answer.text
-    assert sent(shared_provider) == (request.content, request.headers["content-type"])
+    sent = shared_provider.newest()
+    assert sent.body == request.content
+    assert sent.headers["content-type"] == request.headers["content-type"]
     line = purser.booked(answer)
     assert line["prompt_tokens"] == 2 * 323 + 3 and line["usage_source"] == "reported"
     assert line["endpoint"] == "images.edits"
@@ -328,13 +311,13 @@ def test_another_name_is_written_into_json_and_forms(shared_provider):
                            models=["ears", "brush", "judge"])
     with Purser(budgets=BUDGET, upstreams=[upstream]) as running:
         assert send(running, HEARD, wav(1), model="ears").status_code == 200
-        body, _ = sent(shared_provider)
+        body = shared_provider.newest().body
         assert b'name="model"\r\n\r\nwhisper-1\r\n' in body and b"ears" not in body
         answer = post(running, IMAGES, model="brush", prompt="x", quality="hd")
         assert usd(answer.headers["x-purser-cost-usd"]) == 80 * MILLI
-        assert json.loads(sent(shared_provider)[0])["model"] == "dall-e-3"
+        assert shared_provider.newest().json()["model"] == "dall-e-3"
         assert post(running, "/v1/moderations", model="judge", input="x").status_code == 200
-        assert json.loads(sent(shared_provider)[0])["model"] == "omni-moderation-latest"
+        assert shared_provider.newest().json()["model"] == "omni-moderation-latest"
 
 
 # ---- bad input ----

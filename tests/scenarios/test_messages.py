@@ -1,7 +1,6 @@
 """Anthropic's Messages: whole and streamed calls, their bill to the nano-dollar, errors in their own
 shape, and what purser changes on the way."""
 
-import base64
 import contextlib
 import json
 import threading
@@ -67,12 +66,6 @@ def text_of(seen):
                    if name == "content_block_delta")
 
 
-def sent(provider):
-    last = provider.requests()
-    last = (last["requests"] if isinstance(last, dict) else last)[-1]
-    return last, base64.b64decode(last["body"])
-
-
 def refused(answer, status, kind, code):
     """Checks that it is a refusal of purser in Anthropic's shape; its error object."""
     assert answer.status_code == status, f"{answer.status_code} {answer.text}"
@@ -132,7 +125,7 @@ def test_the_maximum_is_lowered_to_what_a_session_has_left(purser, shared_provid
     assert 0 < clamped < 5000
     assert answer.json()["usage"]["output_tokens"] == clamped
     assert answer.json()["stop_reason"] == "max_tokens"
-    assert json.loads(sent(shared_provider)[1])["max_tokens"] == clamped
+    assert shared_provider.newest().json()["max_tokens"] == clamped
     assert purser.booked(answer)["session"] == "short"
 
 
@@ -141,7 +134,7 @@ def test_a_budget_for_thinking_stays_below_a_lowered_maximum(purser, shared_prov
                 budgets=[{"name": "call", "scope": "key", "window": "total", "usd": 0.03}]) as own:
         thinking = {"type": "enabled", "budget_tokens": 4000}
         answer = ask(own, "output=9,prompt=10", max_tokens=5000, thinking=thinking)
-        body = json.loads(sent(shared_provider)[1])
+        body = shared_provider.newest().json()
         assert answer.status_code == 200, answer.text
         assert 1024 <= body["thinking"]["budget_tokens"] == body["max_tokens"] - 1 < 4000
         # Now there is room for an answer, but for none with thinking, which takes 1025 tokens.
@@ -196,8 +189,8 @@ def test_counting_tokens_is_free_and_a_request_in_the_books(purser, shared_provi
     answer = purser.client.post("/v1/messages/count_tokens", headers=headers_of("prompt=33"),
                                 json=body)
     assert (answer.status_code, answer.json()) == (200, {"input_tokens": 33})
-    assert json.loads(sent(shared_provider)[1]) == body
-    assert sent(shared_provider)[0]["target"] == "/v1/messages/count_tokens"
+    assert shared_provider.newest().json() == body
+    assert shared_provider.newest().target == "/v1/messages/count_tokens"
     settle = purser.booked(answer)
     assert (settle["cost_nano_usd"], settle["total_tokens"]) == (0, 0)
     assert settle["endpoint"] == "messages.count_tokens"
@@ -218,7 +211,7 @@ def test_a_key_may_come_either_way_and_the_upstreams_goes_as_x_api_key(purser, s
         answer = httpx.post(f"{purser.base}/v1/messages", json=body_of(),
                             headers={"anthropic-beta": "some-beta-1", **headers})
         assert answer.status_code == 200, answer.text
-        names = {name.lower(): value for name, value in sent(shared_provider)[0]["headers"]}
+        names = shared_provider.newest().headers
         assert names["x-api-key"] == "sk-upstream" and "authorization" not in names
         assert names["anthropic-version"] == "2023-06-01"  # as nobody named one
         assert names["anthropic-beta"] == "some-beta-1"
@@ -226,7 +219,7 @@ def test_a_key_may_come_either_way_and_the_upstreams_goes_as_x_api_key(purser, s
 
 def test_the_clients_version_is_passed_on(purser, shared_provider):
     ask(purser, headers={"anthropic-version": "2024-01-01"})
-    values = [value for name, value in sent(shared_provider)[0]["headers"]
+    values = [value for name, value in shared_provider.requests()["requests"][-1]["headers"]
               if name.lower() == "anthropic-version"]
     assert values == ["2024-01-01"]
 
@@ -254,8 +247,8 @@ def test_an_upstream_of_another_dialect_is_passed_over_and_named(shared_provider
 
 
 def credentials(provider):
-    return {name.lower(): value for name, value in sent(provider)[0]["headers"]
-            if name.lower() in ("x-api-key", "authorization", "api-key")}
+    return {name: value for name, value in provider.newest().headers.items()
+            if name in ("x-api-key", "authorization", "api-key")}
 
 
 def test_in_passthrough_the_clients_own_key_goes_the_way_it_came(shared_provider):
@@ -460,7 +453,7 @@ def test_of_a_query_only_the_beta_goes_along_and_never_against_the_operators(
         shared_provider, start, own, asked, target):
     purser = start(shared_provider, upstreams=[speaking(shared_provider, query=own)])
     assert ask(purser, path=f"/v1/messages{asked}").status_code == 200
-    assert sent(shared_provider)[0]["target"] == target
+    assert shared_provider.newest().target == target
 
 
 def test_models_have_the_shape_of_the_dialect_that_asks(shared_provider, start):

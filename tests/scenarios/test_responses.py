@@ -1,7 +1,6 @@
 """The Responses API through purser: what is held, what is booked beside the provider's bill, and what
 is refused."""
 
-import base64
 import json
 from concurrent.futures import ThreadPoolExecutor
 
@@ -32,11 +31,6 @@ def events_in(text):
     return [json.loads(line[6:]) for line in text.splitlines() if line.startswith("data: ")]
 
 
-def sent(provider):
-    """The body of the newest request, as the provider got it."""
-    return json.loads(base64.b64decode(provider.requests()["requests"][-1]["body"]))
-
-
 def hold_of(purser, answer):
     return purser.lines_of(answer)[0]["hold_nano_usd"]
 
@@ -45,18 +39,6 @@ def hold_of(purser, answer):
 def purser(shared_provider):
     with Purser(shared_provider, budgets=BUDGET, keys=KEYS) as running:
         yield running
-
-
-@pytest.fixture
-def books(purser, shared_provider):
-    """After each test the books are the provider's bill, and nothing is held."""
-    before = shared_provider.settled_bill(False)["cost_nano_usd"]
-    booked = sum(purser.settled().values())
-    yield
-    purser.idle()
-    bill = shared_provider.settled_bill(False)["cost_nano_usd"] - before
-    assert sum(purser.settled().values()) - booked == bill
-    assert all(row["reserved"] == 0 for row in purser.budgets().values())
 
 
 # ---- what is booked ----
@@ -209,16 +191,16 @@ def test_the_maximum_is_lowered_to_what_is_left(start, shared_provider):
         {"name": "small", "scope": "key", "window": "total", "usd": 0.0001}])
     answer = post(purser, "prompt=5,output=1000", max_output_tokens=5000)
     clamped = int(answer.headers["x-purser-clamped-max-tokens"])
-    assert sent(shared_provider)["max_output_tokens"] == clamped < 200
+    assert shared_provider.newest().json()["max_output_tokens"] == clamped < 200
     assert answer.json()["status"] == "incomplete"
     assert purser.booked(answer)["completion_tokens"] == clamped
 
 
 def test_a_reasoning_model_always_gets_a_maximum(purser, shared_provider, books):
     post(purser, model="o4-mini")
-    assert sent(shared_provider)["max_output_tokens"] > 0
+    assert shared_provider.newest().json()["max_output_tokens"] > 0
     post(purser, model="gpt-4o-mini")
-    assert "max_output_tokens" not in sent(shared_provider)
+    assert "max_output_tokens" not in shared_provider.newest().json()
 
 
 def test_a_spent_budget_refuses(start, shared_provider):
@@ -263,13 +245,13 @@ def test_counting_input_tokens_is_free(purser, books, path):
 
 def test_searches_are_held_and_booked_with_their_fee(purser, shared_provider, books):
     answer = post(purser, "searches=3,prompt=10,output=20", tools=SEARCH, max_output_tokens=20)
-    assert sent(shared_provider)["max_tool_calls"] == 4
+    assert shared_provider.newest().json()["max_tool_calls"] == 4
     assert hold_of(purser, answer) >= 5 * 128000 * 150 + 4 * 10_000_000
     assert purser.booked(answer)["cost_nano_usd"] == 10 * 150 + 20 * 600 + 3 * 10_000_000
     with stream(purser, "searches=2,prompt=10,output=20", tools=SEARCH,
                 max_tool_calls=2) as answer:
         answer.read()
-    assert sent(shared_provider)["max_tool_calls"] == 2
+    assert shared_provider.newest().json()["max_tool_calls"] == 2
     assert purser.booked(answer)["cost_nano_usd"] == 10 * 150 + 20 * 600 + 2 * 10_000_000
 
 
@@ -280,7 +262,7 @@ def test_searches_that_cannot_be_bounded_are_refused_under_a_budget(start, share
     assert error_of(post(strict, tools=SEARCH), 400, "unbounded_tool")["param"] == "tools"
     free = start(shared_provider)
     assert post(free, tools=SEARCH).status_code == 200
-    assert "max_tool_calls" not in sent(shared_provider)
+    assert "max_tool_calls" not in shared_provider.newest().json()
 
 
 # ---- who owns what ----

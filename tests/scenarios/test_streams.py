@@ -1,7 +1,6 @@
 """Streams: every event leaves at once and unchanged, usage is asked for and taken out again, and a
 slow reader or a dying upstream is handled."""
 
-import base64
 import contextlib
 import json
 import socket
@@ -21,12 +20,6 @@ SANITIZED = "san" in str(OUT)
 def purser(shared_provider):
     with Purser(shared_provider, budgets=BUDGET) as running:
         yield running
-
-
-def sent_body(provider):
-    last = provider.requests()
-    last = (last["requests"] if isinstance(last, dict) else last)[-1]
-    return base64.b64decode(last["body"])
 
 
 def read(purser, fake=None, **body):
@@ -72,7 +65,7 @@ def test_a_stream_is_settled_by_its_usage_and_named_by_its_hold(purser, shared_p
 def test_usage_is_asked_for_and_its_chunk_taken_out_unless_the_client_asked(purser,
                                                                             shared_provider):
     answer, chunks = read(purser, "output=5", max_tokens=9)
-    assert json.loads(sent_body(shared_provider))["stream_options"] == {"include_usage": True}
+    assert shared_provider.newest().json()["stream_options"] == {"include_usage": True}
     assert all(chunk["choices"] and not chunk.get("usage") for chunk in chunks)
     assert len(text_of(chunks)) > 5
 
@@ -85,7 +78,7 @@ def test_the_clients_other_stream_options_are_kept(purser, shared_provider, opti
     answer = purser.client.post("/v1/chat/completions", content=body,
                                 headers={"content-type": "application/json"})
     assert answer.status_code == 200, answer.text
-    sent = json.loads(sent_body(shared_provider))["stream_options"]
+    sent = shared_provider.newest().json()["stream_options"]
     assert sent.pop("include_usage") is True
     wanted = json.loads(options) or {}
     wanted.pop("include_usage", None)
@@ -99,7 +92,7 @@ def test_a_client_that_asks_gets_usage_with_the_exact_cost(purser, shared_provid
     assert chunks[-1]["choices"] == []
     assert usd(chunks[-1]["usage"]["cost"]) == 11 * 150 + 7 * 600
     assert chunks[-1]["usage"]["completion_tokens"] == 7
-    assert b'"stream_options":{"include_usage":true}' in sent_body(shared_provider).replace(
+    assert b'"stream_options":{"include_usage":true}' in shared_provider.newest().body.replace(
         b": ", b":")
 
 
@@ -129,7 +122,7 @@ def test_running_usage_of_a_stream_that_dies_is_not_the_whole(purser):
 def test_an_upstream_without_stream_usage_is_not_asked(start, shared_provider):
     purser = start(shared_provider, upstreams=[upstream_of(shared_provider, stream_usage=False)])
     answer, _ = read(purser, "output=3", max_tokens=9)
-    assert b"stream_options" not in sent_body(shared_provider)
+    assert b"stream_options" not in shared_provider.newest().body
     line = purser.booked(answer)
     assert (line["usage_source"], line["completion_tokens"]) == ("counted", 4)
 
@@ -268,7 +261,7 @@ def test_an_error_in_mid_stream_passes_and_books_more_than_was_seen(start):
 
 def test_a_reasoning_model_always_gets_a_maximum(purser, shared_provider):
     answer, _ = read(purser, "output=5,reasoning=2", model="o4-mini")
-    assert json.loads(sent_body(shared_provider))["max_completion_tokens"] > 0
+    assert shared_provider.newest().json()["max_completion_tokens"] > 0
     assert purser.booked(answer)["reasoning_tokens"] == 2
 
 

@@ -4,7 +4,6 @@ may search the web within a budget, and is stopped by the session's cap after on
 It is a suite of its own (make agents): its package is hundreds of megabytes.
 """
 
-import base64
 import json
 import pathlib
 import platform
@@ -81,7 +80,7 @@ def test_what_it_may_search_is_held_and_bounded(run, provider):
     with purser_of(provider, 10) as purser:
         out, status = run(purser, "search", "Say hello [fake prompt=90 output=12 searches=2]", "")
         assert status == 0, out
-        sent = json.loads(base64.b64decode(provider.requests()["requests"][-1]["body"]))
+        sent = provider.newest().json()
         assert "web_search" in {tool["type"] for tool in sent["tools"]}
         assert sent["max_tool_calls"] == 4
         (line,) = settled(purser, "search")

@@ -2,19 +2,16 @@
 here. And with_python.py, the anthropic package for Python."""
 
 import json
-import os
 import pathlib
-import re
-import subprocess
 
 import pytest
 
 import installed
+import nodes
 from harness import KEY, Purser, upstream_of
 
 HERE = pathlib.Path(__file__).resolve().parent
 TESTS = HERE / "anthropic.test.mjs"
-NAMES = re.findall(r'(?m)^test\("([^"]*)"', TESTS.read_text())
 KEYS = {"alice": KEY, "spent": "sk-test-spent-0123456789abcdef",
         "tiny": "sk-test-tiny-0123456789abcdef", "narrow": "sk-test-narrow-0123456789abcdef"}
 
@@ -49,24 +46,13 @@ def purser(provider):
 
 @pytest.fixture(scope="module")
 def outcomes(node, purser, provider):
-    """{name: None or what went wrong}, read from the report of all tests, run once."""
     packages = installed.node_packages(HERE, "anthropic")
-    env = {**os.environ, "PURSER_URL": purser.base, "PROVIDER_URL": provider.base,
-           "KEYS": json.dumps(KEYS), "PACKAGES": f"{packages}/node_modules/"}
-    run = subprocess.run([node, "--test", "--test-reporter=tap", TESTS], env=env,
-                         capture_output=True, text=True, timeout=300)
-    report = {}
-    for part in re.split(r"(?m)^(?= *(?:not )?ok \d+ - )", run.stdout)[1:]:
-        fine, name = re.match(r" *(not )?ok \d+ - (.*)", part).groups()
-        report[name.replace("\\#", "#")] = part + run.stderr if fine else None
-    return report, run.stdout + run.stderr
+    return nodes.run_tests(node, TESTS, packages, purser, provider, KEYS)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@nodes.each_test(TESTS)
 def test_in_node(outcomes, name):
-    report, everything = outcomes
-    assert name in report, everything
-    assert report[name] is None, report[name]
+    nodes.must_have_passed(name, outcomes)
 
 
 def test_in_python(outcomes, purser):

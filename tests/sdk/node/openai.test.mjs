@@ -1,54 +1,19 @@
 // The openai package for Node through purser: it must not notice, until the money is gone.
 // Started by test_node.py, which says in the environment where purser and the provider are.
 import assert from "node:assert/strict";
-import { createRequire } from "node:module";
 import { test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
+import { PROVIDER_URL, PURSER_URL, counted, fake, held, json, keys, packageOf, refusal, until }
+    from "../through.mjs";
 
-const { PACKAGES, PURSER_URL, PROVIDER_URL } = process.env;
-const keys = JSON.parse(process.env.KEYS);
-const { OpenAI, toFile } = createRequire(PACKAGES)("openai");
+const { OpenAI, toFile } = packageOf("openai");
 
 const MODEL = "gpt-4o-mini";
 const messages = [{ role: "user", content: "Say hello" }];
 
-function clientOf(name = "alice", { path = "/v1", ...options } = {}) {
-    const attempts = { count: 0 };
-    const counting = (...request) => {
-        attempts.count++;
-        return fetch(...request);
-    };
-    const client = new OpenAI({ apiKey: keys[name] ?? name, baseURL: PURSER_URL + path,
-        fetch: counting, timeout: 30000, ...options });
-    return { client, attempts };
-}
+const clientOf = (name = "alice", options = {}) =>
+    counted(OpenAI, name, { path: "/v1", ...options });
 
 const { client } = clientOf();
-
-const fake = (wishes) => ({
-    headers: { "x-fake": Object.entries(wishes).map((wish) => wish.join("=")).join(",") },
-});
-
-async function json(url, key) {
-    return (await fetch(url, { headers: key ? { authorization: `Bearer ${key}` } : {} })).json();
-}
-
-async function until(condition, what) {
-    for (const end = Date.now() + 10000; Date.now() < end; await sleep(20))
-        if (await condition()) return;
-    assert.fail(`waited for ${what}`);
-}
-
-async function held(name) {
-    const { data } = await json(`${PURSER_URL}/budget`, keys[name]);
-    return data.some((row) => row.reserved > 0);
-}
-
-async function refusal(promise, kind) {
-    const error = await promise.then(() => assert.fail("it was not refused"), (reason) => reason);
-    assert.ok(error instanceof kind, `${error.constructor.name}: ${error.message}`);
-    return error;
-}
 
 // ---- what works as before ----
 
