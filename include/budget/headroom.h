@@ -85,6 +85,8 @@ void headroom_given(struct core *core, struct account *account);
 
 /* ---- told by the rest of the core; nothing happens if it is not leased ---- */
 
+/* It may be used soon: fetches those before and after it, which its use changes, into the cache. */
+void headroom_expect(const struct account *account);
 /* It is used, and so much was reserved on it. */
 void headroom_note_use(struct accounts *accounts, struct account *account, int64_t amount);
 /* Its window comes next, and so much was reserved of late where it stands for another one. */

@@ -1,9 +1,7 @@
 /*
- * The table of accounts: hashed by what a call knows about them, named by SHA-256 for the ledger.
- *
- * The buckets are laid out once for the most accounts there may be (untouched pages cost nothing),
- * so that no reservation ever pays for a new lay-out under the lock. Sweeping goes round the
- * buckets, a few per reservation.
+ * The table of accounts: found by what a call knows about them (chains.c), named by SHA-256 for the
+ * ledger. Sweeping goes round the chains, a few per reservation, and touches no account of a chain
+ * before one of them can be over: to look at them would cost a request more than all the rest.
  */
 #include "budget/account.h"
 
@@ -12,9 +10,9 @@
 
 #include <stdlib.h>
 
-#define SWEEP_BUCKETS 4
+#define SWEEP_CHAINS 4
 /* How far a new id looks for an empty account that makes room for it. */
-#define CROWDED_BUCKETS 64
+#define CROWDED_CHAINS 64
 
 uint64_t accounts_number(const struct accounts *accounts, const struct account_key *key)
 {
@@ -28,20 +26,12 @@ static struct text number_key(const uint64_t *number)
 
 /* ---- opening and closing ---- */
 
-static void open_buckets(struct accounts *accounts, size_t most)
-{
-    accounts->bucket_count = 16;
-    while (accounts->bucket_count < most)
-        accounts->bucket_count *= 2;
-    accounts->buckets = memory_new(accounts->bucket_count * sizeof(struct account *));
-}
-
 void accounts_open(struct accounts *accounts, const struct budget *budgets, size_t count,
                    size_t most)
 {
     ASSERT(most > 0);
     *accounts = (struct accounts){.most = most, .hasher = hasher_open()};
-    open_buckets(accounts, most);
+    chains_open(accounts, most);
     accounts->budgets = budgets;
     accounts->budget_count = count;
     accounts->lanes = lanes_open(budgets, count);
@@ -65,7 +55,7 @@ void accounts_close(struct accounts *accounts)
     lane_close(&accounts->gone);
     group_close_all(accounts);
     free(accounts->lanes);
-    free(accounts->buckets);
+    free(accounts->chains);
     hasher_close(accounts->hasher);
 }
 
@@ -95,37 +85,9 @@ void accounts_turn(struct accounts *accounts, size_t budget, int64_t now_s)
 
 /* ---- finding ---- */
 
-static uint64_t hash_of(const struct account_key *key)
-{
-    uint64_t hash = text_hash(key->id);
-    hash ^= (uint64_t)(key->budget * UNIT_COUNT + key->unit) * UINT64_C(0x9e3779b97f4a7c15);
-    hash ^= (uint64_t)key->window->start_s * UINT64_C(0xc2b2ae3d27d4eb4f);
-    return hash ^ hash >> 32;
-}
-
-static struct account **bucket_of(const struct accounts *accounts, uint64_t hash)
-{
-    return &accounts->buckets[hash & (accounts->bucket_count - 1)];
-}
-
-static bool account_is(const struct account *account, const struct account_key *key)
-{
-    return account->budget == key->budget && account->unit == key->unit &&
-           account->window.start_s == key->window->start_s && text_equal(account->id, key->id);
-}
-
-static struct account *find_hashed(const struct accounts *accounts, const struct account_key *key,
-                                   uint64_t hash)
-{
-    struct account *account = *bucket_of(accounts, hash);
-    while (account != NULL && !(account->hash == hash && account_is(account, key)))
-        account = account->next_in_bucket;
-    return account;
-}
-
 struct account *accounts_find(const struct accounts *accounts, const struct account_key *key)
 {
-    return find_hashed(accounts, key, hash_of(key));
+    return chains_find(accounts, key, account_hash(key));
 }
 
 int64_t accounts_limit(const struct accounts *accounts, size_t budget, enum unit unit,
@@ -171,22 +133,41 @@ static bool is_over(const struct accounts *accounts, const struct account *accou
     return now_s > account_until_s(account);
 }
 
-static void sweep_bucket(struct accounts *accounts, int64_t now_s, bool crowded)
+/* No earlier than this is it over; only later, if it is used in between. */
+static int64_t due_s(const struct account *account)
 {
-    struct account **link = &accounts->buckets[accounts->sweep_at];
-    accounts->sweep_at = (accounts->sweep_at + 1) & (accounts->bucket_count - 1);
+    if (account->group != NULL)
+        return window_counts_until_s(&account->window);
+    return account_until_s(account);
+}
+
+static void remove_account(struct accounts *accounts, struct account *account)
+{
+    lane_remove(&accounts->lanes[account->budget], account);
+    accounts->count--;
+    headroom_forget(accounts, account);
+    group_leave(accounts, account);
+    free(account);
+}
+
+static void sweep_chain(struct accounts *accounts, int64_t now_s, bool crowded)
+{
+    struct chain *chain = &accounts->chains[accounts->sweep_at];
+    struct account **link = &chain->first;
+    accounts->sweep_at = (accounts->sweep_at + 1) & (accounts->chain_count - 1);
+    if (now_s <= chain->due_s && !crowded)
+        return;
+    chain->due_s = INT64_MAX;
     while (*link != NULL) {
         struct account *account = *link;
-        if (!is_over(accounts, account, now_s, crowded)) {
-            link = &account->next_in_bucket;
+        if (is_over(accounts, account, now_s, crowded)) {
+            *link = account->next_in_chain;
+            remove_account(accounts, account);
             continue;
         }
-        *link = account->next_in_bucket;
-        lane_remove(&accounts->lanes[account->budget], account);
-        accounts->count--;
-        headroom_forget(accounts, account);
-        group_leave(accounts, account);
-        free(account);
+        if (due_s(account) < chain->due_s)
+            chain->due_s = due_s(account);
+        link = &account->next_in_chain;
     }
 }
 
@@ -207,8 +188,8 @@ static void sweep_restored(struct accounts *accounts, int64_t now_s)
 
 void accounts_sweep(struct accounts *accounts, int64_t now_s)
 {
-    for (int i = 0; i < SWEEP_BUCKETS; i++)
-        sweep_bucket(accounts, now_s, false);
+    for (int i = 0; i < SWEEP_CHAINS; i++)
+        sweep_chain(accounts, now_s, false);
     if (accounts->restored.count > 0)
         sweep_restored(accounts, now_s);
 }
@@ -309,8 +290,8 @@ const struct restored *accounts_restored(const struct accounts *accounts,
 
 static bool has_room(struct accounts *accounts, int64_t now_s)
 {
-    for (int i = 0; i < CROWDED_BUCKETS && accounts->count >= accounts->most; i++)
-        sweep_bucket(accounts, now_s, true);
+    for (int i = 0; i < CROWDED_CHAINS && accounts->count >= accounts->most; i++)
+        sweep_chain(accounts, now_s, true);
     return accounts->count < accounts->most;
 }
 
@@ -369,11 +350,9 @@ static void enrol(struct accounts *accounts, struct account *account, size_t bud
     if (!accounts->leased)
         account->ceiling = limit;
     struct account_key key = key_of(account);
-    account->hash = hash_of(&key);
-    ASSERT(find_hashed(accounts, &key, account->hash) == NULL);
-    struct account **bucket = bucket_of(accounts, account->hash);
-    account->next_in_bucket = *bucket;
-    *bucket = account;
+    account->hash = account_hash(&key);
+    ASSERT(chains_find(accounts, &key, account->hash) == NULL);
+    chains_add(accounts, account);
     lane_append(&accounts->lanes[budget], account);
     accounts->count++;
     if (definition->window == WINDOW_ROLLING)
@@ -416,8 +395,13 @@ static void adopt_siblings(struct accounts *accounts, const struct account *acco
 enum account_use accounts_use(struct accounts *accounts, const struct account_key *key,
                               int64_t now_s, struct account **used)
 {
-    uint64_t hash = hash_of(key);
-    struct account *account = find_hashed(accounts, key, hash);
+    return accounts_use_hashed(accounts, key, account_hash(key), now_s, used);
+}
+
+enum account_use accounts_use_hashed(struct accounts *accounts, const struct account_key *key,
+                                     uint64_t hash, int64_t now_s, struct account **used)
+{
+    struct account *account = chains_find(accounts, key, hash);
     if (account != NULL && is_over(accounts, account, now_s, false)) {
         ASSERT(account->group == NULL || !account->counted);
         account->held_s = now_s;
@@ -442,6 +426,7 @@ enum account_use accounts_use(struct accounts *accounts, const struct account_ke
     }
     account_note_visit(account, now_s);
     account->pins++;
+    headroom_expect(account);
     *used = account;
     return ACCOUNT_USED;
 }
@@ -578,10 +563,10 @@ void accounts_redefine(struct accounts *accounts, const struct budget *budgets, 
     struct lane *lanes = accounts->lanes;
     size_t lane_count = accounts->budget_count;
     struct heirs *heirs = memory_new((lane_count + 1) * sizeof(*heirs));
-    free(accounts->buckets);
+    free(accounts->chains);
     accounts->sweep_at = 0;
     accounts->most = most;
-    open_buckets(accounts, most > accounts->count ? most : accounts->count);
+    chains_open(accounts, most > accounts->count ? most : accounts->count);
     accounts->count = 0;
     accounts->budgets = budgets;
     accounts->budget_count = count;

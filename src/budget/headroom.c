@@ -91,6 +91,15 @@ static void loose_prepend(struct accounts *accounts, struct account *account)
     growing->loose = true;
 }
 
+void headroom_expect(const struct account *account)
+{
+    const struct growing *growing = &account->growing;
+    if (growing->older != NULL)
+        __builtin_prefetch(&growing->older->growing.newer);
+    if (growing->newer != NULL)
+        __builtin_prefetch(&growing->newer->growing.older);
+}
+
 /* Nobody will reserve there any more, or another sub-bucket needs it now. */
 static bool is_left_over(const struct account *account)
 {

@@ -74,48 +74,98 @@ void places_gather_own(const struct own_limits *own, struct places *places)
     }
 }
 
-static bool gather_units(struct core *core, struct account_key *key, struct places *places)
+/* Accounts are looked for some at a time: each is fetched from memory while those before it are
+ * looked at. */
+#define AT_ONCE 8
+
+struct search {
+    struct core *core;
+    struct places *places;
+    size_t count;
+    struct account_key keys[AT_ONCE];
+    uint64_t hashes[AT_ONCE];
+};
+
+/* False: an account could not appear; it stands first in the search then. */
+static bool find_those(struct search *search)
 {
-    const struct lane *lane = &core->accounts.lanes[key->budget];
-    for (int unit = 0; unit < UNIT_COUNT; unit++) {
-        if (!lane->limits[unit])
-            continue;
-        key->unit = (enum unit)unit;
+    struct places *places = search->places;
+    struct accounts *accounts = &search->core->accounts;
+    for (size_t at = 0; at < search->count; at++)
+        account_expect(accounts, search->hashes[at]);
+    for (size_t at = 0; at < search->count; at++) {
         ASSERT(places->count < CHARGE_MOST);
         struct account **next = &places->accounts[places->count];
-        enum account_use use = accounts_use(&core->accounts, key, core->now_s, next);
-        if (use == ACCOUNT_CROWDED)
+        enum account_use use = accounts_use_hashed(accounts, &search->keys[at], search->hashes[at],
+                                                   search->core->now_s, next);
+        if (use == ACCOUNT_CROWDED) {
+            search->keys[0] = search->keys[at];
             return false;
+        }
         places->count += use == ACCOUNT_USED ? 1 : 0;
     }
+    search->count = 0;
     return true;
+}
+
+static bool look_for(struct search *search, const struct account_key *key)
+{
+    if (search->count == AT_ONCE && !find_those(search))
+        return false;
+    size_t at = search->count++;
+    search->keys[at] = *key;
+    search->hashes[at] = account_hash(key);
+    chains_expect(&search->core->accounts, search->hashes[at]);
+    return true;
+}
+
+static bool gather_accounts(struct search *search, size_t budget, const struct subject *subject)
+{
+    struct text ids[SUBJECT_MAX_TAGS];
+    struct accounts *accounts = &search->core->accounts;
+    const struct lane *lane = &accounts->lanes[budget];
+    size_t count = subject_ids(&accounts->budgets[budget], subject, ids);
+    accounts_turn(accounts, budget, search->core->now_s);
+    for (size_t id = 0; id < count; id++) {
+        struct account_key key = {.budget = budget, .id = ids[id], .window = &lane->window};
+        for (int unit = 0; unit < UNIT_COUNT; unit++) {
+            key.unit = (enum unit)unit;
+            if (lane->limits[unit] && !look_for(search, &key))
+                return false;
+        }
+    }
+    return true;
+}
+
+static bool gather_all(struct search *search, const struct subject *subject)
+{
+    const struct core *core = search->core;
+    for (size_t at = 0; at < core->options.budget_count; at++) {
+        const struct budget *budget = &core->options.budgets[at];
+        if (!budget_applies(budget, subject))
+            continue;
+        if (budget->scope == SCOPE_REQUEST)
+            gather_request_limits(core, at, search->places);
+        else if (!gather_accounts(search, at, subject))
+            return false;
+    }
+    return find_those(search);
 }
 
 bool places_gather(struct core *core, const struct subject *subject, struct places *places,
                    struct account_key *key)
 {
+    struct search search;
+    search.core = core;
+    search.places = places;
+    search.count = 0;
     places->count = 0;
     for (int unit = 0; unit < UNIT_COUNT; unit++)
         places->request_limit[unit] = LIMIT_NONE;
-    for (size_t at = 0; at < core->options.budget_count; at++) {
-        const struct budget *budget = &core->options.budgets[at];
-        if (!budget_applies(budget, subject))
-            continue;
-        if (budget->scope == SCOPE_REQUEST) {
-            gather_request_limits(core, at, places);
-            continue;
-        }
-        accounts_turn(&core->accounts, at, core->now_s);
-        struct text ids[SUBJECT_MAX_TAGS];
-        size_t count = subject_ids(budget, subject, ids);
-        for (size_t id = 0; id < count; id++) {
-            *key = (struct account_key){
-                .budget = at, .id = ids[id], .window = &core->accounts.lanes[at].window};
-            if (!gather_units(core, key, places))
-                return false;
-        }
-    }
-    return true;
+    if (gather_all(&search, subject))
+        return true;
+    *key = search.keys[0];
+    return false;
 }
 
 void places_unpin(struct places *places)

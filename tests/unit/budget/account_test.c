@@ -203,6 +203,37 @@ START_TEST(idle_sessions_are_forgotten_and_others_swept)
 }
 END_TEST
 
+/* 8 among 16 places where accounts hang: some share one. */
+START_TEST(each_of_many_sessions_goes_at_its_own_time)
+{
+    static const char *const ids[] = {"a/0", "a/1", "a/2", "a/3", "a/4", "a/5", "a/6", "a/7"};
+    struct fixture f = fixture_new();
+    struct budget *budget = fixture_budget(&f, "session", SCOPE_SESSION, UNIT_USD, 10000);
+    budget->window = WINDOW_TOTAL;
+    budget->idle_s = 3600;
+    f.options.max_accounts = 16;
+    fixture_start(&f);
+    int64_t begun_s = f.now_s;
+    for (int round = 0; round < 2; round++) { /* what was seen of the first round is out of date */
+        for (int i = 0; i < 8; i++, f.now_s += 100) {
+            call_as(&f, ids[i]);
+            fixture_settle(&f, f.grant.hold, 1);
+        }
+    }
+    for (int i = 0; i < 8; i++) {
+        f.now_s = begun_s + 800 + i * 100 + 3600 + 7200;
+        for (int turn = 0; turn < 8; turn++)
+            call_as(&f, "keep");
+        ck_assert_uint_eq(accounts_shown(&f), (size_t)(8 - i + 1));
+        f.now_s++;
+        for (int turn = 0; turn < 8; turn++)
+            call_as(&f, "keep");
+        ck_assert_uint_eq(accounts_shown(&f), (size_t)(8 - i));
+    }
+    fixture_end(&f);
+}
+END_TEST
+
 /* Neither the ledger nor the store hears of it. */
 START_TEST(who_is_refused_does_not_keep_a_session)
 {
@@ -268,5 +299,5 @@ UNIT_MAIN(a_clock_put_forward_is_believed_only_as_far_as_steady_time_went,
           what_was_restored_is_shown_by_the_budget_that_limits_its_unit,
           restored_spend_above_the_limit_is_an_overrun_not_a_bug,
           refuses_new_ids_at_the_bound_but_not_known_ones, an_account_without_spend_makes_room,
-          idle_sessions_are_forgotten_and_others_swept, who_is_refused_does_not_keep_a_session,
-          an_account_with_an_open_hold_is_never_swept)
+          idle_sessions_are_forgotten_and_others_swept, each_of_many_sessions_goes_at_its_own_time,
+          who_is_refused_does_not_keep_a_session, an_account_with_an_open_hold_is_never_swept)
