@@ -157,22 +157,28 @@ static void refuse(const struct ask *ask, const struct room *limit, int64_t goal
     fill_need(ask, goal, demand->need);
 }
 
-/* How much output fits what is left of every limit; false: too little, and why. */
-static bool assess_left(const struct core_options *rules, const struct ask *ask,
-                        const struct places *places, struct demand *demand)
+/* What is known of an ask's limits, with those of the request. */
+struct rooms {
+    struct room limit, left;
+};
+
+/* How much output fits what is left of every limit, and what that needs; false: too little, and
+ * why. */
+static bool assess_left(const struct ask *ask, const struct rooms *rooms, int64_t wished,
+                        struct demand *demand)
 {
-    struct room left = with_request_limits(room_in(places, account_left), places);
-    demand->max_output = wish(rules, ask, places, demand);
+    demand->max_output = wished;
+    fill_need(ask, wished, demand->need);
+    if (fits(demand->need, &rooms->left))
+        return true;
+    int64_t goal = demand->may_clamp ? demand->least : wished;
+    demand->max_output = affordable(ask, &rooms->left, wished);
+    if (demand->max_output < goal) {
+        refuse(ask, &rooms->limit, goal, demand);
+        return false;
+    }
     fill_need(ask, demand->max_output, demand->need);
-    if (fits(demand->need, &left))
-        return true;
-    int64_t goal = demand->may_clamp ? demand->least : demand->max_output;
-    demand->max_output = affordable(ask, &left, demand->max_output);
-    if (demand->max_output >= goal)
-        return true;
-    struct room limit = with_request_limits(room_in(places, limit_of), places);
-    refuse(ask, &limit, goal, demand);
-    return false;
+    return true;
 }
 
 static bool is_limited(const struct room *limit)
@@ -180,32 +186,45 @@ static bool is_limited(const struct room *limit)
     return limit->of[UNIT_USD] != INT64_MAX || limit->of[UNIT_TOKENS] != INT64_MAX;
 }
 
+static bool is_rolling(const struct ask *ask, const struct places *places,
+                       const struct demand *demand)
+{
+    if (ask->slice_tokens == 0 || !demand->may_clamp)
+        return false;
+    struct room accounts = room_in(places, limit_of);
+    return is_limited(&accounts);
+}
+
 /* What of it is held from the beginning. */
 static void set_hold(const struct ask *ask, const struct places *places, struct demand *demand)
 {
-    struct room accounts = room_in(places, limit_of);
+    demand->held_output = demand->max_output;
+    demand->rolling = is_rolling(ask, places, demand);
+    if (!demand->rolling)
+        return;
     int64_t least = demand->least + ask->slack_tokens;
     int64_t slice = ask->slice_tokens > least ? ask->slice_tokens : least;
-    demand->rolling = ask->slice_tokens > 0 && demand->may_clamp && is_limited(&accounts);
-    demand->held_output =
-        demand->rolling ? least_of(slice, demand->max_output) : demand->max_output;
+    demand->held_output = least_of(slice, demand->max_output);
     fill_need(ask, demand->held_output, demand->need);
 }
 
 void demand_assess(const struct core_options *rules, const struct ask *ask,
                    const struct places *places, struct demand *demand)
 {
-    struct room limit = with_request_limits(room_in(places, limit_of), places);
-    struct room left = with_request_limits(room_in(places, account_left), places);
+    const struct rooms rooms = {
+        .limit = with_request_limits(room_in(places, limit_of), places),
+        .left = with_request_limits(room_in(places, account_left), places),
+    };
     ASSERT(ask->slice_tokens >= 0);
-    if (!is_limited(&limit)) {
-        assess_unlimited(ask, &left, &limit, demand);
+    if (!is_limited(&rooms.limit)) {
+        assess_unlimited(ask, &rooms.left, &rooms.limit, demand);
         return;
     }
     *demand = (struct demand){0};
     set_terms(rules, ask, demand);
-    demand->verdict = unfit(ask, &limit, demand);
-    if (demand->verdict == VERDICT_GRANTED && assess_left(rules, ask, places, demand))
+    demand->verdict = unfit(ask, &rooms.limit, demand);
+    if (demand->verdict == VERDICT_GRANTED &&
+        assess_left(ask, &rooms, wish(rules, ask, places, demand), demand))
         set_hold(ask, places, demand);
 }
 

@@ -166,14 +166,18 @@ struct money price_cost(const struct price *price, const struct usage_buckets *u
 
 /* ---- bounds ---- */
 
-/* Of the buckets of input, or of output. */
-static int64_t dearest_rate(const struct rates *rates, bool output, bool audio)
+/* The dearest bucket of input, and of output. */
+struct dearest {
+    int64_t input, output;
+};
+
+static struct dearest dearest_of(const struct rates *rates, bool audio)
 {
-    int64_t dearest = 0;
+    struct dearest dearest = {0, 0};
     for (int bucket = 0; bucket < BUCKET_COUNT; bucket++) {
-        if (is_output(bucket) == output && (audio || !is_audio(bucket))) {
-            dearest = most_of(dearest, rates->pico[bucket]);
-        }
+        int64_t *side = is_output(bucket) ? &dearest.output : &dearest.input;
+        if (audio || !is_audio(bucket))
+            *side = most_of(*side, rates->pico[bucket]);
     }
     return dearest;
 }
@@ -210,9 +214,8 @@ static __int128 bound_pico(const struct price *price, const struct bound *bound,
     int reached = tiers_reached(price, bound->input_tokens);
     __int128 dearest = 0;
     for (int tier = 0; tier < reached; tier++) {
-        const struct rates *rates = &price->tiers[tier].rates;
-        __int128 pico = input * dearest_rate(rates, false, bound->audio) +
-                        output * dearest_rate(rates, true, bound->audio);
+        struct dearest rates = dearest_of(&price->tiers[tier].rates, bound->audio);
+        __int128 pico = input * rates.input + output * rates.output;
         dearest = pico > dearest ? pico : dearest;
     }
     return dearest + fees_of(price, bound);
@@ -241,9 +244,9 @@ struct money price_bound_all(const struct price *price, const struct bound *sum,
     int64_t input_pico = 0, output_pico = 0;
     int reached = tiers_reached(price, largest_input);
     for (int tier = 0; tier < reached; tier++) {
-        const struct rates *rates = &price->tiers[tier].rates;
-        input_pico = most_of(input_pico, dearest_rate(rates, false, sum->audio));
-        output_pico = most_of(output_pico, dearest_rate(rates, true, sum->audio));
+        struct dearest rates = dearest_of(&price->tiers[tier].rates, sum->audio);
+        input_pico = most_of(input_pico, rates.input);
+        output_pico = most_of(output_pico, rates.output);
     }
     return round_up((__int128)least(sum->input_tokens, TOKENS_MOST) * input_pico +
                     (__int128)output_tokens(sum, 0) * output_pico +
@@ -282,19 +285,19 @@ int64_t bound_affordable(const struct bound *bound, int64_t available_tokens, in
 }
 
 /* The same for one tier's rates and the pico-dollars there are. */
-static int64_t tier_affordable(const struct rates *rates, const struct bound *bound,
+static int64_t tier_affordable(const struct rates *of, const struct bound *bound,
                                __int128 available_pico, int64_t most)
 {
+    struct dearest rates = dearest_of(of, bound->audio);
     __int128 input = least(bound->input_tokens, TOKENS_MOST);
-    __int128 left = available_pico - input * dearest_rate(rates, false, bound->audio);
-    int64_t rate = dearest_rate(rates, true, bound->audio);
+    __int128 left = available_pico - input * rates.input;
     if (left < 0) {
         return -1;
     }
-    if (left >= (__int128)rate * TOKENS_MOST) {
+    if (left >= (__int128)rates.output * TOKENS_MOST) {
         return most;
     }
-    return share(bound, (int64_t)(left / rate), most);
+    return share(bound, (int64_t)(left / rates.output), most);
 }
 
 /* The same for all tiers of one service's price. */
