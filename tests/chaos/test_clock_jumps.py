@@ -4,7 +4,6 @@ hang on it, the books stay right, and no window of a budget begins before its ti
 import contextlib
 import os
 import pathlib
-import subprocess
 import time
 
 import pytest
@@ -12,6 +11,7 @@ from crowd import booked_sum, no_hold_is_left
 from fleet import COST, Fleet
 from harness import wait_until
 from herd import agree_with_the_bill, usd_text
+from preloading import library_of, preload
 from redises import Redis
 
 SOURCE = pathlib.Path(__file__).with_name("jumping_clock.c")
@@ -24,10 +24,7 @@ pytestmark = pytest.mark.skipif(os.environ.get("BUILD") == "tsan",
 
 @pytest.fixture(scope="module")
 def shim(tmp_path_factory):
-    library = tmp_path_factory.mktemp("shim") / "jumping_clock.so"
-    subprocess.run([os.environ.get("CC", "cc"), "-shared", "-fPIC", "-O1", "-o", library, SOURCE,
-                    "-ldl"], check=True)
-    return library
+    return library_of(SOURCE, tmp_path_factory.mktemp("shim") / "jumping_clock.so")
 
 
 @pytest.fixture
@@ -40,9 +37,7 @@ def clocks(shim, tmp_path):
             new = path.with_suffix(".new")
             new.write_text(str(seconds))
             new.rename(path)
-        # ASan wants to be first in the list of libraries; this one may stand before it.
-        return {"LD_PRELOAD": str(shim), "JUMPING_CLOCK": str(path),
-                "ASAN_OPTIONS": "verify_asan_link_order=0"}, jump
+        return preload(shim, JUMPING_CLOCK=str(path)), jump
     return clock
 
 

@@ -18,6 +18,7 @@ from crowd import size
 from fleet import budget
 from harness import usd, wait_until
 from herd import (KEYS, Herd, agree_with_the_bill, some_ask, start_and_serve, usd_text, use_up)
+from preloading import library_of, preload
 from redises import Redis
 
 SOURCE = pathlib.Path(__file__).with_name("full_disk.c")
@@ -68,12 +69,8 @@ class Preloaded:
         self.folder = folder
         folder.mkdir(exist_ok=True)
         self.gate = folder.with_suffix(".gate")
-        library = folder.with_suffix(".so")
-        subprocess.run([os.environ.get("CC", "cc"), "-shared", "-fPIC", "-O1", "-o", library, SOURCE,
-                        "-ldl"], check=True)
-        # ASan wants to be first in the list of libraries; this one may stand before it.
-        self.env = {"LD_PRELOAD": str(library), "ASAN_OPTIONS": "verify_asan_link_order=0",
-                    "FULL_DISK": str(folder), "FULL_DISK_GATE": str(self.gate)}
+        self.env = preload(library_of(SOURCE, folder.with_suffix(".so")), FULL_DISK=str(folder),
+                           FULL_DISK_GATE=str(self.gate))
 
     def fill(self, left):
         new = self.gate.with_suffix(".new")

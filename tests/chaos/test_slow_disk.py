@@ -5,11 +5,11 @@ import concurrent.futures
 import os
 import pathlib
 import signal
-import subprocess
 
 import pytest
 from crowd import Ask, all_at_once, books_agree_to_the_nano_dollar, count, size
 from harness import error_of, wait_until
+from preloading import library_of, preload
 
 SOURCE = pathlib.Path(__file__).with_name("slow_sync.c")
 CLIENTS = size(200, 60)
@@ -21,15 +21,7 @@ pytestmark = pytest.mark.skipif(os.environ.get("BUILD") == "tsan",
 
 @pytest.fixture(scope="module")
 def shim(tmp_path_factory):
-    library = tmp_path_factory.mktemp("shim") / "slow_sync.so"
-    subprocess.run([os.environ.get("CC", "cc"), "-shared", "-fPIC", "-O1", "-o", library, SOURCE,
-                    "-ldl"], check=True)
-    return library
-
-
-def preload(shim, **more):
-    # ASan wants to be first in the list of libraries; this one may stand before it.
-    return {"LD_PRELOAD": str(shim), "ASAN_OPTIONS": "verify_asan_link_order=0", **more}
+    return library_of(SOURCE, tmp_path_factory.mktemp("shim") / "slow_sync.so")
 
 
 def asks():

@@ -6,12 +6,10 @@ import dataclasses
 import errno
 import json
 import mmap
-import os
 import pathlib
 import shutil
 import sqlite3
 import struct
-import subprocess
 import tempfile
 import threading
 
@@ -20,6 +18,7 @@ import httpx
 from crowd import billed_by_id
 from fleet import budget
 from harness import KEY, NANO, Purser, upstream_of, usd, wait_until
+from preloading import library_of, preload
 
 BOB = "sk-test-bob-0123456789abcdef"
 ALL = ("all", "all", "usd")
@@ -43,10 +42,8 @@ def shim():
     global _shim
     if _shim is None:
         folder = pathlib.Path(tempfile.mkdtemp(prefix="purser-faults-"))
-        _shim = folder / "nth_call.so"
         source = pathlib.Path(__file__).with_name("nth_call.c")
-        subprocess.run([os.environ.get("CC", "cc"), "-shared", "-fPIC", "-O1", "-o", _shim, source,
-                        "-ldl"], check=True)
+        _shim = library_of(source, folder / "nth_call.so")
     return _shim
 
 
@@ -60,9 +57,8 @@ class Control:
         path.write_bytes(bytes(8 * len(self.FIELDS)))
         with open(path, "r+b") as file:
             self.block = mmap.mmap(file.fileno(), 8 * len(self.FIELDS))
-        self.env = {"LD_PRELOAD": str(shim()), "FAULT_CONTROL": str(path), "FAULT_CALL": call,
-                    "FAULT_PLACE": place, "FAULT_ERROR": str(error),
-                    "ASAN_OPTIONS": "verify_asan_link_order=0"}
+        self.env = preload(shim(), FAULT_CONTROL=str(path), FAULT_CALL=call, FAULT_PLACE=place,
+                           FAULT_ERROR=str(error))
 
     def __getattr__(self, name):
         return struct.unpack_from("q", self.block, 8 * self.FIELDS.index(name))[0]

@@ -4,7 +4,6 @@ missing in the ledger."""
 import contextlib
 import json
 import socket
-import subprocess
 import threading
 import time
 
@@ -13,6 +12,7 @@ import pytest
 
 from harness import (KEY, OUT, Purser, Upstream, error_of, plain_answer, upstream_of,
                      wait_until)
+from preloading import library_of, preload
 
 SANITIZED = "san" in str(OUT)
 BUDGET = [{"name": "daily", "scope": "global", "window": "day", "usd": 100}]
@@ -459,10 +459,7 @@ def slow_resolver(tmp_path_factory):
     """A library under which the name black-hole.invalid takes a minute to resolve."""
     folder = tmp_path_factory.mktemp("resolver")
     (folder / "slow.c").write_text(SLOW_RESOLVER)
-    subprocess.run(["cc", "-shared", "-fPIC", "-o", folder / "slow.so", folder / "slow.c", "-ldl"],
-                   check=True)
-    return {"LD_PRELOAD": str(folder / "slow.so"),
-            "ASAN_OPTIONS": "verify_asan_link_order=0"}
+    return preload(library_of(folder / "slow.c", folder / "slow.so"))
 
 
 def test_a_name_that_hangs_is_given_up_and_disturbs_nobody(start, shared_provider, slow_resolver):
