@@ -27,11 +27,13 @@ struct group;
  * admission looks at stands last, beside the rest of that (struct account). */
 struct growing {
     struct account *next; /* who wants after it */
-    int64_t lack;         /* an extension was refused for so much */
-    int64_t wait;         /* scratch of headroom_take: what those need who wait here */
-    int64_t lacked;       /* by which `kept` was asked for */
-    int64_t told;         /* what was spent when the store was told last */
-    bool away;            /* the last answer was that nobody answers */
+    struct account *next_owing;
+    int64_t lack;   /* an extension was refused for so much */
+    int64_t wait;   /* scratch of headroom_take: what those need who wait here */
+    int64_t lacked; /* by which `kept` was asked for */
+    int64_t told;   /* what was spent when the store was told last */
+    bool away;      /* the last answer was that nobody answers */
+    bool owes;      /* is among those whose overrun could not be told; pinned for it */
 
     bool wants;   /* is in the queue of those who want to grow; pinned for it */
     bool asked;   /* has left it, and the answer is to come; pinned likewise */
@@ -191,7 +193,7 @@ struct accounts {
     int64_t lease_s;
     struct account *first_want, *last_want; /* in the order of wanting */
     bool left_over;                  /* some earlier sub-bucket has what nobody will reserve */
-    bool owing;                      /* some account's overrun could not be told to the lessor */
+    struct account *first_owing;     /* their overruns could not be told to the lessor */
     struct account *oldest, *newest; /* loose, in the order of use */
     size_t sweep_at;                 /* the next chain to sweep */
     struct lane gone; /* no budget: accounts that are in no chain and have open holds */

@@ -348,7 +348,17 @@ void survey_end(struct survey *survey);
 /* Leased: false if nothing could be held as long as nobody lets ceilings grow, because some budget
  * without `match`, of a scope that each call has (global, key, session, model, upstream, service),
  * has no account with room of its own; or those that have were too small for who asked last. */
-bool core_has_room(const struct core *core, int64_t now_s);
+bool core_has_room(struct core *core, int64_t now_s);
+
+/* The same in portions, as core_survey. Begins with the time, and the rest zero. */
+struct room_look {
+    int64_t now_s;
+    bool has;         /* the answer, at the end */
+    struct tour tour; /* what follows is its own */
+    struct room_need *needs;
+    size_t missing;
+};
+bool core_look_for_room(struct core *core, struct room_look *room, size_t portion);
 
 size_t core_open_holds(const struct core *core); /* without those that are booked */
 size_t core_waiting(const struct core *core);

@@ -281,10 +281,15 @@ size_t gate_sums(struct gate *gate, int64_t now_s, struct budget_sum *sums, size
 
 bool gate_has_room(struct gate *gate, int64_t now_s)
 {
-    enter(gate);
-    bool has = core_has_room(gate->core, now_s);
-    pthread_mutex_unlock(&gate->lock);
-    return has;
+    struct room_look room = {.now_s = now_s};
+    bool more = true;
+    while (more) {
+        give_way(gate);
+        enter(gate);
+        more = core_look_for_room(gate->core, &room, PORTION);
+        pthread_mutex_unlock(&gate->lock);
+    }
+    return room.has;
 }
 
 bool gate_any_usd(const struct gate *gate)

@@ -338,6 +338,30 @@ static void take_answer(struct account *account, const struct growth_answer *ans
     account->elsewhere_spent = answer->elsewhere_spent;
 }
 
+/* An overrun that nobody answered for. */
+static void note_owed(struct accounts *accounts, struct account *account)
+{
+    if (account->growing.owes)
+        return;
+    account->growing.owes = true;
+    account->growing.next_owing = accounts->first_owing;
+    accounts->first_owing = account;
+    account->pins++;
+}
+
+static void want_owed(struct accounts *accounts)
+{
+    struct account *account = accounts->first_owing;
+    accounts->first_owing = NULL;
+    while (account != NULL) {
+        struct account *next = account->growing.next_owing;
+        account->growing.owes = false;
+        headroom_note_over(accounts, account);
+        accounts_release(accounts, account);
+        account = next;
+    }
+}
+
 /* Who came while the answer was under way. */
 static bool needs_more(const struct account *account)
 {
@@ -362,7 +386,8 @@ void headroom_answer(struct core *core, struct account *account, const struct gr
         waiting_look(core);
     if (!answer->away && needs_more(account))
         want(&core->accounts, account);
-    core->accounts.owing = core->accounts.owing || (answer->away && account->over > 0);
+    if (answer->away && account->over > 0)
+        note_owed(&core->accounts, account);
     accounts_release(&core->accounts, account);
 }
 
@@ -372,17 +397,6 @@ int64_t headroom_allowance(const struct core *core, const struct account *accoun
         return 0;
     int64_t allowed = core->options.budgets[account->budget].away_open - account->overdraft;
     return allowed <= 0 ? 0 : allowed - allowed % step_of(core, account);
-}
-
-/* Overruns that nobody answered for. */
-static void want_owed(struct accounts *accounts)
-{
-    accounts->owing = false;
-    for (size_t lane = 0; lane < accounts->budget_count; lane++) {
-        struct account *account = accounts->lanes[lane].first;
-        for (; account != NULL; account = account->next)
-            headroom_note_over(accounts, account);
-    }
 }
 
 static void remind_those(struct core *core, bool open)
@@ -399,8 +413,7 @@ static void remind_those(struct core *core, bool open)
 
 void headroom_remind(struct core *core)
 {
-    if (core->accounts.owing)
-        want_owed(&core->accounts);
+    want_owed(&core->accounts);
     remind_those(core, false);
 }
 

@@ -135,37 +135,79 @@ static bool concerns_all(const struct budget *budget)
     return budget->match_count == 0 && each_call_has[budget->scope];
 }
 
-static bool has_room(const struct core *core, size_t at, enum unit unit, int64_t now_s)
+/* Of one budget: in which units room is still to be found. */
+struct room_need {
+    struct window window;
+    bool of[UNIT_COUNT];
+};
+
+static void begin_room(struct core *core, void *context)
 {
-    struct window window = accounts_window(&core->accounts, at, now_s);
-    const struct account *account = core->accounts.lanes[at].first;
-    for (; account != NULL; account = account->next) {
-        if (account->unit == unit && account->window.start_s == window.start_s &&
-            account_free(account) > 0 && !account->growing.refused)
-            return true;
+    struct room_look *room = context;
+    int64_t now_s = core_believes_s(core, room->now_s);
+    free(room->needs);
+    room->needs = memory_new((core->options.budget_count + 1) * sizeof(*room->needs));
+    room->missing = 0;
+    for (size_t at = 0; at < core->options.budget_count; at++) {
+        struct room_need *need = &room->needs[at];
+        need->window = accounts_window(&core->accounts, at, now_s);
+        for (int unit = 0; unit < UNIT_COUNT; unit++) {
+            need->of[unit] =
+                core->accounts.lanes[at].limits[unit] && concerns_all(&core->options.budgets[at]);
+            room->missing += need->of[unit] ? 1 : 0;
+        }
     }
-    size_t place = 0;
-    void *value = NULL;
-    while (table_next(&core->accounts.restored, &place, NULL, &value)) {
-        const struct restored *restored = value;
-        if (restored->unit == unit && restored->ceiling > restored->amount &&
-            is_of(restored, at, &window, now_s))
-            return true;
-    }
+}
+
+static void note_found(struct room_look *room, size_t budget, enum unit unit)
+{
+    room->needs[budget].of[unit] = false;
+    room->missing--;
+}
+
+static void look_at_account(struct core *core, struct account *account, void *context)
+{
+    struct room_look *room = context;
+    const struct room_need *need = &room->needs[account->budget];
+    (void)core;
+    if (need->of[account->unit] && account->window.start_s == need->window.start_s &&
+        account_free(account) > 0 && !account->growing.refused)
+        note_found(room, account->budget, account->unit);
+}
+
+static void look_at_restored(struct core *core, uint64_t number, struct restored *restored,
+                             void *context)
+{
+    struct room_look *room = context;
+    size_t budget = restored->budget;
+    (void)number;
+    if (budget >= core->options.budget_count || !room->needs[budget].of[restored->unit])
+        return;
+    if (restored->ceiling > restored->amount &&
+        is_of(restored, budget, &room->needs[budget].window, core_believes_s(core, room->now_s)))
+        note_found(room, budget, restored->unit);
+}
+
+bool core_look_for_room(struct core *core, struct room_look *room, size_t portion)
+{
+    const struct tour_visitor visitor = {.begin = begin_room,
+                                         .account = look_at_account,
+                                         .restored = look_at_restored,
+                                         .context = room};
+    if (core->options.leased && tour_go_on(core, &room->tour, &visitor, portion) &&
+        room->missing > 0)
+        return true;
+    tour_end(core, &room->tour);
+    free(room->needs);
+    room->needs = NULL;
+    room->has = room->missing == 0;
     return false;
 }
 
-bool core_has_room(const struct core *core, int64_t now_s)
+bool core_has_room(struct core *core, int64_t now_s)
 {
-    now_s = core_believes_s(core, now_s);
-    for (size_t at = 0; core->options.leased && at < core->options.budget_count; at++) {
-        if (!concerns_all(&core->options.budgets[at]))
-            continue;
-        for (int unit = 0; unit < UNIT_COUNT; unit++) {
-            if (core->accounts.lanes[at].limits[unit] &&
-                !has_room(core, at, (enum unit)unit, now_s))
-                return false;
-        }
-    }
-    return true;
+    struct room_look room = {.now_s = now_s};
+    bool more = core_look_for_room(core, &room, SIZE_MAX);
+    ASSERT(!more);
+    return room.has;
 }

@@ -204,6 +204,7 @@ START_TEST(an_overrun_that_nobody_answered_for_is_told_again)
     growth = only_growth(&f);
     ck_assert_int_eq(growth.charge, 300);
     headroom_answer(f.core, growth.account, &(struct growth_answer){.charged = 300});
+    ck_assert_uint_eq(growth.account->pins, 0);
     headroom_remind(f.core);
     no_growth(&f);
     fixture_end(&f);

@@ -3,6 +3,7 @@
  */
 #include <stdio.h>
 
+#include "budget/headroom.h"
 #include "fixture.h"
 
 static size_t view_all(const struct fixture *f, struct account_view *views)
@@ -177,6 +178,52 @@ START_TEST(an_account_that_a_survey_is_at_goes_when_the_budget_has_gone)
     f.options.budget_count = 2;
     core_redefine(f.core, &f.options);
     ck_assert_int_eq(fixture_view(&f, 0).spent, 5);
+    fixture_end(&f);
+}
+END_TEST
+
+/* Twice what those who wait need. */
+static void grant_all_growths(struct fixture *f)
+{
+    struct growth growths[SESSIONS + 1];
+    size_t count = headroom_take(f->core, growths, SESSIONS + 1);
+    ck_assert_uint_eq(count, SESSIONS + 1);
+    for (size_t at = 0; at < count; at++)
+        headroom_answer(f->core, growths[at].account,
+                        &(struct growth_answer){.grown = 2 * growths[at].least});
+}
+
+START_TEST(room_is_looked_for_in_portions)
+{
+    struct fixture f = fixture_new();
+    f.options.leased = true;
+    f.options.usd_step = 1;
+    fixture_budget(&f, "session", SCOPE_SESSION, UNIT_USD, 100)->idle_s = 3600;
+    fixture_budget(&f, "org", SCOPE_GLOBAL, UNIT_USD, 1000);
+    fixture_start(&f);
+    for (int i = 0; i < SESSIONS; i++) {
+        char id[24];
+        snprintf(id, sizeof(id), "alice/%d", i);
+        f.subject.id[SCOPE_SESSION] = text_of(id);
+        fixture_wait(&f, 5, (uint64_t)i);
+    }
+    struct room_look room = {.now_s = f.now_s};
+    int portions = 1;
+    while (core_look_for_room(f.core, &room, 3))
+        portions++;
+    ck_assert_int_eq(portions, 8);
+    ck_assert(!room.has);
+    grant_all_growths(&f);
+    room = (struct room_look){.now_s = f.now_s};
+    while (core_look_for_room(f.core, &room, 3))
+        continue;
+    ck_assert(room.has);
+    room = (struct room_look){.now_s = f.now_s};
+    ck_assert(core_look_for_room(f.core, &room, 3));
+    f.options.budget_count = 1; /* without the budget of all, whose account comes last */
+    core_redefine(f.core, &f.options);
+    ck_assert(!core_look_for_room(f.core, &room, 3));
+    ck_assert(room.has);
     fixture_end(&f);
 }
 END_TEST
@@ -430,7 +477,7 @@ UNIT_MAIN(shows_a_subject_its_accounts_in_the_order_of_the_budgets,
           everything_shows_what_was_restored_before_anybody_calls,
           a_survey_in_portions_finds_what_one_at_once_does,
           a_survey_ends_where_there_is_no_more_room,
-          a_survey_begins_anew_when_the_budgets_are_others,
+          a_survey_begins_anew_when_the_budgets_are_others, room_is_looked_for_in_portions,
           an_account_that_a_survey_is_at_goes_when_the_budget_has_gone,
           none_is_missed_or_shown_twice_when_what_is_remembered_is_laid_out_anew,
           a_rolling_window_is_one_line_also_if_a_sub_bucket_begins_meanwhile,
