@@ -39,5 +39,7 @@ bool check_match_ids(struct reader *reader, const struct check_entry *entry,
                      const struct budget *who);
 void check_one_key_fits(struct reader *reader, const struct check_entry *entry,
                         const struct budget *who);
+/* After all checks: what they looked up. */
+void check_close_ids(struct reader *reader);
 
 #endif

@@ -36,6 +36,14 @@ struct reader_list {
     struct config_texts added; /* their names */
 };
 
+/* What the keys' entries name, for checks of many ids; filled when the first one is checked. */
+struct reader_ids {
+    bool filled;
+    struct table of[SCOPE_COUNT]; /* of the scopes key, user and team: a key that has the id */
+    bool any_user;                /* some key's caller may name any user, */
+    bool any_service;             /* or any service */
+};
+
 struct reader {
     yaml_document_t *document;
     int own_nodes; /* of the file; what is above was added */
@@ -47,6 +55,7 @@ struct reader {
     const struct reader_place *place;
     size_t nodes;       /* looked at so far */
     size_t comparisons; /* that may still be made (suggest.h) */
+    struct reader_ids ids;
 };
 
 /* Reads the whole document into the (zeroed) config, defaults included. */

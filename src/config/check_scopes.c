@@ -107,24 +107,57 @@ static bool some_upstream_is(const struct config *config, struct text pattern)
     return false;
 }
 
-/* Who books costs from elsewhere names their service. */
-static bool services_are_named(const struct config *config)
+static void put_id(struct reader_ids *ids, enum scope scope, struct config_key *key)
 {
-    for (size_t i = 0; i < config->key_count; i++)
-        if (config->keys[i].may_book)
-            return true;
-    return config->admin_token.size > 0;
+    struct text id = key_id(key, scope);
+    if (id.size > 0)
+        (void)table_put(&ids->of[scope], id, key);
 }
 
-/* Keys tell who may call in mode keys alone; upstreams are known in every mode. */
-static bool is_possible(const struct config *config, enum scope scope, struct text pattern)
+/* There may be as many keys as ids to be checked: none is looked for among all. */
+static const struct reader_ids *ids_of(struct reader *reader)
 {
-    if (scope == SCOPE_SERVICE && services_are_named(config))
+    const struct config *config = reader->config;
+    struct reader_ids *ids = &reader->ids;
+    for (size_t i = 0; !ids->filled && i < config->key_count; i++) {
+        struct config_key *key = &config->keys[i];
+        put_id(ids, SCOPE_KEY, key);
+        put_id(ids, SCOPE_USER, key);
+        put_id(ids, SCOPE_TEAM, key);
+        ids->any_user = ids->any_user || (key->may_set & MAY_SET_USER) != 0;
+        ids->any_service = ids->any_service || key->may_book;
+    }
+    ids->filled = true;
+    return ids;
+}
+
+void check_close_ids(struct reader *reader)
+{
+    for (int scope = 0; scope < SCOPE_COUNT; scope++)
+        table_close(&reader->ids.of[scope]);
+}
+
+static bool is_single(enum scope scope, struct text id)
+{
+    return (scope == SCOPE_KEY || scope == SCOPE_USER || scope == SCOPE_TEAM) && id.size > 0 &&
+           memchr(id.at, '*', id.size) == NULL;
+}
+
+/* Keys tell who may call in mode keys alone; upstreams are known in every mode. Who books costs
+ * from elsewhere names their service. */
+static bool is_possible(struct reader *reader, enum scope scope, struct text pattern)
+{
+    const struct config *config = reader->config;
+    const struct reader_ids *ids = ids_of(reader);
+    if (scope == SCOPE_SERVICE && (ids->any_service || config->admin_token.size > 0))
         return true;
     if (scope == SCOPE_UPSTREAM || scope == SCOPE_SERVICE)
         return some_upstream_is(config, pattern);
     if (config->auth_mode != AUTH_KEYS || config->key_count == 0)
         return true;
+    if (is_single(scope, pattern))
+        return (scope == SCOPE_USER && ids->any_user) ||
+               table_get(&ids->of[scope], pattern) != NULL;
     return some_key_may_be(config, scope, pattern);
 }
 
@@ -144,8 +177,7 @@ static struct text nearest(struct reader *reader, enum scope scope, struct text 
 bool check_id(struct reader *reader, const struct check_entry *entry, const char *option,
               enum scope scope, struct text id)
 {
-    const struct config *config = reader->config;
-    if (is_possible(config, scope, id))
+    if (is_possible(reader, scope, id))
         return true;
     struct text near = nearest(reader, scope, id);
     const char *place = scope == SCOPE_UPSTREAM || scope == SCOPE_SERVICE ? "upstreams" : "keys";

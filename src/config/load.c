@@ -190,6 +190,7 @@ static struct config *load(struct text yaml, struct text path,
                             .has_lines = path.size > 0,
                             .comparisons = READER_MOST_COMPARED};
     parse(&reader, yaml, amendments);
+    check_close_ids(&reader);
     config->own_key_count = config->key_count - reader.keys.added.count;
     config->own_budget_count = config->budget_count - reader.budgets.added.count;
     sort_findings(findings);

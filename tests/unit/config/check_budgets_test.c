@@ -82,6 +82,8 @@ START_TEST(refuses_ids_that_no_key_has)
             "no user \"carol\" is among the keys: name one there, or take this out");
     REFUSES(WITH("scope: upstream, window: day, usd: 1, overrides: {opneai: 2}"), 7,
             "no upstream \"opneai\" is among the upstreams: did you mean \"openai\"?");
+    REFUSES(WITH("scope: key, window: day, usd: 1, overrides: {alice: 2, research: 3}"), 7,
+            "no key \"research\" is among the keys"); /* it is a team */
     REFUSES(WITH("scope: key, window: day, usd: 1, match: {service: vector-db}"), 7, "service");
     ACCEPTS(WITH("scope: key, window: day, usd: 1, match: {key: \"al*\", upstream: openai}"));
     ACCEPTS(WITH("scope: tag, window: day, usd: 1, match: {tag: anything, session: any}"));
