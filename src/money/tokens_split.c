@@ -88,23 +88,38 @@ static inline struct seen look(struct reader *reader, const char *at)
     return look_beyond_ascii(reader, bytes);
 }
 
-/* Behind the letters a to z at `at`, or behind some of them. Most words end within a step: a loop's
- * end at another place each time is what the processor guesses worst. */
+#ifdef __SSE2__
+#define AT_ONCE 16
+
+/* How many of the AT_ONCE bytes at `at` are letters a to z, up to the first that is none. Most
+ * words end within these: a loop's end at another place each time is what the processor guesses
+ * worst. */
+static inline unsigned small_letters(const char *at)
+{
+    const __m128i first = _mm_set1_epi8('a'), most = _mm_set1_epi8('z' - 'a');
+    __m128i from_a = _mm_sub_epi8(_mm_loadu_si128((const __m128i *)(const void *)at), first);
+    __m128i small = _mm_cmpeq_epi8(_mm_min_epu8(from_a, most), from_a);
+    unsigned others = ~(unsigned)_mm_movemask_epi8(small);
+    return (unsigned)__builtin_ctz(others); /* above the 16 bits all are set */
+}
+#else
+#define AT_ONCE 8
+
+static inline unsigned small_letters(const char *at)
+{
+    unsigned count = 0;
+    while (count < AT_ONCE && at[count] >= 'a' && at[count] <= 'z')
+        count++;
+    return count;
+}
+#endif
+
+/* Behind the letters a to z at `at`, or behind some of them. */
 static inline const char *pass_small_letters(const char *at, const char *end)
 {
-#ifdef __SSE2__
-    const __m128i first = _mm_set1_epi8('a'), most = _mm_set1_epi8('z' - 'a');
-    while (end - at >= 16) {
-        __m128i from_a = _mm_sub_epi8(_mm_loadu_si128((const __m128i *)(const void *)at), first);
-        __m128i small = _mm_cmpeq_epi8(_mm_min_epu8(from_a, most), from_a);
-        unsigned others = ~(unsigned)_mm_movemask_epi8(small) & 0xFFFF;
-        if (others != 0)
-            return at + __builtin_ctz(others);
-        at += 16;
-    }
-#else
-    (void)end;
-#endif
+    unsigned count = AT_ONCE;
+    for (; count == AT_ONCE && end - at >= AT_ONCE; at += count)
+        count = small_letters(at);
     return at;
 }
 
@@ -239,8 +254,25 @@ static const char *blanks(struct reader *reader, const char *at)
     return end == reader->end || last == at ? end : last;
 }
 
+/* Three pieces of four: small letters behind a space, or behind a letter that may be a capital;
+ * both encodings end them alike where neither a letter nor an apostrophe follows. Their bytes, or
+ * 0: it is none, or takes a closer look. */
+static inline size_t plain_word(struct text rest)
+{
+    if (rest.size < 1 + AT_ONCE + 1)
+        return 0;
+    size_t size = 1 + small_letters(rest.at + 1);
+    unsigned char first = (unsigned char)rest.at[0], next = (unsigned char)rest.at[size];
+    bool begins = first == ' ' ? size > 1 : first < 0x80 && (ascii[first] & LETTER) != 0;
+    bool ends = next < 0x80 && (ascii[next] & LETTER) == 0 && next != '\'';
+    return begins && ends ? size : 0;
+}
+
 size_t token_split(enum tokens_encoding encoding, struct text rest, bool *open)
 {
+    size_t plain = plain_word(rest);
+    if (plain > 0)
+        return plain;
     struct reader reader = {.classes = token_classes(), .end = rest.at + rest.size};
     bool newer = encoding == TOKENS_O200K_BASE;
     struct seen first = look(&reader, rest.at);

@@ -2,6 +2,8 @@
  * Tokens: some texts with the ids that the npm package tiktoken gives them, merging against byte
  * pair encoding as it is defined, and what a caller may rely on. tests/oracle compares at large.
  */
+#include <stdio.h>
+
 #include "../unit.h"
 #include "base/utf8.h"
 #include "money/tokens_parts.h"
@@ -200,6 +202,50 @@ START_TEST(a_text_may_end_anywhere_in_a_page)
 }
 END_TEST
 
+/* The bytes of the piece that `head` begins with where so many dots follow. */
+static size_t piece_before_dots(enum tokens_encoding encoding, struct text head, size_t dots)
+{
+    char bytes[64];
+    bool open = false;
+    ck_assert_uint_le(head.size + dots, sizeof bytes);
+    memcpy(bytes, head.at, head.size);
+    memset(bytes + head.size, '.', dots);
+    return token_split(encoding, text_make(bytes, head.size + dots), &open);
+}
+
+/* Unless the dots belong to it. */
+static void check_piece(struct text head)
+{
+    for (enum tokens_encoding e = 0; e < TOKENS_ENCODING_COUNT; e++) {
+        size_t piece = piece_before_dots(e, head, 1);
+        if (piece < head.size)
+            ck_assert_uint_eq(piece_before_dots(e, head, 30), piece);
+    }
+}
+
+static void check_word(const char *begin, int letters)
+{
+    static const char *const beyond[] = {"\305\277", "\303\251", "\314\201", "\343\201\256",
+                                         "'s",       "'LL",      "'x",       "'\305\277"};
+    for (unsigned at = 1; at < 128 + UNIT_COUNT(beyond); at++) {
+        const char byte[] = {(char)at, '\0'};
+        const char *behind = at < 128 ? byte : beyond[at - 128];
+        char head[32];
+        int size = snprintf(head, sizeof head, "%s%.*s%s", begin, letters, "zebraazz", behind);
+        check_piece(text_make(head, (size_t)size));
+    }
+}
+
+/* Plain words are looked for many bytes at a time where so many are left: that must not show. */
+START_TEST(a_word_ends_alike_in_a_short_and_in_a_long_text)
+{
+    static const char *const begins[] = {"", " ", "T", ".", "\n", "'", "\303\251", "  ", "7"};
+    for (size_t begin = 0; begin < UNIT_COUNT(begins); begin++)
+        for (int letters = 0; letters < 8; letters++)
+            check_word(begins[begin], letters);
+}
+END_TEST
+
 START_TEST(only_a_piece_of_extreme_length_counts_its_bytes)
 {
     struct buffer text = {0};
@@ -266,5 +312,6 @@ END_TEST
 UNIT_MAIN(gives_texts_the_ids_that_tiktoken_gives_them, a_special_token_in_a_text_is_text,
           malformed_bytes_count_as_their_replacements, every_token_is_found_by_its_bytes,
           pieces_of_every_length_are_merged_as_byte_pair_encoding_says,
-          a_text_may_end_anywhere_in_a_page, only_a_piece_of_extreme_length_counts_its_bytes,
-          finds_the_encoding_of_a_model, finds_an_encoding_by_its_name)
+          a_text_may_end_anywhere_in_a_page, a_word_ends_alike_in_a_short_and_in_a_long_text,
+          only_a_piece_of_extreme_length_counts_its_bytes, finds_the_encoding_of_a_model,
+          finds_an_encoding_by_its_name)
