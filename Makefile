@@ -8,6 +8,8 @@ endif
 VERSION := 0.1.0
 
 LIBS    := libmicrohttpd libcurl sqlite3 yaml-0.1 libcrypto zlib hiredis
+# Where there are these, too, rediss:// is known; Debian 12's hiredis has no TLS.
+TLS_LIBS := hiredis_ssl libssl
 # Packages come first: make begins anew once it has made this file.
 ifneq ($(filter-out help clean,$(or $(MAKECMDGOALS),all)),)
 include build/packages.mk
@@ -30,11 +32,12 @@ OBJECTS := $(MODULES:%.c=$(OUT)/%.o)
 UNITS   := $(patsubst %.c,$(OUT)/%,$(sort $(wildcard tests/unit/*/*_test.c)))
 FUZZERS := $(patsubst %.c,$(OUT)/%,$(sort $(wildcard tests/fuzz/*_fuzz.c)))
 SIM     := $(patsubst %.c,$(OUT)/%.o,$(sort $(wildcard tests/sim/*.c)))
+TLS_OBJECTS = $(patsubst %.c,$(OUT)/tls/%.o,$(shell grep -lE 'hiredis/|HIREDIS_SSL' $(MODULES)))
 FAKES   := $(patsubst %.c,$(OUT)/%.o,$(sort $(wildcard tests/fakes/*.c)))
 
 .DEFAULT_GOAL := all
 .SECONDARY:
-.PHONY: all help run test sim mutants unit units tidy lua-oracle tokens-oracle windows-oracle model tokens-bench bench fuzz fuzzers scenarios sdk promptfoo agents faults chaos clean packages tools format
+.PHONY: all help run test tls sim mutants unit units tidy lua-oracle tokens-oracle windows-oracle model tokens-bench bench fuzz fuzzers scenarios sdk promptfoo agents faults chaos clean packages tools format
 
 all: $(OUT)/purser ## build build/release/purser (installs the packages it needs)
 
@@ -51,13 +54,14 @@ test: ## install what tests need and run all of them
 tidy: ## format, layers, headers, options, function length
 unit: ## unit tests under ASan and UBSan
 scenarios: ## purser as a process in front of the fake provider
+tls: ## Redis by TLS, with a hiredis that has it
 sdk: ## OpenAI's and Anthropic's own SDKs and other clients through purser
 promptfoo: ## promptfoo through purser (not in `make test`: 300 MB of packages)
 agents: ## coding agents through purser (not in `make test`: 800 MB of packages)
 faults: ## the n-th write, sync, malloc ... of purser fails, for every n
 chaos: ## kill -9 by the thousand, lossy failovers, full disks, drain (KILL_ROUNDS=1000)
 fuzz: ## every parser of outside bytes (SECONDS_EACH=60)
-tidy unit scenarios sdk promptfoo agents faults chaos fuzz:
+tidy unit scenarios tls sdk promptfoo agents faults chaos fuzz:
 	@tests/run $@
 
 sim: $(OUT)/tests/sim/simulator ## the budgets' simulator (SEEDS=1000; SEED=n TRACE=1 shows one)
@@ -103,11 +107,21 @@ packages: ## install the packages that build and tests need (Debian, Ubuntu)
 build/packages.mk: tests/packages Makefile
 	@tests/packages build
 	@mkdir -p $(@D)
-	@echo "LIB_CFLAGS := $$(pkg-config --cflags $(LIBS))" >$@
-	@echo "LIB_LIBS := $$(pkg-config --libs $(LIBS))" >>$@
+	@libs="$(LIBS)" tls=; \
+	if pkg-config --exists $(TLS_LIBS); then libs="$(TLS_LIBS) $$libs" tls=-DHAVE_HIREDIS_SSL; fi; \
+	echo "LIB_CFLAGS := $$(pkg-config --cflags $$libs | sed 's/-I/-isystem /g') $$tls" >$@; \
+	echo "LIB_LIBS := $$(pkg-config --libs $$libs)" >>$@
 
 $(OUT)/purser: $(OUT)/src/main.o $(OUT)/libpurser.a
 	@echo "  ld $@"; $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+# purser with the hiredis that tests/run puts into build/hiredis, which has TLS.
+$(OUT)/tls/purser: $(OUT)/src/main.o $(TLS_OBJECTS) $(OUT)/libpurser.a build/hiredis/libhiredis.a
+	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(filter-out -lhiredis%,$(LDLIBS)) -lssl -lcrypto
+
+$(OUT)/tls/%.o: %.c build/hiredis/libhiredis.a
+	@mkdir -p $(@D)
+	@$(CC) -isystem build/hiredis/include -DHAVE_HIREDIS_SSL $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(OUT)/libpurser.a: $(OBJECTS)
 	@rm -f $@

@@ -13,10 +13,10 @@
 struct redis_link;
 struct redisReply; /* hiredis's; freed with freeReplyObject */
 
-/* Connects, and says who it is (AUTH) and which database it means (SELECT) as `url` has it; NULL
- * with a fault that names host and port, but no password. The name is looked up by the system's
- * resolver, however long that takes; all else within `timeout_ms`. `as_sentinel`: AUTH only if
- * asked for, no SELECT. */
+/* Connects, by TLS if `url` is secure (redis_tls.h), and says who it is (AUTH) and which database
+ * it means (SELECT) as `url` has it; NULL with a fault that names host and port, but no password.
+ * The name is looked up by the system's resolver, however long that takes; all else within
+ * `timeout_ms`. `as_sentinel`: AUTH only if asked for, no SELECT. */
 struct redis_link *redis_link_open(const struct redis_url *url, const struct redis_host *host,
                                    bool as_sentinel, int64_t timeout_ms, struct fault *fault);
 void redis_link_close(struct redis_link *link); /* NULL-safe */

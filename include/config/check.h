@@ -17,6 +17,8 @@ void check_budgets(struct reader *reader);
 void check_optional_upstreams(struct reader *reader);
 /* Rate limits, likewise. */
 void check_rates(struct reader *reader);
+/* The store's TLS: what its files are for, and whether they can be read. */
+void check_store(struct reader *reader);
 
 /* ---- what budgets and rate limits have in common: a scope and matches ---- */
 

@@ -147,7 +147,9 @@ struct config {
     enum cache_space cache_space;
     bool cache_embeddings;
 
-    struct text store_redis; /* as redis_url_parse reads it; empty: none */
+    struct text store_redis;                     /* as redis_url_parse reads it; empty: none */
+    struct text store_ca, store_cert, store_key; /* resolved paths, or empty */
+    struct text store_server_name;
     int64_t wait_replicas;
     int64_t lease_s;
 

@@ -1,5 +1,5 @@
 /*
- * SHA-256 and Poly1305: libcrypto's, and the only place that knows libcrypto.
+ * SHA-256 and Poly1305: libcrypto's. Besides, only budget/redis_tls.c knows that library.
  */
 #include "base/hash.h"
 

@@ -181,7 +181,8 @@ static bool connect_to(struct lessor *lessor, struct fault *fault)
     if (check_server(lessor, fault) && load_script(lessor, fault))
         return true;
     hang_up(lessor);
-    return fault_prefix(fault, "Redis at %s", host.name);
+    bool named = fault == NULL || strncmp(fault->message, "Redis at ", 9) == 0; /* by the link */
+    return named ? false : fault_prefix(fault, "Redis at %s", host.name);
 }
 
 static bool connect_again(struct lessor *lessor, struct fault *fault)

@@ -3,6 +3,7 @@
  * (The library's own timeout counts anew with each byte that a slow server sends.)
  */
 #include "budget/redis_link.h"
+#include "budget/redis_tls.h"
 
 #include <errno.h>
 #include <hiredis/hiredis.h>
@@ -15,6 +16,8 @@
 
 struct redis_link {
     redisContext *context;
+    struct ssl_st *session; /* the context's; NULL: without TLS */
+    bool has_answered;
     int64_t deadline_us;
     char name[300];
 };
@@ -27,6 +30,16 @@ static int64_t now_us(void)
 static bool away(const struct redis_link *link, struct fault *fault, const char *why)
 {
     return fault_set(fault, "Redis at %s: %s", link->name, why);
+}
+
+/* TLS keeps its reasons for itself; hiredis has that of an earlier system call. */
+static bool broken(const struct redis_link *link, struct fault *fault)
+{
+    const char *why = link->context->errstr;
+    bool stranger = link->session == NULL && !link->has_answered;
+    return fault_set(fault, "Redis at %s: %s%s", link->name,
+                     link->session == NULL ? why : redis_tls_why(why),
+                     stranger ? ", before any answer: does it want TLS?" : "");
 }
 
 /* Waits until the socket can be read or written. */
@@ -69,13 +82,24 @@ void redis_link_put_words(struct redis_link *link, const char *const *words, siz
 static bool flush(struct redis_link *link, struct fault *fault)
 {
     for (int done = 0;;) {
+        redis_tls_forget_errors();
         if (redisBufferWrite(link->context, &done) != REDIS_OK)
-            return away(link, fault, link->context->errstr);
+            return broken(link, fault);
         if (done)
             return true;
         if (!await(link, POLLOUT, fault))
             return false;
     }
+}
+
+/* Whatever has come; waits for it. */
+static bool read_more(struct redis_link *link, struct fault *fault)
+{
+    short events = link->session == NULL ? POLLIN : redis_tls_awaits(link->session);
+    if (events != 0 && !await(link, events, fault))
+        return false;
+    redis_tls_forget_errors();
+    return redisBufferRead(link->context) == REDIS_OK || broken(link, fault);
 }
 
 struct redisReply *redis_link_get(struct redis_link *link, struct fault *fault)
@@ -88,18 +112,16 @@ struct redisReply *redis_link_get(struct redis_link *link, struct fault *fault)
             away(link, fault, link->context->errstr);
             return NULL;
         }
-        if (reply != NULL)
+        if (reply != NULL) {
+            link->has_answered = true;
             return reply;
+        }
         if (link->context->reader->len > REPLY_BYTES_MOST) {
             away(link, fault, "its answer is too long");
             return NULL;
         }
-        if (!await(link, POLLIN, fault))
+        if (!read_more(link, fault))
             return NULL;
-        if (redisBufferRead(link->context) != REDIS_OK) {
-            away(link, fault, link->context->errstr);
-            return NULL;
-        }
     }
 }
 
@@ -171,6 +193,30 @@ static bool is_connected(struct redis_link *link, struct fault *fault)
     return true;
 }
 
+static bool shake(struct redis_link *link, struct fault *fault)
+{
+    struct fault why;
+    for (;;) {
+        enum redis_tls_step step = redis_tls_shake(link->session, &why);
+        if (step == REDIS_TLS_DONE)
+            return true;
+        if (step == REDIS_TLS_FAILED)
+            return away(link, fault, why.message);
+        if (!await(link, step == REDIS_TLS_READ ? POLLIN : POLLOUT, NULL))
+            return away(link, fault, "it does not answer to TLS in time: is this its TLS port?");
+    }
+}
+
+static bool secure(struct redis_link *link, const struct redis_url *url,
+                   const struct redis_host *host, struct fault *fault)
+{
+    struct fault why;
+    if (!url->secure)
+        return true;
+    link->session = redis_tls_begin(link->context, url, host, &why);
+    return link->session == NULL ? away(link, fault, why.message) : shake(link, fault);
+}
+
 struct redis_link *redis_link_open(const struct redis_url *url, const struct redis_host *host,
                                    bool as_sentinel, int64_t timeout_ms, struct fault *fault)
 {
@@ -183,7 +229,7 @@ struct redis_link *redis_link_open(const struct redis_url *url, const struct red
                                     : redisConnectNonBlock(host->name, host->port);
     ASSERT(link->context != NULL);
     redis_link_begin(link, timeout_ms);
-    if (is_connected(link, fault) &&
+    if (is_connected(link, fault) && secure(link, url, host, fault) &&
         (as_sentinel ? greet_sentinel(link, url, fault) : greet(link, url, fault)))
         return link;
     redis_link_close(link);

@@ -13,6 +13,7 @@
 #include "cli/operator.h"
 #include "cli/reconcile.h"
 #include "cli/refund.h"
+#include "config/store_url.h"
 
 #define TIMEOUT_MS     5000
 #define PATIENCE_MS    15000 /* of init, while Redis still starts */
@@ -413,7 +414,7 @@ static int run(const void *context, const struct config *config)
         return order->verb->ask(order, config);
     if (alone)
         return fail("the configuration names no Redis (store.redis): its budgets are not shared");
-    if (!redis_url_parse(config->store_redis, &url, &fault))
+    if (!config_store_url(config, &url, &fault))
         return fail(fault.message);
     struct lessor_options options = {.url = &url, .timeout_ms = TIMEOUT_MS};
     struct office *office = memory_new(sizeof(*office));

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "config/store_url.h"
 
 /* Redis is asked on the thread that hears signals. */
 #define TIMEOUT_MS 1000
@@ -101,8 +102,8 @@ static bool open_store(struct council *council, const struct config *config, str
     struct redis_url url;
     if (config->store_redis.size == 0)
         return true;
-    if (!redis_url_parse(config->store_redis, &url, fault))
-        return fault_prefix(fault, "store.redis");
+    if (!config_store_url(config, &url, fault))
+        return false;
     const struct lessor_options options = {.url = &url, .timeout_ms = TIMEOUT_MS};
     council->lessor = lessor_open(&options);
     council->store.lessor = council->lessor;

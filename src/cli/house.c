@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "budget/rates_wire.h"
 #include "cli/recovery.h"
+#include "config/store_url.h"
 #include "pipeline/pledge.h"
 
 /* Longer than a failover of Redis within one machine's room takes to be noticed, and shorter than
@@ -160,8 +161,8 @@ static bool open_lessors(struct estate *estate, struct fault *fault)
     struct redis_url url;
     if (!is_shared(estate))
         return true;
-    if (!redis_url_parse(estate->config->store_redis, &url, fault))
-        return fault_prefix(fault, "store.redis");
+    if (!config_store_url(estate->config, &url, fault))
+        return false;
     const struct lessor_options budgets = {.url = &url,
                                            .timeout_ms = STORE_TIMEOUT_MS,
                                            .wait_replicas = estate->config->wait_replicas};

@@ -39,6 +39,9 @@ static void complete_paths(struct config *config)
     struct text folder = folder_of(config->path);
     config->data_dir = resolve(config, folder, config->data_dir);
     config->ledger_dir = resolve(config, config->data_dir, config->ledger_dir);
+    config->store_ca = resolve(config, folder, config->store_ca);
+    config->store_cert = resolve(config, folder, config->store_cert);
+    config->store_key = resolve(config, folder, config->store_key);
     for (size_t i = 0; i < config->prices.count; i++)
         config->prices.at[i] = resolve(config, folder, config->prices.at[i]);
     for (size_t i = 0; i < config->upstream_count; i++)
@@ -133,6 +136,7 @@ static void read_document(struct reader *reader)
     check_upstreams(reader);
     check_budgets(reader);
     check_rates(reader);
+    check_store(reader);
     check_optional_upstreams(reader);
 }
 

@@ -368,11 +368,28 @@ static const struct option CACHE_OPTIONS[] = {
 static const char *const CACHE_LATER[] = {"redis", NULL};
 static const struct option_table CACHE_TABLE = {.options = CACHE_OPTIONS, .later = CACHE_LATER};
 
+/* Files' names fit a struct redis_tls. */
+static const struct option STORE_TLS_OPTIONS[] = {
+    {"ca", &kind_text, ROOT(store_ca), .most = 1023, .fallback = "\"\"", .flags = OPTION_FIXED,
+     .help = "a file of certificates to trust instead of the system's"},
+    {"cert", &kind_text, ROOT(store_cert), .most = 1023, .fallback = "\"\"", .flags = OPTION_FIXED,
+     .help = "purser's own certificate, where Redis asks for one"},
+    {"key", &kind_text, ROOT(store_key), .most = 1023, .fallback = "\"\"", .flags = OPTION_FIXED,
+     .help = "the file of its key, without a password"},
+    {"server_name", &kind_text, ROOT(store_server_name), .most = 255, .fallback = "\"\"",
+     .flags = OPTION_FIXED,
+     .help = "that all servers' certificates are for; empty: each for its host"},
+    {0},
+};
+static const struct option_table STORE_TLS_TABLE = {.options = STORE_TLS_OPTIONS};
+
 static const struct option STORE_OPTIONS[] = {
     {"redis", &kind_redis_url, ROOT(store_redis), .most = 2048, .fallback = "\"\"",
      .flags = OPTION_FIXED | OPTION_SECRET,
      .help = "redis://[user[:password]@]host[:port][/db], "
-             "redis+sentinel://host:26379,host2:26379/mymaster or unix:/path"},
+             "redis+sentinel://host:26379,host2:26379/mymaster or unix:/path; rediss: TLS"},
+    {"tls", &kind_section, .table = &STORE_TLS_TABLE,
+     .help = "for rediss:// and rediss+sentinel://; files in PEM"},
     {"lease_seconds", &kind_whole, ROOT(lease_s), .fallback = "2", .least = 0, .most = 60,
      .help = "of traffic an instance leases ahead, at the most; 0: it asks for each request"},
     {"wait_replicas", &kind_whole, ROOT(wait_replicas), .fallback = "0", .least = 0, .most = 16,

@@ -12,12 +12,20 @@
 static const struct scheme {
     struct text prefix;
     int port; /* 0: a path follows */
-    bool sentinel;
+    bool sentinel, secure;
 } SCHEMES[] = {
-    {{"redis://", 8}, REDIS_PORT, false},
-    {{"redis+sentinel://", 17}, REDIS_SENTINEL_PORT, true},
-    {{"unix:", 5}, 0, false},
+    {{"redis://", 8}, REDIS_PORT, false, false},
+    {{"rediss://", 9}, REDIS_PORT, false, true},
+    {{"redis+sentinel://", 17}, REDIS_SENTINEL_PORT, true, false},
+    {{"rediss+sentinel://", 18}, REDIS_SENTINEL_PORT, true, true},
+    {{"unix:", 5}, 0, false, false},
 };
+
+#ifdef HAVE_HIREDIS_SSL
+#define CAN_TLS true
+#else
+#define CAN_TLS false
+#endif
 
 static bool copy(struct text from, char *to, size_t room, const char *what, struct fault *fault)
 {
@@ -131,8 +139,10 @@ static bool parse_hosts(const struct scheme *scheme, struct text rest, struct re
     if (scheme->sentinel) {
         struct text master = text_split(&path, '/');
         if (master.size == 0)
-            return fault_set(fault, "must name the master behind the Sentinels: "
-                                    "redis+sentinel://host:26379/mymaster");
+            return fault_set(fault,
+                             "must name the master behind the Sentinels: "
+                             "%.*shost:26379/mymaster",
+                             TEXT_ARG(scheme->prefix));
         if (!copy(master, url->master, sizeof(url->master), "name of the master", fault))
             return false;
     }
@@ -151,14 +161,19 @@ bool redis_url_parse(struct text url, struct redis_url *parsed, struct fault *fa
 {
     struct redis_url parts = {0};
     const struct scheme *scheme = NULL;
-    if (text_starts(url, TEXT("rediss://")))
-        return fault_set(fault, "must not be rediss://: this build has no TLS for Redis; let "
-                                "stunnel listen on this machine and name it by redis://");
     for (size_t i = 0; i < sizeof(SCHEMES) / sizeof(SCHEMES[0]); i++)
         if (text_starts(url, SCHEMES[i].prefix))
             scheme = &SCHEMES[i];
     if (scheme == NULL)
-        return fault_set(fault, "must begin with redis://, redis+sentinel:// or unix:/");
+        return fault_set(fault, "must begin with redis://, rediss://, redis+sentinel://, "
+                                "rediss+sentinel:// or unix:/");
+    if (scheme->secure && !CAN_TLS)
+        return fault_set(fault,
+                         "must not be %.*s: this build has no TLS for Redis, because its "
+                         "hiredis had none; let stunnel listen on this machine and name "
+                         "that by redis://",
+                         TEXT_ARG(scheme->prefix));
+    parts.secure = scheme->secure;
     struct text rest = text_from(url, scheme->prefix.size);
     bool authority = scheme->port != 0 || text_starts(rest, TEXT("//"));
     if (scheme->port == 0 && authority)

@@ -26,14 +26,15 @@ class Fleet:
     each."""
 
     def __init__(self, provider, redis, count=2, calls=37, init=True, alone=False, wait_ms=10000,
-                 window="total", envs=None, **options):
+                 window="total", envs=None, store=None, **options):
         self.provider = provider
         self.limit = calls * COST
         self.stack = contextlib.ExitStack()
         budgets = [{"name": "all", "scope": "global", "window": window,
                     "usd": f"{self.limit / NANO:.9f}"}]
         self.pursers = [
-            Purser(provider, budgets=budgets, node=f"node-{number}", store={"redis": "" if alone else redis.url},
+            Purser(provider, budgets=budgets, node=f"node-{number}",
+                   store=store or {"redis": "" if alone else redis.url},
                    cache={"mode": "off"}, start=False,
                    admission={"wait_ms": wait_ms, "clamp": "never"},
                    env=envs[number] if envs else None, **options)

@@ -16,6 +16,8 @@ class Redis:
     """`options` go to the command line: Redis(requirepass="x"); a tuple is an option of several
     words. What it holds is lost at its end, unless appendonly="yes"."""
 
+    cli = ()  # more words for redis-cli
+
     def __init__(self, **options):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="purser-redis-"))
         self.port = free_port(10000 if "cluster-enabled" in options else 0)  # of its bus
@@ -41,7 +43,7 @@ class Redis:
         """A command by redis-cli; the lines of its answer."""
         password = self.options.get("requirepass")
         extra = ["--no-auth-warning", "-a", password] if password else []
-        done = subprocess.run(["redis-cli", "-p", str(self.port), *extra, *map(str, words)],
+        done = subprocess.run(["redis-cli", "-p", str(self.port), *self.cli, *extra, *map(str, words)],
                               text=True, capture_output=True, timeout=10)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout.splitlines()

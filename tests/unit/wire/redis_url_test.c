@@ -78,7 +78,6 @@ START_TEST(what_is_wrong_is_said_and_nothing_is_changed)
     } wrong[] = {
         {"", "must begin with redis://"},
         {"http://h", "must begin with redis://"},
-        {"rediss://h", "no TLS"},
         {"redis://", "must name a host"},
         {"redis://a,", "must name a host"},
         {"redis://a b", "must name a host"},
@@ -109,6 +108,34 @@ START_TEST(what_is_wrong_is_said_and_nothing_is_changed)
 }
 END_TEST
 
+#ifdef HAVE_HIREDIS_SSL
+START_TEST(tls_is_asked_for_by_the_scheme)
+{
+    ck_assert(parse("rediss://:pw@h,i:7000/2"));
+    ck_assert(url.secure);
+    ck_assert_int_eq(url.hosts[0].port, 6379);
+    ck_assert_int_eq(url.hosts[1].port, 7000);
+    ck_assert(parse("rediss+sentinel://s/mymaster"));
+    ck_assert(url.secure);
+    ck_assert_str_eq(url.master, "mymaster");
+    ck_assert_int_eq(url.hosts[0].port, 26379);
+    ck_assert(parse("redis://h"));
+    ck_assert(!url.secure);
+}
+END_TEST
+#else
+START_TEST(tls_is_asked_for_by_the_scheme)
+{
+    static const char *const secure[] = {"rediss://h", "rediss+sentinel://h/mymaster"};
+    for (size_t i = 0; i < UNIT_COUNT(secure); i++) {
+        ck_assert(!parse(secure[i]));
+        ck_assert_ptr_nonnull(strstr(fault.message, "no TLS"));
+        ck_assert_ptr_nonnull(strstr(fault.message, "stunnel"));
+    }
+}
+END_TEST
+#endif
+
 START_TEST(what_is_too_long_is_refused)
 {
     char text[1200];
@@ -127,4 +154,5 @@ END_TEST
 
 UNIT_MAIN(a_host_alone_has_the_usual_port, user_password_and_database_are_read,
           several_hosts_and_addresses_in_brackets, sentinels_name_their_master, sockets_have_a_path,
-          what_is_wrong_is_said_and_nothing_is_changed, what_is_too_long_is_refused)
+          what_is_wrong_is_said_and_nothing_is_changed, tls_is_asked_for_by_the_scheme,
+          what_is_too_long_is_refused)
