@@ -33,7 +33,9 @@ struct growing {
     int64_t lacked; /* by which `kept` was asked for */
     int64_t told;   /* what was spent when the store was told last */
     bool away;      /* the last answer was that nobody answers */
-    bool owes;      /* is among those whose overrun could not be told; pinned for it */
+    bool fresh; /* nothing was remembered of it when it appeared: a bill may have come before it was
+                   granted anything (POST /costs) */
+    bool owes;  /* is among those whose overrun could not be told; pinned for it */
 
     bool wants;   /* is in the queue of those who want to grow; pinned for it */
     bool asked;   /* has left it, and the answer is to come; pinned likewise */

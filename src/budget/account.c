@@ -409,6 +409,7 @@ enum account_use accounts_use_hashed(struct accounts *accounts, const struct acc
         account->over = 0;
         account->forfeited = 0;
         account->overdraft = 0;
+        account->growing.fresh = true;
         if (accounts->leased)
             account->ceiling = 0;
     } else if (account == NULL) {
@@ -420,6 +421,7 @@ enum account_use accounts_use_hashed(struct accounts *accounts, const struct acc
         account = account_new(accounts, key, limit);
         account->held_s = now_s;
         adopt_restored(accounts, account, now_s);
+        account->growing.fresh = account->spent == 0;
         note_adopted(accounts, account);
         if (account->group != NULL && accounts->restored.count > 0)
             adopt_siblings(accounts, account, now_s);

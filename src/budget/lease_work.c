@@ -91,7 +91,7 @@ static struct lease_row *row_of(struct lease *lease, struct account *account)
     if (row == NULL || row->charge.until_s < lease->now_s) {
         struct charge charge = charge_of(lease, account);
         row = lease_rows_put(&lease->rows, &charge, lease->now_s);
-        row->anew = row->anew && account->spent == 0;
+        row->anew = row->anew && (account->spent == 0 || account->growing.fresh);
     }
     lease_rows_renew(&lease->rows, row, account_until_s(account), lease->now_s);
     row->limit = store_floor(account->unit, account->limit);

@@ -122,6 +122,40 @@ START_TEST(a_lost_answer_is_asked_for_in_the_same_words)
 }
 END_TEST
 
+static void book_fact(struct tenant *t, int64_t micro)
+{
+    struct spend used = {{micro * MICRO, 0, 0}};
+    core_reserve_fact(t->f.core, &t->f.subject, t->f.now_s, &t->f.grant);
+    ck_assert_int_eq(t->f.grant.verdict, VERDICT_GRANTED);
+    core_settle(t->f.core, t->f.grant.hold, &used, NULL);
+}
+
+START_TEST(a_cost_from_elsewhere_does_not_free_what_was_spent_before_it_forgot)
+{
+    struct tenant t;
+    begin(&t, 100 * MICRO);
+    spend(&t, 60);
+    fall_silent(&t, 7);
+    fall_silent(&t, LONG_S);
+    book_fact(&t, 5);
+    ck_assert_int_eq(next(&t), LEASE_ASK);
+    ck_assert(t.action.request->rows[0].anew);
+    fail_with(&t, STORE_AWAY); /* it is told in the same words */
+    fall_silent(&t, 1);
+    fall_silent(&t, 7); /* charged, and what it got besides goes back */
+    fall_silent(&t, 7);
+    ck_assert_int_eq(store_total(store, account), 65);
+    ck_assert_int_eq(store_gone(store, account), 60);
+    ck_assert_int_eq(store_granted(store, account, ME), 5);
+    book_fact(&t, 10);
+    fall_silent(&t, 1);
+    fall_silent(&t, 7);
+    ck_assert_int_eq(store_total(store, account), 75);
+    ck_assert_int_eq(store_gone(store, account), 60);
+    end(&t);
+}
+END_TEST
+
 START_TEST(a_session_that_is_used_again_in_time_is_not_forgotten)
 {
     struct tenant t;
@@ -139,4 +173,5 @@ END_TEST
 
 UNIT_MAIN(what_it_spent_before_it_forgot_stays_spent, what_was_used_up_to_the_last_is_told_as_well,
           a_lost_answer_is_asked_for_in_the_same_words,
+          a_cost_from_elsewhere_does_not_free_what_was_spent_before_it_forgot,
           a_session_that_is_used_again_in_time_is_not_forgotten)
