@@ -7,8 +7,8 @@ import socket
 import struct
 
 import pytest
-from crowd import (Ask, billed_by_id, booked_sum, books_agree_to_the_nano_dollar, lines_of,
-                   no_hold_is_left, size, spent)
+from crowd import (Ask, billed_by_id, booked_sum, books_agree_to_the_nano_dollar, grow_ceilings,
+                   lines_of, no_hold_is_left, size, spent)
 from harness import upstream_of, wait_until
 
 CLIENTS = size(1000, 200)
@@ -179,6 +179,7 @@ def nothing_unread(purser, least):
 def test_without_reading_what_they_asked_for(provider, scene):
     """The answer piles up behind a reader who never reads, then hangs up."""
     scene = scene()
+    grow_ceilings(scene.purser, max_tokens=8000)
 
     def provider_has_them(wave):
         wait_until(lambda: provider.bill(False)["open"] == len(wave), 30, "calls at the provider")

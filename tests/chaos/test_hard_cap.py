@@ -5,8 +5,8 @@ that the budget can be a whole number of calls.
 """
 
 import pytest
-from crowd import (Ask, all_at_once, billed_by_id, books_agree_to_the_nano_dollar, count, lines_of,
-                   no_hold_is_left, size, spent)
+from crowd import (Ask, all_at_once, billed_by_id, books_agree_to_the_nano_dollar, count,
+                   grow_ceilings, lines_of, no_hold_is_left, size, spent)
 from harness import ADMIN, KEY
 
 BOB = "sk-test-bob-0123456789abcdef"
@@ -129,6 +129,7 @@ def test_open_ended_calls_are_clamped_to_the_cap(provider, start, mix, clamp):
     limit = AFFORDABLE * COST
     purser = start(admission={"clamp": clamp, "wait_ms": 200, "min_output_tokens": 16},
                    budgets=[total("cap", "global", usd=usd_text(limit))])
+    grow_ceilings(purser)
     asks = [Ask(MIXES[mix](i), fake="output=16384,chunks=4,delay_ms=5") for i in range(CLIENTS)]
     outcomes = all_at_once(purser, asks)
     codes = count(outcomes)
@@ -152,6 +153,7 @@ def test_named_maxima_are_clamped_to_what_is_left(provider, start):
     limit = AFFORDABLE * COST
     purser = start(admission={"clamp": "always", "wait_ms": 200, "min_output_tokens": 16},
                    budgets=[total("cap", "global", usd=usd_text(limit))])
+    grow_ceilings(purser)
     asks = [Ask(i % 2 == 0, fake="output=16384,chunks=4", body={"max_tokens": 10000})
             for i in range(CLIENTS)]
     outcomes = all_at_once(purser, asks)
