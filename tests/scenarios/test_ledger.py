@@ -340,7 +340,7 @@ def test_a_full_disk_refuses_calls_until_there_is_room(provider, start):
         assert provider.bill(False)["requests"] == 3
         assert purser.budgets()[("daily", "all", "usd")]["reserved"] == 0
     wait_until(lambda: purser.chat().status_code == 200, what="the ledger to be written again")
-    assert purser.client.get("/readyz").status_code == 200
+    wait_until(lambda: purser.client.get("/readyz").status_code == 200, what="budgets to grow")
     purser.idle()
     verified(purser)
     exact = provider.settled_bill(False)["cost_nano_usd"]
