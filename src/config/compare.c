@@ -92,15 +92,17 @@ struct config_texts config_changed(const struct config *before, const struct con
     return names;
 }
 
+/* `path` stands before the names: "" or "store.". */
 static void add_fixed(struct config_texts *names, const struct option_table *table,
-                      struct pair pair, struct arena *arena, const char *section)
+                      struct pair pair, struct arena *arena, struct text path)
 {
     for (const struct option *option = table->options; option->name != NULL; option++) {
+        struct text name = arena_printf(arena, "%.*s%s", TEXT_ARG(path), option->name);
         if (option->kind->shape == SHAPE_SECTION)
-            add_fixed(names, option->table, pair, arena, option->name);
+            add_fixed(names, option->table, pair, arena,
+                      arena_printf(arena, "%.*s.", TEXT_ARG(name)));
         else if ((option->flags & OPTION_FIXED) != 0 && option_differs(option, pair, 0))
-            names_add(names, arena_printf(arena, "%s%s%s", section, section[0] == '\0' ? "" : ".",
-                                          option->name));
+            names_add(names, name);
     }
 }
 
@@ -108,6 +110,6 @@ struct config_texts config_not_applied(const struct config *in_force, const stru
                                        struct arena *arena)
 {
     struct config_texts names = names_open(arena);
-    add_fixed(&names, &options_root, (struct pair){in_force, after}, arena, "");
+    add_fixed(&names, &options_root, (struct pair){in_force, after}, arena, TEXT_NONE);
     return names;
 }

@@ -37,8 +37,9 @@ void check_store(struct reader *reader)
     check_file(reader, "ca", config->store_ca);
     check_file(reader, "cert", config->store_cert);
     check_file(reader, "key", config->store_key);
-    if ((cert || key || config->store_ca.size > 0 || config->store_server_name.size > 0) &&
-        !is_secure(config))
+    bool wanted = cert || key || config->store_ca.size > 0 || config->store_server_name.size > 0;
+    bool read = !reader_has_error(reader, reader_line(reader, "store", 0, "redis"));
+    if (wanted && read && !is_secure(config))
         reader_report(reader, FINDING_WARNING, line,
                       "store.tls: not used, because store.redis does not begin with rediss");
 }

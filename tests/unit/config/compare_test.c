@@ -108,6 +108,8 @@ START_TEST(what_needs_a_restart_is_not_applied)
     check(KEYS UPSTREAMS BUDGETS "ledger: {dir: d, fsync_ms: 1, rotate_mb: 1}\n"
                                  "limits: {connections: 7, body_mb: 7}\n",
           "limits", "limits.connections ledger.dir ledger.fsync_ms ledger.rotate_mb");
+    check(KEYS UPSTREAMS BUDGETS "store: {wait_replicas: 1, tls: {server_name: h}}\n", "",
+          "store.tls.server_name store.wait_replicas");
 }
 END_TEST
 

@@ -59,6 +59,9 @@ START_TEST(what_is_not_used_is_told)
 {
     WARNS(STORE("redis://h", "ca: /dev/null"), 10, "store.tls: not used");
     WARNS(STORE("", "server_name: h"), 10, "store.tls: not used");
+    struct fixture wrong = fixture_load(STORE("nonsense://h", "server_name: h"));
+    ck_assert_msg(wrong.findings.count == 1, "%s", fixture_told(&wrong.findings));
+    fixture_close(&wrong);
 }
 END_TEST
 
