@@ -261,7 +261,8 @@ void core_rehold(struct core *core, const struct subject *subject, const struct 
 /* A waiter's time is up: grants clamped or refuses. False if it was woken before (its wake is on
  * the way). */
 bool core_time_is_up(struct core *core, uint64_t waiter, int64_t now_s, struct grant *grant);
-/* It lacks only what the lessor may still give, as far as is known: not what others hold. */
+/* It lacks only what the lessor may still give, as far as is known: not what others hold; or, while
+ * none answers, what its budget lets it have without (away_open). */
 bool core_waits_for_lessor(const struct core *core, uint64_t waiter);
 /* The waiter's client is gone. False if it was woken before: then the wake's hold must be settled.
  */

@@ -55,6 +55,12 @@ void headroom_answer(struct core *core, struct account *account,
  * window has none: each of its sub-buckets would have it. */
 int64_t headroom_allowance(const struct core *core, const struct account *account);
 
+/* So it does now: no store answers (core->alone), and something is left of that and of the limit.
+ */
+bool headroom_overdraws(const struct core *core, const struct account *account);
+/* Then it is asked for, though others are known to hold the rest of the limit. */
+void headroom_note_alone(struct core *core, struct account *account);
+
 /* Asks again for those who still wait, and for overruns that nobody answered for: to be called now
  * and then (250 ms), because others give back what they do not use. */
 void headroom_remind(struct core *core);

@@ -315,6 +315,18 @@ static void reserve_crowded(struct core *core, const struct account_key *key, st
     view_absent(core, key, NULL, &grant->blocking);
 }
 
+/* Without others' holds it would be there, or would be granted; or is had without a store. */
+static bool may_grow(const struct core *core, const struct places *places,
+                     const int64_t need[UNIT_COUNT])
+{
+    for (size_t at = 0; core->options.leased && at < places->count; at++) {
+        const struct account *account = places->accounts[at];
+        if (!account_reaches(account, need[account->unit]) && !headroom_overdraws(core, account))
+            return false;
+    }
+    return core->options.leased;
+}
+
 /* There is room by limits and spend; now the holds and the waiters decide. */
 static void reserve_among_others(struct core *core, const struct ask *ask, struct places *places,
                                  const struct demand *demand, struct grant *grant)
@@ -325,7 +337,7 @@ static void reserve_among_others(struct core *core, const struct ask *ask, struc
             waiting_look(core);
         return;
     }
-    bool growing = core->options.leased && places_are_in_reach(places, demand->need);
+    bool growing = may_grow(core, places, demand->need);
     if (growing)
         want_maximum(core, places, ask, demand, (const int64_t[UNIT_COUNT]){0});
     if (core->waiters.count >= core->options.max_waiting && !growing) {

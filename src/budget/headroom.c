@@ -399,6 +399,18 @@ int64_t headroom_allowance(const struct core *core, const struct account *accoun
     return allowed <= 0 ? 0 : allowed - allowed % step_of(core, account);
 }
 
+bool headroom_overdraws(const struct core *core, const struct account *account)
+{
+    return core->alone && account->limit > account->ceiling &&
+           headroom_allowance(core, account) > 0;
+}
+
+void headroom_note_alone(struct core *core, struct account *account)
+{
+    if (headroom_overdraws(core, account))
+        want(&core->accounts, account);
+}
+
 static void remind_those(struct core *core, bool open)
 {
     for (const struct waiter *waiter = core->first; waiter != NULL; waiter = waiter->next) {

@@ -315,6 +315,7 @@ void lease_next(struct lease *lease, int64_t now_ms, int64_t now_s, struct lease
         lease->since_ms = now_ms;
     core_turn(lease->options.core, now_s);
     bool refused = refuses(lease);
+    lease->options.core->alone = refused && may_overdraw(lease);
     if ((refused || lease->retiring) && lease->move_count == 0) {
         if (refused && may_overdraw(lease))
             headroom_remind_open(lease->options.core);

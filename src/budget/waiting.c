@@ -67,8 +67,10 @@ static void ask_lessor(struct core *core, const struct waiter *waiter)
 {
     for (size_t at = 0; at < waiter->places.count; at++) {
         struct account *account = waiter->places.accounts[at];
-        if (account_lacks(account, waiter->demand.need[account->unit]))
-            headroom_note_lack(&core->accounts, account, 0);
+        if (!account_lacks(account, waiter->demand.need[account->unit]))
+            continue;
+        headroom_note_lack(&core->accounts, account, 0);
+        headroom_note_alone(core, account);
     }
 }
 
@@ -353,10 +355,22 @@ void waiting_turn(struct core *core)
     waiting_look(core);
 }
 
+/* What it lacks may be had without a store. */
+static bool awaits_overdraft(const struct core *core, const struct waiter *waiter)
+{
+    for (size_t at = 0; at < waiter->places.count; at++) {
+        const struct account *account = waiter->places.accounts[at];
+        if (account_lacks(account, waiter->demand.need[account->unit]) &&
+            headroom_overdraws(core, account))
+            return true;
+    }
+    return false;
+}
+
 bool core_waits_for_lessor(const struct core *core, uint64_t id)
 {
     const struct waiter *waiter = roster_find(&core->waiters, id);
-    return waiter != NULL && lacks_growth(waiter);
+    return waiter != NULL && (lacks_growth(waiter) || awaits_overdraft(core, waiter));
 }
 
 bool core_time_is_up(struct core *core, uint64_t id, int64_t now_s, struct grant *grant)

@@ -140,6 +140,27 @@ START_TEST(who_knows_that_others_hold_the_rest_goes_on_as_well)
     ck_assert_int_eq(row->overdraft, 50 * MICRO);
     commit(&t, true);
     ck_assert_int_eq(wake(&t), VERDICT_GRANTED);
+
+    must_rest(&t);
+    ck_assert(!core_wants_growth(t.f.core));
+    uint64_t waiter = fixture_wait(&t.f, 60, 1); /* one that has no time for others' holds */
+    ck_assert(t.f.grant.growing);
+    ck_assert(core_wants_growth(t.f.core));
+    ck_assert(core_waits_for_lessor(t.f.core, waiter));
+    ck_assert_int_eq(must_commit(&t)->overdraft, 110 * MICRO);
+    commit(&t, true);
+    ck_assert_int_eq(wake(&t), VERDICT_GRANTED);
+
+    waiter = fixture_wait(&t.f, 60, 1);
+    ck_assert(t.f.grant.growing);
+    ck_assert_int_eq(must_commit(&t)->overdraft, 150 * MICRO);
+    commit(&t, true);
+    ck_assert(!core_waits_for_lessor(t.f.core, waiter)); /* 40 are all it may have */
+    ck_assert(core_time_is_up(t.f.core, waiter, t.f.now_s, &t.f.grant));
+    ck_assert_int_eq(t.f.grant.verdict, VERDICT_GRANTED);
+    ck_assert_int_eq(t.f.grant.max_output, 40);
+    fixture_wait(&t.f, 60, 1);
+    ck_assert(!t.f.grant.growing);
     tenant_close(&t);
 }
 END_TEST
