@@ -100,6 +100,18 @@ static struct lease_row *row_of(struct lease *lease, struct account *account)
     return row;
 }
 
+/* What the journal says next of an account; its row states the spend that goes with it, if no move
+ * should tell it. */
+static struct charge *add_charge(struct lease *lease, const struct account *account)
+{
+    struct charge *charge = &lease->charges[lease->charge_count++];
+    struct lease_row *row = lease_rows_find(&lease->rows, account->number);
+    if (row != NULL)
+        row->spent = store_ceil(account->unit, account->spent);
+    *charge = charge_of(lease, account);
+    return charge;
+}
+
 static int64_t missing(const struct lease_row *row)
 {
     int64_t stated = store_ceil(row->charge.unit, row->charge.amount);
@@ -262,8 +274,7 @@ void work_fill_charges(struct lease *lease, bool gifts)
         int64_t raised = raised_by(move);
         if (raised == 0 && !(gifts && move->kind == MOVE_GIVE))
             continue;
-        struct charge *charge = &lease->charges[lease->charge_count++];
-        *charge = charge_of(lease, move->account);
+        struct charge *charge = add_charge(lease, move->account);
         charge->amount = account_add(charge->amount, raised, ACCOUNT_MOST);
         if (move->kind == MOVE_GROW)
             charge->overdraft += move->answer.overdrawn;
@@ -278,8 +289,7 @@ void work_spoil(struct lease *lease)
         const struct move *move = &lease->moves[at];
         if (raised_by(move) == 0 && move->kind != MOVE_GIVE)
             continue;
-        struct charge *charge = &lease->charges[lease->charge_count++];
-        *charge = charge_of(lease, move->account);
+        struct charge *charge = add_charge(lease, move->account);
         charge->id = arena_copy(&texts, charge->id);
     }
     arena_close(&lease->texts);

@@ -64,6 +64,7 @@ START_TEST(a_gift_that_is_not_in_the_journal_is_not_told_to_the_store)
     const struct store_request *sync = must_ask(&t, STORE_SYNC);
     ck_assert_uint_eq(sync->row_count, 1);
     ck_assert_int_eq(sync->rows[0].value, 40);
+    ck_assert_int_eq(sync->rows[0].spent, 40);
     tenant_close(&t);
 }
 END_TEST
