@@ -77,6 +77,25 @@ static void matter_close(struct matter *matter)
     findings_close(&matter->findings);
 }
 
+/* Who changes what they cannot see here, changes it where it holds. */
+static void note_unseen(struct matter *matter)
+{
+    static const char *const kinds[BYLAW_KIND_COUNT] = {
+        [BYLAW_KEY] = "key", [BYLAW_BUDGET] = "budget", [BYLAW_LIMITS] = "limits of the budget"};
+    const struct council *council = matter->estate->council;
+    for (size_t i = 0; i < matter->motion->count; i++) {
+        const struct bylaw *change = &matter->motion->changes[i];
+        const struct bylaw *known = bylaws_find(council_bylaws(council), change->kind, change->id);
+        if (known == NULL || known->body.size == 0 || bylaws_has(council_in_force(council), known))
+            continue;
+        findings_add(&matter->findings, FINDING_WARNING, 0,
+                     "the run-time %s \"%.*s\" did not fit to this instance's file, and held at "
+                     "others: what was there is %s now, at all instances",
+                     kinds[change->kind], TEXT_ARG(change->id),
+                     change->body.size > 0 ? "replaced" : "deleted");
+    }
+}
+
 /* NULL, and why not, or the terms with it. It is kept then. What did not fit before is no reason to
  * refuse it. */
 static struct terms *decide(struct matter *matter, struct ringer *ringer)
@@ -90,6 +109,7 @@ static struct terms *decide(struct matter *matter, struct ringer *ringer)
         refuse_all(ringer, &matter->findings);
         return NULL;
     }
+    note_unseen(matter);
     enum bylaws_put put =
         council_decide(council, matter->after, motion->changes, motion->count, &fault);
     if (put != BYLAWS_PUT) {

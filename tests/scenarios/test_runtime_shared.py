@@ -204,9 +204,26 @@ def test_one_whose_file_contradicts_a_budget_takes_all_else_and_starts_again(fle
     assert other.chat(key=key, max_tokens=16).status_code == 200
     assert {"weekly", "monthly", "mine"} < set(listed(other, "budgets"))
     assert "theirs" not in listed(other, "budgets")
-    delete(other, "/admin/budgets/theirs")
+    answer = delete(other, "/admin/budgets/theirs")
+    assert any('budget "theirs" did not fit' in line and "deleted now" in line
+               for line in answer["warnings"])
     assert unfit(other) == 0
     until_listed(one, "budgets", "theirs", False)
+
+
+def test_who_replaces_a_budget_that_is_not_in_force_there_is_told_so(fleet):
+    one, other = fleet.pursers
+    other.configure(budgets=[*other.config["budgets"],
+                             {"name": "mine", "scope": "key", "window": "day", "usd": 1}])
+    assert other.reload().status_code == 200
+    make_budget(one, name="theirs", scope="key", window="day", usd=2)
+    wait_until(lambda: unfit(other) == 1, 10, "the contradiction")
+    new = {"name": "theirs", "scope": "team", "window": "day", "usd": 3}
+    warnings = ask(other, "POST", "/admin/budgets", new).json()["warnings"]
+    assert any('budget "theirs" did not fit' in line and "replaced now" in line
+               for line in warnings)
+    assert ask(other, "POST", "/admin/budgets", {**new, "usd": 4}).json()["warnings"] == []
+    wait_until(lambda: listed(one, "budgets")["theirs"]["scope"] == "team", 10, "the new one")
 
 
 def test_a_key_that_the_file_of_one_names_is_deleted_everywhere(fleet):
