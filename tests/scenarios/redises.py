@@ -63,6 +63,7 @@ class Redis:
     def empty(self):
         """Forgets what it has on disk; while it does not run."""
         shutil.rmtree(self.folder / "appendonlydir", ignore_errors=True)
+        (self.folder / "appendonly.aof").unlink(missing_ok=True)  # of Redis 6
 
     def stall(self):
         self.process.signal(signal.SIGSTOP)
