@@ -2,9 +2,10 @@
  * A disk that does not finish: LD_PRELOAD this, and fdatasync and fsync take their time.
  *
  *     SLOW_SYNC_MS      each sync sleeps so long first
+ *     SLOW_SYNC_MOST_MS one sync of eight sleeps some time up to it first, by chance
+ *                       (SLOW_SYNC_SEED)
  *     SLOW_SYNC_GATE    a path: while that file is there no sync goes on; one that waits makes the
  *                       file <gate>.reached
- *
  *     SLOW_SYNC_SPARES  part of a path: files that have it are synced as without it
  *
  * All unset: as without it.
@@ -12,6 +13,7 @@
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +24,17 @@ static void sleep_ms(long ms)
 {
     struct timespec time = {ms / 1000, ms % 1000 * 1000000};
     nanosleep(&time, NULL);
+}
+
+/* Another number for each sync of the process, from the seed; it need not be even. */
+static long chance_below(unsigned long bound)
+{
+    static atomic_ulong count;
+    const char *seed = getenv("SLOW_SYNC_SEED");
+    unsigned long x = seed == NULL ? 1 : strtoul(seed, NULL, 10);
+    x = (x + atomic_fetch_add(&count, 1)) * 0x9E3779B97F4A7C15ul;
+    x = (x ^ (x >> 32)) * 0xD6E8FEB86659FD93ul;
+    return (long)((x >> 32) % bound);
 }
 
 static void wait_at_gate(const char *gate)
@@ -52,12 +65,15 @@ static int is_spared(int fd)
 static int delayed(const char *name, int fd)
 {
     const char *ms = getenv("SLOW_SYNC_MS");
+    const char *most = getenv("SLOW_SYNC_MOST_MS");
     const char *gate = getenv("SLOW_SYNC_GATE");
     int (*sync)(int) = (int (*)(int))dlsym(RTLD_NEXT, name);
     if (is_spared(fd))
         return sync(fd);
     if (ms != NULL)
         sleep_ms(strtol(ms, NULL, 10));
+    if (most != NULL)
+        sleep_ms(chance_below(8) == 0 ? chance_below(strtoul(most, NULL, 10) + 1) : 0);
     if (gate != NULL)
         wait_at_gate(gate);
     return sync(fd);

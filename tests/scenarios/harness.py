@@ -23,6 +23,7 @@ import time
 import typing
 
 import httpx
+from preloading import preload
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 OUT = ROOT / os.environ.get("OUT", "build/" + os.environ.get("BUILD", "release"))
@@ -168,6 +169,12 @@ def upstream_of(provider, **more):
             "provider": "openai", "cancel_saves": "yes", **more}
 
 
+def slow_disk():
+    """The environment of pursers whose syncs take their time, if SLOW_DISK says with which library
+    (tests/run)."""
+    return preload(os.environ["SLOW_DISK"]) if "SLOW_DISK" in os.environ else {}
+
+
 class Purser:
     """purser in front of a provider. Keyword arguments are top-level options of its
     configuration (JSON is YAML); `config` replaces all of it."""
@@ -191,7 +198,7 @@ class Purser:
         self.config = config
         self.config_path = self.folder / "purser.yaml"
         self.configure()
-        self.env = {**os.environ, **(env or {})}
+        self.env = {**os.environ, **slow_disk(), **(env or {})}
         self.preexec = preexec
         self.wrapper = wrapper
         self.process = None
