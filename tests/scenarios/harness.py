@@ -54,7 +54,7 @@ def free_port(with_one_above=0):
             return port
 
 
-def wait_until(condition, seconds=10.0, what="the condition"):
+def wait_until(condition, seconds=30.0, what="the condition"):
     """Polls until condition() is true and returns its value."""
     deadline = time.monotonic() + seconds
     while True:
@@ -202,7 +202,7 @@ class Purser:
         self.preexec = preexec
         self.wrapper = wrapper
         self.process = None
-        self.client = httpx.Client(base_url=self.base, timeout=60,
+        self.client = httpx.Client(base_url=self.base, timeout=180,
                                    headers={"Authorization": f"Bearer {KEY}"})
         if start:
             self.start()
