@@ -203,11 +203,11 @@ def test_bodies_of_strangers_are_not_kept(start, plain):
     with start(upstreams=[upstream(plain.url)]) as purser, contextlib.ExitStack() as stack:
         before = purser.resident_kb()
         head = (f"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer wrong\r\n"
-                f"Content-Type: application/json\r\nContent-Length: {16 << 20}\r\n\r\n").encode()
+                f"Content-Type: application/json\r\nContent-Length: {8 << 20}\r\n\r\n").encode()
         clients = []
         for _ in range(8):
             client = stack.enter_context(socket.create_connection(("127.0.0.1", purser.port)))
-            client.sendall(head + b" " * (15 << 20))
+            client.sendall(head + b" " * (7 << 20))
             clients.append(client)
         time.sleep(0.5)
         grown = purser.resident_kb() - before
