@@ -45,6 +45,8 @@ void lessor_free(struct redisReply *answer); /* NULL-safe */
 
 /* Why the last operation was STORE_AWAY or NULL, for people; empty if it was not. */
 const char *lessor_trouble(const struct lessor *lessor);
+/* It is that not all replicas have confirmed a JOIN. */
+bool lessor_waits(const struct lessor *lessor);
 
 /* A command of at most 16 words that only reads, or may be done twice, and whose reply is a list of
  * strings, or of such lists: all strings in their order, in the arena. False with a fault: nobody

@@ -12,6 +12,7 @@
 
 #define BACKOFF_LEAST_MS 50
 #define BACKOFF_MOST_MS  1000
+#define SILENT_S         3 /* a replica says each second how far it is */
 #define TRIES            4 /* one, another after NOSCRIPT, two after MOVED */
 
 /* Redis 6.2: what store.lua is written for. */
@@ -30,6 +31,7 @@ struct lessor {
     int64_t backoff_ms, retry_us;
     struct buffer out;
     struct fault trouble; /* empty: none */
+    bool waits;           /* it is that replicas do not confirm a JOIN */
 };
 
 struct lessor *lessor_open(const struct lessor_options *options)
@@ -280,7 +282,37 @@ static void put_wait(struct lessor *lessor, int64_t count)
     redis_link_put_words(lessor->link, words, 3);
 }
 
-static bool count_replicas(struct lessor *lessor, int64_t *count)
+static struct text part_of(struct text line, struct text name)
+{
+    while (line.at != NULL) {
+        struct text part = text_split(&line, ',');
+        if (text_starts(part, name))
+            return text_trim(text_from(part, name.size));
+    }
+    return TEXT_NONE;
+}
+
+/* Those who said nothing for seconds, or are not in step: of lines such as
+ * "slave0:ip=10.0.0.7,port=6379,state=online,offset=14,lag=1" (redis.io/docs, INFO). */
+static void name_silent(struct text info, struct buffer *out)
+{
+    while (info.at != NULL) {
+        struct text line = text_split(&info, '\n');
+        struct text name = text_split(&line, ':');
+        struct text host = part_of(line, TEXT("ip=")), port = part_of(line, TEXT("port="));
+        int64_t lag_s = 0;
+        bool in_step = text_to_int(part_of(line, TEXT("lag=")), &lag_s) && lag_s < SILENT_S &&
+                       text_equal(part_of(line, TEXT("state=")), TEXT("online"));
+        if (!text_starts(name, TEXT("slave")) || host.at == NULL || in_step)
+            continue;
+        buffer_printf(out, "%s%.*s:%.*s", out->size == 0 ? " (silent: " : ", ", TEXT_ARG(host),
+                      TEXT_ARG(port));
+    }
+    if (out->size > 0)
+        buffer_put_byte(out, ')');
+}
+
+static bool count_replicas(struct lessor *lessor, int64_t *count, struct buffer *silent)
 {
     const char *const words[] = {"INFO", "replication"};
     redisReply *reply = redis_link_ask(lessor->link, words, 2, &lessor->trouble);
@@ -290,16 +322,18 @@ static bool count_replicas(struct lessor *lessor, int64_t *count)
                 text_to_int(info_value(text_make(reply->str, (size_t)reply->len),
                                        TEXT("connected_slaves:")),
                             count);
+    if (good)
+        name_silent(text_make(reply->str, (size_t)reply->len), silent);
     freeReplyObject(reply);
     return good || fault_set(&lessor->trouble, "Redis does not say how many replicas it has");
 }
 
 /* A promoted replica that lost a JOIN, and nobody else who has heard of it: then an epoch would
  * open without that instance. */
-static bool is_joined_everywhere(struct lessor *lessor)
+static bool is_joined_at_all(struct lessor *lessor, struct buffer *silent)
 {
     int64_t replicas = 0;
-    if (!count_replicas(lessor, &replicas))
+    if (!count_replicas(lessor, &replicas, silent))
         return false;
     if (replicas < lessor->wait_replicas)
         replicas = lessor->wait_replicas;
@@ -308,8 +342,22 @@ static bool is_joined_everywhere(struct lessor *lessor)
     put_wait(lessor, replicas);
     redisReply *reply = redis_link_get(lessor->link, &lessor->trouble);
     bool good = reply != NULL && enough_replicas(lessor, reply, replicas);
+    if (reply != NULL && !good)
+        (void)fault_prefix(&lessor->trouble,
+                           "who joins must be known to all replicas%.300s; Redis drops one that is "
+                           "dead after its repl-timeout",
+                           buffer_string(silent));
     if (reply != NULL)
         freeReplyObject(reply);
+    return good;
+}
+
+static bool is_joined_everywhere(struct lessor *lessor)
+{
+    struct buffer silent = {0};
+    bool good = is_joined_at_all(lessor, &silent);
+    lessor->waits = !good;
+    buffer_close(&silent);
     return good;
 }
 
@@ -342,10 +390,16 @@ static enum outcome ask_once(struct lessor *lessor, const struct store_request *
     return outcome;
 }
 
+bool lessor_waits(const struct lessor *lessor)
+{
+    return lessor->waits;
+}
+
 void lessor_ask(struct lessor *lessor, const struct store_request *request,
                 struct store_reply *reply)
 {
     enum outcome outcome = AGAIN;
+    lessor->waits = false;
     for (int tried = 0; outcome == AGAIN && tried < TRIES; tried++) {
         if (lessor->link == NULL && !connect_again(lessor, &lessor->trouble))
             outcome = FAILED;

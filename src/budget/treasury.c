@@ -18,6 +18,7 @@ struct treasury {
     pthread_t thread;
     bool failing;          /* the last commit did; the thread's */
     bool away;             /* the store, when it was asked last; the thread's */
+    bool waiting;          /* and that was for replicas */
     enum lease_state told; /* in the log; the thread's */
     bool doubting;         /* the wall clock is ahead of what is believed; the thread's */
     bool overdrawing;      /* it was told that budgets go on without a store; the thread's */
@@ -75,6 +76,11 @@ static void ask(struct treasury *treasury, const struct lease_action *action)
     struct lessor *lessor = treasury->options.lessor;
     lessor_ask(lessor, action->request, &treasury->reply);
     bool away = treasury->reply.verdict == STORE_AWAY;
+    bool waiting = away && lessor_waits(lessor);
+    if (waiting && !treasury->waiting && treasury->away)
+        log_warn("the store of budgets answers, but does not take this instance in yet: %s",
+                 lessor_trouble(lessor));
+    treasury->waiting = waiting;
     if (away && !treasury->away)
         log_error("the store of budgets does not answer, so no budget can grow: %s",
                   lessor_trouble(lessor));

@@ -336,8 +336,13 @@ START_TEST(who_joins_is_in_when_all_replicas_know)
         {"EVALSHA", JOINED},
         {"INFO replication", "=connected_slaves:0\r\n"},
         {"EVALSHA", JOINED},
-        {"INFO replication", "=connected_slaves:2\r\n"},
-        {"WAIT 2 ", ":1\r\n"},
+        {"INFO replication", "=connected_slaves:4\r\n"
+                             "slave0:ip=10.0.0.7,port=6379,state=online,offset=14,lag=12\r\n"
+                             "slave1:ip=10.0.0.8,port=6379,state=online,offset=42,lag=1\r\n"
+                             "slave2:ip=::1,port=6380,state=wait_bgsave,offset=0,lag=0\r\n"
+                             "slave3:ip=10.0.0.9\r\n"
+                             "slave_repl:none\r\n"},
+        {"WAIT 4 ", ":1\r\n"},
     };
     BEGIN(PLAIN, 0, lines);
     fake.request.kind = STORE_JOIN;
@@ -347,8 +352,11 @@ START_TEST(who_joins_is_in_when_all_replicas_know)
     ck_assert(fake.reply.vouched);
     ck_assert(!fake.reply.alone);
     ck_assert_int_eq(ask(), STORE_OK);
+    ck_assert(!lessor_waits(fake.lessor));
     ck_assert_int_eq(ask(), STORE_AWAY);
-    expect_trouble("1 of 2 replicas");
+    expect_trouble("1 of 4 replicas");
+    expect_trouble("(silent: 10.0.0.7:6379, ::1:6380, 10.0.0.9:)");
+    ck_assert(lessor_waits(fake.lessor));
     end();
 }
 END_TEST
