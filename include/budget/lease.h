@@ -22,10 +22,10 @@
  * epoch: so a server that was left behind, and is found again, is known by its lower epoch, or by
  * another fence in the same one, whatever happened to this process; it has lost data.
  *
- * Who is new does not grow at once: an instance that may grow itself must have heard of it first
- * (store.h: it vouches), so that in whatever epoch comes next somebody says that it is to be waited
- * for. That takes two beats of the other one. Where no server can have been left behind, because
- * none ever had a replica, it waits for so long, and then goes on by itself.
+ * Who is new does not grow at once: an instance that may grow itself must have it on its roster, on
+ * disk (store.h: it vouches), so that in whatever epoch comes next somebody names it as one to be
+ * waited for. That takes two beats of the other one. Where no server can have been left behind,
+ * because none ever had a replica, it waits for so long, and then goes on by itself.
  *
  * EPOCH is sent always: where the fence is as it should be, and nothing was seen that the store
  * forgot, it does nothing. If the store, open, has less than the journal says, then the journal is
@@ -127,7 +127,8 @@ const char *lease_state_why(enum lease_state state);
 struct lease_news {
     enum lease_state state;
     int64_t epoch, instances;
-    int64_t absent; /* RECOVERING: so many have not synced yet */
+    int64_t absent;                   /* RECOVERING: so many have not synced yet, */
+    char missing[STORE_JOURNAL_SIZE]; /* and the journal of one of them; empty: not known */
 };
 struct lease_news lease_news(const struct lease *lease);
 

@@ -59,13 +59,14 @@ struct lease {
     bool recovering;
     char fence[STORE_FENCE_SIZE];
     int64_t epoch, gseq, sequence;
-    int64_t absent;         /* as the store said last */
-    struct store_mark mark; /* of the highest epoch that was ever heard of */
+    int64_t absent;            /* as the store said last, */
+    struct store_seat missing; /* and one of them */
+    struct store_mark mark;    /* of the highest epoch that was ever heard of */
     struct store_mark noted_mark;
-    bool lost;              /* it was seen that the store forgot what it had applied */
-    bool vouched;           /* it may grow; until it joins again */
-    int64_t heard;          /* gseq of the last reply since then whose N is in `mark`; 0: none */
-    int64_t joined_ms;      /* the reply to JOIN */
+    bool lost;         /* it was seen that the store forgot what it had applied */
+    bool vouched;      /* it may grow; until it joins again */
+    int64_t heard;     /* gseq of the last reply since then that says whom `mark` has; 0: none */
+    int64_t joined_ms; /* the reply to JOIN */
     struct lease_rows rows; /* shared */
     size_t sync_at;         /* PHASE_SYNC: how far the rows are stated */
 
@@ -87,6 +88,8 @@ void vouch_begin(struct lease *lease, const struct store_reply *reply);
 void vouch_take(struct lease *lease, const struct store_reply *reply);
 /* Of whom this instance vouches now (store_request.vouches). */
 int64_t vouch_for_others(const struct lease *lease);
+/* Adds to the request who must be waited for. */
+void vouch_state(struct lease *lease);
 
 /* ---- lease_work.c: all of these look at, or change, lease->moves ---- */
 

@@ -9,7 +9,7 @@
 struct registry_member {
     char journal[STORE_JOURNAL_SIZE];
     struct text label;
-    int64_t first_s, last_s;       /* seen; UTC, by its own clock */
+    int64_t first_s, last_s;       /* seen; UTC, by its own clock; 0: others have named it */
     int64_t incarnation, sequence; /* of the last operation of its own that was applied */
     bool registered;               /* else it was made to leave */
     bool present;                  /* it has synced in this epoch; only while it recovers */
@@ -21,6 +21,7 @@ struct registry {
     bool there; /* it was set up; else all else is 0 */
     bool recovering;
     int64_t epoch, absent;
+    int64_t nameless; /* so many of the absent ones are not among the members: they were counted */
     char fence[STORE_FENCE_SIZE];
     struct registry_member *members; /* by their first day */
     size_t count;

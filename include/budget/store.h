@@ -26,23 +26,26 @@
  * another one, and acknowledged writes may be lost. Then nothing is granted until all instances
  * have said (STORE_SYNC) what they were granted.
  *
- * An epoch that recovers opens (STORE_READY) when all of the registry have synced, and no fewer
- * than some instance remembers (`instances`), or an operator says (INIT): a server that lost an
- * instance's JOIN does not know that it must wait for it. A newcomer, which has joined meanwhile
- * (`known` is 0) or lately, so that nobody has vouched for it (below), is not one of those: it must
- * be present besides.
+ * An epoch that recovers opens (STORE_READY) when everybody is present, that is, has stated all its
+ * rows: who is in the registry, and who stands on the *roster* of anybody that is present. A roster
+ * is the set of journals that an instance has heard of, of an open epoch, and keeps on its disk: so
+ * a server that lost an instance's JOIN is told that it must wait for it. Each name has with it
+ * something that the journal has said (incarnation, sequence); an operator's LEAVE is kept with the
+ * last that it had said then, and a name that is not later than that is of before, and means
+ * nothing. So who was let go is not waited for again because somebody who was away remembers it,
+ * and who has come back since is.
  *
  * A server that a failover has left behind still takes writes, under a fence that is its own. The
  * members are safe there: the epoch of the other server does not open without them, and who takes
  * part in that never comes back. Of somebody who joins, nobody there knows. So a newcomer may not
- * grow before one of those who may grow themselves *vouches* for it: it has heard, and has on its
- * disk, how many members there were when the newcomer was already counted (`instances`), and says
- * so to this server (`vouches`). Who has gone to another server vouches here no more. Nobody need
- * vouch
+ * grow before one of those who may grow themselves *vouches* for it: it has it on its roster, on
+ * its disk, and says so to this server (`vouches`). Who has gone to another server vouches here no
+ * more. Nobody need vouch
  *  - for the first member of all, at the server where the epoch began;
- *  - for who takes part in a recovery and was vouched for before: the others wait for it;
+ *  - for who takes part in a recovery and stands on a roster: the others wait for it;
  *  - where no other server can be there, or all that can have the JOIN: `alone`, `replicated`.
- * If nobody is left that could vouch, an operator's LEAVE of those who are gone is their word.
+ * Where nobody could vouch, somebody with a roster who comes begins an epoch (STORE_EPOCH). If none
+ * is left, an operator's LEAVE of those who are gone is their word.
  */
 #ifndef PURSER_BUDGET_STORE_H
 #define PURSER_BUDGET_STORE_H
@@ -53,6 +56,9 @@
 #define STORE_JOURNAL_SIZE 33 /* 128 random bits in hex, and the final zero */
 #define STORE_FENCE_SIZE   128
 #define STORE_GONE         "gone" /* stands for a journal where the store names who has what */
+
+/* Of more members than that nobody hears, so that nobody can vouch for one more. */
+#define STORE_MEMBERS_MOST 256
 
 /* No amount in any unit is above this, nor are an account's sums; two of them are still exact in a
  * double. A limit above it counts as this. */
@@ -68,7 +74,7 @@ enum store_kind {
     STORE_INIT,  /* an operator's word: if the store is empty, it is set up: the epoch is `epoch`,
                     nobody is registered; open, or if `instances` is above 0 recovering until so
                     many journals have synced that have taken part before the loss (one that is
-                    new is not counted). STALE if it is not empty */
+                    new is not counted), besides all who are named. STALE if it is not empty */
     STORE_JOIN,  /* enters the journal into the registry, or says it is there again; answers fence,
                     epoch and state. Does not look at fence and epoch */
     STORE_MOVE,  /* grows, gives back and charges: row by row, each by itself: first `give`, then
@@ -76,16 +82,19 @@ enum store_kind {
     STORE_SYNC,  /* states values. While the epoch is open: g = min(g, value). While it recovers:
                     g = value; the last one of a journal's rows (`complete`) marks it present */
     STORE_EPOCH, /* compare and set: if the store's epoch is `epoch`, and its fence is not the
-                    server's or the asker has seen that data was `lost`: epoch + 1, recovering,
-                    the server's fence, nobody present. Else nothing; the reply says what is. Does
-                    not look at fence */
+                    server's or the asker has seen that data was `lost`, or it is open and does
+                    not know one of the `roster`, or the asker is on it and nobody could vouch
+                    for it: epoch + 1, recovering, the server's fence, nobody present. If it
+                    recovers, the roster is waited for. Else nothing; the reply says what is.
+                    Does not look at fence */
     STORE_READY, /* opens the epoch if it recovers and nobody is absent; the reply says whether */
     STORE_BEAT,  /* says it lives, reports `spent` of its rows, and reads them */
     STORE_LEAVE, /* an operator's word, of the epoch `epoch`: takes a journal (`whose`) out of the
-                    registry; what it was granted stays charged until its accounts' ends. While it
-                    recovers, or nobody could vouch, also one that the store does not know of but
-                    waits for. If nobody is left who was vouched for, all that are left are. Names
-                    no journal of its own, and looks at no sequence. It may come back by JOIN */
+                    registry; what it was granted stays charged until its accounts' ends. Where
+                    fewer are present than were counted (`instances`), or nobody could vouch, also
+                    one that the store does not know of. If nobody is left who was vouched for,
+                    all that are left are. Names no journal of its own, and looks at no sequence.
+                    It may come back by JOIN */
     /* An operator's word, of fence and epoch: a journal (`whose`) that has left and will not come
      * back has spent no more of each row's account than `value`: g = min(g, max(value, u)), and
      * u = g, for that is spent. A value and no difference: said again, it changes nothing.
@@ -123,6 +132,20 @@ struct store_row {
 /* No operation has more rows. */
 #define STORE_ROWS_MOST 512
 
+/* A journal, and the last that is known of what it has said. */
+struct store_seat {
+    char journal[STORE_JOURNAL_SIZE];
+    int64_t incarnation, sequence;
+};
+
+/* In the order of the journals. */
+struct store_roster {
+    size_t count;
+    struct store_seat at[STORE_MEMBERS_MOST];
+};
+
+bool store_roster_equal(const struct store_roster *a, const struct store_roster *b);
+
 /* What an instance must not forget of the store, however often it starts: it is on its disk before
  * it states anything in that epoch (STORE_SYNC). All 0: it has taken part in none. */
 struct store_mark {
@@ -130,6 +153,8 @@ struct store_mark {
     char fence[STORE_FENCE_SIZE];
     int64_t instances; /* N of the last reply of an open epoch in which it might grow; 0: there was
                           none, and nobody has ever vouched for it */
+    struct store_roster roster; /* of that reply; empty, and `instances` is not: as it was noted by
+                                   a purser that had none */
 };
 
 /* What an operation does not use is 0. Asserted: amounts, and numbers below STORE_MOST. */
@@ -144,14 +169,15 @@ struct store_request {
     int64_t now_s;     /* the instance's wall clock: for `last seen`, which decides nothing */
     bool complete;     /* SYNC: the last of this journal's rows */
     bool lost;         /* EPOCH: `gseq` did not grow, or g is below what this journal was granted */
-    int64_t instances; /* EPOCH, complete SYNC: N of the last reply before it recovered, 0 if there
-                          was none: so many must be present, too. INIT: see there */
+    int64_t instances; /* EPOCH, complete SYNC: of a mark without a roster; so many must be present,
+                          too. INIT: see there */
     int64_t known;     /* EPOCH: the highest epoch that the asker has heard of: the new one is above
-                          it, too. JOIN: the one that its journal has (struct store_mark), if it
-                          was ever vouched for; else 0 */
+                          it, too */
     int64_t vouches;   /* MOVE, SYNC, BEAT, of who may grow: `gseq` of the last reply in this epoch
-                          whose `instances` its journal has; 0: none */
-    const struct store_row *rows; /* MOVE, SYNC, BEAT, RECONCILE */
+                          that says who its journal's roster has: who is told there, or those of
+                          before; 0: none */
+    const struct store_roster *roster; /* EPOCH, complete SYNC: the mark's; NULL: empty */
+    const struct store_row *rows;      /* MOVE, SYNC, BEAT, RECONCILE */
     size_t row_count;
 };
 
@@ -193,10 +219,15 @@ struct store_reply {
     int64_t absent;    /* so many more must be present before READY opens it; 0 while open */
     bool vouched;      /* the asker is a member, has stated its rows, and somebody has vouched for
                           it, or nobody need */
+    int64_t changed;   /* gseq of the last reply before which somebody was enrolled or let go */
     bool alone;        /* no replica was ever seen at any server that had this data */
     bool replicated;   /* (a lessor's) JOIN: all servers that may be promoted have it */
     size_t row_count;  /* one for each of the request's rows, if OK or RECOVERING; else 0 */
     struct store_answer rows[STORE_ROWS_MOST];
+    /* To a member that has stated its rows, of an open epoch: all who have, unless they are the
+     * same as the asker `vouches` for. READY, and it recovers: who is absent. Else, or if they are
+     * too many, empty. */
+    struct store_roster roster;
 };
 
 /* ---- the reference ---- */
@@ -224,5 +255,8 @@ void store_apply(struct store *store, const struct store_request *request,
 int64_t store_granted(const struct store *store, uint64_t account, const char *journal);
 int64_t store_gone(const struct store *store, uint64_t account);
 int64_t store_total(const struct store *store, uint64_t account);
+/* Likewise: whether the journal is in the registry, and what it has said last (0 if it is not known
+ * at all). */
+bool store_has(const struct store *store, const char *journal, struct store_seat *last);
 
 #endif

@@ -12,10 +12,10 @@
 struct member {
     char journal[STORE_JOURNAL_SIZE];
     int64_t incarnation, sequence;
+    int64_t left_incarnation, left_sequence; /* these, as it was let go last; 0: never */
     bool registered;
-    int64_t present;  /* the last epoch in which it stated all its rows; 0: none, since it joined */
-    int64_t newcomer; /* as store->openings was when it was counted as a newcomer */
-    int64_t number;   /* who vouches must have heard of this gseq; 0: nobody need */
+    int64_t present; /* the last epoch in which it stated all its rows; 0: none, since it joined */
+    int64_t number;  /* who vouches must have heard of this gseq; 0: nobody need */
 };
 
 /* What one member has of one account. */
@@ -42,9 +42,9 @@ struct store {
     bool recovering;
     int64_t registered, present; /* members */
     int64_t enrolled;            /* of the registered ones: have stated their rows once */
-    int64_t awaited;             /* so many must be present, at least; 0: nobody remembers */
-    int64_t newcomers;           /* and so many more: have joined since, and are not among these */
-    int64_t openings;            /* 1 and the epochs that were opened after a recovery */
+    int64_t changed;             /* see struct store_reply */
+    int64_t awaited;             /* of those who are not new so many must be present, at least */
+    int64_t returned;            /* and so many were */
     int64_t vouched;             /* for all members with a number up to this */
     bool replicas;               /* the server has some */
     bool replicated;             /* a server that had this data has had some */
@@ -61,6 +61,7 @@ struct store {
 
 /* NOBODY if it was never heard of. */
 size_t members_find(const struct store *store, const char *journal);
+struct store_seat members_seat(const struct member *member);
 /* I5: what a member asks is later than all before. */
 bool members_is_fresh(const struct store *store, size_t at, const struct store_request *request);
 /* So many more must be present before an epoch that recovers opens. */
@@ -68,11 +69,15 @@ int64_t members_absent(const struct store *store);
 bool members_is_vouched(const struct store *store, size_t at);
 /* The asker has heard of others (store.h). */
 void members_vouch(struct store *store, size_t at, const struct store_request *request);
-/* An epoch recovers from now on: those whom nobody need remember are none of those that somebody
- * does. */
-void members_begin_epoch(struct store *store);
-/* All its rows are stated; of the request only `instances` counts. */
+/* An open epoch began without somebody on the asker's roster, or cannot go on without it. */
+bool members_are_forgotten(const struct store *store, const struct store_request *request);
+/* It recovers: the asker's roster is waited for. */
+void members_await(struct store *store, const struct store_request *request);
+/* All its rows are stated; of the request only `instances` and `roster` count. */
 void members_enrol(struct store *store, size_t at, const struct store_request *request);
+/* The roster of the reply to what a member asked, and that was done. */
+void members_tell(const struct store *store, size_t at, const struct store_request *request,
+                  struct store_roster *roster);
 
 enum store_verdict members_join(struct store *store, const struct store_request *request);
 enum store_verdict members_leave(struct store *store, const struct store_request *request);

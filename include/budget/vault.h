@@ -9,7 +9,8 @@
  *     journal   one row: who this instance is to the store (128 random bits), how often the file
  *               was opened (incarnation), in which boot of the machine, and whether it was closed
  *               cleanly
- *     mark      one row, where there is a store: struct store_mark
+ *     mark      one row, where there is a store: struct store_mark,
+ *     roster    and its roster, a row for each name
  *     ceiling   one row for each account: what the lease noted last. Deleted when the account must
  *               not be remembered any more
  *

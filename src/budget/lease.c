@@ -88,7 +88,7 @@ const char *lease_state_why(enum lease_state state)
     static const char *const reasons[] = {
         [LEASE_EMBEDDED] = "ceilings.db cannot be written",
         [LEASE_OPEN] = "ceilings.db cannot be written",
-        [LEASE_RECOVERING] = "the store of budgets waits for instances (purser budget list)",
+        [LEASE_RECOVERING] = "the store of budgets waits for instances (purser budget list, leave)",
         [LEASE_NEWCOMER] =
             "this instance is new, and no other has vouched for it (purser budget list)",
         [LEASE_EMPTY] = "the store of budgets is empty (purser budget init sets it up)",
@@ -99,10 +99,12 @@ const char *lease_state_why(enum lease_state state)
 
 struct lease_news lease_news(const struct lease *lease)
 {
-    return (struct lease_news){.state = lease_state(lease),
-                               .epoch = lease->epoch,
-                               .instances = lease->mark.instances,
-                               .absent = lease->absent};
+    struct lease_news news = {.state = lease_state(lease),
+                              .epoch = lease->epoch,
+                              .instances = lease->mark.instances,
+                              .absent = lease->absent};
+    memcpy(news.missing, lease->missing.journal, sizeof(news.missing));
+    return news;
 }
 
 static bool may_grow(const struct lease *lease)
@@ -203,7 +205,6 @@ static void next_alone(struct lease *lease, struct lease_action *action)
 static void next_join(struct lease *lease, struct lease_action *action)
 {
     order_ask(lease, STORE_JOIN, 0, action);
-    lease->request.known = lease->noted_mark.instances > 0 ? lease->noted_mark.epoch : 0;
 }
 
 static void next_epoch(struct lease *lease, struct lease_action *action)
@@ -211,7 +212,7 @@ static void next_epoch(struct lease *lease, struct lease_action *action)
     order_ask(lease, STORE_EPOCH, 0, action);
     lease->request.lost = lease->lost;
     lease->request.known = lease->mark.epoch;
-    lease->request.instances = lease->mark.instances;
+    vouch_state(lease);
 }
 
 static void next_ready(struct lease *lease, struct lease_action *action)
@@ -229,7 +230,8 @@ static void next_sync(struct lease *lease, struct lease_action *action)
         lease->store_rows[count++] = lease_row_stated(row);
     order_ask(lease, STORE_SYNC, count, action);
     lease->request.complete = row == NULL;
-    lease->request.instances = row == NULL ? lease->mark.instances : 0;
+    if (row == NULL)
+        vouch_state(lease);
 }
 
 /* Rows of which nobody knows whether the last operation was applied. */
@@ -296,6 +298,7 @@ static bool is_marked(const struct lease *lease)
 {
     return lease->mark.epoch == lease->noted_mark.epoch &&
            lease->mark.instances == lease->noted_mark.instances &&
+           store_roster_equal(&lease->mark.roster, &lease->noted_mark.roster) &&
            strcmp(lease->mark.fence, lease->noted_mark.fence) == 0;
 }
 
@@ -521,6 +524,8 @@ static void synced(struct lease *lease, const struct store_reply *reply)
 
 static void readied(struct lease *lease, const struct store_reply *reply)
 {
+    lease->missing =
+        reply->recovering && reply->roster.count > 0 ? reply->roster.at[0] : (struct store_seat){0};
     if (!reply->recovering)
         enter(lease, PHASE_OPEN);
     else

@@ -87,11 +87,12 @@ static int by_first_day(const void *a, const void *b)
     return strcmp(one->journal, other->journal);
 }
 
-static int64_t absent(const struct lessor_list *meta)
+static void count_absent(struct registry *registry, const struct lessor_list *meta)
 {
-    int64_t registered = number_of(meta, "registered"), awaited = number_of(meta, "awaited");
-    int64_t remembered = awaited > 0 ? awaited + number_of(meta, "newcomers") : 0;
-    return (registered > remembered ? registered : remembered) - number_of(meta, "present");
+    int64_t named = number_of(meta, "registered") - number_of(meta, "present");
+    int64_t counted = number_of(meta, "awaited") - number_of(meta, "returned");
+    registry->absent = named > counted ? named : counted;
+    registry->nameless = registry->absent - named;
 }
 
 static bool is_named(const struct registry_member *member, struct text name)
@@ -129,7 +130,8 @@ bool registry_read(struct lessor *lessor, struct arena *arena, struct registry *
     *registry = (struct registry){.there = meta.count > 0};
     registry->epoch = number_of(&meta, "epoch");
     registry->recovering = number_of(&meta, "recovering") == 1;
-    registry->absent = registry->recovering ? absent(&meta) : 0;
+    if (registry->recovering)
+        count_absent(registry, &meta);
     take_fence(registry, field_of(&meta, "fence"));
     registry->members = arena_new(arena, (meta.count + 1) * sizeof(*registry->members));
     for (size_t i = 0; i + 1 < meta.count; i += 2)

@@ -320,21 +320,28 @@ static enum store_verdict apply_init(struct store *store, const struct store_req
     store->epoch = request->epoch;
     store->awaited = request->instances;
     store->recovering = request->instances > 0;
-    store->openings = 1;
     return STORE_OK;
+}
+
+static void begin_epoch(struct store *store, const struct store_request *request)
+{
+    memcpy(store->fence, store->server, sizeof(store->fence));
+    store->epoch = store_most(store->epoch, request->known) + 1;
+    store->recovering = true;
+    store->present = 0;
+    store->returned = 0;
+    store->awaited = store_most(store->awaited, request->instances);
 }
 
 static void apply_epoch(struct store *store, const struct store_request *request)
 {
     bool torn = strcmp(store->fence, store->server) != 0;
-    if (request->epoch != store->epoch || (!torn && !request->lost))
+    if (request->epoch != store->epoch)
         return;
-    memcpy(store->fence, store->server, sizeof(store->fence));
-    store->epoch = store_most(store->epoch, request->known) + 1;
-    store->recovering = true;
-    store->present = 0;
-    store->awaited = store_most(store->awaited, request->instances);
-    members_begin_epoch(store);
+    if (torn || request->lost || members_are_forgotten(store, request))
+        begin_epoch(store, request);
+    if (store->recovering)
+        members_await(store, request);
 }
 
 static void apply_sync(struct store *store, const struct store_request *request, size_t at,
@@ -349,10 +356,8 @@ static void apply_ready(struct store *store)
 {
     if (members_absent(store) > 0)
         return;
-    store->openings += store->recovering;
     store->recovering = false;
     store->awaited = 0;
-    store->newcomers = 0;
 }
 
 static enum store_verdict apply_reconcile(struct store *store, const struct store_request *request,
@@ -425,11 +430,16 @@ static void check_numbers(const struct store_request *request)
     }
 }
 
-static bool asks_as_vouched(const struct store *store, const struct store_request *request)
+/* NOBODY: an operator, or somebody unknown. */
+static size_t who_asks(const struct store *store, const struct store_request *request)
 {
     bool is_operator = request->kind == STORE_INIT || request->kind == STORE_LEAVE ||
                        request->kind == STORE_RECONCILE;
-    size_t at = is_operator ? NOBODY : members_find(store, request->journal);
+    return is_operator ? NOBODY : members_find(store, request->journal);
+}
+
+static bool asks_as_vouched(const struct store *store, size_t at)
+{
     return at != NOBODY && store->members[at].present > 0 && members_is_vouched(store, at);
 }
 
@@ -438,7 +448,9 @@ void store_apply(struct store *store, const struct store_request *request,
 {
     check_numbers(request);
     reply->row_count = 0;
+    reply->roster.count = 0;
     reply->verdict = apply(store, request, reply);
+    size_t at = who_asks(store, request);
     if (reply->verdict == STORE_OK || reply->verdict == STORE_RECOVERING) {
         store->gseq++;
         store->replicated = store->replicated || store->replicas;
@@ -450,9 +462,12 @@ void store_apply(struct store *store, const struct store_request *request,
     reply->gseq = store->gseq;
     reply->instances = store->enrolled;
     reply->absent = members_absent(store);
-    reply->vouched = asks_as_vouched(store, request);
+    reply->vouched = asks_as_vouched(store, at);
+    reply->changed = store->changed;
     reply->alone = !store->replicas && !store->replicated;
     reply->replicated = false;
+    if (at != NOBODY && reply->verdict == STORE_OK)
+        members_tell(store, at, request, &reply->roster);
 }
 
 /* ---- copies and checks ---- */
@@ -495,4 +510,27 @@ int64_t store_total(const struct store *store, uint64_t account)
 {
     const struct entry *entry = entry_find(store, account);
     return entry == NULL ? 0 : entry->total;
+}
+
+bool store_has(const struct store *store, const char *journal, struct store_seat *last)
+{
+    size_t at = members_find(store, journal);
+    *last = (struct store_seat){0};
+    if (at == NOBODY)
+        return false;
+    *last = members_seat(&store->members[at]);
+    return store->members[at].registered;
+}
+
+bool store_roster_equal(const struct store_roster *a, const struct store_roster *b)
+{
+    if (a->count != b->count)
+        return false;
+    for (size_t i = 0; i < a->count; i++) {
+        const struct store_seat *one = &a->at[i], *other = &b->at[i];
+        if (strcmp(one->journal, other->journal) != 0 || one->incarnation != other->incarnation ||
+            one->sequence != other->sequence)
+            return false;
+    }
+    return true;
 }

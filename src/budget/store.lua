@@ -5,20 +5,19 @@
 --       is of a rolling window, those of the 24 sub-buckets before it and of the 24 after it, in the
 --       order of time
 -- ARGV  kind, journal, fence, epoch, incarnation, sequence, now, complete, lost, instances, whose,
---       label, known, vouches; then for each row limit, until (0: never), least, most, give,
---       charge, value, spent, the place in KEYS of the first sub-bucket before it (0: it is not
---       rolling), whether the asker knows nothing of it (1), and what account it is (empty: that is
---       not said)
+--       label, known, vouches, roster (journal:incarnation.sequence, a space between two); then for
+--       each row limit, until (0: never), least, most, give, charge, value, spent, the place in
+--       KEYS of the first sub-bucket before it (0: it is not rolling), whether the asker knows
+--       nothing of it (1), and what account it is (empty: that is not said)
 -- Reply verdict, server's fence, epoch, recovering, unfenced, gseq, enrolled, absent, vouched,
---       alone; then for each row moved, granted, total, elsewhere, wanted, beside granted, beside
+--       alone, changed, roster; then for each row moved, granted, total, elsewhere, wanted, beside granted, beside
 --       spent
 --
--- meta       fence, epoch, recovering, gseq, registered, present, enrolled, awaited, newcomers,
---            openings; of each journal q: incarnation.sequence, and while it is registered p: the
---            last epoch in which it stated all its rows, and if it joined without ever having taken
---            part n: what openings was then; if somebody must vouch for it v: the gseq that who
---            does so must have heard of. vouched: the last that somebody has; replicated: a replica
---            was seen
+-- meta       fence, epoch, recovering, gseq, registered, present, enrolled, changed, awaited,
+--            returned; of each journal q: incarnation.sequence, t: the same as it was let go last,
+--            and while it is registered p: the last epoch in which it stated all its rows; if
+--            somebody must vouch for it v: the gseq that who does so must have heard of. vouched:
+--            the last that somebody has; replicated: a replica was seen
 -- nodes      of each journal l: its label, f: and s: when it was first and last seen
 -- a:         L, G, U (spent by all), e (until; 0: never), w (who was refused), h (hints left), d
 --            (what account it is: JSON, for people), of each journal g: and u:, and g:gone
@@ -28,7 +27,8 @@ local MOST = 4e15
 local LINGER = 7200
 local COLUMNS = 11
 local BEFORE = 24 -- and as many after: a span is of 25
-local HEAD = 14
+local HEAD = 15
+local MEMBERS = 256
 
 local OK, OLD_FENCE, RECOVERING, STALE, STRANGER, EMPTY = 0, 1, 2, 3, 4, 5
 
@@ -57,27 +57,32 @@ end
 
 local server, has_replicas = server_fence()
 local read = redis.call('HMGET', meta, 'fence', 'epoch', 'recovering', 'gseq', 'registered',
-                        'present', 'awaited', 'enrolled', 'newcomers', 'openings',
-                        'vouched', 'replicated', 'q:' .. journal, 'p:' .. journal,
-                        'v:' .. journal)
+                        'present', 'awaited', 'enrolled', 'changed', 'returned', 'vouched',
+                        'replicated', 'q:' .. journal, 'p:' .. journal, 'v:' .. journal)
 local there = read[1] ~= false
 local store = {
     fence = read[1], epoch = number(read[2]), recovering = read[3] == '1', gseq = number(read[4]),
     registered = number(read[5]), present = number(read[6]), awaited = number(read[7]),
-    enrolled = number(read[8]), newcomers = number(read[9]), openings = number(read[10]),
+    enrolled = number(read[8]), changed = number(read[9]), returned = number(read[10]),
     vouched = number(read[11]), replicated = read[12] == '1'
 }
 local last, presence, heard_of = read[13], read[14], read[15] -- of the asker; false: none
 
+-- Of "incarnation.sequence"; false is before all.
+local function is_later(one, other)
+    local i, s = string.match(one or '0.0', '^(%d+)%.(%d+)$')
+    local than_i, than_s = string.match(other or '0.0', '^(%d+)%.(%d+)$')
+    i, s, than_i, than_s = tonumber(i), tonumber(s), tonumber(than_i), tonumber(than_s)
+    return i > than_i or (i == than_i and s > than_s)
+end
+
 local function is_fresh()
-    local i, s = string.match(last or '0.0', '^(%d+)%.(%d+)$')
-    i, s = tonumber(i), tonumber(s)
-    return not last or incarnation > i or (incarnation == i and sequence > s)
+    return not last or is_later(text(incarnation) .. '.' .. text(sequence), last)
 end
 
 local function absent()
-    local remembered = store.awaited > 0 and store.awaited + store.newcomers or 0
-    return store.recovering and math.max(store.registered, remembered) - store.present or 0
+    return store.recovering and
+           math.max(store.registered - store.present, store.awaited - store.returned) or 0
 end
 
 -- What is written before the rows: if one of these fails, the operation is not applied again.
@@ -87,8 +92,8 @@ local function note(journal_too)
     redis.call('HSET', meta, 'fence', store.fence, 'epoch', text(store.epoch), 'recovering',
                store.recovering and '1' or '0', 'gseq', text(store.gseq), 'registered',
                text(store.registered), 'present', text(store.present), 'awaited',
-               text(store.awaited), 'enrolled', text(store.enrolled), 'newcomers',
-               text(store.newcomers), 'openings', text(store.openings), 'vouched',
+               text(store.awaited), 'enrolled', text(store.enrolled), 'changed',
+               text(store.changed), 'returned', text(store.returned), 'vouched',
                text(store.vouched), 'replicated', store.replicated and '1' or '0')
     if journal_too then
         redis.call('HSET', meta, 'q:' .. journal, text(incarnation) .. '.' .. text(sequence))
@@ -149,34 +154,80 @@ local function nobody_could_vouch()
 end
 
 local function vouch_for_all()
-    for _, field in ipairs(redis.call('HKEYS', meta)) do
-        if string.sub(field, 1, 2) == 'v:' then
-            redis.call('HDEL', meta, field)
-        end
-    end
-end
-
-local function count_newcomer(whose, counts)
-    local counted = number(redis.call('HGET', meta, 'n:' .. whose)) == store.openings
-    store.newcomers = store.newcomers + (counts and 1 or 0) - (counted and 1 or 0)
-    if counts then
-        redis.call('HSET', meta, 'n:' .. whose, text(store.openings))
-    else
-        redis.call('HDEL', meta, 'n:' .. whose)
-    end
-end
-
-local function count_newcomers()
-    for member, vouched in pairs(members()) do
-        if not vouched then
-            count_newcomer(member, true)
-        end
+    for member in pairs(members()) do
+        redis.call('HDEL', meta, 'v:' .. member)
     end
 end
 
 -- The process is the one in which the epoch began: no failover has led here since.
 local function is_same_run()
     return string.match(store.fence, '^[^.]*') == string.match(server, '^[^.]*')
+end
+
+-- ---- rosters ----
+
+-- What the store has of a journal that is named: false if the name is no later than the last word
+-- of an operator who let it go; else a table.
+local function known_by_name(whose, said)
+    local had = redis.call('HMGET', meta, 'p:' .. whose, 'q:' .. whose, 't:' .. whose)
+    return is_later(said, had[3]) and {presence = had[1], last = had[2]}
+end
+
+local function names()
+    return string.gmatch(ARGV[15], '([^: ]+):(%d+%.%d+)')
+end
+
+local function somebody_is_forgotten()
+    if store.recovering then
+        return false
+    end
+    for whose, said in names() do
+        local known = known_by_name(whose, said)
+        if known and (not known.presence or whose == journal and nobody_could_vouch()) then
+            return true
+        end
+    end
+    return false
+end
+
+local function await()
+    for whose, said in names() do
+        local known = known_by_name(whose, said)
+        if known then
+            redis.call('HDEL', meta, 'v:' .. whose)
+            if whose == journal then
+                heard_of = false
+            elseif is_later(said, known.last) then
+                redis.call('HSET', meta, 'q:' .. whose, said)
+            end
+            if not known.presence then
+                redis.call('HSET', meta, 'p:' .. whose, '0')
+                store.registered = store.registered + 1
+            end
+        end
+    end
+end
+
+-- Those who have stated their rows, or those who have not in this epoch.
+local function tell(the_absent)
+    local fields = redis.call('HGETALL', meta)
+    local said, told = {}, {}
+    for i = 1, #fields, 2 do
+        if string.sub(fields[i], 1, 2) == 'q:' then
+            said[string.sub(fields[i], 3)] = fields[i + 1]
+        end
+    end
+    for i = 1, #fields, 2 do
+        if string.sub(fields[i], 1, 2) == 'p:' then
+            local present = tonumber(fields[i + 1])
+            if the_absent and present ~= store.epoch or not the_absent and present > 0 then
+                local member = string.sub(fields[i], 3)
+                told[#told + 1] = member .. ':' .. said[member]
+            end
+        end
+    end
+    table.sort(told)
+    return #told <= MEMBERS and table.concat(told, ' ') or ''
 end
 
 -- ---- rows ----
@@ -315,7 +366,7 @@ function operations.init()
         return STALE
     end
     store.fence, store.epoch = server, epoch
-    store.awaited, store.recovering, store.openings = instances, instances > 0, 1
+    store.awaited, store.recovering = instances, instances > 0
     there = true
     note(false)
     return OK
@@ -325,24 +376,13 @@ function operations.join()
     if not is_fresh() then
         return STALE
     end
-    local recovers = store.recovering or store.fence ~= server
-    local known = tonumber(ARGV[13])
     if not presence then
         local is_first = store.registered == 0 and not store.recovering and is_same_run()
         must_hear_of(not is_first and MOST)
         store.registered = store.registered + 1
         presence = '0'
         redis.call('HSET', meta, 'p:' .. journal, presence)
-        if recovers and known == 0 then
-            count_newcomer(journal, true)
-        else
-            redis.call('HDEL', meta, 'n:' .. journal)
-        end
         redis.call('HSETNX', nodes, 'f:' .. journal, ARGV[7])
-    end
-    if recovers and known > 0 then
-        must_hear_of(false)
-        count_newcomer(journal, false)
     end
     redis.call('HSET', nodes, 'l:' .. journal, ARGV[12])
     note(true)
@@ -351,34 +391,40 @@ end
 
 local function waits_for_unknown()
     if store.recovering then
-        return store.awaited > 0 and store.awaited + store.newcomers > store.registered
+        return store.awaited > store.returned
     end
     return nobody_could_vouch()
+end
+
+local function strike(whose, its_presence, said)
+    if tonumber(its_presence) > 0 then
+        store.enrolled = store.enrolled - 1
+        store.changed = store.gseq + 1
+    end
+    if store.recovering and tonumber(its_presence) == store.epoch then
+        store.present = store.present - 1
+    end
+    store.registered = store.registered - 1
+    redis.call('HDEL', meta, 'p:' .. whose)
+    redis.call('HSET', meta, 't:' .. whose, said)
 end
 
 function operations.leave()
     if epoch ~= store.epoch or store.fence ~= server then
         return OLD_FENCE
     end
-    local theirs = redis.call('HGET', meta, 'p:' .. ARGV[11])
-    if not theirs and not waits_for_unknown() then
+    local whose = ARGV[11]
+    local theirs = redis.call('HMGET', meta, 'p:' .. whose, 'q:' .. whose, 'v:' .. whose)
+    if not theirs[1] and not waits_for_unknown() then
         return STRANGER
     end
-    local joined = tonumber(theirs and redis.call('HGET', meta, 'n:' .. ARGV[11]) or 0)
-    if store.recovering and joined == store.openings then
-        store.newcomers = store.newcomers - 1
-    else
+    -- One that is new, or has returned, is none of those who were counted and are missing.
+    local is_back = store.recovering and number(theirs[1]) == store.epoch
+    if not theirs[1] or (is_vouched(theirs[3]) and not is_back) then
         store.awaited = math.max(0, store.awaited - 1)
     end
-    if theirs then
-        if tonumber(theirs) > 0 then
-            store.enrolled = store.enrolled - 1
-        end
-        if store.recovering and tonumber(theirs) == store.epoch then
-            store.present = store.present - 1
-        end
-        store.registered = store.registered - 1
-        redis.call('HDEL', meta, 'p:' .. ARGV[11], 'n:' .. ARGV[11])
+    if theirs[1] then
+        strike(whose, theirs[1], theirs[2])
     end
     if not store.recovering and nobody_could_vouch() then
         vouch_for_all()
@@ -423,12 +469,20 @@ function operations.reconcile()
     return OK
 end
 
+local function begin_epoch()
+    store.fence, store.epoch = server, math.max(store.epoch, tonumber(ARGV[13])) + 1
+    store.recovering, store.present, store.returned = true, 0, 0
+    store.awaited = math.max(store.awaited, instances)
+end
+
 function operations.epoch()
-    if epoch == store.epoch and (store.fence ~= server or ARGV[9] == '1') then
-        store.fence, store.epoch = server, math.max(store.epoch, tonumber(ARGV[13])) + 1
-        store.recovering, store.present = true, 0
-        store.awaited = math.max(store.awaited, instances)
-        count_newcomers()
+    if epoch == store.epoch then
+        if store.fence ~= server or ARGV[9] == '1' or somebody_is_forgotten() then
+            begin_epoch()
+        end
+        if store.recovering then
+            await()
+        end
     end
     note(true)
     return OK
@@ -436,27 +490,39 @@ end
 
 function operations.ready()
     if absent() <= 0 then
-        store.openings = store.openings + (store.recovering and 1 or 0)
-        store.recovering, store.awaited, store.newcomers = false, 0, 0
+        store.recovering, store.awaited = false, 0
     end
     note(true)
     return OK
 end
 
+local function enrol()
+    if tonumber(presence) == 0 then
+        store.enrolled = store.enrolled + 1
+        store.changed = store.gseq + 1 -- that of the reply
+        if heard_of then
+            must_hear_of(store.changed)
+        end
+    end
+    local was_present = tonumber(presence) == store.epoch
+    presence = text(store.epoch)
+    redis.call('HSET', meta, 'p:' .. journal, presence)
+    if not store.recovering then
+        return
+    end
+    await()
+    if not was_present then
+        store.present = store.present + 1
+        if ARGV[15] ~= '' or instances > 0 then
+            store.returned = store.returned + 1
+        end
+        store.awaited = math.max(store.awaited, instances)
+    end
+end
+
 function operations.sync()
     if ARGV[8] == '1' then
-        if tonumber(presence) == 0 then
-            store.enrolled = store.enrolled + 1
-            if heard_of then
-                must_hear_of(store.gseq + 1) -- that of the reply
-            end
-        end
-        if store.recovering and tonumber(presence) ~= store.epoch then
-            store.present = store.present + 1
-            store.awaited = math.max(store.awaited, instances)
-        end
-        presence = text(store.epoch)
-        redis.call('HSET', meta, 'p:' .. journal, presence)
+        enrol()
     end
     note(true)
     all_rows()
@@ -501,12 +567,21 @@ local function asks_as_vouched()
     return not by_operator[kind] and number(presence) > 0 and is_vouched(heard_of)
 end
 
+local function told()
+    local knows = tonumber(ARGV[14]) > 0 and store.changed <= tonumber(ARGV[14])
+    if store.recovering then
+        return kind == 'ready' and tell(true) or ''
+    end
+    return not by_operator[kind] and not knows and number(presence) > 0 and tell(false) or ''
+end
+
 local verdict = apply()
 local reply = {
     verdict, server, store.epoch, store.recovering and 1 or 0,
     there and store.fence ~= server and 1 or 0, store.gseq, store.enrolled, absent(),
     asks_as_vouched() and 1 or 0,
-    (has_replicas or store.replicated) and 0 or 1
+    (has_replicas or store.replicated) and 0 or 1, store.changed,
+    verdict == OK and told() or ''
 }
 for i = 1, #rows do
     reply[#reply + 1] = rows[i]

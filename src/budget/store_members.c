@@ -1,6 +1,7 @@
 /* Who takes part in the store: members, whom others vouch for, and who is waited for. */
 #include "budget/store_state.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 size_t members_find(const struct store *store, const char *journal)
@@ -9,6 +10,13 @@ size_t members_find(const struct store *store, const char *journal)
         if (strcmp(store->members[i].journal, journal) == 0)
             return i;
     return NOBODY;
+}
+
+struct store_seat members_seat(const struct member *member)
+{
+    struct store_seat seat = {.incarnation = member->incarnation, .sequence = member->sequence};
+    memcpy(seat.journal, member->journal, sizeof(seat.journal));
+    return seat;
 }
 
 static size_t member_add(struct store *store, const char *journal)
@@ -39,13 +47,9 @@ static bool is_present(const struct store *store, size_t at)
 
 int64_t members_absent(const struct store *store)
 {
-    int64_t remembered = store->awaited > 0 ? store->awaited + store->newcomers : 0;
-    return store->recovering ? store_most(store->registered, remembered) - store->present : 0;
-}
-
-static bool is_newcomer(const struct store *store, size_t at)
-{
-    return store->recovering && store->members[at].newcomer == store->openings;
+    return store->recovering
+               ? store_most(store->registered - store->present, store->awaited - store->returned)
+               : 0;
 }
 
 /* ---- who vouches for whom ---- */
@@ -85,21 +89,111 @@ static void vouch_for_all(struct store *store)
         store->members[i].number = 0;
 }
 
-/* ---- coming and going ---- */
+/* ---- rosters ---- */
 
-static void count_newcomer(struct store *store, struct member *member, bool counts)
+static size_t names_of(const struct store_request *request)
 {
-    bool counted = member->newcomer == store->openings;
-    member->newcomer = counts ? store->openings : 0;
-    store->newcomers += (int)counts - (int)counted;
+    return request->roster == NULL ? 0 : request->roster->count;
 }
+
+static bool is_later(const struct store_seat *seat, int64_t incarnation, int64_t sequence)
+{
+    if (seat->incarnation != incarnation)
+        return seat->incarnation > incarnation;
+    return seat->sequence > sequence;
+}
+
+/* The name is later than the last word of an operator who let that journal go. */
+static bool counts(const struct member *member, const struct store_seat *name)
+{
+    return is_later(name, member->left_incarnation, member->left_sequence);
+}
+
+bool members_are_forgotten(const struct store *store, const struct store_request *request)
+{
+    if (store->recovering)
+        return false;
+    for (size_t i = 0; i < names_of(request); i++) {
+        const struct store_seat *name = &request->roster->at[i];
+        size_t at = members_find(store, name->journal);
+        if (at != NOBODY && !counts(&store->members[at], name))
+            continue;
+        if (at == NOBODY || !store->members[at].registered)
+            return true;
+        if (strcmp(name->journal, request->journal) == 0 && nobody_could_vouch(store))
+            return true;
+    }
+    return false;
+}
+
+static void await(struct store *store, const struct store_seat *name, bool is_own)
+{
+    size_t at = members_find(store, name->journal);
+    if (at == NOBODY)
+        at = member_add(store, name->journal);
+    struct member *member = &store->members[at];
+    if (!counts(member, name))
+        return;
+    member->number = 0;
+    if (!is_own && is_later(name, member->incarnation, member->sequence)) {
+        member->incarnation = name->incarnation;
+        member->sequence = name->sequence;
+    }
+    if (member->registered)
+        return;
+    member->registered = true;
+    member->present = 0;
+    store->registered++;
+}
+
+void members_await(struct store *store, const struct store_request *request)
+{
+    for (size_t i = 0; i < names_of(request); i++) {
+        const struct store_seat *name = &request->roster->at[i];
+        await(store, name, strcmp(name->journal, request->journal) == 0);
+    }
+}
+
+static int by_journal(const void *a, const void *b)
+{
+    const struct store_seat *one = a, *other = b;
+    return strcmp(one->journal, other->journal);
+}
+
+/* Those who have stated their rows, or those who have not in this epoch. */
+static void tell(const struct store *store, bool absent, struct store_roster *roster)
+{
+    for (size_t i = 0; i < store->member_count; i++) {
+        const struct member *member = &store->members[i];
+        bool meant = absent ? member->present != store->epoch : member->present > 0;
+        if (!member->registered || !meant)
+            continue;
+        if (roster->count == STORE_MEMBERS_MOST) {
+            roster->count = 0;
+            return;
+        }
+        roster->at[roster->count++] = members_seat(member);
+    }
+    qsort(roster->at, roster->count, sizeof(roster->at[0]), by_journal);
+}
+
+void members_tell(const struct store *store, size_t at, const struct store_request *request,
+                  struct store_roster *roster)
+{
+    bool knows = request->vouches > 0 && store->changed <= request->vouches;
+    if (store->recovering && request->kind == STORE_READY)
+        tell(store, true, roster);
+    if (!store->recovering && !knows && store->members[at].present > 0)
+        tell(store, false, roster);
+}
+
+/* ---- coming and going ---- */
 
 static void register_member(struct store *store, struct member *member)
 {
     bool is_first = store->registered == 0 && !store->recovering && is_same_run(store);
     member->registered = true;
     member->present = 0;
-    member->newcomer = 0;
     member->number = is_first ? 0 : STORE_MOST;
     store->registered++;
 }
@@ -114,52 +208,47 @@ enum store_verdict members_join(struct store *store, const struct store_request 
     struct member *member = &store->members[at];
     member->incarnation = request->incarnation;
     member->sequence = request->sequence;
-    bool recovers = store->recovering || strcmp(store->fence, store->server) != 0;
-    bool registers = !member->registered;
-    if (registers)
+    if (!member->registered)
         register_member(store, member);
-    if (recovers && request->known > 0) {
-        member->number = 0;
-        count_newcomer(store, member, false);
-    } else if (recovers && registers) {
-        count_newcomer(store, member, true);
-    }
     return STORE_OK;
-}
-
-void members_begin_epoch(struct store *store)
-{
-    for (size_t i = 0; i < store->member_count; i++)
-        if (store->members[i].registered && !members_is_vouched(store, i))
-            count_newcomer(store, &store->members[i], true);
 }
 
 void members_enrol(struct store *store, size_t at, const struct store_request *request)
 {
     struct member *member = &store->members[at];
     bool was_present = is_present(store, at);
-    store->enrolled += member->present == 0;
-    if (member->present == 0 && member->number > 0)
-        member->number = store->gseq + 1; /* that of the reply */
+    if (member->present == 0) {
+        store->enrolled++;
+        store->changed = store->gseq + 1; /* that of the reply */
+        member->number = member->number > 0 ? store->changed : 0;
+    }
     member->present = store->epoch;
-    if (!store->recovering || was_present)
+    if (!store->recovering)
+        return;
+    members_await(store, request);
+    if (was_present)
         return;
     store->present++;
+    store->returned += names_of(request) > 0 || request->instances > 0;
     store->awaited = store_most(store->awaited, request->instances);
 }
 
 static bool waits_for_unknown(const struct store *store)
 {
-    if (store->recovering)
-        return store->awaited > 0 && store->awaited + store->newcomers > store->registered;
-    return nobody_could_vouch(store);
+    return store->recovering ? store->awaited > store->returned : nobody_could_vouch(store);
 }
 
 static void strike_member(struct store *store, size_t at)
 {
-    store->enrolled -= store->members[at].present > 0;
+    struct member *member = &store->members[at];
+    if (member->present > 0) {
+        store->enrolled--;
+        store->changed = store->gseq + 1;
+    }
     store->present -= is_present(store, at);
-    store->members[at].registered = false;
+    member->registered = false;
+    member->left_incarnation = member->incarnation;
+    member->left_sequence = member->sequence;
     store->registered--;
 }
 
@@ -171,9 +260,8 @@ enum store_verdict members_leave(struct store *store, const struct store_request
     bool known = at != NOBODY && store->members[at].registered;
     if (!known && !waits_for_unknown(store))
         return STORE_STRANGER;
-    if (known && is_newcomer(store, at))
-        store->newcomers--;
-    else
+    /* One that is new, or has returned, is none of those who were counted and are missing. */
+    if (!known || (members_is_vouched(store, at) && !is_present(store, at)))
         store->awaited = store_most(0, store->awaited - 1);
     if (known)
         strike_member(store, at);

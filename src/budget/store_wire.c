@@ -13,10 +13,10 @@
 #include "budget/redis_words.h"
 #include "money/charge.h"
 
-#define HEAD     14 /* words of ARGV before the rows */
+#define HEAD     15 /* words of ARGV before the rows */
 #define COLUMNS  11 /* words of ARGV per row */
 #define SIBLINGS (2 * WINDOW_ROLLING_BUCKETS)
-#define TOP      10 /* numbers of an answer before its rows */
+#define TOP      12 /* words of an answer before its rows */
 #define ANSWERS  7  /* numbers per row */
 
 __asm__(".section .rodata\n"
@@ -114,6 +114,18 @@ static void put_row(struct buffer *out, const struct store_row *row, size_t sibl
     put_what(out, row->what);
 }
 
+static void put_roster(struct buffer *out, const struct store_roster *roster)
+{
+    struct buffer names = {0};
+    for (size_t i = 0; roster != NULL && i < roster->count; i++) {
+        const struct store_seat *seat = &roster->at[i];
+        buffer_printf(&names, "%s%s:%" PRId64 ".%" PRId64, i == 0 ? "" : " ", seat->journal,
+                      seat->incarnation, seat->sequence);
+    }
+    redis_words_put(out, buffer_text(&names));
+    buffer_close(&names);
+}
+
 void store_wire_put(struct buffer *out, const char *sha, const struct store_request *request)
 {
     ASSERT(request->row_count <= STORE_ROWS_MOST);
@@ -137,6 +149,7 @@ void store_wire_put(struct buffer *out, const char *sha, const struct store_requ
     redis_words_put(out, request->label);
     redis_words_put_number(out, request->known);
     redis_words_put_number(out, request->vouches);
+    put_roster(out, request->roster);
     size_t siblings = 2 + request->row_count + 1;
     for (size_t i = 0; i < request->row_count; i++) {
         put_row(out, &request->rows[i], siblings);
@@ -209,6 +222,41 @@ static bool read_fence(const redisReply *element, char fence[STORE_FENCE_SIZE])
     return true;
 }
 
+static bool is_word(struct text text)
+{
+    for (size_t i = 0; i < text.size; i++)
+        if (text.at[i] <= ' ' || text.at[i] > '~')
+            return false;
+    return true;
+}
+
+/* journal:incarnation.sequence */
+static bool read_seat(struct text said, struct store_seat *seat)
+{
+    struct text journal = text_split(&said, ':');
+    struct text incarnation = text_split(&said, '.');
+    *seat = (struct store_seat){0};
+    if (journal.size == 0 || journal.size >= sizeof(seat->journal) || !is_word(journal) ||
+        !text_to_int(incarnation, &seat->incarnation) || !text_to_int(said, &seat->sequence))
+        return false;
+    memcpy(seat->journal, journal.at, journal.size);
+    return seat->incarnation >= 0 && seat->incarnation < STORE_MOST && seat->sequence >= 0 &&
+           seat->sequence < STORE_MOST;
+}
+
+static bool read_roster(const redisReply *element, struct store_roster *roster)
+{
+    if (element->type != REDIS_REPLY_STRING)
+        return false;
+    struct text said = text_make(element->str, (size_t)element->len);
+    for (roster->count = 0; said.size > 0; roster->count++) {
+        if (roster->count == STORE_MEMBERS_MOST ||
+            !read_seat(text_split(&said, ' '), &roster->at[roster->count]))
+            return false;
+    }
+    return true;
+}
+
 static bool read_top(const redisReply *answer, struct store_reply *reply)
 {
     int64_t verdict = 0, recovering = 0, unfenced = 0, vouched = 0, alone = 0;
@@ -219,7 +267,8 @@ static bool read_top(const redisReply *answer, struct store_reply *reply)
         !number_at(answer, 5, STORE_MOST, &reply->gseq) ||
         !number_at(answer, 6, STORE_MOST - 1, &reply->instances) ||
         !number_at(answer, 7, STORE_MOST, &reply->absent) || !number_at(answer, 8, 1, &vouched) ||
-        !number_at(answer, 9, 1, &alone))
+        !number_at(answer, 9, 1, &alone) || !number_at(answer, 10, STORE_MOST, &reply->changed) ||
+        !read_roster(answer->element[11], &reply->roster))
         return false;
     reply->verdict = (enum store_verdict)verdict;
     reply->recovering = recovering == 1;

@@ -16,13 +16,14 @@ struct treasury {
     struct lease *lease;
     struct store_reply reply;
     pthread_t thread;
-    bool failing;          /* the last commit did; the thread's */
-    bool away;             /* the store, when it was asked last; the thread's */
-    bool waiting;          /* and that was for replicas */
-    enum lease_state told; /* in the log; the thread's */
-    bool doubting;         /* the wall clock is ahead of what is believed; the thread's */
-    bool overdrawing;      /* it was told that budgets go on without a store; the thread's */
-    bool retired;          /* the thread has ended */
+    bool failing;                     /* the last commit did; the thread's */
+    bool away;                        /* the store, when it was asked last; the thread's */
+    bool waiting;                     /* and that was for replicas */
+    enum lease_state told;            /* in the log; the thread's */
+    char missing[STORE_JOURNAL_SIZE]; /* likewise: who is waited for */
+    bool doubting;    /* the wall clock is ahead of what is believed; the thread's */
+    bool overdrawing; /* it was told that budgets go on without a store; the thread's */
+    bool retired;     /* the thread has ended */
     atomic_bool stopping;
     _Atomic(enum lease_state) state;
     atomic_bool grants;
@@ -98,10 +99,23 @@ static void show_state(struct treasury *treasury)
     atomic_store_explicit(&treasury->grants, lease_grants(treasury->lease), memory_order_relaxed);
 }
 
+/* Again when it is another one. */
+static void tell_missing(struct treasury *treasury, const struct lease_news *news)
+{
+    if (news->missing[0] == '\0' || strcmp(news->missing, treasury->missing) == 0)
+        return;
+    memcpy(treasury->missing, news->missing, sizeof(treasury->missing));
+    log_warn("the store of budgets waits for %lld more, of them the instance %.12s (`purser budget "
+             "list` shows all; one that will not come back: `purser budget leave %.12s`)",
+             (long long)news->absent, news->missing, news->missing);
+}
+
 /* That it does not answer, and does again, `ask` says. */
 static void tell_news(struct treasury *treasury)
 {
     struct lease_news news = lease_news(treasury->lease);
+    if (news.state == LEASE_RECOVERING)
+        tell_missing(treasury, &news);
     if (news.state == treasury->told || news.state == LEASE_GONE)
         return;
     treasury->told = news.state;

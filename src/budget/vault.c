@@ -13,13 +13,13 @@
 #include "base/hash.h"
 
 enum {
-    VERSION = 3,
+    VERSION = 4,
     BUSY_MS = 5000,     /* for the registrar, and for somebody who looks at the file meanwhile */
     FORGET_MOST = 1000, /* rows, with each note */
     BOOT_SIZE = 64,
 };
 
-enum statement { NOTE, FORGET, MARK, STATEMENT_COUNT };
+enum statement { NOTE, FORGET, MARK, ENTER, STATEMENT_COUNT };
 
 struct vault {
     char *path;
@@ -38,6 +38,7 @@ static const char *const statements[STATEMENT_COUNT] = {
     [FORGET] = ("DELETE FROM ceiling WHERE account IN"
                 " (SELECT account FROM ceiling WHERE until_s < ?1 LIMIT ?2)"),
     [MARK] = "INSERT OR REPLACE INTO mark VALUES (1, ?1, ?2, ?3)",
+    [ENTER] = "INSERT INTO roster VALUES (?1, ?2, ?3)",
 };
 
 /* What each version adds. */
@@ -56,6 +57,10 @@ static const char *const tables[VERSION] = {
 
     ("ALTER TABLE ceiling ADD COLUMN overdraft INTEGER NOT NULL DEFAULT 0;"
      "UPDATE component SET version = 3 WHERE name = 'vault';"),
+
+    ("CREATE TABLE roster (journal TEXT PRIMARY KEY, incarnation INTEGER NOT NULL,"
+     " sequence INTEGER NOT NULL);"
+     "UPDATE component SET version = 4 WHERE name = 'vault';"),
 };
 
 /* ---- talking to SQLite ---- */
@@ -250,6 +255,37 @@ static bool read_mark(struct vault *vault, struct fault *fault)
     return good;
 }
 
+static bool read_seat(sqlite3_stmt *row, struct store_seat *seat)
+{
+    const char *journal = (const char *)sqlite3_column_text(row, 0);
+    *seat = (struct store_seat){.incarnation = sqlite3_column_int64(row, 1),
+                                .sequence = sqlite3_column_int64(row, 2)};
+    if (journal == NULL || strlen(journal) >= sizeof(seat->journal))
+        return false;
+    memcpy(seat->journal, journal, strlen(journal) + 1);
+    return is_mark(seat->incarnation) && is_mark(seat->sequence);
+}
+
+static bool read_roster(struct vault *vault, struct fault *fault)
+{
+    struct store_roster *roster = &vault->identity.mark.roster;
+    sqlite3_stmt *list = NULL;
+    if (sqlite3_prepare_v2(vault->db,
+                           "SELECT journal, incarnation, sequence FROM roster ORDER BY journal", -1,
+                           &list, NULL) != SQLITE_OK)
+        return say(vault, fault);
+    bool good = true;
+    int result = SQLITE_DONE;
+    while (good && (result = sqlite3_step(list)) == SQLITE_ROW) {
+        good = roster->count < STORE_MEMBERS_MOST && read_seat(list, &roster->at[roster->count++]);
+        if (!good)
+            fault_set(fault, "%s has a roster that is none", vault->path);
+    }
+    good = good && (result == SQLITE_DONE || say(vault, fault));
+    (void)sqlite3_finalize(list);
+    return good;
+}
+
 /* The boot stays the one before, or none, as long as what it lost is not accounted for. */
 static bool write_journal(struct vault *vault, bool clean, struct fault *fault)
 {
@@ -271,7 +307,8 @@ static bool write_journal(struct vault *vault, bool clean, struct fault *fault)
 static bool begin(struct vault *vault, struct fault *fault)
 {
     if (!connect_to(vault, fault) || !execute(vault, "BEGIN IMMEDIATE", fault) ||
-        !make_tables(vault, fault) || !read_journal(vault, fault) || !read_mark(vault, fault))
+        !make_tables(vault, fault) || !read_journal(vault, fault) || !read_mark(vault, fault) ||
+        !read_roster(vault, fault))
         return false;
     vault->identity.incarnation++;
     vault->accepted = vault->identity.whole;
@@ -430,15 +467,37 @@ bool vault_note(struct vault *vault, const struct charge *rows, size_t count, in
     return false;
 }
 
-bool vault_mark(struct vault *vault, const struct store_mark *mark, struct fault *fault)
+static bool mark_one(struct vault *vault, const struct store_mark *mark, struct fault *fault)
 {
-    if (!reconnect(vault, fault))
-        return false;
     sqlite3_stmt *statement = vault->prepared[MARK];
     (void)sqlite3_bind_int64(statement, 1, mark->epoch);
     bind_text(statement, 2, mark->fence);
     (void)sqlite3_bind_int64(statement, 3, mark->instances);
-    if (finish(vault, statement, fault))
+    return finish(vault, statement, fault);
+}
+
+static bool enter_one(struct vault *vault, const struct store_seat *seat, struct fault *fault)
+{
+    sqlite3_stmt *statement = vault->prepared[ENTER];
+    bind_text(statement, 1, seat->journal);
+    (void)sqlite3_bind_int64(statement, 2, seat->incarnation);
+    (void)sqlite3_bind_int64(statement, 3, seat->sequence);
+    return finish(vault, statement, fault);
+}
+
+static bool mark_all(struct vault *vault, const struct store_mark *mark, struct fault *fault)
+{
+    bool good = execute(vault, "BEGIN IMMEDIATE; DELETE FROM roster", fault);
+    for (size_t at = 0; good && at < mark->roster.count; at++)
+        good = enter_one(vault, &mark->roster.at[at], fault);
+    return good && mark_one(vault, mark, fault) && execute(vault, "COMMIT", fault);
+}
+
+bool vault_mark(struct vault *vault, const struct store_mark *mark, struct fault *fault)
+{
+    if (!reconnect(vault, fault))
+        return false;
+    if (mark_all(vault, mark, fault))
         return true;
     give_up(vault);
     return false;

@@ -62,11 +62,11 @@ static void print_ago(int64_t seen_s)
     if (ago_s < 0)
         ago_s = 0;
     if (ago_s < 120)
-        printf("%lld s ago", (long long)ago_s);
+        printf("seen %lld s ago", (long long)ago_s);
     else if (ago_s < 7200)
-        printf("%lld min ago", (long long)(ago_s / 60));
+        printf("seen %lld min ago", (long long)(ago_s / 60));
     else
-        printf("%lld h ago", (long long)(ago_s / 3600));
+        printf("seen %lld h ago", (long long)(ago_s / 3600));
 }
 
 static void print_member(const struct registry *registry, const struct registry_member *member)
@@ -76,8 +76,11 @@ static void print_member(const struct registry *registry, const struct registry_
                         : member->present       ? "has synced"
                                                 : "awaited";
     print_foreign(member->label, 24);
-    printf("  %.12s  %-10s  seen ", member->journal, state);
-    print_ago(member->last_s);
+    printf("  %.12s  %-10s  ", member->journal, state);
+    if (member->last_s == 0)
+        printf("not seen by this store: others remember it");
+    else
+        print_ago(member->last_s);
     printf("\n");
 }
 
@@ -131,6 +134,11 @@ int budget_list(struct lessor *lessor, struct arena *arena, const struct registr
                (long long)registry->absent, (long long)registry->epoch);
     else
         printf("the store is open (epoch %lld)\n", (long long)registry->epoch);
+    if (registry->nameless > 0)
+        printf(
+            "of these nobody has named %lld: they were counted (init --instances), or by a purser "
+            "that kept no names; of one that will not come back: purser budget leave unknown\n",
+            (long long)registry->nameless);
     for (size_t i = 0; i < registry->count; i++)
         print_member(registry, &registry->members[i]);
     if (!census_read(lessor, arena, &census, &fault)) {

@@ -8,13 +8,15 @@
  * in a few places.
  */
 #include <hiredis/hiredis.h>
+#include <inttypes.h>
+#include <stdio.h>
 
 #include "budget/lease.h"
 #include "budget/store_wire.h"
 #include "fuzz.h"
 
 #define CALLS    4
-#define TOP      10 /* numbers of an answer before its rows */
+#define TOP      12 /* words of an answer before its rows; the last one is the roster */
 #define PER_ROW  7
 #define ELEMENTS (TOP + PER_ROW * STORE_ROWS_MOST)
 #define STEPS    12 /* of the lease, in a row */
@@ -39,6 +41,7 @@ struct scene {
 static struct store_reply reply;
 static redisReply elements[ELEMENTS];
 static redisReply *pointers[ELEMENTS];
+static char roster[STORE_MEMBERS_MOST * 80 + 40];
 
 /* ---- answers ---- */
 
@@ -62,23 +65,47 @@ static void put_row(const struct store_answer *row, redisReply *at)
         at[i] = (redisReply){.type = REDIS_REPLY_INTEGER, .integer = numbers[i]};
 }
 
+static void put_roster(redisReply *at)
+{
+    size_t size = 0;
+    roster[0] = '\0';
+    for (size_t i = 0; i < reply.roster.count; i++) {
+        const struct store_seat *seat = &reply.roster.at[i];
+        size +=
+            (size_t)snprintf(roster + size, sizeof(roster) - size, "%s%s:%" PRId64 ".%" PRId64,
+                             i == 0 ? "" : " ", seat->journal, seat->incarnation, seat->sequence);
+    }
+    *at = (redisReply){.type = REDIS_REPLY_STRING, .str = roster, .len = size};
+}
+
 /* The reply as Redis would send it. */
 static redisReply answer_of(void)
 {
     const int64_t numbers[TOP] = {
-        (int64_t)reply.verdict, 0,          reply.epoch,     reply.recovering,
-        reply.unfenced,         reply.gseq, reply.instances, reply.absent,
-        reply.vouched,          reply.alone};
+        (int64_t)reply.verdict, 0,           reply.epoch,     reply.recovering,
+        reply.unfenced,         reply.gseq,  reply.instances, reply.absent,
+        reply.vouched,          reply.alone, reply.changed};
     size_t count = TOP + PER_ROW * reply.row_count;
     for (size_t i = 0; i < TOP; i++)
         elements[i] = (redisReply){.type = REDIS_REPLY_INTEGER, .integer = numbers[i]};
     elements[1] =
         (redisReply){.type = REDIS_REPLY_STRING, .str = reply.fence, .len = strlen(reply.fence)};
+    put_roster(&elements[TOP - 1]);
     for (size_t i = 0; i < reply.row_count; i++)
         put_row(&reply.rows[i], &elements[TOP + PER_ROW * i]);
     for (size_t i = 0; i < count; i++)
         pointers[i] = &elements[i];
     return (redisReply){.type = REDIS_REPLY_ARRAY, .elements = count, .element = pointers};
+}
+
+/* Somebody else is named, or more than one. */
+static void falsify_roster(redisReply *element, uint8_t choice)
+{
+    static const char *const names[] = {"another:3.7", "", "a:0.0 b:3999999999999999.1 c:2.2"};
+    const char *said = names[choice % 3];
+    size_t size = strlen(said);
+    memcpy(roster, said, size + 1);
+    element->len = size;
 }
 
 /* Half of the answers stay honest, and it returns false. Epochs and the like stay so small that the
@@ -89,7 +116,9 @@ static bool falsify(struct scene *scene, const redisReply *answer)
     for (int i = 0; i < lies; i++) {
         size_t at = take_byte(&scene->input) % answer->elements;
         long long number = take_number(scene);
-        if (at != 1)
+        if (at == TOP - 1)
+            falsify_roster(answer->element[at], (uint8_t)number);
+        else if (at != 1)
             answer->element[at]->integer = at < TOP ? number % 1000000 : number;
     }
     return lies > 0;

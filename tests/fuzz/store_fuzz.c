@@ -16,6 +16,13 @@ static void check(const struct store_request *request, const struct store_reply 
     demand(reply->verdict < STORE_AWAY);
     demand(memchr(reply->fence, '\0', sizeof(reply->fence)) != NULL);
     demand(reply->epoch >= 0 && reply->gseq >= 0 && reply->instances >= 0 && reply->absent >= 0);
+    demand(reply->roster.count <= STORE_MEMBERS_MOST && reply->changed >= 0);
+    for (size_t i = 0; i < reply->roster.count; i++) {
+        const struct store_seat *seat = &reply->roster.at[i];
+        demand(memchr(seat->journal, '\0', sizeof(seat->journal)) != NULL);
+        demand(seat->incarnation >= 0 && seat->incarnation < STORE_MOST);
+        demand(seat->sequence >= 0 && seat->sequence < STORE_MOST);
+    }
     demand(reply->row_count == 0 || reply->row_count == request->row_count);
     for (size_t i = 0; i < reply->row_count; i++) {
         const struct store_answer *row = &reply->rows[i];

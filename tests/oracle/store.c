@@ -32,6 +32,7 @@ struct instance {
 struct operation {
     struct store_request request;
     struct store_row *rows;
+    struct store_roster roster;
     struct store_reply reply; /* C's */
 };
 
@@ -44,7 +45,8 @@ static struct instance instances[INSTANCES];
 static struct operation operations[BATCH];
 static struct store_request last; /* sent again now and then; without its rows */
 static struct store_row last_rows[STORE_ROWS_MOST];
-static int64_t verdicts[STORE_AWAY], grown, reconciled;
+static struct store_roster last_roster;
+static int64_t verdicts[STORE_AWAY], grown, reconciled, told;
 
 static uint64_t any(uint64_t below)
 {
@@ -146,7 +148,7 @@ static enum store_kind any_kind(void)
         return STORE_RECONCILE;
     if (once_in(50))
         return STORE_INIT;
-    return once_in(60) ? STORE_LEAVE : kinds[any(sizeof(kinds) / sizeof(kinds[0]))];
+    return once_in(40) ? STORE_LEAVE : kinds[any(sizeof(kinds) / sizeof(kinds[0]))];
 }
 
 static void make_rows(struct operation *operation)
@@ -160,6 +162,25 @@ static void make_rows(struct operation *operation)
         request->row_count = STORE_ROWS_MOST;
     for (size_t i = 0; i < request->row_count; i++)
         make_row(request->kind, &operation->rows[i]);
+}
+
+/* Some have said what is named of them, some less, some more; and now and then somebody is named
+ * that never says anything. */
+static void make_roster(struct store_roster *roster)
+{
+    roster->count = 0;
+    for (size_t i = 0; i < INSTANCES; i++) {
+        struct store_seat *seat = &roster->at[roster->count];
+        if (once_in(2))
+            continue;
+        memcpy(seat->journal, instances[i].journal, sizeof(seat->journal));
+        seat->incarnation = once_in(20) ? (int64_t)any(9) : instances[i].incarnation;
+        seat->sequence = once_in(3) ? (int64_t)any(100) : instances[i].sequence;
+        roster->count++;
+    }
+    if (once_in(50))
+        roster->at[roster->count++] =
+            (struct store_seat){.journal = "stranger", .incarnation = 1, .sequence = 1};
 }
 
 /* An operator knows what that journal did last, mostly. */
@@ -189,18 +210,25 @@ static void make(struct operation *operation, struct instance *instance)
     request->sequence = ++instance->sequence;
     request->complete = once_in(2);
     request->lost = once_in(100);
-    request->known = once_in(request->kind == STORE_JOIN ? 2 : 9) ? (int64_t)any(30) : 0;
+    request->known = once_in(9) ? (int64_t)any(30) : 0;
     request->vouches = once_in(5) ? instance->heard : 0;
     request->instances = once_in(10) ? (int64_t)any(INSTANCES) : 0;
+    request->roster = &operation->roster;
+    operation->roster.count = 0;
+    if ((request->kind == STORE_EPOCH || request->kind == STORE_SYNC) && once_in(25))
+        make_roster(&operation->roster);
     make_rows(operation);
     if (request->kind == STORE_RECONCILE)
         make_statement(request);
     if (once_in(30)) {
         *request = last;
         request->rows = operation->rows;
+        request->roster = &operation->roster;
+        operation->roster = last_roster;
         memcpy(operation->rows, last_rows, sizeof(last_rows[0]) * last.row_count);
     } else if (once_in(20)) {
         last = *request;
+        last_roster = operation->roster;
         memcpy(last_rows, operation->rows, sizeof(last_rows[0]) * last.row_count);
     }
 }
@@ -231,7 +259,8 @@ static bool same(const struct store_reply *a, const struct store_reply *b)
     if (a->verdict != b->verdict || strcmp(a->fence, b->fence) != 0 || a->epoch != b->epoch ||
         a->recovering != b->recovering || a->unfenced != b->unfenced || a->gseq != b->gseq ||
         a->instances != b->instances || a->absent != b->absent || a->vouched != b->vouched ||
-        a->alone != b->alone || a->row_count != b->row_count)
+        a->alone != b->alone || a->changed != b->changed || a->row_count != b->row_count ||
+        !store_roster_equal(&a->roster, &b->roster))
         return false;
     for (size_t i = 0; i < a->row_count; i++) {
         const struct store_answer *one = &a->rows[i], *other = &b->rows[i];
@@ -247,9 +276,11 @@ static bool same(const struct store_reply *a, const struct store_reply *b)
 static void show(const char *who, const struct store_reply *reply)
 {
     printf("%s: verdict %d epoch %" PRId64 " recovering %d unfenced %d gseq %" PRId64
-           " instances %" PRId64 " absent %" PRId64 " vouched %d alone %d fence %s\n",
+           " instances %" PRId64 " absent %" PRId64 " vouched %d alone %d changed %" PRId64
+           " roster %zu fence %s\n",
            who, (int)reply->verdict, reply->epoch, reply->recovering, reply->unfenced, reply->gseq,
-           reply->instances, reply->absent, reply->vouched, reply->alone, reply->fence);
+           reply->instances, reply->absent, reply->vouched, reply->alone, reply->changed,
+           reply->roster.count, reply->fence);
     for (size_t i = 0; i < reply->row_count && i < 8; i++)
         printf("  moved %" PRId64 " granted %" PRId64 " total %" PRId64 " elsewhere %" PRId64
                " wanted %d\n",
@@ -286,6 +317,7 @@ static bool run_batch(void)
         make(&operations[i], instance);
         store_apply(store, &operations[i].request, &operations[i].reply);
         verdicts[operations[i].reply.verdict]++;
+        told += operations[i].reply.roster.count > 0;
         for (size_t row = 0; row < operations[i].reply.row_count; row++)
             grown += operations[i].reply.rows[row].moved > 0;
         learn(instance, &operations[i]);
@@ -332,10 +364,10 @@ int main(int argc, char **argv)
     oracle_server_close(server);
     printf("seed %" PRId64 ": %" PRId64 " operations: ok %" PRId64 ", old fence %" PRId64
            ", recovering %" PRId64 ", stale %" PRId64 ", stranger %" PRId64 ", empty %" PRId64
-           "; %" PRId64 " accounts grew, %" PRId64 " reconciliations\n",
+           "; %" PRId64 " accounts grew, %" PRId64 " reconciliations, %" PRId64 " rosters\n",
            seed, done, verdicts[STORE_OK], verdicts[STORE_OLD_FENCE], verdicts[STORE_RECOVERING],
            verdicts[STORE_STALE], verdicts[STORE_STRANGER], verdicts[STORE_EMPTY], grown,
-           reconciled);
+           reconciled, told);
     printf("%d passed, %d failed\n", agree, !agree);
     return agree ? 0 : 1;
 }

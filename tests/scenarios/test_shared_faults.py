@@ -66,3 +66,24 @@ def test_nothing_is_overspent_while_redis(provider, fault):
         bill = fleet.check(redis)
         lost = COST * 20 if fault is purser_is_killed else 0
         assert bill >= 0.95 * fleet.limit - lost
+
+
+@pytest.mark.parametrize("comes_back", [True, False])
+def test_one_that_redis_has_forgotten_is_waited_for_by_name(provider, comes_back):
+    with Redis(appendonly="yes") as redis, Fleet(provider, redis) as fleet:
+        here, away = fleet.pursers
+        fleet.until(3)
+        away.process.kill()
+        redis.do("FLUSHALL")
+        budget(here, "init", "--instances", "1")
+        wait_until(lambda: "others remember it" in budget(here, "list"), 30, "its name")
+        shown, named = budget(here, "list").splitlines()[0], [
+            line.split()[1] for line in budget(here, "list").splitlines() if "remember it" in line]
+        assert "until 1 more have synced" in shown and len(named) == 1
+        wait_until(lambda: f"purser budget leave {named[0]}" in here.log(), 30, "help in the log")
+        if comes_back:
+            away.start()
+        else:
+            budget(here, "leave", named[0], "--force")
+        wait_until(lambda: budget(here, "list").startswith("the store is open"), 30, "an epoch")
+        assert Fleet.ask(here, 0).status_code == 200

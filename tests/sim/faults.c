@@ -378,7 +378,7 @@ static bool all_are_listed(const struct world *world)
         const struct instance *instance = &world->instances[at];
         const struct journal *journal = &world->journals[instance->journal];
         if (journal->joined_at >= 0 &&
-            !world->servers[world->primary].registered[instance->journal])
+            !network_has(world, &world->servers[world->primary], instance->journal))
             return false;
     }
     return true;
@@ -388,18 +388,20 @@ void faults_let_go(struct world *world, size_t at)
 {
     const struct server *server = &world->servers[world->primary];
     struct journal *journal = &world->journals[at];
-    /* Instances may remember that there was one more, which was let go since. */
-    bool again = journal->left && !journal->left_again && world->now > QUIET_AT + 3 * SECOND;
-    if (!journal->gone || journal->joined_at < 0 || !all_are_listed(world) ||
-        (journal->left && !server->registered[at] && !again))
+    struct store_seat last;
+    if (!journal->gone || !all_are_listed(world) || !network_has(world, server, at))
         return;
-    journal->left_again = again;
     if (is_unknown(world, at)) {
         if (!world->stuck)
             world_say(world, "journal %zu is gone, and the store does not know all it had", at + 1);
         world->stuck = true;
         return;
     }
+    (void)store_has(server->store, journal->id, &last);
+    if (server->left[at].journal[0] != 0 && last.sequence == server->left[at].sequence &&
+        last.incarnation == server->left[at].incarnation)
+        world_fail(world, "liveness", "journal %zu, that an operator let go, is waited for again",
+                   at + 1);
     world_say(world, "an operator lets journal %zu go", at + 1);
     network_leave(world, at);
 }
@@ -418,26 +420,25 @@ static bool is_over(const struct world *world, size_t at)
 void faults_reconcile(struct world *world, size_t at)
 {
     const struct server *server = &world->servers[world->primary];
-    if (server->empty || world->doubt || (!server->registered[at] && !is_over(world, at)))
+    if (server->empty || world->doubt || (!network_has(world, server, at) && !is_over(world, at)))
         return;
     world_say(world, "an operator says what journal %zu has spent", at + 1);
     network_reconcile(world, at);
 }
 
-/* Somebody may remember one that was counted and is new, too: then the store waits for one more. Or
- * all that are left are new, and nobody can vouch for them. */
+/* All are new to a server that a failover has led to before there was a first one, or since that
+ * one is gone: nobody can tell whether there are others. */
 void faults_let_unknown_go(struct world *world)
 {
-    if (!world->profile.shared || world->now < QUIET_AT + 5 * SECOND || world->stuck)
+    if (!world->profile.shared || world->now < QUIET_AT + 5 * SECOND)
         return;
     for (size_t at = 0; at < world->profile.instances; at++) {
         const struct instance *instance = &world->instances[at];
-        enum lease_state state = instance->up ? lease_state(instance->lease) : LEASE_GONE;
-        if ((state != LEASE_RECOVERING && state != LEASE_NEWCOMER) ||
-            !world->servers[world->primary].registered[instance->journal])
+        if (!instance->up || lease_state(instance->lease) != LEASE_NEWCOMER ||
+            world->journals[instance->journal].mark.roster.count > 0)
             return;
     }
-    world_say(world, "an operator lets one go that nobody knows");
+    world_say(world, "an operator says that there are no others");
     network_leave_unknown(world);
 }
 
@@ -447,7 +448,7 @@ static int64_t count_instances(const struct world *world, bool all)
     int64_t count = 0;
     for (size_t at = 0; at < world->journal_count; at++) {
         const struct journal *journal = &world->journals[at];
-        count += !journal->gone && (all || journal->mark.epoch > 0) ? 1 : 0;
+        count += !journal->gone && (all || journal->mark.roster.count > 0) ? 1 : 0;
     }
     return count;
 }

@@ -14,6 +14,7 @@ struct message {
     struct store_request request;
     size_t instance, server;
     uint64_t action;
+    struct store_roster roster;
     struct store_row rows[];
 };
 
@@ -49,6 +50,13 @@ void network_close(struct world *world)
 
 /* ---- messages ---- */
 
+static void roster_copy(struct store_roster *to, const struct store_roster *from)
+{
+    to->count = from == NULL ? 0 : from->count;
+    if (to->count > 0)
+        memcpy(to->at, from->at, to->count * sizeof(to->at[0]));
+}
+
 static struct message *message_new(const struct store_request *request)
 {
     size_t size = request->row_count * sizeof(request->rows[0]);
@@ -56,6 +64,8 @@ static struct message *message_new(const struct store_request *request)
     message->request = *request;
     message->request.label = TEXT("sim");
     message->request.rows = message->rows;
+    message->request.roster = &message->roster;
+    roster_copy(&message->roster, request->roster);
     if (size > 0)
         memcpy(message->rows, request->rows, size);
     return message;
@@ -149,14 +159,24 @@ static void apply(struct world *world, struct server *server, const struct store
     check_applied(world, server, request, &world->reply);
 }
 
+/* Without rows that are not there. */
+struct answer {
+    struct store_roster roster;
+    unsigned char reply[];
+};
+
+static size_t size_of(const struct store_reply *reply)
+{
+    return offsetof(struct store_reply, rows) + reply->row_count * sizeof(reply->rows[0]);
+}
+
 static void send_reply(struct world *world, const struct message *message)
 {
     if (chance(world, world->profile.lost) || world->instances[message->instance].cut)
         return;
-    size_t size =
-        offsetof(struct store_reply, rows) + world->reply.row_count * sizeof(world->reply.rows[0]);
-    struct store_reply *copy = memory_new(size);
-    memcpy(copy, &world->reply, size);
+    struct answer *copy = memory_new(sizeof(*copy) + size_of(&world->reply));
+    roster_copy(&copy->roster, &world->reply.roster);
+    memcpy(copy->reply, &world->reply, size_of(&world->reply));
     world_at(world, world->now + delay(world), EVENT_REPLY, message->instance, message->action)
         ->load = copy;
 }
@@ -184,9 +204,9 @@ static void replicate_join(struct world *world, const struct server *server, siz
     size_t other = 1 - world->primary;
     if (server != &world->servers[world->primary])
         return;
-    if (!world->replica.registered[journal])
+    if (!network_has(world, &world->replica, journal))
         network_copy(world, &world->replica, server);
-    if (!world->servers[other].registered[journal] && is_a_replica(world, other))
+    if (!network_has(world, &world->servers[other], journal) && is_a_replica(world, other))
         replicate_to(world, &world->servers[other], server);
 }
 
@@ -229,9 +249,10 @@ void network_request(struct world *world, void *load)
 
 void network_reply(struct world *world, struct instance *instance, void *load)
 {
-    const struct store_reply *copy = load;
-    size_t size = offsetof(struct store_reply, rows) + copy->row_count * sizeof(copy->rows[0]);
-    memcpy(&world->reply, copy, size);
+    const struct answer *copy = load;
+    const struct store_reply *reply = (const struct store_reply *)copy->reply;
+    memcpy(&world->reply, reply, size_of(reply));
+    roster_copy(&world->reply.roster, &copy->roster);
     free(load);
     instance_replied(world, instance, &world->reply);
 }
@@ -248,7 +269,7 @@ void network_copy(struct world *world, struct server *to, const struct server *f
     to->taken_at = world->now;
     memcpy(to->incarnation, from->incarnation, sizeof(to->incarnation));
     memcpy(to->sequence, from->sequence, sizeof(to->sequence));
-    memcpy(to->registered, from->registered, sizeof(to->registered));
+    memcpy(to->left, from->left, sizeof(to->left));
 }
 
 void network_rename(struct world *world, struct server *server, bool restarted)
@@ -272,7 +293,7 @@ void network_wipe(struct world *world, struct server *server)
     server->empty = true;
     memset(server->incarnation, 0, sizeof(server->incarnation));
     memset(server->sequence, 0, sizeof(server->sequence));
-    memset(server->registered, 0, sizeof(server->registered));
+    memset(server->left, 0, sizeof(server->left));
     network_rename(world, server, true);
 }
 
@@ -284,8 +305,10 @@ void network_leave(struct world *world, size_t journal)
     struct store_request request = {.kind = STORE_LEAVE, .epoch = server->epoch};
     memcpy(request.whose, world->journals[journal].id, sizeof(request.whose));
     apply(world, server, &request);
-    world->journals[journal].left =
-        world->journals[journal].left || world->reply.verdict == STORE_OK;
+    if (world->reply.verdict != STORE_OK)
+        return;
+    (void)store_has(server->store, request.whose, &server->left[journal]);
+    world->journals[journal].left = true;
 }
 
 void network_leave_unknown(struct world *world)
@@ -301,18 +324,19 @@ void network_reconcile(struct world *world, size_t journal)
     struct journal *lost = &world->journals[journal];
     struct store_row rows[ACCOUNTS] = {{0}};
     struct store_request look = {.kind = STORE_INIT};
-    struct store_request request = {.kind = STORE_RECONCILE,
-                                    .incarnation = server->incarnation[journal],
-                                    .sequence = server->sequence[journal],
-                                    .rows = rows,
-                                    .row_count = world->account_count};
+    struct store_request request = {
+        .kind = STORE_RECONCILE, .rows = rows, .row_count = world->account_count};
+    struct store_seat last;
+    bool has = store_has(server->store, lost->id, &last);
+    request.incarnation = last.incarnation;
+    request.sequence = last.sequence;
     for (size_t at = 0; at < world->account_count; at++) {
         int64_t step = world_step(world, at);
         rows[at].account = world->accounts[at].name.account;
         rows[at].limit = LIMIT_NONE;
         rows[at].value = (lost->billed[at] + step - 1) / step;
         /* What else it had on its disk is of no use to anybody. */
-        if (lost->gone && !server->registered[journal] && lost->ceiling[at] > lost->billed[at])
+        if (lost->gone && !has && lost->ceiling[at] > lost->billed[at])
             lost->ceiling[at] = lost->billed[at];
     }
     apply(world, server, &look); /* there is one: it says fence and epoch, and does nothing */
@@ -344,6 +368,12 @@ int64_t network_granted_by(const struct world *world, const struct server *serve
     return in_units(world, account,
                     store_granted(server->store, world->accounts[account].name.account,
                                   world->journals[journal].id));
+}
+
+bool network_has(const struct world *world, const struct server *server, size_t journal)
+{
+    struct store_seat last;
+    return store_has(server->store, world->journals[journal].id, &last);
 }
 
 int64_t network_granted(const struct world *world, size_t account, size_t journal)

@@ -99,9 +99,9 @@ struct journal {
     size_t instance;
     int64_t incarnation;
     struct store_mark mark;
-    bool gone;             /* the data_dir was emptied */
-    bool left, left_again; /* an operator said so to the store */
-    int64_t joined_at;     /* when the store knew it first; -1: not yet */
+    bool gone;         /* the data_dir was emptied */
+    bool left;         /* an operator said so to the store */
+    int64_t joined_at; /* when the store knew it first; -1: not yet */
     bool has[ACCOUNTS];
     int64_t ceiling[ACCOUNTS];   /* on disk, */
     int64_t overdraft[ACCOUNTS]; /* likewise, of that: as the lease said */
@@ -186,8 +186,8 @@ struct server {
     int run, replication; /* its fence */
     bool empty;           /* it has lost everything */
     int64_t incarnation[JOURNALS], sequence[JOURNALS];
-    bool registered[JOURNALS];
-    int64_t taken_at; /* of a replica */
+    struct store_seat left[JOURNALS]; /* as an operator said so; an empty one: never */
+    int64_t taken_at;                 /* of a replica */
     int64_t stalled_until;
     int64_t epoch; /* as it said last */
 };
@@ -347,7 +347,7 @@ void network_reply(struct world *world, struct instance *instance, void *load);
 void network_drop(void *load);
 /* An operator's words: lets a journal go; sets up an empty store that waits for so many. */
 void network_leave(struct world *world, size_t journal);
-/* One that the store does not know of but waits for. */
+/* One that the store does not know of, where nobody can vouch. */
 void network_leave_unknown(struct world *world);
 /* He says what a journal has really spent that was let go, as its bill shows it. */
 void network_reconcile(struct world *world, size_t journal);
@@ -358,6 +358,8 @@ void network_copy(struct world *world, struct server *to, const struct server *f
 /* Its fence changes. */
 void network_rename(struct world *world, struct server *server, bool restarted);
 void network_wipe(struct world *world, struct server *server);
+/* The journal is in its registry. */
+bool network_has(const struct world *world, const struct server *server, size_t journal);
 int64_t network_granted_by(const struct world *world, const struct server *server, size_t account,
                            size_t journal);
 /* What is granted of an account to a journal, what was and is gone, and what is in all, in the
@@ -374,10 +376,10 @@ void faults_heal(struct world *world);
 /* An operator lets go of a journal that will not come back, if the store knows all that it was
  * granted: else nobody can tell what was spent of it. */
 void faults_let_go(struct world *world, size_t journal);
+void faults_let_unknown_go(struct world *world);
 /* He says what it has spent, now and then and again, once nothing more can be billed for it. */
 void faults_reconcile(struct world *world, size_t journal);
 /* Nor does one come back that nobody knows, once all that there are have told what they have. */
-void faults_let_unknown_go(struct world *world);
 const char *faults_list(const struct world *world, char out[200]);
 
 /* ---- spans.c ---- */

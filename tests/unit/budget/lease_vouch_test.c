@@ -128,21 +128,71 @@ START_TEST(what_all_servers_have_needs_nobody_to_vouch)
 }
 END_TEST
 
-/* It was counted as one that the others wait for. */
-START_TEST(who_died_before_anybody_vouched_for_it_is_still_new)
+START_TEST(says_whom_it_remembers_before_it_states_its_rows)
+{
+    struct tenant t = {0};
+    tenant_begin(&t, 1000 * MICRO, true);
+    t.mark = (struct store_mark){
+        .epoch = 7, .fence = "a-fence", .instances = 2, .roster = {2, {{"a", 1, 2}, {"b", 3, 4}}}};
+    tenant_lease(&t, true, NULL, 0);
+    must_say(&t, STORE_JOIN);
+    const struct store_request *request = must_ask(&t, STORE_EPOCH);
+    ck_assert(store_roster_equal(request->roster, &t.mark.roster));
+    ck_assert_int_eq(request->instances, 0);
+    t.reply.recovering = true;
+    answer(&t, 0, 0);
+    request = must_ask(&t, STORE_SYNC);
+    ck_assert(request->complete);
+    ck_assert(store_roster_equal(request->roster, &t.mark.roster));
+    answer(&t, 0, 0);
+    must_ask(&t, STORE_READY);
+    t.reply.roster = (struct store_roster){1, {{"b", 3, 4}}};
+    answer(&t, 0, 0);
+    ck_assert_str_eq(lease_news(t.lease).missing, "b");
+    pass_ms(&t, 250);
+    must_ask(&t, STORE_READY);
+    t.reply.recovering = false;
+    answer(&t, 0, 0); /* who is in it now: the mark follows */
+    ck_assert_str_eq(lease_news(t.lease).missing, "");
+    note_mark(&t);
+    ck_assert_uint_eq(t.mark.roster.count, 1);
+    tenant_close(&t);
+}
+END_TEST
+
+/* A purser that kept no names has left a number. */
+START_TEST(who_remembers_a_number_alone_says_that)
+{
+    struct tenant t = {0};
+    tenant_begin(&t, 1000 * MICRO, true);
+    t.mark = (struct store_mark){.epoch = 7, .fence = "a-fence", .instances = 3};
+    tenant_lease(&t, true, NULL, 0);
+    must_say(&t, STORE_JOIN);
+    ck_assert_int_eq(must_ask(&t, STORE_EPOCH)->instances, 3);
+    answer(&t, 0, 0);
+    ck_assert_int_eq(must_ask(&t, STORE_SYNC)->instances, 3);
+    answer(&t, 0, 0);
+    note_mark(&t);
+    ck_assert_uint_eq(t.mark.roster.count, 1);
+    tenant_close(&t);
+}
+END_TEST
+
+/* Of those who are the same as before the store says nothing. */
+START_TEST(vouches_on_while_nobody_comes_or_goes)
 {
     struct tenant t;
-    tenant_begin(&t, 1000 * MICRO, true);
-    t.mark = (struct store_mark){.epoch = 7, .fence = "a-fence"};
-    tenant_lease(&t, true, NULL, 0);
-    ck_assert_int_eq(must_ask(&t, STORE_JOIN)->known, 0);
+    tenant_open_entered(&t, 1000 * MICRO);
+    t.reply.roster.count = 0;
+    t.reply.changed = t.reply.gseq;
+    int64_t heard = t.reply.gseq;
+    ck_assert_int_eq(beat(&t)->vouches, heard);
     answer(&t, 0, 0);
-    tenant_close(&t);
-    tenant_begin(&t, 1000 * MICRO, true);
-    t.mark = (struct store_mark){.epoch = 7, .fence = "a-fence", .instances = 2};
-    t.sequence = 0;
-    tenant_lease(&t, true, NULL, 0);
-    ck_assert_int_eq(must_ask(&t, STORE_JOIN)->known, 7);
+    heard = t.reply.gseq;
+    ck_assert_int_eq(beat(&t)->vouches, heard);
+    t.reply.changed = t.reply.gseq + 1; /* they are too many to be told */
+    answer(&t, 0, 0);
+    ck_assert_int_eq(beat(&t)->vouches, heard);
     answer(&t, 0, 0);
     tenant_close(&t);
 }
@@ -153,4 +203,5 @@ UNIT_MAIN(who_is_new_does_not_grow_before_somebody_vouches_for_it,
           vouches_for_those_of_whom_the_journal_knows, what_it_heard_elsewhere_it_does_not_vouch_by,
           where_no_other_server_can_be_it_waits_a_second_for_others,
           what_all_servers_have_needs_nobody_to_vouch,
-          who_died_before_anybody_vouched_for_it_is_still_new)
+          says_whom_it_remembers_before_it_states_its_rows, who_remembers_a_number_alone_says_that,
+          vouches_on_while_nobody_comes_or_goes)

@@ -14,7 +14,7 @@
 #define JOURNAL "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define SHA     "0123456789abcdef0123456789abcdef01234567"
 #define INFO    "=redis_version:7.0.15\r\nrole:master\r\nmaxmemory_policy:noeviction\r\n"
-#define GOOD    "(0 f1 1 0 0 5 1 0 1 0 10 10 10 0 0 0 0)"
+#define GOOD    "(0 f1 1 0 0 5 1 0 1 0 9 a:1.1 10 10 10 0 0 0 0)"
 
 /* What comes must begin with `command`; the answer is
  *     "=text"   a string        "(1 f1 …)"   a list; what is no number is a string
@@ -190,7 +190,7 @@ START_TEST(an_operation_is_one_command)
         {"INFO", INFO},
         {"SCRIPT LOAD -- The store's operations", "=" SHA},
         {"EVALSHA " SHA " 3 {purser}:meta {purser}:nodes {purser}:a:0000000000000007 move " JOURNAL
-         " f1 1 1 1 0 0 0 0   0 0 100 0 10 20 0 0 0 0 0",
+         " f1 1 1 1 0 0 0 0   0 0  100 0 10 20 0 0 0 0 0",
          GOOD},
         {"EVALSHA " SHA, GOOD},
     };
@@ -308,7 +308,7 @@ START_TEST(growth_counts_when_enough_replicas_have_it)
         {"SCRIPT LOAD", "=" SHA},
         {"EVALSHA", GOOD},
         {"WAIT 2 ", ":2\r\n"},
-        {"EVALSHA", "(0 f1 1 0 0 5 1 0 1 0 0 0 0 0 0 0 0)"},
+        {"EVALSHA", "(0 f1 1 0 0 5 1 0 1 0 9 a:1.1 0 0 0 0 0 0 0)"},
         {"EVALSHA", GOOD},
         {"WAIT 2 ", ":1\r\n"},
     };
@@ -326,7 +326,7 @@ END_TEST
 /* Found by the simulator: a failover that loses a JOIN of which nobody else has heard. */
 START_TEST(who_joins_is_in_when_all_replicas_know)
 {
-#define JOINED "(0 f1 1 0 0 5 1 0 1 0)"
+#define JOINED "(0 f1 1 0 0 5 1 0 1 0 9 a:1.1)"
     static const struct line lines[] = {
         {"INFO", INFO},
         {"SCRIPT LOAD", "=" SHA},
@@ -408,32 +408,38 @@ END_TEST
 START_TEST(what_a_store_never_says_is_not_believed)
 {
     static const char *const lies[] = {
-        "(0 f1 1 0 0 5 1 0 1 0)",                    /* a row is missing */
-        "(0 f1 1 0 0 5 1 0 1 0 10 10 10 0)",         /* half of one */
-        "(0 f1 1 0 0 5 1 0 1 0 10 10 10 0 0 0 0 0)", /* one and a bit */
-        "(0 f1 1 0 0 5 1 0 1 0 21 21 21 0 0 0 0)",   /* more than was asked */
-        "(0 f1 1 0 0 5 1 0 1 0 10 9 10 0 0 0 0)",    /* grown by more than it has */
-        "(0 f1 1 0 0 5 1 0 1 0 10 11 10 0 0 0 0)",   /* it has more than all */
-        "(0 f1 1 0 0 5 1 0 1 0 10 10 101 0 0 0 0)",  /* above the limit */
-        "(0 f1 1 0 0 5 1 0 1 0 -1 10 10 0 0 0 0)",   /* below zero */
-        "(0 f1 1 0 0 5 1 0 1 0 10 10 10 0 2 0 0)",   /* neither yes nor no */
-        "(0 f1 1 0 0 5 1 0 1 0 1 4000000000000001 4000000000000001 0 0 0 0)",
-        "(0 f1 1 0 0 5 1 0 1 0 10 10 10 0 0 -1 0)", /* below zero */
-        "(0 f1 1 0 0 5 1 0 1 0 x 10 10 0 0 0 0)",   /* no number */
-        "(0 f2 1 0 0 5 1 0 1 0 10 10 10 0 0 0 0)",  /* done, under another fence */
-        "(0 f1 2 0 0 5 1 0 1 0 10 10 10 0 0 0 0)",  /* epoch */
-        "(0 f1 1 0 1 5 1 0 1 0 10 10 10 0 0 0 0)",  /* without a fence */
-        "(0 f1 1 1 0 5 1 0 1 0 10 10 10 0 0 0 0)",  /* while it recovers */
-        "(2 f1 1 0 0 5 1 0 1 0 0 10 10 0 0 0 0)",   /* recovering, and not */
-        "(2 f1 1 1 0 5 1 0 1 0 1 10 10 0 0 0 0)",   /* recovering, and grown */
-        "(1 f1 1 0 0 5 1 0 1 0 10 10 10 0 0 0 0)",  /* refused, with rows */
-        "(6 f1 1 0 0 5 1 0 1 0)",                   /* no verdict of a store's */
-        "(0 1 1 0 0 5 1 0 1 0 10 10 10 0 0 0 0)",   /* a number as fence */
+        "(0 f1 1 0 0 5 1 0 1 0 9 a:1.1)",                    /* a row is missing */
+        "(0 f1 1 0 0 5 1 0 1 0 9 a:1.1 10 10 10 0)",         /* half of one */
+        "(0 f1 1 0 0 5 1 0 1 0 9 a:1.1 10 10 10 0 0 0 0 0)", /* one and a bit */
+        "(0 f1 1 0 0 5 1 0 1 0 9 a:1.1 21 21 21 0 0 0 0)",   /* more than was asked */
+        "(0 f1 1 0 0 5 1 0 1 0 9 a:1.1 10 9 10 0 0 0 0)",    /* grown by more than it has */
+        "(0 f1 1 0 0 5 1 0 1 0 9 a:1.1 10 11 10 0 0 0 0)",   /* it has more than all */
+        "(0 f1 1 0 0 5 1 0 1 0 9 a:1.1 10 10 101 0 0 0 0)",  /* above the limit */
+        "(0 f1 1 0 0 5 1 0 1 0 9 a:1.1 -1 10 10 0 0 0 0)",   /* below zero */
+        "(0 f1 1 0 0 5 1 0 1 0 9 a:1.1 10 10 10 0 2 0 0)",   /* neither yes nor no */
+        "(0 f1 1 0 0 5 1 0 1 0 9 a:1.1 1 4000000000000001 4000000000000001 0 0 0 0)",
+        "(0 f1 1 0 0 5 1 0 1 0 9 a:1.1 10 10 10 0 0 -1 0)", /* below zero */
+        "(0 f1 1 0 0 5 1 0 1 0 9 a:1.1 x 10 10 0 0 0 0)",   /* no number */
+        "(0 f2 1 0 0 5 1 0 1 0 9 a:1.1 10 10 10 0 0 0 0)",  /* done, under another fence */
+        "(0 f1 2 0 0 5 1 0 1 0 9 a:1.1 10 10 10 0 0 0 0)",  /* epoch */
+        "(0 f1 1 0 1 5 1 0 1 0 9 a:1.1 10 10 10 0 0 0 0)",  /* without a fence */
+        "(0 f1 1 1 0 5 1 0 1 0 9 a:1.1 10 10 10 0 0 0 0)",  /* while it recovers */
+        "(2 f1 1 0 0 5 1 0 1 0 9 a:1.1 0 10 10 0 0 0 0)",   /* recovering, and not */
+        "(2 f1 1 1 0 5 1 0 1 0 9 a:1.1 1 10 10 0 0 0 0)",   /* recovering, and grown */
+        "(1 f1 1 0 0 5 1 0 1 0 9 a:1.1 10 10 10 0 0 0 0)",  /* refused, with rows */
+        "(6 f1 1 0 0 5 1 0 1 0 9 a:1.1)",                   /* no verdict of a store's */
+        "(0 1 1 0 0 5 1 0 1 0 10 10 10 0 0 0 0)",           /* a number as fence */
         "*17\r\n:0\r\n$0\r\n\r\n:1\r\n:0\r\n:0\r\n:5\r\n:1\r\n:0\r\n:1\r\n:0\r\n:1\r\n:1\r\n:1\r\n:"
         "0\r\n:0\r\n:"
         "0\r\n:0\r\n",
-        "(0 f1 1 0 0 5 1 0 2 0 10 10 10 0 0 0 0)", /* vouched for, or not */
-        "(0 f1 1 0 0 5 1 0 1 2 10 10 10 0 0 0 0)", /* alone, or not */
+        "(0 f1 1 0 0 5 1 0 2 0 9 a:1.1 10 10 10 0 0 0 0)",  /* vouched for, or not */
+        "(0 f1 1 0 0 5 1 0 1 0 9 a 10 10 10 0 0 0 0)",      /* a name and nothing of it */
+        "(0 f1 1 0 0 5 1 0 1 0 9 a:1 10 10 10 0 0 0 0)",    /* half of it */
+        "(0 f1 1 0 0 5 1 0 1 0 9 :1.1 10 10 10 0 0 0 0)",   /* of nobody */
+        "(0 f1 1 0 0 5 1 0 1 0 9 a:1.-1 10 10 10 0 0 0 0)", /* below zero */
+        "(0 f1 1 0 0 5 1 0 1 0 9 4 10 10 10 0 0 0 0)",      /* a number */
+        "(0 f1 1 0 0 5 1 0 1 0 -1 a:1.1 10 10 10 0 0 0 0)",
+        "(0 f1 1 0 0 5 1 0 1 2 9 a:1.1 10 10 10 0 0 0 0)", /* alone, or not */
         "()",
         "*-1\r\n",
         "$-1\r\n",
@@ -464,8 +470,8 @@ START_TEST(a_sync_never_has_more_than_was_stated)
     static const struct line lines[] = {
         {"INFO", INFO},
         {"SCRIPT LOAD", "=" SHA},
-        {"EVALSHA", "(0 f1 1 0 0 5 1 0 1 0 0 30 40 2 1 0 0)"},
-        {"EVALSHA", "(0 f1 1 0 0 5 1 0 1 0 0 31 40 0 0 0 0)"},
+        {"EVALSHA", "(0 f1 1 0 0 5 1 0 1 0 9 a:1.1 0 30 40 2 1 0 0)"},
+        {"EVALSHA", "(0 f1 1 0 0 5 1 0 1 0 9 a:1.1 0 31 40 0 0 0 0)"},
     };
     BEGIN(PLAIN, 0, lines);
     fake.request.kind = STORE_SYNC;

@@ -60,7 +60,7 @@ static inline void must_put(struct server *s, const struct store_request *reques
     ck_assert_int_eq(put(s, request), STORE_OK);
 }
 
-/* What needs no more words. A JOIN is of one that has never taken part. */
+/* What needs no more words. */
 static inline enum store_verdict say(struct server *s, enum store_kind kind, const char *journal)
 {
     struct store_request request = request_of(s, kind, journal);
@@ -72,18 +72,23 @@ static inline void must_say(struct server *s, enum store_kind kind, const char *
     ck_assert_int_eq(say(s, kind, journal), STORE_OK);
 }
 
-/* As one that has taken part before. */
-static inline void join_again(struct server *s, const char *journal)
-{
-    struct store_request request = request_of(s, STORE_JOIN, journal);
-    request.known = 1;
-    must_put(s, &request);
-}
-
 /* That it has no rows. */
 static inline void state_none(struct server *s, const char *journal)
 {
     struct store_request request = request_of(s, STORE_SYNC, journal);
+    request.complete = true;
+    must_put(s, &request);
+}
+
+/* Likewise, as one that remembers itself and `other` ("": nobody), as of `sequence`. */
+static inline void remember(struct server *s, const char *journal, const char *other,
+                            int64_t sequence)
+{
+    struct store_request request = request_of(s, STORE_SYNC, journal);
+    struct store_roster roster = {other[0] == '\0' ? 1 : 2, {{"", 1, sequence}, {"", 1, sequence}}};
+    memcpy(roster.at[0].journal, journal, strlen(journal) + 1);
+    memcpy(roster.at[1].journal, other, strlen(other) + 1);
+    request.roster = &roster;
     request.complete = true;
     must_put(s, &request);
 }
@@ -133,8 +138,8 @@ static inline void must_let_go(struct server *s, const char *journal)
 static inline void server_open_for_two(struct server *s)
 {
     server_open(s, "f1");
-    join_again(s, A);
-    join_again(s, B);
+    must_say(s, STORE_JOIN, A);
+    must_say(s, STORE_JOIN, B);
     state_none(s, A);
     state_none(s, B);
 }

@@ -108,7 +108,7 @@ START_TEST(a_stranger_may_only_join)
     struct server s;
     server_open_for_two(&s);
     ck_assert_int_eq(say(&s, STORE_BEAT, C), STORE_STRANGER);
-    join_again(&s, C);
+    must_say(&s, STORE_JOIN, C);
     ck_assert_int_eq(s.reply.instances, 2); /* it has stated nothing yet */
     must_say(&s, STORE_BEAT, C);
     must_say_row(&s, STORE_SYNC, C, (struct store_row){0});
@@ -139,7 +139,7 @@ START_TEST(another_fence_stops_everything_until_all_have_synced)
     store_set_fence(s.store, "f2");
     ck_assert_int_eq(grow(&s, A, 100, 1, 1), -1);
     ck_assert_int_eq(s.reply.verdict, STORE_OLD_FENCE);
-    join_again(&s, A);
+    must_say(&s, STORE_JOIN, A);
     ck_assert(s.reply.unfenced);
     ck_assert_int_eq(say(&s, STORE_BEAT, A), STORE_OLD_FENCE);
     must_say(&s, STORE_EPOCH, A);
@@ -184,34 +184,6 @@ START_TEST(an_epoch_begins_once_unless_data_was_lost)
 }
 END_TEST
 
-/* A server that lost B's JOIN must not open without B. */
-START_TEST(waits_for_as_many_as_somebody_remembers)
-{
-    struct server s;
-    server_open_for_two(&s);
-    server_close(&s);
-    server_open(&s, "f1");
-    join_again(&s, A);
-    struct store *replica = store_copy(s.store);
-    join_again(&s, B);
-    server_become(&s, replica);
-    store_set_fence(s.store, "f2");
-    join_again(&s, A);
-    struct store_request request = request_of(&s, STORE_EPOCH, A);
-    request.instances = 2;
-    must_put(&s, &request);
-    must_say_row(&s, STORE_SYNC, A, (struct store_row){0});
-    ck_assert_int_eq(s.reply.absent, 1);
-    must_say(&s, STORE_READY, A);
-    ck_assert(s.reply.recovering);
-    join_again(&s, B);
-    must_say_row(&s, STORE_SYNC, B, (struct store_row){.value = 9});
-    must_say(&s, STORE_READY, B);
-    ck_assert(!s.reply.recovering);
-    server_close(&s);
-}
-END_TEST
-
 /* An operator has said of an empty store that there were two; A is back with 90. */
 static void begin_wiped(struct server *s)
 {
@@ -221,7 +193,8 @@ static void begin_wiped(struct server *s)
     request.epoch = 50;
     request.instances = 2;
     must_put(s, &request);
-    join_again(s, A);
+    must_say(s, STORE_JOIN, A);
+    remember(s, A, "", 1);
     must_say_row(s, STORE_SYNC, A, (struct store_row){.value = 90});
 }
 
@@ -252,7 +225,8 @@ START_TEST(who_is_new_is_none_of_those_that_are_waited_for)
     ck_assert(s.reply.recovering);
     must_let_go(&s, C);
     ck_assert_int_eq(s.reply.absent, 1);
-    join_again(&s, B);
+    must_say(&s, STORE_JOIN, B);
+    remember(&s, B, "", 1);
     must_say_row(&s, STORE_SYNC, B, (struct store_row){.value = 10});
     ck_assert_int_eq(s.reply.absent, 0);
     must_say(&s, STORE_READY, B);
@@ -273,7 +247,7 @@ START_TEST(who_left_stays_charged_and_is_not_waited_for)
     ck_assert_int_eq(grow(&s, A, 100, 50, 50), 30);
     ck_assert_int_eq(grow(&s, B, 100, 1, 1), -1);
     ck_assert_int_eq(s.reply.verdict, STORE_STRANGER);
-    join_again(&s, B);
+    must_say(&s, STORE_JOIN, B);
     must_say_row(&s, STORE_SYNC, B, (struct store_row){.value = 70});
     ck_assert_int_eq(s.reply.rows[0].granted, 70);
     server_close(&s);
@@ -342,7 +316,7 @@ START_TEST(a_statement_of_before_it_came_back_does_nothing)
     must_say_row(&s, STORE_MOVE, B, (struct store_row){.limit = 100, .least = 80});
     int64_t last = s.sequence;
     must_let_go(&s, B);
-    join_again(&s, B);
+    must_say(&s, STORE_JOIN, B);
     must_let_go(&s, B);
     ck_assert_int_eq(reconcile(&s, 0, last), STORE_STALE);
     ck_assert_int_eq(store_granted(s.store, 7, B), 80);
@@ -484,8 +458,7 @@ UNIT_MAIN(an_empty_store_answers_nothing_else, is_set_up_once, grants_what_the_l
           no_sum_is_above_the_most, what_is_doubled_or_late_does_nothing, a_stranger_may_only_join,
           an_open_epoch_lowers_and_never_raises,
           another_fence_stops_everything_until_all_have_synced,
-          an_epoch_begins_once_unless_data_was_lost, waits_for_as_many_as_somebody_remembers,
-          after_a_wipe_it_waits_for_so_many_journals,
+          an_epoch_begins_once_unless_data_was_lost, after_a_wipe_it_waits_for_so_many_journals,
           who_is_new_is_none_of_those_that_are_waited_for,
           who_left_stays_charged_and_is_not_waited_for,
           who_left_keeps_what_the_operator_says_it_spent,

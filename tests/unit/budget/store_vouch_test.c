@@ -97,9 +97,9 @@ START_TEST(who_takes_part_in_a_recovery_was_vouched_for_before_or_was_not)
     server_open(&s, "run1.x");
     enter(&s, A);
     store_set_fence(s.store, "run2.z");
-    join_again(&s, B);
+    must_say(&s, STORE_JOIN, B);
     must_say(&s, STORE_EPOCH, B);
-    state_none(&s, B);
+    remember(&s, B, "", 1);
     must_say(&s, STORE_JOIN, C);
     state_none(&s, C);
     state_none(&s, A);
@@ -117,7 +117,7 @@ START_TEST(who_joins_an_open_epoch_is_new_there_whatever_it_was_before)
     struct server s;
     server_open(&s, "run1.x");
     enter(&s, A);
-    join_again(&s, B);
+    must_say(&s, STORE_JOIN, B);
     state_none(&s, B);
     ck_assert(!s.reply.vouched);
     server_close(&s);

@@ -42,6 +42,7 @@ static inline void tenant_lease(struct tenant *t, bool shared, const struct char
                                           .label = TEXT("here")};
     t->lease = lease_open(&options, rows, count);
     t->reply = (struct store_reply){.epoch = 7, .gseq = 100, .instances = 2, .vouched = true};
+    t->reply.roster = (struct store_roster){1, {{"0123456789abcdef0123456789abcdef", 3, 1}}};
     memcpy(t->reply.fence, "a-fence", 8);
 }
 

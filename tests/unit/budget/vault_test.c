@@ -134,15 +134,20 @@ START_TEST(what_must_not_be_forgotten_of_the_store_is_there_after_a_restart)
 {
     struct place place = place_make();
     ck_assert_int_eq(vault_identity(place.vault)->mark.epoch, 0);
-    struct store_mark mark = {.epoch = 7, .fence = "a.b", .instances = 3};
+    struct store_mark mark = {.epoch = 7,
+                              .fence = "a.b",
+                              .instances = 3,
+                              .roster = {3, {{"a", 1, 2}, {"b", 3, 4}, {"c", 5, 6}}}};
     ck_assert(vault_mark(place.vault, &mark, &place.fault));
     mark.epoch = 8;
+    mark.roster = (struct store_roster){2, {{"b", 3, 9}, {"c", 5, 6}}};
     ck_assert(vault_mark(place.vault, &mark, &place.fault));
     reopen(&place, false, "boot-2");
     const struct store_mark *found = &vault_identity(place.vault)->mark;
     ck_assert_int_eq(found->epoch, 8);
     ck_assert_str_eq(found->fence, "a.b");
     ck_assert_int_eq(found->instances, 3);
+    ck_assert(store_roster_equal(&found->roster, &mark.roster));
     place_end(&place);
 }
 END_TEST
@@ -291,7 +296,7 @@ START_TEST(a_later_version_and_rows_that_are_none_are_refused)
     alter(&place, "UPDATE ceiling SET unit = 77");
     ck_assert(!vault_rows(place.vault, &place.arena, &rows, &count, &place.fault));
     vault_close(place.vault, true);
-    alter(&place, "UPDATE component SET version = 4 WHERE name = 'vault'");
+    alter(&place, "UPDATE component SET version = 5 WHERE name = 'vault'");
     ck_assert(!try_open(&place, "boot-1"));
     ck_assert_ptr_nonnull(strstr(place.fault.message, "later"));
     place_end(&place);
