@@ -377,6 +377,8 @@ void headroom_answer(struct core *core, struct account *account, const struct gr
     account->growing.asked = false;
     core->event++;
     take_answer(account, answer);
+    if (answer->grown > 0)
+        account_note_visit(account, core->now_s); /* what came just now is not idle */
     group_note_spent(account, core->event);
     account_check(account);
     account->growing.kept = group_is_past(account) && account->growing.lacked > 0 &&
