@@ -9,7 +9,7 @@ VERSION := 0.1.0
 
 LIBS    := libmicrohttpd libcurl sqlite3 yaml-0.1 libcrypto zlib hiredis
 # Where there are these, too, rediss:// is known; Debian 12's hiredis has no TLS.
-TLS_LIBS := hiredis_ssl libssl
+TLS_LIBS := hiredis_ssl 'libssl >= 3'
 # Packages come first: make begins anew once it has made this file.
 ifneq ($(filter-out help clean,$(or $(MAKECMDGOALS),all)),)
 include build/packages.mk
@@ -151,8 +151,8 @@ $(OUT)/%.o: %.c
 
 # These are embedded.
 $(OUT)/src/cli/prices.o: config/prices.json
-$(OUT)/src/budget/store_wire.o: src/budget/store.lua
-$(OUT)/src/budget/rates_wire.o: src/budget/rates.lua
+$(OUT)/src/budget/store_wire.o $(OUT)/tls/src/budget/store_wire.o: src/budget/store.lua
+$(OUT)/src/budget/rates_wire.o $(OUT)/tls/src/budget/rates_wire.o: src/budget/rates.lua
 $(OUT)/src/money/tokens_ranks.o: $(wildcard config/tokens/*)
 
 -include $(shell find $(OUT) -name '*.d' 2>/dev/null)

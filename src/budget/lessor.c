@@ -342,7 +342,8 @@ static bool is_joined_at_all(struct lessor *lessor, struct buffer *silent)
     put_wait(lessor, replicas);
     redisReply *reply = redis_link_get(lessor->link, &lessor->trouble);
     bool good = reply != NULL && enough_replicas(lessor, reply, replicas);
-    if (reply != NULL && !good)
+    lessor->waits = reply != NULL && !good;
+    if (lessor->waits)
         (void)fault_prefix(&lessor->trouble,
                            "who joins must be known to all replicas%.300s; Redis drops one that is "
                            "dead after its repl-timeout",
@@ -356,7 +357,6 @@ static bool is_joined_everywhere(struct lessor *lessor)
 {
     struct buffer silent = {0};
     bool good = is_joined_at_all(lessor, &silent);
-    lessor->waits = !good;
     buffer_close(&silent);
     return good;
 }

@@ -97,7 +97,8 @@ static void explain(SSL *session, struct fault *fault)
         explain_certificate(verdict, fault);
     else if (ERR_GET_REASON(ERR_peek_error()) == SSL_R_WRONG_VERSION_NUMBER)
         fault_set(fault, "what it answers is no TLS: is this its TLS port?");
-    else if (ERR_peek_error() != 0)
+    else if (ERR_peek_error() != 0 &&
+             ERR_GET_REASON(ERR_peek_error()) != SSL_R_UNEXPECTED_EOF_WHILE_READING)
         fault_set(fault, "TLS fails: %s", redis_tls_why(""));
     else
         fault_set(fault, "it hangs up where TLS begins: is this its TLS port?");

@@ -18,7 +18,7 @@ struct treasury {
     pthread_t thread;
     bool failing;                     /* the last commit did; the thread's */
     bool away;                        /* the store, when it was asked last; the thread's */
-    bool waiting;                     /* and that was for replicas */
+    struct fault waits_for;           /* as it said last: replicas that must know who joins */
     enum lease_state told;            /* in the log; the thread's */
     char missing[STORE_JOURNAL_SIZE]; /* likewise: who is waited for */
     bool doubting;    /* the wall clock is ahead of what is believed; the thread's */
@@ -78,10 +78,11 @@ static void ask(struct treasury *treasury, const struct lease_action *action)
     lessor_ask(lessor, action->request, &treasury->reply);
     bool away = treasury->reply.verdict == STORE_AWAY;
     bool waiting = away && lessor_waits(lessor);
-    if (waiting && !treasury->waiting && treasury->away)
+    bool same = strcmp(lessor_trouble(lessor), treasury->waits_for.message) == 0;
+    if (waiting && !same && treasury->away)
         log_warn("the store of budgets answers, but does not take this instance in yet: %s",
                  lessor_trouble(lessor));
-    treasury->waiting = waiting;
+    (void)fault_set(&treasury->waits_for, "%s", waiting ? lessor_trouble(lessor) : "");
     if (away && !treasury->away)
         log_error("the store of budgets does not answer, so no budget can grow: %s",
                   lessor_trouble(lessor));

@@ -109,7 +109,8 @@ static struct terms *decide(struct matter *matter, struct ringer *ringer)
         refuse_all(ringer, &matter->findings);
         return NULL;
     }
-    note_unseen(matter);
+    if (matter->overruled != NULL) /* else what was just seen is not in force here yet */
+        note_unseen(matter);
     enum bylaws_put put =
         council_decide(council, matter->after, motion->changes, motion->count, &fault);
     if (put != BYLAWS_PUT) {

@@ -2,6 +2,7 @@
 #include "cli/budget_command.h"
 
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -437,5 +438,6 @@ int cli_budget(int argc, char **argv)
 {
     static const struct operator_command command = {manual, parse_arguments, run};
     struct order order = {0};
+    signal(SIGPIPE, SIG_IGN); /* a Redis that hangs up is told of */
     return operator_command(&command, argc, argv, &order);
 }

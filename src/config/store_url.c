@@ -21,7 +21,7 @@ static void check_file(struct reader *reader, const char *option, struct text pa
                       "store.tls.%s: with its folders it must have at most %d bytes", option,
                       REDIS_FILE_SIZE - 1);
     else if (path.size > 0 && access(path.at, R_OK) != 0)
-        reader_report(reader, FINDING_ERROR, line, "store.tls.%s: cannot read %.*s: %s", option,
+        reader_report(reader, FINDING_WARNING, line, "store.tls.%s: cannot read %.*s: %s", option,
                       TEXT_ARG(path), strerror(errno));
 }
 
