@@ -61,6 +61,7 @@ struct core {
     uint64_t event;     /* counts what changes any account's spend */
     uint64_t look;      /* counts looks at the waiters */
     uint64_t redefined; /* counts core_redefine */
+    bool tells;         /* the lessor is told what is spent (lease.c) */
     bool alone; /* no store answers, and accounts go on without as far as they may (headroom.h) */
     int64_t now_s;      /* as far as it was told and believes it */
     int64_t latest_ms;  /* no later moment is believed; 0: any is */

@@ -82,7 +82,9 @@ struct gift {
 
 /* Lowers the ceilings of earlier sub-buckets (group.h), but of what these got for holds that are
  * open, and of accounts that nobody used for HEADROOM_IDLE_S; with `all`, of every
- * account, whether somebody waits there or not. Returns the number of gifts, at most `most`. */
+ * account, whether somebody waits there or not. Returns the number of gifts, at most `most`. Idle
+ * ones of which the lessor is yet to be told what is spent (core->tells) stay among those that may
+ * have headroom, whether they have or not. */
 size_t headroom_yield(struct core *core, int64_t now_s, bool all, struct gift *gifts, size_t most);
 /* Of this account, whoever waits there: others lack what it does not use. False: it has nothing, or
  * wants more itself. */

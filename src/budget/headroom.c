@@ -6,6 +6,10 @@
 
 #include "budget/group.h"
 
+/* What is spent on so many idle accounts may be untold before idle headroom has to wait for that.
+ */
+#define STAY_MOST 512
+
 /* ---- those who want to grow ---- */
 
 static void want(struct accounts *accounts, struct account *account)
@@ -469,25 +473,33 @@ bool headroom_yield_one(struct core *core, struct account *account, struct gift 
     return true;
 }
 
+/* It stays where it is, for the look that tells the store what is spent there. */
+static bool is_untold(const struct core *core, const struct account *account)
+{
+    return core->tells && account->growing.told != account->spent;
+}
+
 size_t headroom_yield(struct core *core, int64_t now_s, bool all, struct gift *gifts, size_t most)
 {
     struct accounts *accounts = &core->accounts;
     struct account *account = accounts->oldest;
-    size_t count = 0;
-    while (count < most && account != NULL) {
+    size_t count = 0, stay = 0;
+    while (count < most && stay < STAY_MOST && account != NULL) {
         struct account *newer = account->growing.newer;
         bool idle = account->used_s + HEADROOM_IDLE_S <= now_s;
         if (!all && !idle && !is_left_over(account))
             break;
         account->growing.kept = false;
         account->growing.gives = false;
-        if (!account->growing.asked)
+        if (!all && is_untold(core, account))
+            stay++;
+        else if (!account->growing.asked)
             loose_remove(accounts, account);
         if (headroom_yield_one(core, account, &gifts[count]))
             count++;
         account = newer;
     }
-    accounts->left_over = account != NULL && is_left_over(account);
+    accounts->left_over = account != NULL && stay < STAY_MOST && is_left_over(account);
     return count;
 }
 

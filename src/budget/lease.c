@@ -34,8 +34,8 @@ struct lease *lease_open(const struct lease_options *options, const struct charg
     lease->options.label = text_of(lease->label);
     lease->phase = options->shared ? PHASE_JOIN : PHASE_OPEN;
     lease->since_ms = INT64_MIN;
-    lease->mark = options->mark;
-    lease->noted_mark = options->mark;
+    lease->mark = lease->noted_mark = options->mark;
+    lease->options.core->tells = options->shared;
     lease->vouched = !options->shared;
     for (size_t at = 0; options->shared && at < count; at++) {
         struct lease_row *row = lease_rows_put(&lease->rows, &rows[at], INT64_MIN);

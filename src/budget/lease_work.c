@@ -1,7 +1,8 @@
 /* The moves of one operation: from what the core wants to what the store and the journal get. */
 #include "budget/lease_state.h"
 
-/* Accounts that are looked at with each sign of life. */
+/* Accounts that are looked at with each sign of life, besides idle ones of which there is something
+ * to tell: these stay in the list for that (headroom_yield). */
 #define LOOKS_MOST 64
 
 static struct move *move_add(struct lease *lease, enum move_kind kind, struct account *account)
@@ -54,14 +55,17 @@ void work_add_mends(struct lease *lease)
 void work_add_looks(struct lease *lease)
 {
     struct account *account = lease->options.core->accounts.oldest;
-    for (size_t count = 0; account != NULL && count < LOOKS_MOST && room_for_moves(lease) > 0;
-         account = account->growing.newer) {
+    size_t count = 0;
+    for (; account != NULL && room_for_moves(lease) > 0; account = account->growing.newer) {
         bool told = account->growing.told == account->spent;
-        if (account->growing.asked || (account_free(account) <= 0 && told))
+        bool idle = account->used_s + HEADROOM_IDLE_S <= lease->now_s;
+        if (count == LOOKS_MOST && !idle)
+            break;
+        if (account->growing.asked || (told && (account_free(account) <= 0 || count == LOOKS_MOST)))
             continue;
         account->pins++;
         move_add(lease, MOVE_LOOK, account);
-        count++;
+        count += count < LOOKS_MOST ? 1 : 0;
     }
 }
 
@@ -96,7 +100,7 @@ static struct lease_row *row_of(struct lease *lease, struct account *account)
     lease_rows_renew(&lease->rows, row, account_until_s(account), lease->now_s);
     row->limit = store_floor(account->unit, account->limit);
     row->spent = store_ceil(account->unit, account->spent);
-    account->growing.told = account->spent;
+    account->growing.told = row->anew ? 0 : account->spent; /* as stored_move says */
     return row;
 }
 
@@ -226,6 +230,8 @@ static bool take_answer(struct lease *lease, struct move *move, const struct sto
     int64_t elsewhere = spent < others ? spent : others;
     row->granted = answer->granted;
     row->anew = false;
+    if (move->account != NULL)
+        move->account->growing.fresh = false;
     move->wanted = answer->wanted;
     if (move->kind == MOVE_MEND)
         lease_rows_lack(&lease->rows, row, missing(row) > 0 && !is_full(answer));

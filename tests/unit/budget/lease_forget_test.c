@@ -26,18 +26,35 @@ static void serve(struct tenant *t)
     }
 }
 
-static void begin(struct tenant *t, int64_t limit)
+static void begin_with(struct tenant *t, int64_t limit, int64_t away_open)
 {
     tenant_begin(t, limit, true);
     core_close(t->f.core);
     t->f.budgets[0].scope = SCOPE_SESSION;
     t->f.budgets[0].window = WINDOW_TOTAL;
     t->f.budgets[0].idle_s = 3600;
+    t->f.budgets[0].away_open = away_open;
     fixture_start(&t->f);
     tenant_lease(t, true, NULL, 0);
     store = store_open();
     store_init(store, "a-fence");
     serve(t);
+}
+
+static void begin(struct tenant *t, int64_t limit)
+{
+    begin_with(t, limit, 0);
+}
+
+/* The store does not answer. */
+static void serve_away(struct tenant *t)
+{
+    while (next(t) != LEASE_REST) {
+        if (t->action.step == LEASE_ASK)
+            fail_with(t, STORE_AWAY);
+        else
+            commit(t, true);
+    }
 }
 
 static void end(struct tenant *t)
@@ -156,6 +173,78 @@ START_TEST(a_cost_from_elsewhere_does_not_free_what_was_spent_before_it_forgot)
 }
 END_TEST
 
+/* What the charge that came first said was nothing; and there is nothing to give back. */
+START_TEST(a_cost_after_it_forgot_is_told_before_it_forgets_again)
+{
+    struct tenant t;
+    begin(&t, 65 * MICRO);
+    spend(&t, 60);
+    fall_silent(&t, 7);
+    fall_silent(&t, LONG_S);
+    book_fact(&t, 5);
+    fall_silent(&t, 1);
+    fall_silent(&t, 7);
+    fall_silent(&t, LONG_S);
+    book_fact(&t, 10);
+    fall_silent(&t, 1);
+    fall_silent(&t, 7);
+    ck_assert_int_eq(store_total(store, account), 75);
+    ck_assert_int_eq(store_gone(store, account), 65);
+    end(&t);
+}
+END_TEST
+
+/* Nobody can be told meanwhile, and then there is nothing to give back. */
+START_TEST(what_was_used_while_a_question_was_under_way_is_told)
+{
+    struct tenant t;
+    begin(&t, 60 * MICRO);
+    wait_for(&t, 60);
+    serve(&t);
+    ck_assert_int_eq(wake(&t), VERDICT_GRANTED);
+    pass_ms(&t, 250);
+    ck_assert_int_eq(next(&t), LEASE_ASK);
+    fixture_settle(&t.f, t.f.grant.hold, 60 * MICRO);
+    pass_ms(&t, 7000);
+    store_apply(store, t.action.request, &t.reply);
+    lease_replied(t.lease, t.now_ms, &t.reply);
+    serve(&t);
+    fall_silent(&t, LONG_S);
+    fixture_wait(&t.f, 30, 1);
+    serve(&t);
+    ck_assert_int_eq(store_gone(store, account), 60);
+    end(&t);
+}
+END_TEST
+
+/* Of which the journal has no more than the overdraft. */
+START_TEST(what_was_told_of_an_overdraft_is_not_told_as_new_after_an_outage)
+{
+    struct tenant t;
+    begin_with(&t, 200 * MICRO, 100 * MICRO);
+    pass_ms(&t, 250);
+    serve_away(&t);
+    wait_for(&t, 30);
+    serve_away(&t);
+    ck_assert_int_eq(wake(&t), VERDICT_GRANTED);
+    fixture_settle(&t.f, t.f.grant.hold, 20 * MICRO);
+    fall_silent(&t, 1);
+    fall_silent(&t, 1);
+    ck_assert_int_eq(store_granted(store, account, ME), 30);
+    for (int64_t silent_s = 0; silent_s < LONG_S; silent_s += 4) {
+        fixture_settle(&t.f, fixture_hold(&t.f, 10), 0);
+        pass_ms(&t, 4000);
+        serve_away(&t);
+    }
+    fixture_settle(&t.f, fixture_hold(&t.f, 10), 0);
+    fall_silent(&t, 1);
+    fall_silent(&t, 1);
+    ck_assert_int_eq(store_total(store, account), 30);
+    ck_assert_int_eq(store_gone(store, account), 0);
+    end(&t);
+}
+END_TEST
+
 START_TEST(a_session_that_is_used_again_in_time_is_not_forgotten)
 {
     struct tenant t;
@@ -174,4 +263,7 @@ END_TEST
 UNIT_MAIN(what_it_spent_before_it_forgot_stays_spent, what_was_used_up_to_the_last_is_told_as_well,
           a_lost_answer_is_asked_for_in_the_same_words,
           a_cost_from_elsewhere_does_not_free_what_was_spent_before_it_forgot,
+          a_cost_after_it_forgot_is_told_before_it_forgets_again,
+          what_was_used_while_a_question_was_under_way_is_told,
+          what_was_told_of_an_overdraft_is_not_told_as_new_after_an_outage,
           a_session_that_is_used_again_in_time_is_not_forgotten)
