@@ -6,7 +6,8 @@
 
 enum {
     AHEAD_S = 2,      /* before the window's end; less than HEADROOM_IDLE_S */
-    AHEAD_MOST = 512, /* accounts of a window; the others ask when they are used */
+    AHEAD_MOST = 512, /* accounts of a window; the others ask when they are used. And so many that
+                         were not used of late are passed over */
 };
 
 /* The last moment in which it was time to do so for a budget is remembered: it is done once. */
@@ -33,17 +34,21 @@ static void ask_ahead(struct core *core, const struct account *account, const st
     account_unpin(coming);
 }
 
-/* Those that were used last stand last. */
+/* Those that were used last stand last, with some among them that came there by an
+ * answer. */
 static void look_at(struct core *core, size_t budget)
 {
     const struct accounts *accounts = &core->accounts;
     const struct lane *lane = &accounts->lanes[budget];
     struct window next = budget_window_at(&accounts->budgets[budget], lane->window.end_s);
     const struct account *account = accounts->newest, *older = NULL;
-    for (int count = 0; account != NULL && count < AHEAD_MOST; account = older) {
+    int count = 0, unused = 0;
+    for (; account != NULL && count < AHEAD_MOST && unused < AHEAD_MOST; account = older) {
         older = account->growing.older;
-        if (account->used_s + AHEAD_S < core->now_s)
-            break;
+        if (account->used_s + AHEAD_S < core->now_s) {
+            unused++;
+            continue;
+        }
         if (account->budget != budget || account->window.start_s != lane->window.start_s)
             continue;
         ask_ahead(core, account, &next);

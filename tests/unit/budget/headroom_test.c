@@ -2,68 +2,9 @@
  * Ceilings: who waits for one to grow, what is asked of the lessor, what its answers do, and what
  * goes back. The lessor is the test itself.
  */
-#include "budget/headroom.h"
-#include "fixture.h"
+#include "growth.h"
 
-static struct fixture leased_fixture(void)
-{
-    struct fixture f = fixture_new();
-    f.options.leased = true;
-    f.options.lease_s = 2;
-    f.options.usd_step = 1;
-    return f;
-}
-
-static void start_with(struct fixture *f, int64_t limit)
-{
-    *f = leased_fixture();
-    fixture_budget(f, "org", SCOPE_GLOBAL, UNIT_USD, limit);
-    fixture_start(f);
-}
-
-/* The one growth that is wanted. */
-static struct growth only_growth(struct fixture *f)
-{
-    struct growth growths[4];
-    ck_assert(core_wants_growth(f->core));
-    ck_assert_uint_eq(headroom_take(f->core, growths, 4), 1);
-    ck_assert(!core_wants_growth(f->core));
-    return growths[0];
-}
-
-static void no_growth(struct fixture *f)
-{
-    struct growth growths[4];
-    ck_assert_uint_eq(headroom_take(f->core, growths, 4), 0);
-}
-
-static void answer(struct fixture *f, const struct growth *growth, int64_t grown)
-{
-    headroom_answer(f->core, growth->account, &(struct growth_answer){.grown = grown});
-}
-
-static void refuse_growths(struct fixture *f)
-{
-    struct growth growths[4];
-    size_t count = 0;
-    while ((count = headroom_take(f->core, growths, 4)) > 0) {
-        for (size_t at = 0; at < count; at++)
-            answer(f, &growths[at], 0);
-    }
-}
-
-/* Lets the ceiling of the only account grow to `ceiling`, by a request that comes and goes. */
-static void grow_to(struct fixture *f, int64_t ceiling)
-{
-    fixture_wait(f, ceiling / 2, 99);
-    struct growth growth = only_growth(f);
-    answer(f, &growth, ceiling);
-    struct cookie cookie;
-    ck_assert(core_next_wake(f->core, &cookie, &f->grant));
-    ck_assert_int_eq(f->grant.verdict, VERDICT_GRANTED);
-    fixture_settle(f, f->grant.hold, 0);
-    refuse_growths(f);
-}
+#include <stdio.h>
 
 START_TEST(the_first_request_waits_for_its_ceiling_to_grow_by_what_it_lacks)
 {
@@ -319,61 +260,6 @@ START_TEST(as_many_seconds_of_traffic_are_leased_as_the_operator_says)
 }
 END_TEST
 
-/* ---- the next window ---- */
-
-#define MIDNIGHT_S (NOON_S + DAY_S / 2)
-
-/* Somebody calls at that moment; then the core is told the time. */
-static void call_before_midnight(struct fixture *f, int64_t called_s, int64_t now_s)
-{
-    start_with(f, 1000);
-    f->now_s = MIDNIGHT_S - called_s;
-    grow_to(f, 100);
-    fixture_settle(f, fixture_hold(f, 20), 5);
-    refuse_growths(f);
-    core_turn(f->core, MIDNIGHT_S - now_s);
-}
-
-START_TEST(the_ceiling_of_the_next_window_is_there_before_it_begins)
-{
-    struct fixture f;
-    call_before_midnight(&f, 5, 5);
-    no_growth(&f);
-    core_turn(f.core, MIDNIGHT_S - 2);
-    no_growth(&f); /* nobody has called within the last two seconds */
-    fixture_end(&f);
-    call_before_midnight(&f, 2, 2);
-    struct growth growth = only_growth(&f);
-    ck_assert_str_eq(growth.account->window.id, "2026-11-22");
-    ck_assert_int_eq(growth.least, 0);
-    ck_assert_int_ge(growth.most, 40);
-    answer(&f, &growth, growth.most);
-    core_turn(f.core, MIDNIGHT_S - 1);
-    no_growth(&f); /* once */
-    ck_assert_int_eq(fixture_view(&f, 0).spent, 5);
-    f.now_s = MIDNIGHT_S;
-    fixture_hold(&f, 20);
-    ck_assert_int_eq(fixture_view(&f, 0).spent, 0);
-    fixture_end(&f);
-}
-END_TEST
-
-START_TEST(what_nobody_uses_of_the_next_window_goes_back)
-{
-    struct fixture f;
-    struct gift gifts[4];
-    call_before_midnight(&f, 2, 2);
-    struct growth growth = only_growth(&f);
-    answer(&f, &growth, 100);
-    ck_assert_uint_eq(headroom_yield(f.core, MIDNIGHT_S + 3, false, gifts, 4), 2);
-    ck_assert_int_eq(gifts[1].amount, 100);
-    ck_assert_ptr_eq(gifts[1].account, growth.account);
-    for (int i = 0; i < 2; i++)
-        headroom_given(f.core, gifts[i].account);
-    fixture_end(&f);
-}
-END_TEST
-
 START_TEST(an_extension_that_no_lessor_can_grant_is_not_growing)
 {
     struct fixture f;
@@ -454,6 +340,43 @@ START_TEST(idle_headroom_goes_back_after_a_while_and_only_what_is_not_held)
     ck_assert_uint_eq(headroom_yield(f.core, f.now_s + 100, false, &gifts[1], 3), 0);
     headroom_given(f.core, gifts[0].account);
     no_growth(&f);
+    fixture_end(&f);
+}
+END_TEST
+
+/* They stay for the look that tells it; one by one they go, once that was done. */
+START_TEST(no_number_of_accounts_with_something_to_tell_is_walked_at_once)
+{
+    enum { MOST = 1024 };
+    char names[MOST][16];
+    struct gift gifts[MOST];
+    struct fixture f = leased_fixture();
+    f.options.max_accounts = MOST;
+    fixture_budget(&f, "each", SCOPE_KEY, UNIT_USD, 1000);
+    fixture_start(&f);
+    for (int at = 0; at < MOST; at++) {
+        (void)snprintf(names[at], sizeof(names[at]), "%d", at);
+        f.subject.id[SCOPE_KEY] = text_of(names[at]);
+        grow_to(&f, 20);
+        fixture_settle(&f, fixture_hold(&f, 10), 10);
+        refuse_growths(&f);
+    }
+    f.core->tells = true;
+    int64_t idle_s = f.now_s + HEADROOM_IDLE_S;
+    size_t count = headroom_yield(f.core, idle_s, false, gifts, MOST);
+    ck_assert_uint_gt(count, 0);
+    ck_assert_uint_lt(count, MOST);
+    ck_assert_ptr_eq(f.core->accounts.oldest, gifts[0].account);
+    for (size_t at = 0; at < count; at++)
+        headroom_given(f.core, gifts[at].account);
+    ck_assert_uint_eq(headroom_yield(f.core, idle_s, false, gifts, MOST), 0);
+    f.core->accounts.oldest->growing.told = 10;
+    ck_assert_uint_eq(headroom_yield(f.core, idle_s, false, gifts, MOST), 1);
+    headroom_given(f.core, gifts[0].account);
+    count = headroom_yield(f.core, idle_s, true, gifts, MOST);
+    ck_assert_ptr_null(f.core->accounts.oldest);
+    for (size_t at = 0; at < count; at++)
+        headroom_given(f.core, gifts[at].account);
     fixture_end(&f);
 }
 END_TEST
@@ -562,8 +485,7 @@ START_TEST(a_lowered_limit_binds_at_once_though_the_ceiling_is_above_it)
 }
 END_TEST
 
-UNIT_MAIN(the_ceiling_of_the_next_window_is_there_before_it_begins,
-          what_nobody_uses_of_the_next_window_goes_back,
+UNIT_MAIN(no_number_of_accounts_with_something_to_tell_is_walked_at_once,
           as_many_seconds_of_traffic_are_leased_as_the_operator_says,
           the_first_request_waits_for_its_ceiling_to_grow_by_what_it_lacks,
           with_headroom_nobody_waits, what_all_who_wait_lack_is_asked_for_at_once,
