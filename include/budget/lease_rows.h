@@ -47,7 +47,8 @@ void lease_rows_renew(struct lease_rows *rows, struct lease_row *row, int64_t un
 void lease_rows_doubt(struct lease_rows *rows, struct lease_row *row, bool doubtful);
 void lease_rows_lack(struct lease_rows *rows, struct lease_row *row, bool lacking);
 
-/* Walks the rows (start with *at = 0; NULL at the end), and drops those that are past their time.
+/* Walks the rows (start with *at = 0; NULL at the end), and drops those that are past their time
+ * (now_s INT64_MIN: none).
  */
 struct lease_row *lease_rows_next(struct lease_rows *rows, size_t *at, int64_t now_s);
 

@@ -69,6 +69,7 @@ struct lease {
     int64_t joined_ms; /* the reply to JOIN */
     struct lease_rows rows; /* shared */
     size_t sync_at;         /* PHASE_SYNC: how far the rows are stated */
+    int64_t renewed_ms;     /* when those of all accounts were renewed for that */
 
     struct move moves[STORE_ROWS_MOST]; /* under way */
     size_t move_count;
@@ -101,6 +102,12 @@ void work_add_gifts(struct lease *lease);
  * not told what is spent. */
 void work_add_mends(struct lease *lease);
 void work_add_looks(struct lease *lease);
+
+/* PHASE_SYNC: fills store_rows with the next rows, returns how many, and sets `complete` if these
+ * are the last. Before the first ones the rows of all accounts with a ceiling are renewed, and
+ * those that are past their time are stated, too: what such an account has may be used still, after
+ * an outage that was longer than its row lasts, or once a clock that was ahead is right again. */
+size_t work_state_rows(struct lease *lease, bool *complete);
 
 /* Alone: what the limits leave is the answer. */
 void work_answer_alone(struct lease *lease);

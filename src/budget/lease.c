@@ -223,14 +223,11 @@ static void next_ready(struct lease *lease, struct lease_action *action)
 /* The next piece of all rows. */
 static void next_sync(struct lease *lease, struct lease_action *action)
 {
-    const struct lease_row *row = NULL;
-    size_t count = 0;
-    while (count < STORE_ROWS_MOST &&
-           (row = lease_rows_next(&lease->rows, &lease->sync_at, lease->now_s)) != NULL)
-        lease->store_rows[count++] = lease_row_stated(row);
+    bool complete = false;
+    size_t count = work_state_rows(lease, &complete);
     order_ask(lease, STORE_SYNC, count, action);
-    lease->request.complete = row == NULL;
-    if (row == NULL)
+    lease->request.complete = complete;
+    if (complete)
         vouch_state(lease);
 }
 

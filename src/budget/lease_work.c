@@ -5,6 +5,10 @@
  * to tell: these stay in the list for that (headroom_yield). */
 #define LOOKS_MOST 64
 
+/* Where a store comes and goes: often enough for rows that last for hours, of accounts by the
+ * 100,000. */
+#define RENEW_MS 5000
+
 static struct move *move_add(struct lease *lease, enum move_kind kind, struct account *account)
 {
     ASSERT(lease->move_count < STORE_ROWS_MOST);
@@ -102,6 +106,33 @@ static struct lease_row *row_of(struct lease *lease, struct account *account)
     row->spent = store_ceil(account->unit, account->spent);
     account->growing.told = row->anew ? 0 : account->spent; /* as stored_move says */
     return row;
+}
+
+static void renew_rows(struct lease *lease)
+{
+    const struct accounts *accounts = &lease->options.core->accounts;
+    lease->renewed_ms = lease->now_ms;
+    for (size_t at = 0; at <= accounts->budget_count; at++) {
+        const struct lane *lane =
+            at < accounts->budget_count ? &accounts->lanes[at] : &accounts->gone;
+        for (struct account *account = lane->first; account != NULL; account = account->next) {
+            if (account->ceiling > 0)
+                (void)row_of(lease, account);
+        }
+    }
+}
+
+size_t work_state_rows(struct lease *lease, bool *complete)
+{
+    const struct lease_row *row = NULL;
+    size_t count = 0;
+    if (lease->sync_at == 0 && lease->now_ms - lease->renewed_ms >= RENEW_MS)
+        renew_rows(lease);
+    while (count < STORE_ROWS_MOST &&
+           (row = lease_rows_next(&lease->rows, &lease->sync_at, INT64_MIN)) != NULL)
+        lease->store_rows[count++] = lease_row_stated(row);
+    *complete = row == NULL;
+    return count;
 }
 
 /* What the journal says next of an account; its row states the spend that goes with it, if no move

@@ -190,8 +190,6 @@ static void check_grant(struct world *world, size_t account, size_t at, int64_t 
 {
     const struct journal *journal = &world->journals[at];
     int64_t ceiling = journal->ceiling[account];
-    if (world->profile.jumps && world->accounts[account].name.until_s < world->wall_s)
-        return; /* by a clock set back; it is over, and a store that lost it is not told */
     if (ceiling > 0 && ceiling > granted + journal->over[account] + journal->drawn[account])
         world_fail(world, "I2", "%s: journal %zu has %lld, and was granted %lld",
                    world_name(world, account), at + 1, (long long)ceiling, (long long)granted);

@@ -11,19 +11,23 @@
 static struct store *store;
 static uint64_t account;
 
+static void answer_one(struct tenant *t)
+{
+    if (t->action.step != LEASE_ASK) {
+        commit(t, true);
+        return;
+    }
+    if (t->action.request->row_count > 0)
+        account = t->action.request->rows[0].account;
+    store_apply(store, t->action.request, &t->reply);
+    lease_replied(t->lease, t->now_ms, &t->reply);
+}
+
 /* Until it rests; the last answer with a row is of the session. */
 static void serve(struct tenant *t)
 {
-    while (next(t) != LEASE_REST) {
-        if (t->action.step != LEASE_ASK) {
-            commit(t, true);
-            continue;
-        }
-        if (t->action.request->row_count > 0)
-            account = t->action.request->rows[0].account;
-        store_apply(store, t->action.request, &t->reply);
-        lease_replied(t->lease, t->now_ms, &t->reply);
-    }
+    while (next(t) != LEASE_REST)
+        answer_one(t);
 }
 
 static void begin_with(struct tenant *t, int64_t limit, int64_t away_open)
@@ -245,6 +249,34 @@ START_TEST(what_was_told_of_an_overdraft_is_not_told_as_new_after_an_outage)
 }
 END_TEST
 
+/* The store lost its data first, and nothing is asked but to be let in. */
+START_TEST(what_was_in_use_through_a_long_outage_is_stated_after_it)
+{
+    struct tenant t;
+    begin(&t, 100 * MICRO);
+    wait_for(&t, 60);
+    serve(&t);
+    ck_assert_int_eq(wake(&t), VERDICT_GRANTED);
+    fixture_settle(&t.f, t.f.grant.hold, 20 * MICRO);
+    pass_ms(&t, 250);
+    ck_assert_int_eq(next(&t), LEASE_ASK);
+    fail_with(&t, STORE_OLD_FENCE);
+    for (int64_t silent_s = 0; silent_s < LONG_S; silent_s += 4) {
+        fixture_settle(&t.f, fixture_hold(&t.f, 10), 0);
+        pass_ms(&t, 4000);
+        serve_away(&t);
+    }
+    pass_ms(&t, 1000);
+    while (next(&t) != LEASE_ASK || t.action.request->kind != STORE_SYNC)
+        answer_one(&t);
+    ck_assert_uint_eq(t.action.request->row_count, 1);
+    ck_assert_int_eq(t.action.request->rows[0].value, ceiling(&t) / MICRO);
+    ck_assert_int_eq(t.action.request->rows[0].spent, 20);
+    ck_assert_int_ge(t.action.request->rows[0].until_s, t.f.now_s + 3600);
+    end(&t);
+}
+END_TEST
+
 START_TEST(a_session_that_is_used_again_in_time_is_not_forgotten)
 {
     struct tenant t;
@@ -266,4 +298,5 @@ UNIT_MAIN(what_it_spent_before_it_forgot_stays_spent, what_was_used_up_to_the_la
           a_cost_after_it_forgot_is_told_before_it_forgets_again,
           what_was_used_while_a_question_was_under_way_is_told,
           what_was_told_of_an_overdraft_is_not_told_as_new_after_an_outage,
+          what_was_in_use_through_a_long_outage_is_stated_after_it,
           a_session_that_is_used_again_in_time_is_not_forgotten)
