@@ -13,6 +13,7 @@ struct registry_member {
     int64_t incarnation, sequence; /* of the last operation of its own that was applied */
     bool registered;               /* else it was made to leave */
     bool present;                  /* it has synced in this epoch; only while it recovers */
+    bool stated;                   /* it has synced since it joined, and the store has that still */
     bool is_new;                   /* nobody has vouched for it yet (store.h) */
 };
 

@@ -42,7 +42,8 @@
  * its disk, and says so to this server (`vouches`). Who has gone to another server vouches here no
  * more. Nobody need vouch
  *  - for the first member of all, at the server where the epoch began;
- *  - for who takes part in a recovery and stands on a roster: the others wait for it;
+ *  - for who takes part in a recovery and stands on a roster, or states a number of before there
+ *    were rosters (`instances`): the others wait for it;
  *  - where no other server can be there, or all that can have the JOIN: `alone`, `replicated`.
  * Where nobody could vouch, somebody with a roster who comes begins an epoch (STORE_EPOCH). If none
  * is left, an operator's LEAVE of those who are gone is their word.

@@ -418,8 +418,7 @@ static void lost(struct lease *lease)
     lease->noted = false;
     work_doubt(lease);
     work_refuse(lease, true);
-    if (lease->phase == PHASE_SYNC)
-        lease->sync_at = 0;
+    lease->sync_at = 0;
 }
 
 static void empty(struct lease *lease)
@@ -454,17 +453,16 @@ static void remember_epoch(struct lease *lease, const struct store_reply *reply)
     if (reply->epoch < lease->mark.epoch || reply->unfenced)
         return;
     lease->mark.epoch = reply->epoch;
-    memcpy(lease->mark.fence, reply->fence, sizeof(lease->mark.fence));
-    lease->mark.fence[sizeof(lease->mark.fence) - 1] = '\0';
+    memcpy(lease->mark.fence, lease->fence, sizeof(lease->mark.fence));
 }
 
 static void joined(struct lease *lease, const struct store_reply *reply)
 {
+    take_identity(lease, reply);
     if (is_left_behind(lease, reply))
         lease->lost = true;
     else
         remember_epoch(lease, reply);
-    take_identity(lease, reply);
     vouch_begin(lease, reply);
     enter(lease, PHASE_EPOCH);
 }
@@ -476,6 +474,8 @@ static void epoch_set(struct lease *lease, const struct store_reply *reply)
         enter(lease, PHASE_JOIN);
         return;
     }
+    if (!reply->recovering && !reply->unfenced && reply->epoch != lease->request.epoch)
+        return; /* it was asked of another one, so whom it remembers is not held against this */
     remember_epoch(lease, reply);
     lease->lost = false;
     enter(lease, PHASE_SYNC);

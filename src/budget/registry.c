@@ -67,6 +67,7 @@ static void take_presence(struct registry *registry, struct text name, struct te
     if (member == NULL || !text_starts(name, TEXT("p:")) || !text_to_int(value, &epoch))
         return;
     member->registered = true;
+    member->stated = epoch > 0;
     member->present = registry->recovering && epoch == registry->epoch;
 }
 
@@ -97,7 +98,7 @@ static void count_absent(struct registry *registry, const struct lessor_list *me
 
 static bool is_named(const struct registry_member *member, struct text name)
 {
-    return text_equal(member->label, name) ||
+    return (name.size > 0 && text_equal(member->label, name)) ||
            (name.size >= SHORTEST && text_starts(text_of(member->journal), name));
 }
 

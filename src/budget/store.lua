@@ -58,7 +58,8 @@ end
 local server, has_replicas = server_fence()
 local read = redis.call('HMGET', meta, 'fence', 'epoch', 'recovering', 'gseq', 'registered',
                         'present', 'awaited', 'enrolled', 'changed', 'returned', 'vouched',
-                        'replicated', 'q:' .. journal, 'p:' .. journal, 'v:' .. journal)
+                        'replicated', 'q:' .. journal, 'p:' .. journal, 'v:' .. journal,
+                        'newcomers')
 local there = read[1] ~= false
 local store = {
     fence = read[1], epoch = number(read[2]), recovering = read[3] == '1', gseq = number(read[4]),
@@ -67,6 +68,12 @@ local store = {
     vouched = number(read[11]), replicated = read[12] == '1'
 }
 local last, presence, heard_of = read[13], read[14], read[15] -- of the asker; false: none
+local newcomers = read[16] -- a script that counted heads was here last
+
+if newcomers then
+    store.changed = store.gseq
+    store.returned = math.max(0, store.present - number(newcomers))
+end
 
 -- Of "incarnation.sequence"; false is before all.
 local function is_later(one, other)
@@ -95,6 +102,9 @@ local function note(journal_too)
                text(store.awaited), 'enrolled', text(store.enrolled), 'changed',
                text(store.changed), 'returned', text(store.returned), 'vouched',
                text(store.vouched), 'replicated', store.replicated and '1' or '0')
+    if newcomers then
+        redis.call('HDEL', meta, 'newcomers', 'openings')
+    end
     if journal_too then
         redis.call('HSET', meta, 'q:' .. journal, text(incarnation) .. '.' .. text(sequence))
         redis.call('HSET', nodes, 's:' .. journal, ARGV[7])
@@ -210,6 +220,9 @@ end
 
 -- Those who have stated their rows, or those who have not in this epoch.
 local function tell(the_absent)
+    if not the_absent and store.enrolled > MEMBERS then
+        return ''
+    end
     local fields = redis.call('HGETALL', meta)
     local said, told = {}, {}
     for i = 1, #fields, 2 do
@@ -509,6 +522,9 @@ local function enrol()
     redis.call('HSET', meta, 'p:' .. journal, presence)
     if not store.recovering then
         return
+    end
+    if instances > 0 and heard_of then
+        must_hear_of(false)
     end
     await()
     if not was_present then

@@ -103,9 +103,12 @@ static bool is_later(const struct store_seat *seat, int64_t incarnation, int64_t
     return seat->sequence > sequence;
 }
 
-/* The name is later than the last word of an operator who let that journal go. */
-static bool counts(const struct member *member, const struct store_seat *name)
+/* The name is later than the last word of an operator who let that journal go (NOBODY: none). */
+static bool counts(const struct store *store, size_t at, const struct store_seat *name)
 {
+    if (at == NOBODY)
+        return is_later(name, 0, 0);
+    const struct member *member = &store->members[at];
     return is_later(name, member->left_incarnation, member->left_sequence);
 }
 
@@ -116,7 +119,7 @@ bool members_are_forgotten(const struct store *store, const struct store_request
     for (size_t i = 0; i < names_of(request); i++) {
         const struct store_seat *name = &request->roster->at[i];
         size_t at = members_find(store, name->journal);
-        if (at != NOBODY && !counts(&store->members[at], name))
+        if (!counts(store, at, name))
             continue;
         if (at == NOBODY || !store->members[at].registered)
             return true;
@@ -129,11 +132,11 @@ bool members_are_forgotten(const struct store *store, const struct store_request
 static void await(struct store *store, const struct store_seat *name, bool is_own)
 {
     size_t at = members_find(store, name->journal);
+    if (!counts(store, at, name))
+        return;
     if (at == NOBODY)
         at = member_add(store, name->journal);
     struct member *member = &store->members[at];
-    if (!counts(member, name))
-        return;
     member->number = 0;
     if (!is_own && is_later(name, member->incarnation, member->sequence)) {
         member->incarnation = name->incarnation;
@@ -225,6 +228,8 @@ void members_enrol(struct store *store, size_t at, const struct store_request *r
     member->present = store->epoch;
     if (!store->recovering)
         return;
+    if (request->instances > 0)
+        member->number = 0;
     members_await(store, request);
     if (was_present)
         return;

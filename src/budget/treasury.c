@@ -120,6 +120,8 @@ static void tell_news(struct treasury *treasury)
     if (news.state == treasury->told || news.state == LEASE_GONE)
         return;
     treasury->told = news.state;
+    if (news.state != LEASE_RECOVERING)
+        treasury->missing[0] = '\0';
     if (news.state == LEASE_OPEN)
         log_info("the store of budgets is open (epoch %lld, instances: %lld)",
                  (long long)news.epoch, (long long)news.instances);

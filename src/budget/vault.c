@@ -38,7 +38,7 @@ static const char *const statements[STATEMENT_COUNT] = {
     [FORGET] = ("DELETE FROM ceiling WHERE account IN"
                 " (SELECT account FROM ceiling WHERE until_s < ?1 LIMIT ?2)"),
     [MARK] = "INSERT OR REPLACE INTO mark VALUES (1, ?1, ?2, ?3)",
-    [ENTER] = "INSERT INTO roster VALUES (?1, ?2, ?3)",
+    [ENTER] = "INSERT OR REPLACE INTO roster VALUES (?1, ?2, ?3)",
 };
 
 /* What each version adds. */

@@ -42,7 +42,7 @@ static const char manual[] =
     "  init    sets up a store that is empty; until then nobody can spend. After a loss of data\n"
     "          name by --instances how many instances were there before: the store opens when so\n"
     "          many of them have told what they hold; new ones are not counted. Without it the\n"
-    "          store opens at once: for a new installation\n"
+    "          store opens at once, unless an instance remembers others: for a new installation\n"
     "          --if-empty: a store that is set up already is no mistake\n"
     "  list    how the store stands, which instances it knows, and of each account what was\n"
     "          granted and spent, by whom. Without a Redis: what the running purser says of it\n"
@@ -59,7 +59,8 @@ static const char manual[] =
     "          --force: although it was seen in the last 10 seconds; or although the store "
     "recovers\n"
     "          and may have forgotten a part of what that one was granted (unless\n"
-    "          store.wait_replicas saw to it that it has not): if it has spent that, it can be\n"
+    "          store.wait_replicas saw to it that it has not, and the store has not lost it\n"
+    "          altogether): if it has spent that, it can be\n"
     "          spent a second time. `unknown` always needs it\n"
     "  reconcile  of an instance that has left and will not come back, because its data_dir is\n"
     "          lost: lists what it was granted, all of which is charged as if it were spent. Says\n"
@@ -230,11 +231,13 @@ static const struct registry_member *choose(const struct registry *registry, str
     return chosen;
 }
 
-/* What an older copy of the store remembers of it may be too little. */
-static bool may_be_forgotten(const struct office *office, const struct registry *registry)
+/* What an older copy of the store remembers of it may be too little; and one that has lost it has
+ * nothing, whatever replicas have confirmed: others have named it. NULL: nobody knows it. */
+static bool may_be_forgotten(const struct office *office, const struct registry *registry,
+                             const struct registry_member *member)
 {
-    bool known = office->request.whose[0] != '\0';
-    return !known || (registry->recovering && office->wait_replicas == 0);
+    return member == NULL ||
+           (registry->recovering && (office->wait_replicas == 0 || !member->stated));
 }
 
 static const char forgotten[] =
@@ -244,10 +247,13 @@ static const char unknown[] =
     "the store does not know what that one was granted: all that it has spent could be spent "
     "again. If none is left that could be started, --force";
 
-static int let_go(struct office *office, const struct registry *registry)
+static int let_go(struct office *office, const struct registry *registry,
+                  const struct registry_member *member)
 {
-    if (may_be_forgotten(office, registry) && !office->order->force)
-        return fail(office->request.whose[0] == '\0' ? unknown : forgotten);
+    if (may_be_forgotten(office, registry, member) && !office->order->force)
+        return fail(member == NULL ? unknown : forgotten);
+    if (member != NULL)
+        memcpy(office->request.whose, member->journal, sizeof(office->request.whose));
     office->request.kind = STORE_LEAVE;
     office->request.epoch = registry->epoch;
     lessor_ask(office->lessor, &office->request, &office->reply);
@@ -264,14 +270,13 @@ static int leave(struct office *office)
     if (!look(office, &registry))
         return EXIT_FAILURE;
     if (text_equal(name, TEXT("unknown")))
-        return let_go(office, &registry);
+        return let_go(office, &registry, NULL);
     const struct registry_member *member = choose(&registry, name);
     if (member == NULL)
         return EXIT_FAILURE;
     if (!office->order->force && now_s() - member->last_s < ALIVE_S)
         return fail("it was seen in the last 10 seconds: end it first (or --force)");
-    memcpy(office->request.whose, member->journal, sizeof(office->request.whose));
-    return let_go(office, &registry);
+    return let_go(office, &registry, member);
 }
 
 /* ---- the command line ---- */

@@ -16,10 +16,10 @@ def redis():
         yield server
 
 
-def budget(folder, url, *words, env=None):
+def budget(folder, url, *words, env=None, replicas=0):
     path = folder / "purser.yaml"
     path.write_text(json.dumps({
-        "auth": {"mode": "open"}, "store": {"redis": url},
+        "auth": {"mode": "open"}, "store": {"redis": url, "wait_replicas": replicas},
         "upstreams": [{"name": "u", "base_url": "http://127.0.0.1:1/v1", "provider": "openai"}],
     }))
     return subprocess.run([OUT / "purser", "budget", *words, "--config", path], text=True,
@@ -30,6 +30,7 @@ def joined(redis, journal, label, present=0, seen=100):
     """What an instance leaves in the registry."""
     redis.do("HSET", "{purser}:meta", f"q:{journal}", "1.1", f"p:{journal}", present)
     redis.do("HINCRBY", "{purser}:meta", "registered", 1)
+    redis.do("HINCRBY", "{purser}:meta", "enrolled", int(present > 0))
     redis.do("HSET", "{purser}:nodes", f"l:{journal}", label, f"f:{journal}", seen,
              f"s:{journal}", seen)
 
@@ -60,6 +61,10 @@ def test_instances_are_listed_and_let_go(redis, tmp_path):
     assert done.returncode == 1 and "several instances" in done.stderr
     done = budget(tmp_path, redis.url, "leave", "web-3")
     assert done.returncode == 1 and "no instance" in done.stderr
+    joined(redis, "d" * 32, "")
+    done = budget(tmp_path, redis.url, "leave", "")
+    assert done.returncode == 1 and "no instance" in done.stderr
+    assert budget(tmp_path, redis.url, "leave", "dddd").returncode == 0
     done = budget(tmp_path, redis.url, "leave", "aaaa")
     assert done.returncode == 0, done.stderr
     assert redis.pairs("{purser}:meta")["registered"] == "2"
@@ -85,6 +90,29 @@ def test_after_a_loss_the_store_waits_for_as_many_as_the_operator_says(redis, tm
     assert "does not know" in done.stderr and "once more" not in done.stderr
     assert budget(tmp_path, redis.url, "leave", "unknown", "--force").returncode == 0
     assert "until 1 more" in budget(tmp_path, redis.url, "list").stdout
+
+
+def test_one_that_the_store_has_lost_is_let_go_by_force_alone(redis, tmp_path):
+    budget(tmp_path, redis.url, "init", "--instances", "3")
+    joined(redis, "a" * 32, "web-1", present=1)
+    joined(redis, "b" * 32, "")  # somebody that came has named it
+    done = budget(tmp_path, redis.url, "leave", "web-1")
+    assert done.returncode == 1 and "may not know all" in done.stderr
+    done = budget(tmp_path, redis.url, "leave", "bbbb", replicas=1)
+    assert done.returncode == 1 and "may not know all" in done.stderr
+    for words in (["web-1"], ["bbbb", "--force"]):
+        done = budget(tmp_path, redis.url, "leave", *words, replicas=1)
+        assert done.returncode == 0, done.stderr
+
+
+def test_what_an_earlier_purser_counted_is_counted_by_names_from_now_on(redis, tmp_path):
+    budget(tmp_path, redis.url, "init", "--instances", "3")
+    joined(redis, "a" * 32, "web-1")
+    redis.do("HSET", "{purser}:meta", "present", 2, "newcomers", 1, "openings", 1, "gseq", 40)
+    assert budget(tmp_path, redis.url, "leave", "unknown", "--force").returncode == 0
+    meta = redis.pairs("{purser}:meta")
+    assert (meta["changed"], meta["returned"], meta["awaited"]) == ("40", "1", "2")
+    assert not {"newcomers", "openings"} & set(meta)
 
 
 def test_what_is_wrong_is_said(redis, tmp_path):

@@ -160,6 +160,29 @@ START_TEST(says_whom_it_remembers_before_it_states_its_rows)
 }
 END_TEST
 
+/* Else the store, which is open, would not be told whom it does not know. */
+START_TEST(asks_once_more_where_another_epoch_has_begun_and_is_open)
+{
+    struct tenant t = {0};
+    tenant_begin(&t, 1000 * MICRO, true);
+    t.mark = (struct store_mark){
+        .epoch = 7, .fence = "a-fence", .instances = 2, .roster = {2, {{"a", 1, 2}, {"b", 3, 4}}}};
+    tenant_lease(&t, true, NULL, 0);
+    must_say(&t, STORE_JOIN);
+    ck_assert_int_eq(must_ask(&t, STORE_EPOCH)->epoch, 7);
+    t.reply.epoch = 9;
+    answer(&t, 0, 0);
+    const struct store_request *request = must_ask(&t, STORE_EPOCH);
+    ck_assert_int_eq(request->epoch, 9);
+    ck_assert(store_roster_equal(request->roster, &t.mark.roster));
+    answer(&t, 0, 0);
+    note_mark(&t);
+    must_ask(&t, STORE_SYNC);
+    answer(&t, 0, 0);
+    tenant_close(&t);
+}
+END_TEST
+
 /* A purser that kept no names has left a number. */
 START_TEST(who_remembers_a_number_alone_says_that)
 {
@@ -204,4 +227,5 @@ UNIT_MAIN(who_is_new_does_not_grow_before_somebody_vouches_for_it,
           where_no_other_server_can_be_it_waits_a_second_for_others,
           what_all_servers_have_needs_nobody_to_vouch,
           says_whom_it_remembers_before_it_states_its_rows, who_remembers_a_number_alone_says_that,
-          vouches_on_while_nobody_comes_or_goes)
+          vouches_on_while_nobody_comes_or_goes,
+          asks_once_more_where_another_epoch_has_begun_and_is_open)

@@ -210,10 +210,89 @@ START_TEST(waits_for_as_many_as_somebody_has_counted)
 }
 END_TEST
 
+START_TEST(a_name_that_was_never_said_means_nothing)
+{
+    struct server s;
+    server_open(&s, "f1");
+    must_say(&s, STORE_JOIN, A);
+    struct store_request request = request_of(&s, STORE_EPOCH, A);
+    struct store_roster roster = {1, {{B, 0, 0}}};
+    request.roster = &roster;
+    must_put(&s, &request);
+    ck_assert(!s.reply.recovering);
+    begin_epoch(&s, "f2", A);
+    request = request_of(&s, STORE_EPOCH, A);
+    request.roster = &roster;
+    must_put(&s, &request);
+    ck_assert_int_eq(s.reply.absent, 1); /* itself */
+    server_close(&s);
+}
+END_TEST
+
+/* All is lost: the server's data, and one data_dir of three. */
+static void set_up_anew_for_three(struct server *s)
+{
+    server_open(s, NULL);
+    store_set_fence(s->store, "f9");
+    struct store_request request = request_of(s, STORE_INIT, "");
+    request.epoch = 9;
+    request.instances = 3;
+    must_put(s, &request);
+    must_say(s, STORE_JOIN, A);
+    must_say(s, STORE_JOIN, B);
+}
+
+START_TEST(one_lost_with_the_data_is_counted_and_let_go_by_name)
+{
+    struct server s;
+    set_up_anew_for_three(&s);
+    remember(&s, A, C, 1);
+    must_let_go(&s, C);
+    ck_assert(!is_open(&s, A)); /* it is taken off once */
+    remember(&s, B, C, 1);
+    ck_assert(is_open(&s, B));
+    server_close(&s);
+}
+END_TEST
+
+START_TEST(or_without_a_name_if_nobody_remembers_it)
+{
+    struct server s;
+    set_up_anew_for_three(&s);
+    remember(&s, A, "", 1);
+    must_let_go(&s, "");
+    ck_assert(!is_open(&s, A));
+    remember(&s, B, "", 1);
+    ck_assert(is_open(&s, B));
+    server_close(&s);
+}
+END_TEST
+
+START_TEST(nobody_need_vouch_for_who_has_counted)
+{
+    struct server s;
+    set_up_anew_for_three(&s);
+    must_let_go(&s, "");
+    for (int at = 0; at < 2; at++) {
+        struct store_request request = request_of(&s, STORE_SYNC, at == 0 ? A : B);
+        request.instances = 2;
+        request.complete = true;
+        must_put(&s, &request);
+    }
+    ck_assert(is_open(&s, A));
+    ck_assert(s.reply.vouched);
+    must_say(&s, STORE_BEAT, B);
+    ck_assert(s.reply.vouched);
+    server_close(&s);
+}
+END_TEST
+
 UNIT_MAIN(waits_for_whom_a_roster_names, one_that_is_named_and_new_to_the_server_is_one,
           a_name_of_before_somebody_was_let_go_is_not_waited_for, a_name_of_after_that_is,
           who_was_let_go_and_comes_back_is_not_vouched_for_by_names_of_before,
           an_open_epoch_that_began_without_one_who_is_named_ends,
           one_with_a_roster_begins_an_epoch_where_nobody_could_vouch,
           members_are_told_until_they_are_known, too_many_are_not_told,
-          waits_for_as_many_as_somebody_has_counted)
+          waits_for_as_many_as_somebody_has_counted, a_name_that_was_never_said_means_nothing,
+          one_lost_with_the_data_is_counted_and_let_go_by_name,
+          or_without_a_name_if_nobody_remembers_it, nobody_need_vouch_for_who_has_counted)

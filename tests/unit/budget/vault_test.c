@@ -152,6 +152,18 @@ START_TEST(what_must_not_be_forgotten_of_the_store_is_there_after_a_restart)
 }
 END_TEST
 
+START_TEST(a_name_that_the_store_said_twice_is_noted_as_it_was_said_last)
+{
+    struct place place = place_make();
+    const struct store_mark mark = {.fence = "a.b", .roster = {2, {{"a", 1, 2}, {"a", 3, 4}}}};
+    ck_assert(vault_mark(place.vault, &mark, &place.fault));
+    reopen(&place, false, "boot-2");
+    const struct store_roster once = {1, {{"a", 3, 4}}};
+    ck_assert(store_roster_equal(&vault_identity(place.vault)->mark.roster, &once));
+    place_end(&place);
+}
+END_TEST
+
 START_TEST(two_files_have_two_journals)
 {
     struct place one = place_make(), other = place_make();
@@ -318,6 +330,7 @@ UNIT_MAIN(a_mark_that_fails_leaves_the_log_to_the_next_connection, an_overdraft_
           what_is_noted_is_there_after_a_restart,
           the_journal_keeps_its_name_and_counts_its_openings,
           what_must_not_be_forgotten_of_the_store_is_there_after_a_restart,
+          a_name_that_the_store_said_twice_is_noted_as_it_was_said_last,
           two_files_have_two_journals, only_another_boot_after_an_unclean_end_makes_it_not_whole,
           a_new_one_is_new_until_what_was_before_is_accounted_for, rows_that_are_past_their_time_go,
           a_full_disk_fails_and_ends_by_itself,
