@@ -26,5 +26,9 @@ void *table_remove(struct table *table, struct text key); /* the value it had, o
  * put may be missed; but once the table was laid out anew (`layouts`) *at means nothing any more.
  * `key` may be NULL. */
 bool table_next(const struct table *table, size_t *at, struct text *key, void **value);
+/* Likewise, but looks at so many slots at the most, of which there are more than entries, and many
+ * more where most were removed. *value is NULL if there is nothing among them. */
+bool table_next_within(const struct table *table, size_t *at, size_t slots, struct text *key,
+                       void **value);
 
 #endif

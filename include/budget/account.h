@@ -44,6 +44,8 @@ struct growing {
     bool gives;   /* another sub-bucket lacks what it does not use */
     bool kept;    /* it got what an extension lacked: an earlier sub-bucket keeps that until it is
                      idle, or nothing is held there */
+    bool shut;    /* its ceiling was lowered, and neither journal nor lessor were told */
+    uint32_t era; /* of sessions: the one in which its headroom began; 0: before this process */
     struct account *older; /* who is loose, and was used before it */
     struct account *newer;
     int64_t flow; /* reserved there, halved every second */
@@ -193,17 +195,21 @@ struct accounts {
     bool leased; /* core_options' */
     int64_t usd_step;
     int64_t lease_s;
+    uint32_t era; /* headroom of sessions that began in another one is of no use any more; 0: all
+                     is. headroom.h */
     struct account *first_want, *last_want; /* in the order of wanting */
     bool left_over;                  /* some earlier sub-bucket has what nobody will reserve */
     struct account *first_owing;     /* their overruns could not be told to the lessor */
     struct account *oldest, *newest; /* loose, in the order of use */
-    size_t sweep_at;                 /* the next chain to sweep */
+    size_t sweep_at;                 /* the next chain to sweep, */
+    size_t round_at;                 /* and the next one that headroom_round looks at */
     struct lane gone; /* no budget: accounts that are in no chain and have open holds */
     /* By number: spend of accounts that did not appear yet: from the ledger, or of a budget that
      * went. An account is in its budget's lane, or among those gone, or here. */
     struct table restored;
     struct table groups; /* of rolling windows, by what their numbers have in common */
-    size_t restored_at;  /* the next of it to sweep */
+    size_t restored_at;  /* the next of it to sweep, */
+    size_t looked_at;    /* and to look at for what is left over (leftover.c) */
     struct hasher *hasher;
 };
 
@@ -215,8 +221,8 @@ void chains_open(struct accounts *accounts, size_t most);
 uint64_t account_hash(const struct account_key *key);
 struct account *chains_find(const struct accounts *accounts, const struct account_key *key,
                             uint64_t hash);
-/* By its `hash`. No other account of that key is there. */
-void chains_add(struct accounts *accounts, struct account *account);
+/* By its `hash`. No other account of that key is there. It is not over up to `due_s`. */
+void chains_add(struct accounts *accounts, struct account *account, int64_t due_s);
 /* An account with that hash will be looked for soon: fetches where it hangs into the cache; and,
  * when that is there, the account. */
 void chains_expect(const struct accounts *accounts, uint64_t hash);

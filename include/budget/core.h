@@ -99,7 +99,8 @@ enum verdict {
     VERDICT_RECOUNT,   /* only if ask.may_recount: it would wait, be clamped or be refused; ask anew
                           with the closer bound */
     VERDICT_CROWDED,   /* max_accounts reached by a new id */
-    VERDICT_AWAY,      /* only to who waited: there may be room, but nobody can grant it now */
+    VERDICT_AWAY,      /* there may be room, but nobody can grant it now: to who waited; or at once,
+                          of a session of which the store was not heard for too long */
     VERDICT_AGAIN,     /* only to who waited: the rules have changed (core_redefine); ask anew */
 };
 
@@ -172,13 +173,13 @@ struct grant {
                             nothing, what it might have got) */
     struct money amount; /* GRANTED: the hold in USD; 0 if unpriced, or unlimited without a bound */
     int64_t tokens;      /* GRANTED: the hold in tokens; likewise */
-    struct charge charges[CHARGE_MOST]; /* GRANTED; their ids are valid until the hold is settled */
-    size_t charge_count;
-    uint64_t waiter;               /* WAIT: its id */
-    bool growing;                  /* WAIT: only until the lessor has answered; an extension's
-                                      CONTENTION: what it lacks was asked of the lessor */
+    uint64_t waiter;     /* WAIT: its id */
+    bool growing;        /* WAIT: only until the lessor has answered; an extension's
+                            CONTENTION: what it lacks was asked of the lessor */
     struct account_view blocking;  /* refusals: which account said no */
     int64_t affordable_max_output; /* NEVER_FITS: what would fit an untouched limit; 0: nothing */
+    size_t charge_count;
+    struct charge charges[CHARGE_MOST]; /* GRANTED; their ids are valid until the hold is settled */
 };
 
 struct core;
@@ -261,8 +262,9 @@ void core_rehold(struct core *core, const struct subject *subject, const struct 
 /* A waiter's time is up: grants clamped or refuses. False if it was woken before (its wake is on
  * the way). */
 bool core_time_is_up(struct core *core, uint64_t waiter, int64_t now_s, struct grant *grant);
-/* It lacks only what the lessor may still give, as far as is known: not what others hold; or, while
- * none answers, what its budget lets it have without (away_open). */
+/* It lacks only what the lessor may still give, as far as is known: not what others hold; or it
+ * could be clamped to what others leave once the lessor gave that; or, while none answers, what its
+ * budget lets it have without (away_open). */
 bool core_waits_for_lessor(const struct core *core, uint64_t waiter);
 /* The waiter's client is gone. False if it was woken before: then the wake's hold must be settled.
  */

@@ -63,8 +63,11 @@ struct core {
     uint64_t redefined; /* counts core_redefine */
     bool tells;         /* the lessor is told what is spent (lease.c) */
     bool alone; /* no store answers, and accounts go on without as far as they may (headroom.h) */
-    int64_t now_s;      /* as far as it was told and believes it */
-    int64_t latest_ms;  /* no later moment is believed; 0: any is */
+    int64_t apart_s;   /* from this moment of the wall clock on nothing is reserved on sessions: the
+                          store was not heard for too long (lease_apart.c); INT64_MAX: never */
+    int64_t now_s;     /* as far as it was told and believes it, */
+    int64_t wall_s;    /* and as it was told last, whether it believes it or not */
+    int64_t latest_ms; /* no later moment is believed; 0: any is */
     int64_t checked_ms; /* steady time of the last core_check_clock */
     int64_t turns_s; /* the end of the first sub-bucket on which somebody waits; 0: nobody does */
 };
@@ -87,11 +90,13 @@ void core_refuse(const struct core *core, const struct places *places, enum verd
 /* ---- places.c ---- */
 
 /* Pins the accounts of a subject's requests and finds their limits. False: an account could not
- * appear; `key` says which, and what was pinned stays so. */
+ * appear; `key` says which, and what was pinned stays so. Sweeps a few others meanwhile. */
 bool places_gather(struct core *core, const struct subject *subject, struct places *places,
                    struct account_key *key);
 void places_gather_own(const struct own_limits *own, struct places *places);
 void places_unpin(struct places *places);
+/* A session among them of which something is needed, and that may lapse; NULL: there is none. */
+const struct account *places_session(const struct places *places, const int64_t need[UNIT_COUNT]);
 bool places_have_room(const struct places *places, const int64_t need[UNIT_COUNT]);
 /* All that is needed could be granted, as far as is known. */
 bool places_are_in_reach(const struct places *places, const int64_t need[UNIT_COUNT]);
@@ -114,6 +119,8 @@ void waiting_look(struct core *core);
 /* Takes those who wait on rolling windows on to the sub-buckets of now. */
 void waiting_turn(struct core *core);
 bool waiting_concerns(const struct places *places);
+/* Sends all who wait for something on a session away with VERDICT_AWAY. */
+void waiting_part(struct core *core);
 /* Sends all who wait away with VERDICT_AGAIN. */
 void waiting_dismiss(struct core *core);
 void waiting_close(struct core *core);

@@ -44,5 +44,9 @@ void demand_fill_need(const struct price *price, const struct bound *bound, int6
 /* Lowers a granted demand, or if it is rolling its slice, to what is free at this moment. False if
  * that is not worth the call or may not be; the demand is then as it was. */
 bool demand_shrink(const struct ask *ask, const struct places *places, struct demand *demand);
+/* It cannot be lowered to what is free, but could be to what would be free if the lessor gave all
+ * that is under the limits, as far as is known. */
+bool demand_shrinks_once_grown(const struct ask *ask, const struct places *places,
+                               const struct demand *demand);
 
 #endif

@@ -9,6 +9,13 @@
  *
  *     target = what is reserved there in `lease_s` seconds (core_options), going by the last two
  *
+ * The store keeps the row of a session for two hours after it was told of it (STORE_LINGER_S), and
+ * forgets it when nobody uses the session. So the headroom of a session is of use only while the
+ * store hears of it: headroom_round has it told of. After so long without an answer that the row
+ * may go, the lease lets another `era` begin (lease_apart.c): what a session has of an era before,
+ * or from the journal, is given back when the session is used again, and nothing is reserved on it
+ * (headroom_shut). Facts and streams that run go on.
+ *
  * What is asked in advance is never above what the limit leaves beside what others were granted, as
  * far as that is known (account_obtainable); for those who wait, never above what it leaves beside
  * the ceiling. What the lessor grants may be less.
@@ -52,7 +59,8 @@ void headroom_answer(struct core *core, struct account *account,
                      const struct growth_answer *answer);
 
 /* How much more its budget lets the account have while no store answers (away_open). A rolling
- * window has none: each of its sub-buckets would have it. */
+ * window has none: each of its sub-buckets would have it; nor has a session of which the store was
+ * not heard for too long. */
 int64_t headroom_allowance(const struct core *core, const struct account *account);
 
 /* So it does now: no store answers (core->alone), and something is left of that and of the limit.
@@ -73,11 +81,15 @@ void headroom_remind_open(struct core *core);
  * and then; does nothing but once in a window. */
 void headroom_look_ahead(struct core *core);
 
+/* Looks at some of what was restored: lets those accounts appear whose lease nobody used yet, so
+ * that it goes back, and those with an overrun, so that it is told. To be called now and then. */
+void headroom_look_behind(struct core *core);
+
 /* What goes back to the lessor: the ceiling is lower already, and must be so on disk before the
  * lessor is told. The account stays pinned until headroom_given. */
 struct gift {
     struct account *account;
-    int64_t amount; /* above 0 */
+    int64_t amount; /* by which it was lowered; 0: before that (headroom_shut) */
 };
 
 /* Lowers the ceilings of earlier sub-buckets (group.h), but of what these got for holds that are
@@ -90,6 +102,15 @@ size_t headroom_yield(struct core *core, int64_t now_s, bool all, struct gift *g
  * wants more itself. */
 bool headroom_yield_one(struct core *core, struct account *account, struct gift *gift);
 void headroom_given(struct core *core, struct account *account);
+
+/* A session that is about to be used: if it is of another era, lowers its ceiling to what is spent
+ * and held (that is given back before it grows), and forgets what others had of it. */
+void headroom_shut(struct accounts *accounts, struct account *account);
+
+/* Looks at the next `portion` chains of accounts for sessions of which the store must be told, and
+ * returns their number, at most `most`: those with headroom or with open holds. What was
+ * not used for a minute is given back instead, whoever asks there in vain. */
+size_t headroom_round(struct core *core, size_t portion, struct account **found, size_t most);
 
 /* ---- told by the rest of the core; nothing happens if it is not leased ---- */
 

@@ -33,6 +33,10 @@
  * the other hand it has granted more than was ever noted (the process ended between the store's
  * answer and the commit), then nothing of the difference was used (I4): a SYNC takes it back.
  *
+ * The store forgets sessions that nobody uses. Who did not hear it for half an hour reserves
+ * nothing more on them, then enters it anew, and gives back what it had of them before it uses them
+ * (lease_apart.c); so it does at the start.
+ *
  * Alone (embedded) there is no store: what the limit leaves is granted at once, and the journal is
  * all there is.
  *

@@ -22,12 +22,16 @@ struct lease_row {
     bool lacking;  /* the store has less than the journal says */
     bool anew;     /* the journal has nothing of it but an overdraft, and the store has not heard
                       that yet (struct store_row) */
+    int64_t beginning; /* the number of that (struct store_row) */
+    bool lapses;       /* it is of a session: it is over when nobody has used it for so long */
+    uint64_t renewal;  /* the last one that came by an account of it (lease_state.h) */
 };
 
 /* Zero-initialised is empty and valid. */
 struct lease_rows {
     struct table table;
     size_t doubtful, lacking; /* so many rows are */
+    int64_t beginnings;       /* of rows that were new, or past their time */
     size_t swept;             /* how far this round of lease_rows_sweep has come; 0: it has ended */
     int64_t sweep_s;          /* no other one begins before */
 };
@@ -51,6 +55,8 @@ void lease_rows_lack(struct lease_rows *rows, struct lease_row *row, bool lackin
  * (now_s INT64_MIN: none).
  */
 struct lease_row *lease_rows_next(struct lease_rows *rows, size_t *at, int64_t now_s);
+
+void lease_rows_drop(struct lease_rows *rows, struct lease_row *row);
 
 /* To be called some times a second: looks at a few rows, and drops those that are past their time;
  * all of them within some minutes. */

@@ -1,7 +1,8 @@
 /*
  * The inside of the lease, shared by its files: lease.c (what to do next, and how it went),
- * lease_work.c (the moves of one operation), lease_vouch.c (whether it may grow). Nobody else
- * includes this.
+ * lease_work.c (the moves of one operation), lease_vouch.c (whether it may grow), lease_apart.c
+ * (how long it may go without the store), lease_news.c (what people are told). Nobody else includes
+ * this.
  */
 #ifndef PURSER_BUDGET_LEASE_STATE_H
 #define PURSER_BUDGET_LEASE_STATE_H
@@ -40,10 +41,19 @@ struct move {
     bool wanted; /* others want what is not used here */
 };
 
+/* A walk over all accounts, in portions. */
+struct renewal {
+    uint64_t number;
+    size_t at; /* the next chain; 0: it is over */
+    int64_t ended_ms;
+    uint64_t redefined; /* the core's, when it began */
+};
+
 struct lease {
     struct lease_options options;
     char *label;
     int64_t now_ms, now_s;
+    int64_t wall_s; /* `now_s` as the clock says it, whether it is believed or not */
 
     enum order order;
     bool failing;  /* the last commit did; `charges` are to be committed anew */
@@ -53,7 +63,8 @@ struct lease {
     bool retiring;
     int64_t not_before_ms; /* nothing is ordered before */
     int64_t since_ms;      /* not PHASE_OPEN since */
-    int64_t beat_ms;       /* the next sign of life and look for idle headroom */
+    int64_t beat_ms;       /* the next sign of life and look for idle headroom, */
+    int64_t looked_ms;     /* and the last one */
 
     enum phase phase;
     bool recovering;
@@ -67,9 +78,13 @@ struct lease {
     bool vouched;      /* it may grow; until it joins again */
     int64_t heard;     /* gseq of the last reply since then that says whom `mark` has; 0: none */
     int64_t joined_ms; /* the reply to JOIN */
-    struct lease_rows rows; /* shared */
-    size_t sync_at;         /* PHASE_SYNC: how far the rows are stated */
-    int64_t renewed_ms;     /* when those of all accounts were renewed for that */
+    bool apart;        /* nothing is reserved on sessions */
+    int64_t asked_ms, asked_s; /* when the question under way was asked, steady and by the wall, */
+    int64_t stated_ms, stated_s; /* when the rows began to be stated, */
+    int64_t heard_ms, heard_s;   /* and when the last one was asked that an open store answered */
+    struct lease_rows rows;      /* shared */
+    size_t sync_at;              /* PHASE_SYNC: how far the rows are stated */
+    struct renewal renewal;      /* of those of all accounts, before that */
 
     struct move moves[STORE_ROWS_MOST]; /* under way */
     size_t move_count;
@@ -92,6 +107,22 @@ int64_t vouch_for_others(const struct lease *lease);
 /* Adds to the request who must be waited for. */
 void vouch_state(struct lease *lease);
 
+/* ---- lease_apart.c ---- */
+
+/* From now on nothing is reserved on sessions, and what they have is of an era before. */
+void apart_begin(struct lease *lease);
+/* It is time for that and to enter the store anew: the store was not heard for too long. */
+bool apart_is_due(const struct lease *lease);
+/* The store was not heard for a round's time, in which all sessions are looked at once
+ * (work_add_round): it is to be entered anew before it counts as heard. */
+#define ROUND_MS 300000
+bool apart_must_state(const struct lease *lease);
+/* Told by lease.c: the first rows of PHASE_SYNC go out; a question was answered in PHASE_OPEN;
+ * PHASE_OPEN begins, and so ends what began with apart_begin. */
+void apart_note_stated(struct lease *lease);
+void apart_note_heard(struct lease *lease);
+void apart_note_opened(struct lease *lease);
+
 /* ---- lease_work.c: all of these look at, or change, lease->moves ---- */
 
 /* Adds those who want to grow. */
@@ -102,11 +133,20 @@ void work_add_gifts(struct lease *lease);
  * not told what is spent. */
 void work_add_mends(struct lease *lease);
 void work_add_looks(struct lease *lease);
+/* Shared, likewise: sessions of which the store must be told now and then, each within some
+ * minutes. */
+void work_add_round(struct lease *lease);
 
+/* What the journal has of an account at the start. */
+void work_take_journal(struct lease *lease, const struct charge *charge);
+/* PHASE_SYNC, before the first rows are stated: the rows of all accounts with a ceiling are
+ * renewed, in portions. True: there are more. */
+bool work_renew_rows(struct lease *lease);
 /* PHASE_SYNC: fills store_rows with the next rows, returns how many, and sets `complete` if these
- * are the last. Before the first ones the rows of all accounts with a ceiling are renewed, and
- * those that are past their time are stated, too: what such an account has may be used still, after
- * an outage that was longer than its row lasts, or once a clock that was ahead is right again. */
+ * are the last. Those that are past their time are stated, too: what such an account has may be
+ * used still, after an outage that was longer than its row lasts, or once a clock that was ahead is
+ * right again. But sessions that are over and not in use are dropped, with what the core has
+ * restored of their ceilings. */
 size_t work_state_rows(struct lease *lease, bool *complete);
 
 /* Alone: what the limits leave is the answer. */

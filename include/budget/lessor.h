@@ -45,6 +45,9 @@ void lessor_free(struct redisReply *answer); /* NULL-safe */
 
 /* Why the last operation was STORE_AWAY or NULL, for people; empty if it was not. */
 const char *lessor_trouble(const struct lessor *lessor);
+/* The same in short and without whom was asked, for those who are not to know; empty if it cannot
+ * be said so. Good until the next operation. */
+const char *lessor_brief(const struct lessor *lessor);
 /* It is that not all replicas have confirmed a JOIN. */
 bool lessor_waits(const struct lessor *lessor);
 

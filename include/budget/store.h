@@ -13,7 +13,8 @@
  *     gone[a]  what instances were granted, have spent, and know nothing of any more (`anew`):
  *              nobody's, and never given back. It goes with the account, or with a loss of data
  *     G[a]     Σ g[a,n] + gone[a]; grown only while G ≤ L (I3), or by a charge
- *     u[a,n]   what n said it has spent: to be read; it decides only whether n's g is `gone`
+ *     u[a,n]   what n said it has spent: to be read; it decides only whether n's g is `gone`, and
+ * of sessions not even that
  *
  * The sub-buckets of a rolling window are accounts of a group, told by their numbers (charge.h).
  * What grows on one of them must fit under the limit with every WINDOW_ROLLING_SPAN in a row that
@@ -33,7 +34,8 @@
  * something that the journal has said (incarnation, sequence); an operator's LEAVE is kept with the
  * last that it had said then, and a name that is not later than that is of before, and means
  * nothing. So who was let go is not waited for again because somebody who was away remembers it,
- * and who has come back since is.
+ * and who has come back since is. Who is named with a later word than was known then is waited for
+ * once more, and let go once more; but of those counted (`instances`) it is one.
  *
  * A server that a failover has left behind still takes writes, under a fence that is its own. The
  * members are safe there: the epoch of the other server does not open without them, and who takes
@@ -41,7 +43,8 @@
  * grow before one of those who may grow themselves *vouches* for it: it has it on its roster, on
  * its disk, and says so to this server (`vouches`). Who has gone to another server vouches here no
  * more. Nobody need vouch
- *  - for the first member of all, at the server where the epoch began;
+ *  - for the first member of all, at the server where the epoch began, and which no failover has
+ *    left since, not even there and back (of a server that had no replica then that is not known);
  *  - for who takes part in a recovery and stands on a roster, or states a number of before there
  *    were rosters (`instances`): the others wait for it;
  *  - where no other server can be there, or all that can have the JOIN: `alone`, `replicated`.
@@ -93,9 +96,10 @@ enum store_kind {
     STORE_LEAVE, /* an operator's word, of the epoch `epoch`: takes a journal (`whose`) out of the
                     registry; what it was granted stays charged until its accounts' ends. Where
                     fewer are present than were counted (`instances`), or nobody could vouch, also
-                    one that the store does not know of. If nobody is left who was vouched for,
-                    all that are left are. Names no journal of its own, and looks at no sequence.
-                    It may come back by JOIN */
+                    one that the store does not know of. Of those who were counted each is taken
+                    off once, and counts no more if it comes back. If nobody is left who was
+                    vouched for, all that are left are. Names no journal of its own, and looks at
+                    no sequence. It may come back by JOIN */
     /* An operator's word, of fence and epoch: a journal (`whose`) that has left and will not come
      * back has spent no more of each row's account than `value`: g = min(g, max(value, u)), and
      * u = g, for that is spent. A value and no difference: said again, it changes nothing.
@@ -123,9 +127,13 @@ struct store_row {
                         its group */
     /* MOVE, SYNC: the asker knows nothing of what it had of this account: it was silent for longer
      * than it remembers a session, and others were not. If u is above 0, all of g is `gone` before
-     * anything else is done, and u is 0, though still part of what is spent `elsewhere`. Such a
-     * row says that nothing is `spent`: so if its reply is lost, it may be said again. */
+     * anything else is done, and u is 0, though all that is gone counts as spent `elsewhere`. Such
+     * a row says that nothing is `spent`: so if its reply is lost, it may be said again. */
     bool anew;
+    /* With `anew`, of a session: this beginning's number, of those of this incarnation. It may have
+     * spent what it had no time to tell: g is gone whatever u is, unless this beginning was heard
+     * of before. 0: of another account; where u is 0 an answer was lost, and g was never used. */
+    int64_t beginning;
     const struct charge *what; /* MOVE, SYNC: for people, what account this is (registry.h); NULL:
                                   it has been said. Decides nothing, and the reference keeps none */
 };

@@ -14,6 +14,8 @@ struct member {
     int64_t incarnation, sequence;
     int64_t left_incarnation, left_sequence; /* these, as it was let go last; 0: never */
     bool registered;
+    bool excused;    /* as the store recovers, it was let go and taken off `awaited` */
+    int64_t counted; /* the last epoch in which it was one of those `returned`; 0: none */
     int64_t present; /* the last epoch in which it stated all its rows; 0: none, since it joined */
     int64_t number;  /* who vouches must have heard of this gseq; 0: nobody need */
 };
@@ -21,6 +23,7 @@ struct member {
 /* What one member has of one account. */
 struct share {
     int64_t granted, spent;
+    int64_t incarnation, beginning; /* the last that was heard of (struct store_row); 0: none */
 };
 
 struct entry {
@@ -75,6 +78,8 @@ bool members_are_forgotten(const struct store *store, const struct store_request
 void members_await(struct store *store, const struct store_request *request);
 /* All its rows are stated; of the request only `instances` and `roster` count. */
 void members_enrol(struct store *store, size_t at, const struct store_request *request);
+/* The epoch opens if it recovers and nobody is absent. */
+void members_open(struct store *store);
 /* The roster of the reply to what a member asked, and that was done. */
 void members_tell(const struct store *store, size_t at, const struct store_request *request,
                   struct store_roster *roster);

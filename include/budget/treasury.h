@@ -38,5 +38,7 @@ void treasury_close(struct treasury *treasury);
 /* As the lease says; any thread, lock-free. No treasury (NULL) is LEASE_EMBEDDED. */
 enum lease_state treasury_state(const struct treasury *treasury);
 bool treasury_grants(const struct treasury *treasury);
+/* Why the store has not answered lately, in short (lessor_brief); empty if it has. Any thread. */
+void treasury_trouble(struct treasury *treasury, struct fault *brief);
 
 #endif

@@ -33,6 +33,8 @@ bool council_is_split(const struct council *council); /* some are not */
 int council_wait_ms(const struct council *council);
 /* Looks, if it is time; true: the bylaws have changed. What goes wrong is logged once. */
 bool council_look(struct council *council);
+/* The next look says that they have changed, though nobody has: they are not in force yet. */
+void council_look_again(struct council *council);
 
 /* Keeps changes in the store and on disk; `after` is the bylaws with them, and taken if that is
  * BYLAWS_PUT. Overruled: somebody else has changed one of them since the last look; those before it

@@ -25,6 +25,7 @@ struct estate {
     struct lessor *rationer;   /* the warden's; NULL: rate limits are not shared */
     struct council *council;   /* borrowed: what was made at run time */
     struct buffer misfits;     /* what of it is not in force, as it was logged last */
+    bool stuck;                /* it could not be put in force at all, and that was logged */
     bool ledger_whole;         /* the start found lines in it */
 };
 

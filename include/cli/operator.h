@@ -13,7 +13,7 @@ struct config *operator_load(const char *path);
 
 /* A command that needs the file which its words name (--config). */
 struct operator_command {
-    const char *manual;
+    const char *manual; /* its usage, an empty line, and all else */
     /* Reads the words into the command's own `order`, and which file. False: they make no sense. */
     bool (*parse)(int argc, char **argv, void *order, const char **path);
     int (*run)(const void *order, const struct config *config); /* the exit status */

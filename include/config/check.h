@@ -34,7 +34,8 @@ bool check_same_match(const struct budget *a, const struct budget *b);
 /* Report that nobody is what is named there, and return false then: an id or pattern of a scope;
  * all those of a `match`; and (without an answer) all of it together with the scope. A warning,
  * where keys may be made at run time (there is an admin_token, or a store that others share) and
- * one of them could be meant; otherwise an error. */
+ * one of them could be meant; otherwise an error. A session that is named with its key, as answers
+ * show it, is a warning. */
 bool check_id(struct reader *reader, const struct check_entry *entry, const char *option,
               enum scope scope, struct text id);
 bool check_match_ids(struct reader *reader, const struct check_entry *entry,

@@ -7,9 +7,9 @@
  * when an addition joins what stood apart: it is a gauge. An addition of a word takes less than 1
  * us.
  *
- * A tail longer than TOKENS_LONG_TAIL, which only a text without an end to its words or lines has,
- * is counted anew when it has grown by a quarter; in between a byte is taken for a token. So
- * counting it takes a time proportional to its size, not to the square of it.
+ * A tail of TOKENS_LONG_TAIL, which only a text without an end to its words or lines has, is closed
+ * where it stands, as if a text ended there: a token more or less in so many bytes. So counting it
+ * takes a time proportional to its size, not to the square of it.
  */
 #ifndef PURSER_MONEY_TOKENS_STREAM_H
 #define PURSER_MONEY_TOKENS_STREAM_H
@@ -23,8 +23,7 @@ struct tokens_stream {
     enum tokens_encoding encoding;
     size_t tokens;      /* of the text so far: closed ones and the tail's */
     size_t closed;      /* tokens of what stood before the tail */
-    struct buffer tail; /* well-formed */
-    size_t recount;     /* a long tail is counted anew when it has so many bytes */
+    struct buffer tail; /* well-formed, shorter than TOKENS_LONG_TAIL */
     char cut[3];        /* the begin of a character whose rest is to come; not in the tail */
     size_t cut_size;
 };
@@ -34,9 +33,5 @@ void tokens_stream_close(struct tokens_stream *stream);
 /* Adds to the text; additions may end within a character. Together they are at most
  * TOKENS_MAX_TEXT. Returns stream->tokens. */
 size_t tokens_stream_add(struct tokens_stream *stream, struct text addition);
-
-/* The same as stream->tokens, but exact however long the tail is: what tokens_count says of the
- * whole text. More may be added afterwards. */
-size_t tokens_stream_exact(struct tokens_stream *stream);
 
 #endif

@@ -119,13 +119,15 @@ void calls_start(struct worker *worker, bool committed);
  * it. */
 void call_abandon(struct call *call);
 
-/* Nobody waits for it any more: cancel where that saves, else drain. */
+/* Nobody waits for it any more: cancel where that saves, unless all of its answer is here, else
+ * drain. */
 void call_desert(struct call *call);
 
 /* Frees it, after settle and record. */
 void call_close(struct call *call);
 
-/* Ends it by force: no time left. Its client sees a break or an error. */
+/* Ends it by force: no time left. Its client sees a break or an error, unless all of its answer is
+ * here: then it ends as any other. */
 void call_cut(struct call *call, const char *stop_reason);
 
 #endif

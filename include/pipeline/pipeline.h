@@ -60,6 +60,8 @@ enum next forward_awake(struct request *request);
 enum next settle_request(struct request *request);
 enum next record_request(struct request *request);
 
+/* Takes what a call's transfer has: its head, the bytes of its body. */
+void forward_take(struct call *call);
 /* News of a call's transfer (struct call), from the loop. */
 void forward_progress(void *call);
 /* The upstream's headers of an answer that are the client's business go into its reply. */
@@ -122,6 +124,14 @@ MUST_USE bool rolling_hold_all(struct call *call);
 /* The same, if it can be had, for one that cannot be stopped any more: it is over and nobody knows
  * what it used, or its answer is no stream. */
 void rolling_book_all(struct call *call);
+/* A call is to be booked by what it generated, and a slack if it was cut: the hold grows to cover
+ * them if that can be had, or what was generated and a part of the slack, or what was generated at
+ * least, which may have come all at once while this worker was late. So it is no overrun, and a
+ * slack not cut off by a hold. */
+void rolling_cover(struct call *call, int64_t generated, int64_t slack);
+/* It reports so many tokens: likewise, but no more than was generated and a slack. Who bills more
+ * is found out by its hold. */
+void rolling_cover_report(struct call *call, int64_t reported);
 /* A call is over: how fast its upstream was is remembered; and if it `billed_more` than was held,
  * it gets full holds for an hour. */
 void rolling_learn(struct call *call, bool billed_more);

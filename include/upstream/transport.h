@@ -76,6 +76,10 @@ void transfer_taken(struct transfer *transfer);
  * still come) and idle_ms does not run. */
 void transfer_hold(struct transfer *transfer, bool held);
 
+/* Reads at once what has come by now, also if it was held, which it is no more; true if there are
+ * bytes to take, and when they are taken maybe more. `progress` is not called by it. */
+MUST_USE bool transfer_read(struct transfer *transfer);
+
 enum transfer_end transfer_ended(const struct transfer *transfer);
 /* The answer's body ends with its connection: a complete one and one that was cut look alike. */
 bool transfer_until_close(const struct transfer *transfer);

@@ -112,6 +112,16 @@ void *table_remove(struct table *table, struct text key)
     return value;
 }
 
+bool table_next_within(const struct table *table, size_t *at, size_t slots, struct text *key,
+                       void **value)
+{
+    size_t end = *at < table->room && slots < table->room - *at ? *at + slots : table->room;
+    *value = NULL;
+    while (*at < end && table->slots[*at].key == NULL)
+        ++*at;
+    return *at < end ? table_next(table, at, key, value) : *at < table->room;
+}
+
 bool table_next(const struct table *table, size_t *at, struct text *key, void **value)
 {
     while (*at < table->room && table->slots[*at].key == NULL)

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #define SWEEP_CHAINS 4
+#define SWEEP_SLOTS  16
 /* How far a new id looks for an empty account that makes room for it. */
 #define CROWDED_CHAINS 64
 
@@ -61,15 +62,10 @@ void accounts_close(struct accounts *accounts)
 
 /* ---- windows ---- */
 
-static bool window_lasts(const struct window *window, int64_t now_s)
-{
-    return now_s < window->end_s;
-}
-
 struct window accounts_window(const struct accounts *accounts, size_t budget, int64_t now_s)
 {
     const struct window *last = &accounts->lanes[budget].window;
-    if (window_lasts(last, now_s))
+    if (now_s < last->end_s)
         return *last;
     return budget_window_at(&accounts->budgets[budget], now_s);
 }
@@ -79,7 +75,7 @@ struct window accounts_window(const struct accounts *accounts, size_t budget, in
 void accounts_turn(struct accounts *accounts, size_t budget, int64_t now_s)
 {
     struct lane *lane = &accounts->lanes[budget];
-    if (!window_lasts(&lane->window, now_s))
+    if (now_s >= lane->window.end_s)
         lane->window = accounts_window(accounts, budget, now_s);
 }
 
@@ -175,12 +171,11 @@ static void sweep_restored(struct accounts *accounts, int64_t now_s)
 {
     void *value = NULL;
     struct text key;
-    if (!table_next(&accounts->restored, &accounts->restored_at, &key, &value)) {
+    struct table *table = &accounts->restored;
+    if (!table_next_within(table, &accounts->restored_at, SWEEP_SLOTS, &key, &value))
         accounts->restored_at = 0;
-        return;
-    }
     struct restored *restored = value;
-    if (now_s <= restored->until_s)
+    if (restored == NULL || now_s <= restored->until_s)
         return;
     table_remove(&accounts->restored, key);
     restored_free(restored);
@@ -302,6 +297,15 @@ void account_note_overrun(struct account *account)
         account->over = above;
 }
 
+/* Who only asks does not keep it for longer than the ledger keeps what it had spent. */
+static void hold_before(struct accounts *accounts, struct account *account,
+                        const struct restored *restored, int64_t now_s)
+{
+    int64_t held_s = restored->until_s - account->idle_s - ACCOUNT_LINGER_S;
+    account->held_s = held_s < now_s ? held_s : now_s;
+    accounts->chains[account->hash & (accounts->chain_count - 1)].due_s = 0;
+}
+
 static void adopt_restored(struct accounts *accounts, struct account *account, int64_t now_s)
 {
     struct restored *restored = table_remove(&accounts->restored, number_key(&account->number));
@@ -314,6 +318,9 @@ static void adopt_restored(struct accounts *accounts, struct account *account, i
         if (accounts->leased)
             account->ceiling = restored->ceiling;
         account->overdraft = restored->overdraft;
+        account->growing.era = 0;
+        if (account->idle_s > 0)
+            hold_before(accounts, account, restored, now_s);
         group_put_in(account);
     }
     account_note_overrun(account);
@@ -352,15 +359,15 @@ static void enrol(struct accounts *accounts, struct account *account, size_t bud
     struct account_key key = key_of(account);
     account->hash = account_hash(&key);
     ASSERT(chains_find(accounts, &key, account->hash) == NULL);
-    chains_add(accounts, account);
     lane_append(&accounts->lanes[budget], account);
     accounts->count++;
     if (definition->window == WINDOW_ROLLING)
         group_join(accounts, account);
+    chains_add(accounts, account, due_s(account));
 }
 
 static struct account *account_new(struct accounts *accounts, const struct account_key *key,
-                                   int64_t limit)
+                                   int64_t limit, int64_t now_s)
 {
     struct account *account = memory_new(sizeof(*account) + key->id.size);
     memcpy(account + 1, key->id.at, key->id.size);
@@ -369,6 +376,8 @@ static struct account *account_new(struct accounts *accounts, const struct accou
     account->unit = key->unit;
     account->window = *key->window;
     account->line = &account->own_line;
+    account->held_s = now_s;
+    account->growing.era = accounts->era;
     enrol(accounts, account, key->budget, limit);
     return account;
 }
@@ -386,7 +395,7 @@ static void adopt_siblings(struct accounts *accounts, const struct account *acco
             continue;
         struct window window = window_rolling(WINDOW_ROLLING_BUCKETS * bucket_s, start_s);
         key.window = &window;
-        struct account *sibling = account_new(accounts, &key, account->limit);
+        struct account *sibling = account_new(accounts, &key, account->limit, now_s);
         adopt_restored(accounts, sibling, now_s);
         note_adopted(accounts, sibling);
     }
@@ -409,7 +418,11 @@ enum account_use accounts_use_hashed(struct accounts *accounts, const struct acc
         account->over = 0;
         account->forfeited = 0;
         account->overdraft = 0;
+        account->elsewhere_granted = account->elsewhere_spent = 0;
         account->growing.fresh = true;
+        account->growing.told = 0;
+        account->growing.shut = false;
+        account->growing.era = accounts->era;
         if (accounts->leased)
             account->ceiling = 0;
     } else if (account == NULL) {
@@ -418,8 +431,7 @@ enum account_use accounts_use_hashed(struct accounts *accounts, const struct acc
             return ACCOUNT_UNLIMITED;
         if (!has_room(accounts, now_s))
             return ACCOUNT_CROWDED;
-        account = account_new(accounts, key, limit);
-        account->held_s = now_s;
+        account = account_new(accounts, key, limit, now_s);
         adopt_restored(accounts, account, now_s);
         account->growing.fresh = account->spent == 0;
         note_adopted(accounts, account);
@@ -464,6 +476,7 @@ void accounts_release(struct accounts *accounts, struct account *account)
 static void part_with(struct accounts *accounts, struct account *account)
 {
     account->budget = ACCOUNT_GONE;
+    account->growing.era = 0; /* nobody keeps its row in the store meanwhile */
     group_leave(accounts, account);
     if (account->pins > 0)
         lane_append(&accounts->gone, account);

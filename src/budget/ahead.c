@@ -5,9 +5,10 @@
 #include "budget/headroom.h"
 
 enum {
-    AHEAD_S = 2,      /* before the window's end; less than HEADROOM_IDLE_S */
-    AHEAD_MOST = 512, /* accounts of a window; the others ask when they are used. And so many that
-                         were not used of late are passed over */
+    AHEAD_S = 2,        /* before the window's end; less than HEADROOM_IDLE_S */
+    AHEAD_MOST = 512,   /* accounts of a window; the others ask when they are used. And so many that
+                           were not used of late are passed over, */
+    OTHERS_MOST = 4096, /* and so many of other budgets and windows: nobody reserves meanwhile */
 };
 
 /* The last moment in which it was time to do so for a budget is remembered: it is done once. */
@@ -42,15 +43,19 @@ static void look_at(struct core *core, size_t budget)
     const struct lane *lane = &accounts->lanes[budget];
     struct window next = budget_window_at(&accounts->budgets[budget], lane->window.end_s);
     const struct account *account = accounts->newest, *older = NULL;
-    int count = 0, unused = 0;
-    for (; account != NULL && count < AHEAD_MOST && unused < AHEAD_MOST; account = older) {
+    int count = 0, unused = 0, others = 0;
+    for (; account != NULL && count < AHEAD_MOST; account = older) {
+        if (unused == AHEAD_MOST || others == OTHERS_MOST)
+            return;
         older = account->growing.older;
         if (account->used_s + AHEAD_S < core->now_s) {
             unused++;
             continue;
         }
-        if (account->budget != budget || account->window.start_s != lane->window.start_s)
+        if (account->budget != budget || account->window.start_s != lane->window.start_s) {
+            others++;
             continue;
+        }
         ask_ahead(core, account, &next);
         count++;
     }

@@ -43,13 +43,13 @@ struct account *chains_find(const struct accounts *accounts, const struct accoun
     return account;
 }
 
-/* When it is due is not known before its first hold: the next sweep looks. */
-void chains_add(struct accounts *accounts, struct account *account)
+void chains_add(struct accounts *accounts, struct account *account, int64_t due_s)
 {
     struct chain *chain = chain_of(accounts, account->hash);
+    if (chain->first == NULL || due_s < chain->due_s)
+        chain->due_s = due_s;
     account->next_in_chain = chain->first;
     chain->first = account;
-    chain->due_s = 0;
 }
 
 void chains_expect(const struct accounts *accounts, uint64_t hash)

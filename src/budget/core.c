@@ -29,6 +29,7 @@ static void set_lease(struct core *core)
 struct core *core_open(const struct core_options *options)
 {
     struct core *core = memory_new(sizeof(*core));
+    core->apart_s = INT64_MAX;
     take_options(core, options);
     accounts_open(&core->accounts, core->options.budgets, options->budget_count,
                   options->max_accounts);
@@ -46,6 +47,7 @@ void core_redefine(struct core *core, const struct core_options *options)
     take_options(core, options);
     accounts_redefine(&core->accounts, core->options.budgets, options->budget_count,
                       options->max_accounts, core->now_s);
+    core->accounts.looked_at = 0;
     set_lease(core);
     definitions_close(&before);
 }
@@ -103,6 +105,7 @@ bool core_check_clock(struct core *core, int64_t wall_ms, int64_t steady_ms)
 
 void core_turn(struct core *core, int64_t now_s)
 {
+    core->wall_s = now_s;
     now_s = core_believes_s(core, now_s);
     if (core->now_s < now_s)
         core->now_s = now_s;
@@ -327,6 +330,27 @@ static bool may_grow(const struct core *core, const struct places *places,
     return core->options.leased;
 }
 
+/* What an era before has left on sessions is of no use any more (headroom.h). */
+static void shut_sessions(struct core *core, const struct places *places, int64_t now_s)
+{
+    bool lapses = core->accounts.era != 0 && now_s < core->apart_s; /* else nobody reserves there */
+    for (size_t at = 0; lapses && at < places->count; at++)
+        headroom_shut(&core->accounts, places->accounts[at]);
+}
+
+/* The store was not heard for so long that it may have forgotten these sessions. */
+static bool refuse_apart(struct core *core, const struct ask *ask, const struct places *places,
+                         const struct demand *demand, struct grant *grant)
+{
+    const struct account *account =
+        ask->now_s < core->apart_s ? NULL : places_session(places, demand->need);
+    if (account == NULL)
+        return false;
+    grant_clear(grant, VERDICT_AWAY);
+    view_refusal(core, account, 0, &grant->blocking);
+    return true;
+}
+
 /* There is room by limits and spend; now the holds and the waiters decide. */
 static void reserve_among_others(struct core *core, const struct ask *ask, struct places *places,
                                  const struct demand *demand, struct grant *grant)
@@ -365,7 +389,7 @@ void core_reserve(struct core *core, const struct ask *ask, struct grant *grant)
     struct places places;
     struct account_key key;
     core->now_s = core_believes_s(core, ask->now_s);
-    accounts_sweep(&core->accounts, core->now_s);
+    core->wall_s = ask->now_s;
     waiting_turn(core);
     if (!places_gather(core, ask->subject, &places, &key)) {
         reserve_crowded(core, &key, grant);
@@ -373,6 +397,7 @@ void core_reserve(struct core *core, const struct ask *ask, struct grant *grant)
         return;
     }
     places_gather_own(ask->own, &places);
+    shut_sessions(core, &places, ask->now_s);
     struct demand demand;
     demand_assess(&core->options, ask, &places, &demand);
     if (ask->may_recount && is_tight(&places, &demand)) {
@@ -380,11 +405,13 @@ void core_reserve(struct core *core, const struct ask *ask, struct grant *grant)
         places_unpin(&places);
         return;
     }
-    if (demand.verdict == VERDICT_GRANTED) {
+    bool granted = demand.verdict == VERDICT_GRANTED;
+    if (granted && !refuse_apart(core, ask, &places, &demand, grant)) {
         reserve_among_others(core, ask, &places, &demand, grant);
         return;
     }
-    core_refuse(core, &places, demand.verdict, &demand, grant);
+    if (!granted)
+        core_refuse(core, &places, demand.verdict, &demand, grant);
     places_unpin(&places);
 }
 
@@ -398,6 +425,7 @@ void core_prepare(struct core *core, const struct ask *ask)
     core->now_s = core_believes_s(core, ask->now_s);
     if (places_gather(core, ask->subject, &places, &key)) {
         places_gather_own(ask->own, &places);
+        shut_sessions(core, &places, ask->now_s);
         demand_assess(&core->options, ask, &places, &demand);
         if (demand.verdict == VERDICT_GRANTED)
             want_room(core, &places, demand.need);
@@ -418,7 +446,6 @@ void core_rehold(struct core *core, const struct subject *subject, const struct 
     struct places places;
     struct account_key key;
     core->now_s = core_believes_s(core, now_s);
-    accounts_sweep(&core->accounts, core->now_s);
     if (!places_gather(core, subject, &places, &key)) {
         reserve_crowded(core, &key, grant);
         places_unpin(&places);

@@ -236,14 +236,35 @@ static int64_t least_slice(const struct ask *ask, const struct demand *demand)
     return least_of(demand->least + ask->slack_tokens, demand->held_output);
 }
 
+/* The output that fits where there is so much room; -1: less than is worth the call, or it may not
+ * be less. */
+static int64_t shrunk_to(const struct ask *ask, const struct places *places,
+                         const struct demand *demand, int64_t (*room)(const struct account *))
+{
+    struct room now = with_request_limits(room_in(places, room), places);
+    if (demand->verdict != VERDICT_GRANTED || !demand->may_clamp)
+        return -1;
+    int64_t output = affordable(ask, &now, demand->held_output);
+    return output < least_slice(ask, demand) ? -1 : output;
+}
+
+static int64_t within_reach(const struct account *account)
+{
+    return account_free(account) + account_obtainable(account);
+}
+
+bool demand_shrinks_once_grown(const struct ask *ask, const struct places *places,
+                               const struct demand *demand)
+{
+    return shrunk_to(ask, places, demand, account_free) < 0 &&
+           shrunk_to(ask, places, demand, within_reach) >= 0;
+}
+
 bool demand_shrink(const struct ask *ask, const struct places *places, struct demand *demand)
 {
     ASSERT(demand->verdict == VERDICT_GRANTED);
-    struct room now = with_request_limits(room_in(places, account_free), places);
-    if (!demand->may_clamp)
-        return false;
-    int64_t output = affordable(ask, &now, demand->held_output);
-    if (output < least_slice(ask, demand))
+    int64_t output = shrunk_to(ask, places, demand, account_free);
+    if (output < 0)
         return false;
     demand->held_output = output;
     if (!demand->rolling)

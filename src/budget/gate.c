@@ -218,6 +218,9 @@ void gate_settle(struct gate *gate, uint64_t hold, const struct spend *used, str
 /* Accounts; some thirty microseconds, three hundred of rolling windows. */
 #define PORTION 128
 
+/* The same where an account is only looked at. */
+#define GLANCE_PORTION 1024
+
 /* A mutex is not fair: who has just left it would be back before whom that woke has come. */
 static void give_way(struct gate *gate)
 {
@@ -286,7 +289,7 @@ bool gate_has_room(struct gate *gate, int64_t now_s)
     while (more) {
         give_way(gate);
         enter(gate);
-        more = core_look_for_room(gate->core, &room, PORTION);
+        more = core_look_for_room(gate->core, &room, GLANCE_PORTION);
         pthread_mutex_unlock(&gate->lock);
     }
     return room.has;

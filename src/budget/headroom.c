@@ -10,6 +10,9 @@
  */
 #define STAY_MOST 512
 
+/* Headroom of a session on which nothing was held for so long goes back, whoever asks there. */
+#define UNUSED_S 60
+
 /* ---- those who want to grow ---- */
 
 static void want(struct accounts *accounts, struct account *account)
@@ -107,7 +110,7 @@ void headroom_expect(const struct account *account)
 /* Nobody will reserve there any more, or another sub-bucket needs it now. */
 static bool is_left_over(const struct account *account)
 {
-    if (account->growing.gives)
+    if (account->growing.gives || account->growing.shut)
         return true;
     return group_is_past(account) && !(account->growing.kept && account->held > 0);
 }
@@ -303,6 +306,10 @@ size_t headroom_take(struct core *core, struct growth *growths, size_t most)
     count_waiting(core);
     while (count < most && accounts->first_want != NULL) {
         struct account *account = take_first(accounts);
+        if (account->growing.asked) { /* it gives first */
+            accounts_release(accounts, account);
+            continue;
+        }
         struct growth growth = growth_of(core, account);
         account->growing.lacked = account->growing.lack;
         account->growing.lack = 0;
@@ -399,7 +406,9 @@ void headroom_answer(struct core *core, struct account *account, const struct gr
 
 int64_t headroom_allowance(const struct core *core, const struct account *account)
 {
-    if (account->unit != UNIT_USD || account->budget == ACCOUNT_GONE || account->group != NULL)
+    bool apart = account->idle_s > 0 && core->apart_s <= core->now_s;
+    if (account->unit != UNIT_USD || account->budget == ACCOUNT_GONE || account->group != NULL ||
+        apart)
         return 0;
     int64_t allowed = core->options.budgets[account->budget].away_open - account->overdraft;
     return allowed <= 0 ? 0 : allowed - allowed % step_of(core, account);
@@ -454,19 +463,31 @@ static void want_instead(struct accounts *accounts, const struct account *accoun
     }
 }
 
+/* In whole steps. */
+static int64_t unused(const struct accounts *accounts, const struct account *account)
+{
+    int64_t amount = account->ceiling - account->spent - account->held - account->returning;
+    if (amount <= 0)
+        return 0;
+    return account->unit == UNIT_USD ? amount - amount % accounts->usd_step : amount;
+}
+
 bool headroom_yield_one(struct core *core, struct account *account, struct gift *gift)
 {
-    if (account->growing.asked || account->growing.wants || account->budget == ACCOUNT_GONE)
+    struct growing *growing = &account->growing;
+    bool busy = growing->asked || (growing->wants && !growing->shut);
+    if (busy || account->budget == ACCOUNT_GONE)
         return false;
-    int64_t amount = account->ceiling - account->spent - account->held - account->returning;
-    amount -= amount > 0 ? amount % step_of(core, account) : 0;
-    if (amount <= 0)
+    /* What was granted since it was shut is for those who asked for it. */
+    int64_t amount = growing->shut ? 0 : unused(&core->accounts, account);
+    if (amount == 0 && !growing->shut)
         return false;
+    growing->shut = false;
     group_take_out(account);
     account->ceiling -= amount;
     group_put_in(account);
     want_instead(&core->accounts, account);
-    account->growing.asked = true;
+    growing->asked = true;
     account->pins++;
     account_check(account);
     *gift = (struct gift){.account = account, .amount = amount};
@@ -509,5 +530,58 @@ void headroom_given(struct core *core, struct account *account)
     account->growing.asked = false;
     if (needs_more(account))
         want(&core->accounts, account);
+    /* It grew since it was shut, and is not in the list any more. */
+    if (!account->growing.loose && unused(&core->accounts, account) > 0)
+        headroom_note_room(&core->accounts, account);
     accounts_release(&core->accounts, account);
+}
+
+/* ---- sessions ---- */
+
+void headroom_shut(struct accounts *accounts, struct account *account)
+{
+    if (account->idle_s == 0 || account->growing.era == accounts->era)
+        return;
+    account->growing.era = accounts->era;
+    account->elsewhere_granted = 0; /* they may have begun it anew */
+    account->elsewhere_spent = 0;
+    int64_t amount = unused(accounts, account);
+    if (amount == 0)
+        return;
+    account->ceiling -= amount;
+    account->growing.shut = true;
+    headroom_note_past(accounts, account);
+}
+
+/* Who asks in vain is no use, and keeps no headroom for longer than others. */
+static bool must_be_told(struct core *core, struct account *account)
+{
+    bool rests = account->held == 0 && account->returning == 0;
+    if (account->idle_s == 0 || account->growing.asked)
+        return false;
+    if (rests && unused(&core->accounts, account) == 0)
+        return false;
+    if (!rests || account->held_s + UNUSED_S >= core->now_s || account->growing.wants)
+        return true;
+    account->growing.gives = true;
+    headroom_note_past(&core->accounts, account);
+    return false;
+}
+
+size_t headroom_round(struct core *core, size_t portion, struct account **found, size_t most)
+{
+    struct accounts *accounts = &core->accounts;
+    size_t count = 0;
+    for (; portion > 0 && count < most; portion--) {
+        accounts->round_at &= accounts->chain_count - 1;
+        struct account *account = accounts->chains[accounts->round_at].first;
+        for (; account != NULL && count < most; account = account->next_in_chain) {
+            if (must_be_told(core, account))
+                found[count++] = account;
+        }
+        if (account != NULL)
+            break; /* the rest of the chain comes again */
+        accounts->round_at++;
+    }
+    return count;
 }

@@ -7,7 +7,8 @@
 #include <stdlib.h>
 
 enum {
-    BEAT_MS = 250,      /* signs of life, and reminding those who wait */
+    BEAT_MS = 250,      /* signs of life, and reminding those who wait, */
+    BUSY_MS = 1000,     /* if not so often while there is something to ask all the time */
     AGAIN_MS = 250,     /* between questions to a store that does not answer, or recovers */
     EMPTY_MS = 1000,    /* and to one that an operator must look at */
     DISK_MS = 1000,     /* between commits while they fail */
@@ -16,14 +17,6 @@ enum {
 };
 
 /* ---- opening and closing ---- */
-
-/* What was spent on an account before, as the ledger says; in the store's units. */
-static int64_t spent_before(const struct core *core, const struct charge *charge)
-{
-    struct text key = text_make((const char *)&charge->account, sizeof(charge->account));
-    const struct restored *restored = table_get(&core->accounts.restored, key);
-    return restored == NULL ? 0 : store_ceil(charge->unit, restored->amount);
-}
 
 struct lease *lease_open(const struct lease_options *options, const struct charge *rows,
                          size_t count)
@@ -37,12 +30,10 @@ struct lease *lease_open(const struct lease_options *options, const struct charg
     lease->mark = lease->noted_mark = options->mark;
     lease->options.core->tells = options->shared;
     lease->vouched = !options->shared;
-    for (size_t at = 0; options->shared && at < count; at++) {
-        struct lease_row *row = lease_rows_put(&lease->rows, &rows[at], INT64_MIN);
-        lease_rows_doubt(&lease->rows, row, false); /* all are stated anyway */
-        row->anew = false;
-        row->spent = spent_before(options->core, &rows[at]);
-    }
+    if (options->shared)
+        apart_begin(lease);
+    for (size_t at = 0; options->shared && at < count; at++)
+        work_take_journal(lease, &rows[at]);
     return lease;
 }
 
@@ -72,39 +63,6 @@ enum lease_state lease_state(const struct lease *lease)
     if (lease->phase == PHASE_OPEN)
         return lease->vouched ? LEASE_OPEN : LEASE_NEWCOMER;
     return lease->recovering ? LEASE_RECOVERING : LEASE_GONE;
-}
-
-const char *lease_state_name(enum lease_state state)
-{
-    static const char *const names[] = {
-        [LEASE_EMBEDDED] = "embedded", [LEASE_OPEN] = "redis", [LEASE_RECOVERING] = "recovering",
-        [LEASE_EMPTY] = "empty",       [LEASE_GONE] = "away",  [LEASE_NEWCOMER] = "newcomer",
-    };
-    return names[state];
-}
-
-const char *lease_state_why(enum lease_state state)
-{
-    static const char *const reasons[] = {
-        [LEASE_EMBEDDED] = "ceilings.db cannot be written",
-        [LEASE_OPEN] = "ceilings.db cannot be written",
-        [LEASE_RECOVERING] = "the store of budgets waits for instances (purser budget list, leave)",
-        [LEASE_NEWCOMER] =
-            "this instance is new, and no other has vouched for it (purser budget list)",
-        [LEASE_EMPTY] = "the store of budgets is empty (purser budget init sets it up)",
-        [LEASE_GONE] = "the store of budgets does not answer",
-    };
-    return reasons[state];
-}
-
-struct lease_news lease_news(const struct lease *lease)
-{
-    struct lease_news news = {.state = lease_state(lease),
-                              .epoch = lease->epoch,
-                              .instances = lease->mark.instances,
-                              .absent = lease->absent};
-    memcpy(news.missing, lease->missing.journal, sizeof(news.missing));
-    return news;
 }
 
 static bool may_grow(const struct lease *lease)
@@ -173,6 +131,8 @@ static void order_ask(struct lease *lease, enum store_kind kind, size_t rows,
     memcpy(request->journal, lease->options.journal, sizeof(request->journal));
     memcpy(request->fence, lease->fence, sizeof(request->fence));
     lease->order = ORDER_ASK;
+    lease->asked_ms = lease->now_ms;
+    lease->asked_s = lease->wall_s;
     lease->beat_ms = lease->now_ms + BEAT_MS;
     *action = (struct lease_action){.step = LEASE_ASK, .request = request};
 }
@@ -224,6 +184,12 @@ static void next_ready(struct lease *lease, struct lease_action *action)
 static void next_sync(struct lease *lease, struct lease_action *action)
 {
     bool complete = false;
+    if (work_renew_rows(lease)) {
+        rest(lease, lease->now_ms, action);
+        return;
+    }
+    if (lease->sync_at == 0)
+        apart_note_stated(lease);
     size_t count = work_state_rows(lease, &complete);
     order_ask(lease, STORE_SYNC, count, action);
     lease->request.complete = complete;
@@ -252,7 +218,8 @@ static void ask_moves(struct lease *lease, struct lease_action *action)
 
 static void next_open(struct lease *lease, struct lease_action *action)
 {
-    bool beats = lease->now_ms >= lease->beat_ms && !lease->retiring;
+    bool due = lease->now_ms >= lease->beat_ms || lease->now_ms - lease->looked_ms >= BUSY_MS;
+    bool beats = due && !lease->retiring;
     if (lease->rows.doubtful > 0) {
         sync_doubtful(lease, action);
         return;
@@ -267,13 +234,16 @@ static void next_open(struct lease *lease, struct lease_action *action)
     }
     if (beats) {
         headroom_remind(lease->options.core);
+        headroom_look_behind(lease->options.core);
         lease_rows_sweep(&lease->rows, lease->now_s);
     }
+    work_add_mends(lease); /* the store counts what is missing before it grants more */
     if (lease->vouched)
         work_add_growths(lease);
-    work_add_mends(lease);
-    if (beats)
+    if (beats) {
+        work_add_round(lease);
         work_add_looks(lease);
+    }
     if (lease->move_count > 0)
         ask_moves(lease, action);
     else if (beats)
@@ -305,15 +275,48 @@ static bool may_overdraw(const struct lease *lease)
     return lease->gone && !lease->empty && !lease->failing && !lease->retiring;
 }
 
+static void enter(struct lease *lease, enum phase phase)
+{
+    if (lease->phase == PHASE_OPEN && phase != PHASE_OPEN)
+        lease->since_ms = lease->now_ms;
+    lease->phase = phase;
+    lease->sync_at = 0;
+    if (phase != PHASE_OPEN)
+        return;
+    lease->recovering = false;
+    lease->missing = (struct store_seat){0};
+    lease->looked_ms = lease->now_ms;
+    apart_note_opened(lease);
+    if (lease->rows.lacking > 0)
+        lease->beat_ms = lease->now_ms; /* what is idle goes back before that is charged */
+    headroom_remind(lease->options.core);
+}
+
+/* What was granted and is not noted yet is not used: that is told with all rows. */
+static void part(struct lease *lease)
+{
+    apart_begin(lease);
+    if (!lease->failing)
+        lease->charge_count = 0;
+    lease->noted = false;
+    work_refuse(lease, true);
+    enter(lease, PHASE_JOIN);
+}
+
 void lease_next(struct lease *lease, int64_t now_ms, int64_t now_s, struct lease_action *action)
 {
     ASSERT(lease->order == ORDER_NONE);
     lease->now_ms = now_ms;
     /* Not the wall clock's word alone: rows must not go before their time. */
     lease->now_s = core_believes_s(lease->options.core, now_s);
+    lease->wall_s = now_s;
     if (lease->since_ms == INT64_MIN)
         lease->since_ms = now_ms;
     core_turn(lease->options.core, now_s);
+    if (apart_is_due(lease))
+        part(lease);
+    else if (apart_must_state(lease))
+        enter(lease, PHASE_JOIN);
     bool refused = refuses(lease);
     lease->options.core->alone = refused && may_overdraw(lease);
     if ((refused || lease->retiring) && lease->move_count == 0) {
@@ -386,18 +389,6 @@ void lease_committed(struct lease *lease, int64_t now_ms, bool done)
 }
 
 /* ---- replies ---- */
-
-static void enter(struct lease *lease, enum phase phase)
-{
-    if (lease->phase == PHASE_OPEN && phase != PHASE_OPEN)
-        lease->since_ms = lease->now_ms;
-    lease->phase = phase;
-    lease->sync_at = 0;
-    if (phase != PHASE_OPEN)
-        return;
-    lease->recovering = false;
-    headroom_remind(lease->options.core);
-}
 
 /* The store must be entered anew. What the moves gave is told by stating all rows. */
 static void start_over(struct lease *lease)
@@ -576,7 +567,10 @@ static void take_applied(struct lease *lease, const struct store_reply *reply)
     }
     lease->gseq = reply->gseq;
     lease->absent = reply->absent;
+    bool was_open = lease->phase == PHASE_OPEN;
     take[lease->request.kind](lease, reply);
+    if (was_open && lease->phase == PHASE_OPEN)
+        apart_note_heard(lease);
     if (lease->request.kind != STORE_JOIN)
         vouch_take(lease, reply);
 }

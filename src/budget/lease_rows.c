@@ -83,6 +83,7 @@ static void expect_nothing(struct lease_rows *rows, struct lease_row *row, int64
 {
     row->granted = 0;
     row->anew = row->charge.amount == row->charge.overdraft;
+    row->beginning = ++rows->beginnings;
     if (row->charge.amount > 0 && row->charge.until_s >= now_s)
         lease_rows_doubt(rows, row, true);
 }
@@ -126,6 +127,12 @@ static void drop(struct lease_rows *rows, struct text key, struct lease_row *row
     free(row);
 }
 
+void lease_rows_drop(struct lease_rows *rows, struct lease_row *row)
+{
+    uint64_t account = row->charge.account;
+    drop(rows, key_of(&account), row);
+}
+
 struct lease_row *lease_rows_next(struct lease_rows *rows, size_t *at, int64_t now_s)
 {
     struct text key;
@@ -166,5 +173,6 @@ struct store_row lease_row_stated(const struct lease_row *row)
                               .value = store_ceil(row->charge.unit, row->charge.amount),
                               .spent = row->anew ? 0 : row->spent,
                               .anew = row->anew,
+                              .beginning = row->anew && row->lapses ? row->beginning : 0,
                               .what = &row->charge};
 }

@@ -9,6 +9,13 @@
  * 100,000. */
 #define RENEW_MS 5000
 
+/* Nobody is granted anything while one looks at accounts or rows: so many at a time. */
+#define RENEW_CHAINS       1024
+#define LOOKS_AT_ROWS_MOST 2048
+
+/* After a pause the round goes on with no more than this part of all. */
+#define ROUND_PORTION 16
+
 static struct move *move_add(struct lease *lease, enum move_kind kind, struct account *account)
 {
     ASSERT(lease->move_count < STORE_ROWS_MOST);
@@ -73,6 +80,23 @@ void work_add_looks(struct lease *lease)
     }
 }
 
+void work_add_round(struct lease *lease)
+{
+    struct core *core = lease->options.core;
+    struct account *found[STORE_ROWS_MOST];
+    size_t chains = core->accounts.chain_count;
+    int64_t passed_ms = lease->now_ms - lease->looked_ms;
+    if (passed_ms > ROUND_MS / ROUND_PORTION)
+        passed_ms = ROUND_MS / ROUND_PORTION;
+    size_t portion = chains * (size_t)passed_ms / ROUND_MS + 1;
+    lease->looked_ms += passed_ms; /* what is left follows with the next beats */
+    size_t count = headroom_round(core, portion, found, room_for_moves(lease));
+    for (size_t at = 0; at < count; at++) {
+        found[at]->pins++;
+        move_add(lease, MOVE_LOOK, found[at]);
+    }
+}
+
 /* ---- rows ---- */
 
 static struct charge charge_of(const struct lease *lease, const struct account *account)
@@ -91,48 +115,134 @@ static struct charge charge_of(const struct lease *lease, const struct account *
     return charge;
 }
 
+/* What is held is in use, however long ago it was taken. */
+static void note_held(const struct lease *lease, struct account *account)
+{
+    if (account->held > 0 && account->held_s < lease->now_s)
+        account->held_s = lease->now_s;
+}
+
 /* Where there is no row (any more) nothing is expected of the store. What the ledger still knows is
  * charged. */
 static struct lease_row *row_of(struct lease *lease, struct account *account)
 {
     struct lease_row *row = lease_rows_find(&lease->rows, account->number);
+    note_held(lease, account);
     if (row == NULL || row->charge.until_s < lease->now_s) {
         struct charge charge = charge_of(lease, account);
         row = lease_rows_put(&lease->rows, &charge, lease->now_s);
         row->anew = row->anew && (account->spent == 0 || account->growing.fresh);
     }
     lease_rows_renew(&lease->rows, row, account_until_s(account), lease->now_s);
+    row->renewal = lease->renewal.number;
+    row->lapses = account->idle_s > 0;
     row->limit = store_floor(account->unit, account->limit);
     row->spent = store_ceil(account->unit, account->spent);
     account->growing.told = row->anew ? 0 : account->spent; /* as stored_move says */
+    if (!row->anew)
+        account->growing.fresh = false;
     return row;
 }
 
-static void renew_rows(struct lease *lease)
+static void renew_row(struct lease *lease, struct account *account)
 {
-    const struct accounts *accounts = &lease->options.core->accounts;
-    lease->renewed_ms = lease->now_ms;
-    for (size_t at = 0; at <= accounts->budget_count; at++) {
-        const struct lane *lane =
-            at < accounts->budget_count ? &accounts->lanes[at] : &accounts->gone;
-        for (struct account *account = lane->first; account != NULL; account = account->next) {
-            if (account->ceiling > 0)
-                (void)row_of(lease, account);
-        }
+    if (account->ceiling > 0)
+        (void)row_of(lease, account);
+}
+
+static void begin_renewal(struct lease *lease)
+{
+    struct renewal *renewal = &lease->renewal;
+    renewal->number++;
+    renewal->at = 0;
+    renewal->redefined = lease->options.core->redefined;
+}
+
+bool work_renew_rows(struct lease *lease)
+{
+    struct renewal *renewal = &lease->renewal;
+    const struct core *core = lease->options.core;
+    const struct accounts *accounts = &core->accounts;
+    bool due = renewal->at > 0 || lease->now_ms - renewal->ended_ms >= RENEW_MS;
+    if (lease->sync_at > 0 || !due)
+        return false;
+    if (renewal->at == 0 || renewal->redefined != core->redefined)
+        begin_renewal(lease);
+    for (int left = RENEW_CHAINS; left > 0 && renewal->at < accounts->chain_count; left--) {
+        struct account *account = accounts->chains[renewal->at++].first;
+        for (; account != NULL; account = account->next_in_chain)
+            renew_row(lease, account);
     }
+    if (renewal->at < accounts->chain_count)
+        return true;
+    for (struct account *account = accounts->gone.first; account != NULL; account = account->next)
+        renew_row(lease, account);
+    renewal->at = 0;
+    renewal->ended_ms = lease->now_ms;
+    return false;
+}
+
+static struct restored *restored_of(const struct lease *lease, uint64_t number)
+{
+    struct text key = text_make((const char *)&number, sizeof(number));
+    return table_get(&lease->options.core->accounts.restored, key);
+}
+
+/* A session that appeared since the renewal began, with what the journal has, gives that back
+ * before it is used (headroom_shut), and what was spent there is charged with its next row. */
+static bool is_in_use(const struct lease *lease, const struct lease_row *row)
+{
+    const struct core *core = lease->options.core;
+    const struct renewal *renewal = &lease->renewal;
+    return row->renewal == renewal->number || renewal->redefined != core->redefined;
+}
+
+/* A session that is over is not stated, or the store would keep what was spent on it for hours. If
+ * the clock was wrong, what was spent is charged when the session is used: its ceiling is not. */
+static bool drop_over(struct lease *lease, struct lease_row *row)
+{
+    if (!row->lapses || row->charge.until_s >= lease->now_s)
+        return false;
+    struct restored *restored = restored_of(lease, row->charge.account);
+    if (restored != NULL)
+        restored->ceiling = 0;
+    else if (is_in_use(lease, row))
+        return false;
+    lease_rows_drop(&lease->rows, row);
+    return true;
 }
 
 size_t work_state_rows(struct lease *lease, bool *complete)
 {
-    const struct lease_row *row = NULL;
-    size_t count = 0;
-    if (lease->sync_at == 0 && lease->now_ms - lease->renewed_ms >= RENEW_MS)
-        renew_rows(lease);
-    while (count < STORE_ROWS_MOST &&
-           (row = lease_rows_next(&lease->rows, &lease->sync_at, INT64_MIN)) != NULL)
-        lease->store_rows[count++] = lease_row_stated(row);
-    *complete = row == NULL;
+    struct lease_row *row = NULL;
+    size_t count = 0, looks = 0;
+    while (count < STORE_ROWS_MOST && looks < LOOKS_AT_ROWS_MOST &&
+           (row = lease_rows_next(&lease->rows, &lease->sync_at, INT64_MIN)) != NULL) {
+        looks++;
+        if (!drop_over(lease, row))
+            lease->store_rows[count++] = lease_row_stated(row);
+    }
+    *complete = count < STORE_ROWS_MOST && looks < LOOKS_AT_ROWS_MOST;
     return count;
+}
+
+static bool lapses(const struct lease *lease, const struct restored *restored)
+{
+    const struct core_options *options = &lease->options.core->options;
+    if (restored == NULL || restored->budget >= options->budget_count)
+        return false;
+    const struct budget *budget = &options->budgets[restored->budget];
+    return budget->scope == SCOPE_SESSION && budget->window != WINDOW_ROLLING;
+}
+
+void work_take_journal(struct lease *lease, const struct charge *charge)
+{
+    struct lease_row *row = lease_rows_put(&lease->rows, charge, INT64_MIN);
+    const struct restored *restored = restored_of(lease, charge->account);
+    lease_rows_doubt(&lease->rows, row, false); /* all are stated anyway */
+    row->anew = false;
+    row->lapses = lapses(lease, restored);
+    row->spent = restored == NULL ? 0 : store_ceil(charge->unit, restored->amount);
 }
 
 /* What the journal says next of an account; its row states the spend that goes with it, if no move
@@ -176,7 +286,8 @@ static struct store_row stored_move(struct lease *lease, const struct move *move
                                .limit = row->limit,
                                .until_s = row->charge.until_s,
                                .spent = row->anew ? 0 : row->spent,
-                               .anew = row->anew};
+                               .anew = row->anew,
+                               .beginning = row->anew && row->lapses ? row->beginning : 0};
     if (move->kind == MOVE_GIVE)
         stored.give = surplus(row); /* the journal has the lower ceiling already */
     if (move->kind != MOVE_GROW)
@@ -398,8 +509,10 @@ void work_doubt_overdrawn(struct lease *lease)
     for (size_t at = 0; at < lease->move_count; at++) {
         const struct move *move = &lease->moves[at];
         struct lease_row *row = lease_rows_find(&lease->rows, move->number);
-        if (move->kind == MOVE_GROW && move->answer.overdrawn > 0 && row != NULL)
-            lease_rows_doubt(&lease->rows, row, true);
+        if (move->kind != MOVE_GROW || move->answer.overdrawn == 0 || row == NULL)
+            continue;
+        row->lapses = move->account->idle_s > 0; /* one that is new does not know */
+        lease_rows_doubt(&lease->rows, row, true);
     }
 }
 

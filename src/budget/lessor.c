@@ -12,8 +12,9 @@
 
 #define BACKOFF_LEAST_MS 50
 #define BACKOFF_MOST_MS  1000
-#define SILENT_S         3 /* a replica says each second how far it is */
-#define TRIES            4 /* one, another after NOSCRIPT, two after MOVED */
+#define BY_LINK          "Redis at " /* and host and ": " begin what a link says */
+#define SILENT_S         3           /* a replica says each second how far it is */
+#define TRIES            4           /* one, another after NOSCRIPT, two after MOVED */
 
 /* Redis 6.2: what store.lua is written for. */
 #define MAJOR_LEAST 6
@@ -57,6 +58,15 @@ void lessor_close(struct lessor *lessor)
 const char *lessor_trouble(const struct lessor *lessor)
 {
     return lessor->trouble.message;
+}
+
+const char *lessor_brief(const struct lessor *lessor)
+{
+    const char *trouble = lessor->trouble.message;
+    const char *why = strstr(trouble, ": ");
+    if (lessor->waits)
+        return "not all of its replicas confirm that this instance joins";
+    return strncmp(trouble, BY_LINK, sizeof(BY_LINK) - 1) == 0 && why != NULL ? why + 2 : "";
 }
 
 static void hang_up(struct lessor *lessor)
@@ -183,8 +193,8 @@ static bool connect_to(struct lessor *lessor, struct fault *fault)
     if (check_server(lessor, fault) && load_script(lessor, fault))
         return true;
     hang_up(lessor);
-    bool named = fault == NULL || strncmp(fault->message, "Redis at ", 9) == 0; /* by the link */
-    return named ? false : fault_prefix(fault, "Redis at %s", host.name);
+    bool named = fault == NULL || strncmp(fault->message, BY_LINK, sizeof(BY_LINK) - 1) == 0;
+    return named ? false : fault_prefix(fault, BY_LINK "%s", host.name);
 }
 
 static bool connect_again(struct lessor *lessor, struct fault *fault)

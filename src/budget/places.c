@@ -91,6 +91,7 @@ static bool find_those(struct search *search)
 {
     struct places *places = search->places;
     struct accounts *accounts = &search->core->accounts;
+    accounts_sweep(accounts, search->core->now_s); /* while what was expected is fetched */
     for (size_t at = 0; at < search->count; at++)
         account_expect(accounts, search->hashes[at]);
     for (size_t at = 0; at < search->count; at++) {
@@ -192,4 +193,14 @@ bool places_have_room(const struct places *places, const int64_t need[UNIT_COUNT
             return false;
     }
     return true;
+}
+
+const struct account *places_session(const struct places *places, const int64_t need[UNIT_COUNT])
+{
+    for (size_t at = 0; at < places->count; at++) {
+        const struct account *account = places->accounts[at];
+        if (account->idle_s > 0 && need[account->unit] > 0)
+            return account;
+    }
+    return NULL;
 }

@@ -224,13 +224,29 @@ static void row_sync(const struct store *store, struct entry *entry, const struc
     entry->total = others + share->granted;
 }
 
-/* What it has not said it may have spent all the same. */
-static void row_forget(struct entry *entry, struct share *share)
+static bool knows_nothing(const struct store_request *request, const struct store_row *row,
+                          const struct share *share)
 {
-    if (share->spent == 0)
+    if (!row->anew)
+        return false;
+    if (row->beginning == 0)
+        return share->spent > 0;
+    return share->incarnation != request->incarnation || share->beginning != row->beginning;
+}
+
+/* What it has not said it may have spent all the same. */
+static void row_forget(const struct store_request *request, const struct store_row *row,
+                       struct entry *entry, struct share *share)
+{
+    if (!knows_nothing(request, row, share))
         return;
     entry->gone += share->granted;
-    *share = (struct share){0};
+    entry->spent = capped(entry->spent, store_most(0, share->granted - share->spent));
+    share->granted = share->spent = 0;
+    if (row->beginning == 0)
+        return;
+    share->incarnation = request->incarnation;
+    share->beginning = row->beginning;
 }
 
 static void row_report(const struct store *store, struct entry *entry, const struct store_row *row,
@@ -249,8 +265,7 @@ static void row_apply(struct store *store, const struct store_request *request,
     struct entry *entry = entry_use(store, row->account);
     struct share *share = share_use(entry, at);
     *answer = (struct store_answer){0};
-    if (row->anew)
-        row_forget(entry, share);
+    row_forget(request, row, entry, share);
     if (request->kind == STORE_MOVE)
         row_move(store, entry, row, at, answer);
     if (request->kind == STORE_SYNC)
@@ -293,6 +308,8 @@ static void check_row(enum store_kind kind, const struct store_row *row)
     ASSERT(row->limit <= STORE_MOST);
     ASSERT(row->until_s >= 0);
     ASSERT(!row->anew || row->spent == 0);
+    ASSERT(row->beginning >= 0);
+    ASSERT(row->beginning < STORE_MOST);
 }
 
 static void apply_rows(struct store *store, const struct store_request *request, size_t at,
@@ -352,14 +369,6 @@ static void apply_sync(struct store *store, const struct store_request *request,
         members_enrol(store, at, request);
 }
 
-static void apply_ready(struct store *store)
-{
-    if (members_absent(store) > 0)
-        return;
-    store->recovering = false;
-    store->awaited = 0;
-}
-
 static enum store_verdict apply_reconcile(struct store *store, const struct store_request *request,
                                           struct store_reply *reply)
 {
@@ -395,7 +404,7 @@ static enum store_verdict apply_member(struct store *store, const struct store_r
     if (epoch)
         apply_epoch(store, request);
     else if (request->kind == STORE_READY)
-        apply_ready(store);
+        members_open(store);
     else if (request->kind == STORE_SYNC)
         apply_sync(store, request, at, reply);
     else
@@ -496,8 +505,10 @@ struct store *store_copy(const struct store *store)
 int64_t store_granted(const struct store *store, uint64_t account, const char *journal)
 {
     const struct entry *entry = entry_find(store, account);
+    if (entry == NULL || entry->share_count == 0)
+        return 0;
     size_t at = members_find(store, journal);
-    return entry == NULL || at >= entry->share_count ? 0 : entry->shares[at].granted;
+    return at >= entry->share_count ? 0 : entry->shares[at].granted;
 }
 
 int64_t store_gone(const struct store *store, uint64_t account)

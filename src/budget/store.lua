@@ -8,7 +8,8 @@
 --       label, known, vouches, roster (journal:incarnation.sequence, a space between two); then for
 --       each row limit, until (0: never), least, most, give, charge, value, spent, the place in
 --       KEYS of the first sub-bucket before it (0: it is not rolling), whether the asker knows
---       nothing of it (1), and what account it is (empty: that is not said)
+--       nothing of it (1, and more by the number of a session's beginning), and what account it is
+--       (empty: that is not said)
 -- Reply verdict, server's fence, epoch, recovering, unfenced, gseq, enrolled, absent, vouched,
 --       alone, changed, roster; then for each row moved, granted, total, elsewhere, wanted, beside granted, beside
 --       spent
@@ -16,11 +17,13 @@
 -- meta       fence, epoch, recovering, gseq, registered, present, enrolled, changed, awaited,
 --            returned; of each journal q: incarnation.sequence, t: the same as it was let go last,
 --            and while it is registered p: the last epoch in which it stated all its rows; if
---            somebody must vouch for it v: the gseq that who does so must have heard of. vouched:
---            the last that somebody has; replicated: a replica was seen
+--            somebody must vouch for it v: the gseq that who does so must have heard of; x: if it
+--            was let go and taken off `awaited` as the store recovers. vouched: the last that
+--            somebody has; replicated: a replica was seen
 -- nodes      of each journal l: its label, f: and s: when it was first and last seen
 -- a:         L, G, U (spent by all), e (until; 0: never), w (who was refused), h (hints left), d
---            (what account it is: JSON, for people), of each journal g: and u:, and g:gone
+--            (what account it is: JSON, for people), of each journal g: and u:, and g:gone; of
+--            sessions of each journal b: the incarnation.number of the last beginning
 -- Numbers are written by text(), because Lua prints large ones as 4e+15.
 
 local MOST = 4e15
@@ -59,7 +62,7 @@ local server, has_replicas = server_fence()
 local read = redis.call('HMGET', meta, 'fence', 'epoch', 'recovering', 'gseq', 'registered',
                         'present', 'awaited', 'enrolled', 'changed', 'returned', 'vouched',
                         'replicated', 'q:' .. journal, 'p:' .. journal, 'v:' .. journal,
-                        'newcomers')
+                        'newcomers', 'x:' .. journal)
 local there = read[1] ~= false
 local store = {
     fence = read[1], epoch = number(read[2]), recovering = read[3] == '1', gseq = number(read[4]),
@@ -69,6 +72,7 @@ local store = {
 }
 local last, presence, heard_of = read[13], read[14], read[15] -- of the asker; false: none
 local newcomers = read[16] -- a script that counted heads was here last
+local excused = read[17]
 
 if newcomers then
     store.changed = store.gseq
@@ -136,27 +140,23 @@ local function vouch(gseq)
     end
 end
 
--- The journals that are registered, and for each of them whether somebody has vouched for it.
-local function members()
+-- Of each letter with which a field of journals begins, what each journal has there.
+local function by_journal()
     local fields = redis.call('HGETALL', meta)
-    local heard, vouched = {}, {}
+    local found = {p = {}, q = {}, v = {}, x = {}}
     for i = 1, #fields, 2 do
-        if string.sub(fields[i], 1, 2) == 'v:' then
-            heard[string.sub(fields[i], 3)] = fields[i + 1]
+        local letter, whose = string.match(fields[i], '^([pqvx]):(.*)$')
+        if letter then
+            found[letter][whose] = fields[i + 1]
         end
     end
-    for i = 1, #fields, 2 do
-        if string.sub(fields[i], 1, 2) == 'p:' then
-            local member = string.sub(fields[i], 3)
-            vouched[member] = is_vouched(heard[member])
-        end
-    end
-    return vouched
+    return found
 end
 
 local function nobody_could_vouch()
-    for _, vouched in pairs(members()) do
-        if vouched then
+    local found = by_journal()
+    for member in pairs(found.p) do
+        if is_vouched(found.v[member]) then
             return false
         end
     end
@@ -164,13 +164,17 @@ local function nobody_could_vouch()
 end
 
 local function vouch_for_all()
-    for member in pairs(members()) do
+    for member in pairs(by_journal().v) do
         redis.call('HDEL', meta, 'v:' .. member)
     end
 end
 
--- The process is the one in which the epoch began: no failover has led here since.
-local function is_same_run()
+-- The epoch began here, and no failover has led away since, or away and back. The first replica of
+-- all gives the server another replication id, too.
+local function is_where_it_began()
+    if store.replicated then
+        return store.fence == server
+    end
     return string.match(store.fence, '^[^.]*') == string.match(server, '^[^.]*')
 end
 
@@ -223,20 +227,11 @@ local function tell(the_absent)
     if not the_absent and store.enrolled > MEMBERS then
         return ''
     end
-    local fields = redis.call('HGETALL', meta)
-    local said, told = {}, {}
-    for i = 1, #fields, 2 do
-        if string.sub(fields[i], 1, 2) == 'q:' then
-            said[string.sub(fields[i], 3)] = fields[i + 1]
-        end
-    end
-    for i = 1, #fields, 2 do
-        if string.sub(fields[i], 1, 2) == 'p:' then
-            local present = tonumber(fields[i + 1])
-            if the_absent and present ~= store.epoch or not the_absent and present > 0 then
-                local member = string.sub(fields[i], 3)
-                told[#told + 1] = member .. ':' .. said[member]
-            end
+    local found, told = by_journal(), {}
+    for member, present in pairs(found.p) do
+        present = tonumber(present)
+        if the_absent and present ~= store.epoch or not the_absent and present > 0 then
+            told[#told + 1] = member .. ':' .. found.q[member]
         end
     end
     table.sort(told)
@@ -311,12 +306,26 @@ local function sync(entry, value)
     entry.G = others + entry.g
 end
 
+local function knows_nothing(key, entry, beginning)
+    if not beginning then
+        return entry.u > 0
+    end
+    return redis.call('HGET', key, 'b:' .. journal) ~= beginning
+end
+
 -- What it has not said it may have spent all the same.
-local function forget(key, entry)
-    if entry.u > 0 then
+local function forget(key, entry, beginning)
+    if not knows_nothing(key, entry, beginning) then
+        return
+    end
+    if entry.g > 0 then
         local gone = number(redis.call('HGET', key, 'g:gone'))
         redis.call('HSET', key, 'g:gone', text(gone + entry.g))
-        entry.g, entry.u = 0, 0
+    end
+    entry.U = math.min(entry.U + math.max(0, entry.g - entry.u), MOST)
+    entry.g, entry.u = 0, 0
+    if beginning then
+        redis.call('HSET', key, 'b:' .. journal, beginning)
     end
 end
 
@@ -329,9 +338,9 @@ local function row(n, now_s)
         G = number(had[1]), U = number(had[2]), e = had[3] and tonumber(had[3]), w = had[4] or '',
         h = number(had[5]), g = number(had[6]), u = number(had[7]), bg = 0, bu = 0
     }
-    local moved = 0
-    if ARGV[at + 10] == '1' then
-        forget(key, entry)
+    local moved, anew = 0, tonumber(ARGV[at + 10])
+    if anew > 0 then
+        forget(key, entry, anew > 1 and text(incarnation) .. '.' .. text(anew - 1))
     end
     if kind == 'move' then
         moved = move(entry, limit, tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4]),
@@ -390,7 +399,7 @@ function operations.join()
         return STALE
     end
     if not presence then
-        local is_first = store.registered == 0 and not store.recovering and is_same_run()
+        local is_first = store.registered == 0 and not store.recovering and is_where_it_began()
         must_hear_of(not is_first and MOST)
         store.registered = store.registered + 1
         presence = '0'
@@ -407,6 +416,26 @@ local function waits_for_unknown()
         return store.awaited > store.returned
     end
     return nobody_could_vouch()
+end
+
+-- Others may name it once more with a later word: that one is still the same of those counted.
+local function excuse(whose, said)
+    if store.awaited > 0 then
+        store.awaited = store.awaited - 1
+        if said then
+            redis.call('HSET', meta, 'x:' .. whose, '1')
+        end
+    end
+end
+
+-- It may come back in the same recovery: counted again it would stand for somebody else.
+local function uncount(whose, counted)
+    if not store.recovering or number(counted) ~= store.epoch then
+        return false
+    end
+    redis.call('HDEL', meta, 'c:' .. whose)
+    store.returned = store.returned - 1
+    return true
 end
 
 local function strike(whose, its_presence, said)
@@ -427,14 +456,16 @@ function operations.leave()
         return OLD_FENCE
     end
     local whose = ARGV[11]
-    local theirs = redis.call('HMGET', meta, 'p:' .. whose, 'q:' .. whose, 'v:' .. whose)
-    if not theirs[1] and not waits_for_unknown() then
+    local theirs = redis.call('HMGET', meta, 'p:' .. whose, 'q:' .. whose, 'v:' .. whose,
+                              'x:' .. whose, 'c:' .. whose)
+    if not theirs[1] and (theirs[4] or not waits_for_unknown()) then
         return STRANGER
     end
-    -- One that is new, or has returned, is none of those who were counted and are missing.
+    -- One that is new is none of those who are waited for.
     local is_back = store.recovering and number(theirs[1]) == store.epoch
-    if not theirs[1] or (is_vouched(theirs[3]) and not is_back) then
-        store.awaited = math.max(0, store.awaited - 1)
+    local is_missing = not theirs[1] or (is_vouched(theirs[3]) and not is_back)
+    if not theirs[4] and (uncount(whose, theirs[5]) or is_missing) then
+        excuse(whose, theirs[2])
     end
     if theirs[1] then
         strike(whose, theirs[1], theirs[2])
@@ -503,6 +534,11 @@ end
 
 function operations.ready()
     if absent() <= 0 then
+        if store.recovering then
+            for whose in pairs(by_journal().x) do
+                redis.call('HDEL', meta, 'x:' .. whose)
+            end
+        end
         store.recovering, store.awaited = false, 0
     end
     note(true)
@@ -529,8 +565,9 @@ local function enrol()
     await()
     if not was_present then
         store.present = store.present + 1
-        if ARGV[15] ~= '' or instances > 0 then
+        if not excused and (ARGV[15] ~= '' or instances > 0) then
             store.returned = store.returned + 1
+            redis.call('HSET', meta, 'c:' .. journal, text(store.epoch))
         end
         store.awaited = math.max(store.awaited, instances)
     end

@@ -7,7 +7,8 @@
 size_t members_find(const struct store *store, const char *journal)
 {
     for (size_t i = 0; i < store->member_count; i++)
-        if (strcmp(store->members[i].journal, journal) == 0)
+        if (store->members[i].journal[0] == journal[0] &&
+            strcmp(store->members[i].journal, journal) == 0)
             return i;
     return NOBODY;
 }
@@ -60,11 +61,17 @@ bool members_is_vouched(const struct store *store, size_t at)
     return member->registered && member->number <= store->vouched;
 }
 
-/* The process is the one in which the epoch began: no failover has led here since. */
 static bool is_same_run(const struct store *store)
 {
     size_t run = strcspn(store->fence, ".");
     return run == strcspn(store->server, ".") && memcmp(store->fence, store->server, run) == 0;
+}
+
+/* The epoch began here, and no failover has led away since, or away and back. The first replica of
+ * all gives the server another replication id, too. */
+static bool is_where_it_began(const struct store *store)
+{
+    return store->replicated ? strcmp(store->fence, store->server) == 0 : is_same_run(store);
 }
 
 void members_vouch(struct store *store, size_t at, const struct store_request *request)
@@ -194,7 +201,7 @@ void members_tell(const struct store *store, size_t at, const struct store_reque
 
 static void register_member(struct store *store, struct member *member)
 {
-    bool is_first = store->registered == 0 && !store->recovering && is_same_run(store);
+    bool is_first = store->registered == 0 && !store->recovering && is_where_it_began(store);
     member->registered = true;
     member->present = 0;
     member->number = is_first ? 0 : STORE_MOST;
@@ -234,13 +241,47 @@ void members_enrol(struct store *store, size_t at, const struct store_request *r
     if (was_present)
         return;
     store->present++;
-    store->returned += names_of(request) > 0 || request->instances > 0;
+    bool remembers = names_of(request) > 0 || request->instances > 0;
+    if (remembers && !store->members[at].excused) {
+        store->returned++;
+        store->members[at].counted = store->epoch;
+    }
     store->awaited = store_most(store->awaited, request->instances);
+}
+
+void members_open(struct store *store)
+{
+    if (members_absent(store) > 0)
+        return;
+    store->recovering = false;
+    store->awaited = 0;
+    for (size_t i = 0; i < store->member_count; i++)
+        store->members[i].excused = false;
 }
 
 static bool waits_for_unknown(const struct store *store)
 {
     return store->recovering ? store->awaited > store->returned : nobody_could_vouch(store);
+}
+
+/* Others may name it once more with a later word: that one is still the same of those counted. */
+static void excuse(struct store *store, size_t at)
+{
+    if (store->awaited == 0)
+        return;
+    store->awaited--;
+    if (at != NOBODY)
+        store->members[at].excused = true;
+}
+
+/* It may come back in the same recovery: counted again it would stand for somebody else. */
+static bool uncount(struct store *store, size_t at)
+{
+    if (at == NOBODY || !store->recovering || store->members[at].counted != store->epoch)
+        return false;
+    store->members[at].counted = 0;
+    store->returned--;
+    return true;
 }
 
 static void strike_member(struct store *store, size_t at)
@@ -263,11 +304,13 @@ enum store_verdict members_leave(struct store *store, const struct store_request
         return STORE_OLD_FENCE;
     size_t at = members_find(store, request->whose);
     bool known = at != NOBODY && store->members[at].registered;
-    if (!known && !waits_for_unknown(store))
+    bool excused = at != NOBODY && store->members[at].excused;
+    if (!known && (excused || !waits_for_unknown(store)))
         return STORE_STRANGER;
-    /* One that is new, or has returned, is none of those who were counted and are missing. */
-    if (!known || (members_is_vouched(store, at) && !is_present(store, at)))
-        store->awaited = store_most(0, store->awaited - 1);
+    /* One that is new is none of those who are waited for. */
+    bool is_missing = !known || (members_is_vouched(store, at) && !is_present(store, at));
+    if (!excused && (uncount(store, at) || is_missing))
+        excuse(store, at);
     if (known)
         strike_member(store, at);
     if (!store->recovering && nobody_could_vouch(store))

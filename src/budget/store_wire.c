@@ -104,11 +104,16 @@ static void put_what(struct buffer *out, const struct charge *what)
 static void put_row(struct buffer *out, const struct store_row *row, size_t siblings)
 {
     int64_t until_s = row->until_s < STORE_MOST ? row->until_s : 0;
-    const int64_t numbers[COLUMNS - 1] = {
-        row->limit, until_s,    row->least,
-        row->most,  row->give,  row->charge,
-        row->value, row->spent, row->rolling ? (int64_t)siblings : 0,
-        row->anew};
+    const int64_t numbers[COLUMNS - 1] = {row->limit,
+                                          until_s,
+                                          row->least,
+                                          row->most,
+                                          row->give,
+                                          row->charge,
+                                          row->value,
+                                          row->spent,
+                                          row->rolling ? (int64_t)siblings : 0,
+                                          row->anew ? row->beginning + 1 : 0};
     for (size_t i = 0; i < COLUMNS - 1; i++)
         redis_words_put_number(out, numbers[i]);
     put_what(out, row->what);

@@ -169,10 +169,20 @@ static void look_at_account(struct core *core, struct account *account, void *co
 {
     struct room_look *room = context;
     const struct room_need *need = &room->needs[account->budget];
-    (void)core;
+    bool old = account->growing.era != core->accounts.era || room->now_s >= core->apart_s;
+    if (account->idle_s > 0 && old)
+        return;
     if (need->of[account->unit] && account->window.start_s == need->window.start_s &&
         account_free(account) > 0 && !account->growing.refused)
         note_found(room, account->budget, account->unit);
+}
+
+/* What the journal has of a session is given back before the session is used. */
+static bool is_of_before(const struct core *core, size_t budget)
+{
+    const struct budget *definition = &core->options.budgets[budget];
+    return core->accounts.era != 0 && definition->scope == SCOPE_SESSION &&
+           definition->window != WINDOW_ROLLING;
 }
 
 static void look_at_restored(struct core *core, uint64_t number, struct restored *restored,
@@ -183,7 +193,7 @@ static void look_at_restored(struct core *core, uint64_t number, struct restored
     (void)number;
     if (budget >= core->options.budget_count || !room->needs[budget].of[restored->unit])
         return;
-    if (restored->ceiling > restored->amount &&
+    if (restored->ceiling > restored->amount && !is_of_before(core, budget) &&
         is_of(restored, budget, &room->needs[budget].window, core_believes_s(core, room->now_s)))
         note_found(room, budget, restored->unit);
 }

@@ -18,6 +18,8 @@ struct treasury {
     pthread_t thread;
     bool failing;                     /* the last commit did; the thread's */
     bool away;                        /* the store, when it was asked last; the thread's */
+    bool mute;                        /* likewise, and it did not answer at all; the thread's */
+    bool crowded;                     /* it was told that they are too many; the thread's */
     struct fault waits_for;           /* as it said last: replicas that must know who joins */
     enum lease_state told;            /* in the log; the thread's */
     char missing[STORE_JOURNAL_SIZE]; /* likewise: who is waited for */
@@ -25,6 +27,8 @@ struct treasury {
     bool overdrawing; /* it was told that budgets go on without a store; the thread's */
     bool retired;     /* the thread has ended */
     atomic_bool stopping;
+    pthread_mutex_t lock; /* of `brief` */
+    struct fault brief;
     _Atomic(enum lease_state) state;
     atomic_bool grants;
 };
@@ -72,6 +76,26 @@ static bool mark(struct treasury *treasury, const struct lease_action *action)
     return say_noted(treasury, done, &fault);
 }
 
+static void show_trouble(struct treasury *treasury, const char *brief)
+{
+    pthread_mutex_lock(&treasury->lock);
+    (void)fault_set(&treasury->brief, "%s", brief);
+    pthread_mutex_unlock(&treasury->lock);
+}
+
+static void tell_crowd(struct treasury *treasury)
+{
+    if (treasury->reply.verdict != STORE_OK)
+        return;
+    bool crowded = treasury->reply.instances > STORE_MEMBERS_MOST;
+    if (crowded && !treasury->crowded)
+        log_warn("%lld instances share the store of budgets: of more than %d none is told of the "
+                 "others, so nobody vouches for those who come now, nor names them after a loss of "
+                 "data (`purser budget leave` those that are gone)",
+                 (long long)treasury->reply.instances, STORE_MEMBERS_MOST);
+    treasury->crowded = crowded;
+}
+
 static void ask(struct treasury *treasury, const struct lease_action *action)
 {
     struct lessor *lessor = treasury->options.lessor;
@@ -79,16 +103,19 @@ static void ask(struct treasury *treasury, const struct lease_action *action)
     bool away = treasury->reply.verdict == STORE_AWAY;
     bool waiting = away && lessor_waits(lessor);
     bool same = strcmp(lessor_trouble(lessor), treasury->waits_for.message) == 0;
-    if (waiting && !same && treasury->away)
+    show_trouble(treasury, away ? lessor_brief(lessor) : "");
+    if (waiting && !same)
         log_warn("the store of budgets answers, but does not take this instance in yet: %s",
                  lessor_trouble(lessor));
     (void)fault_set(&treasury->waits_for, "%s", waiting ? lessor_trouble(lessor) : "");
-    if (away && !treasury->away)
+    if (away && !waiting && !treasury->mute)
         log_error("the store of budgets does not answer, so no budget can grow: %s",
                   lessor_trouble(lessor));
     if (!away && treasury->away)
         log_info("the store of budgets answers again");
+    tell_crowd(treasury);
     treasury->away = away;
+    treasury->mute = away && !waiting;
     treasury->overdrawing = treasury->overdrawing && away;
 }
 
@@ -134,8 +161,10 @@ static void tell_news(struct treasury *treasury)
                  "has vouched for it (if none is left that could, `purser budget leave` those that "
                  "will not come back)");
     if (news.state == LEASE_EMPTY)
-        log_error("the store of budgets is empty: `purser budget init --config FILE` sets it up; "
-                  "until then no budget can grow");
+        log_error(
+            "the store of budgets is empty: `purser budget init --config FILE` sets it up (if "
+            "it has lost its data, with --instances N: so many as shared it); until then no "
+            "budget can grow");
 }
 
 static void check_clock(struct treasury *treasury, struct core *core)
@@ -212,6 +241,7 @@ struct treasury *treasury_open(const struct treasury_options *options, const str
     struct treasury *treasury = memory_new(sizeof(*treasury));
     const struct vault_identity *identity = vault_identity(options->vault);
     treasury->options = *options;
+    pthread_mutex_init(&treasury->lock, NULL);
     treasury->told = options->lessor == NULL ? LEASE_EMBEDDED : LEASE_GONE;
     treasury->core = gate_enter(options->gate);
     check_clock(treasury, treasury->core);
@@ -245,6 +275,7 @@ void treasury_close(struct treasury *treasury)
         return;
     treasury_retire(treasury);
     lease_close(treasury->lease);
+    pthread_mutex_destroy(&treasury->lock);
     free(treasury);
 }
 
@@ -258,4 +289,11 @@ enum lease_state treasury_state(const struct treasury *treasury)
 bool treasury_grants(const struct treasury *treasury)
 {
     return atomic_load_explicit(&treasury->grants, memory_order_relaxed);
+}
+
+void treasury_trouble(struct treasury *treasury, struct fault *brief)
+{
+    pthread_mutex_lock(&treasury->lock);
+    *brief = treasury->brief;
+    pthread_mutex_unlock(&treasury->lock);
 }

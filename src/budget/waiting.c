@@ -12,6 +12,7 @@
  */
 #include "budget/headroom.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 
 /* One bit per account of a waiter. */
@@ -173,8 +174,9 @@ void waiting_close(struct core *core)
 
 static struct grant *wake_add(struct core *core, struct cookie cookie)
 {
-    struct wake *wake = memory_new(sizeof(*wake));
+    struct wake *wake = memory_resize(NULL, sizeof(*wake)); /* its grant is large, and filled in */
     wake->cookie = cookie;
+    wake->next = NULL;
     if (core->first_wake == NULL)
         core->first_wake = wake;
     else
@@ -237,8 +239,8 @@ static bool lacks_growth(const struct waiter *waiter)
     return lacks;
 }
 
-/* And nobody answered, nor is anybody about to be asked. */
-static bool is_left_alone(const struct waiter *waiter)
+/* Nobody answered for what it lacks, nor is anybody about to be asked. */
+static bool is_away(const struct waiter *waiter)
 {
     bool away = false;
     for (size_t at = 0; at < waiter->places.count; at++) {
@@ -247,7 +249,21 @@ static bool is_left_alone(const struct waiter *waiter)
         bool lacks = account_lacks(account, waiter->demand.need[account->unit]);
         away = away || (lacks && growing->away && !growing->asked && !growing->wants);
     }
-    return away && lacks_growth(waiter);
+    return away;
+}
+
+/* The store was not heard for so long that it may have forgotten its session. */
+static bool is_apart(const struct core *core, const struct waiter *waiter)
+{
+    return core->wall_s >= core->apart_s &&
+           places_session(&waiter->places, waiter->demand.need) != NULL;
+}
+
+/* What it lacks, or the output that it may be clamped to, only the lessor can give. */
+static bool lacks_lessor(const struct waiter *waiter)
+{
+    return lacks_growth(waiter) ||
+           demand_shrinks_once_grown(&waiter->ask, &waiter->places, &waiter->demand);
 }
 
 enum decided { STAYS, REFUSED, GRANTED };
@@ -260,8 +276,12 @@ static enum decided decide_first_in_line(struct core *core, struct waiter *waite
         refuse_waiter(core, waiter, verdict, wake_add(core, waiter->ask.cookie));
         return REFUSED;
     }
+    if (is_apart(core, waiter)) {
+        refuse_away(core, waiter, wake_add(core, waiter->ask.cookie));
+        return REFUSED;
+    }
     bool room = places_have_room(&waiter->places, waiter->demand.need);
-    if (!room && is_left_alone(waiter)) {
+    if (!room && is_away(waiter) && lacks_growth(waiter)) {
         room = demand_shrink(&waiter->ask, &waiter->places, &waiter->demand);
         if (!room) {
             refuse_away(core, waiter, wake_add(core, waiter->ask.cookie));
@@ -302,6 +322,17 @@ void waiting_dismiss(struct core *core)
         free(waiter);
     }
     ASSERT(core->waiters.count == 0);
+}
+
+void waiting_part(struct core *core)
+{
+    struct waiter *next = NULL;
+    for (struct waiter *waiter = core->first; waiter != NULL; waiter = next) {
+        next = waiter->next;
+        if (places_session(&waiter->places, waiter->demand.need) != NULL)
+            refuse_away(core, waiter, wake_add(core, waiter->ask.cookie));
+    }
+    waiting_look(core);
 }
 
 void waiting_look(struct core *core)
@@ -370,23 +401,28 @@ static bool awaits_overdraft(const struct core *core, const struct waiter *waite
 bool core_waits_for_lessor(const struct core *core, uint64_t id)
 {
     const struct waiter *waiter = roster_find(&core->waiters, id);
-    return waiter != NULL && (lacks_growth(waiter) || awaits_overdraft(core, waiter));
+    if (waiter == NULL)
+        return false;
+    return awaits_overdraft(core, waiter) || (lacks_lessor(waiter) && !is_away(waiter));
 }
 
 bool core_time_is_up(struct core *core, uint64_t id, int64_t now_s, struct grant *grant)
 {
     struct waiter *waiter = roster_find(&core->waiters, id);
     core->now_s = core_believes_s(core, now_s);
+    core->wall_s = now_s;
     if (waiter == NULL)
         return false;
     assess_again(core, waiter);
     enum verdict verdict = waiter->demand.verdict;
     if (verdict != VERDICT_GRANTED)
         refuse_waiter(core, waiter, verdict, grant);
+    else if (is_apart(core, waiter))
+        refuse_away(core, waiter, grant);
     else if (!is_behind_another(core, waiter) &&
              demand_shrink(&waiter->ask, &waiter->places, &waiter->demand))
         grant_waiter(core, waiter, grant);
-    else if (lacks_growth(waiter))
+    else if (lacks_lessor(waiter))
         refuse_away(core, waiter, grant);
     else
         refuse_waiter(core, waiter, VERDICT_CONTENTION, grant);
@@ -418,7 +454,8 @@ bool core_next_wake(struct core *core, struct cookie *cookie, struct grant *gran
         return false;
     core->first_wake = wake->next;
     *cookie = wake->cookie;
-    *grant = wake->grant;
+    size_t charges = wake->grant.charge_count * sizeof(grant->charges[0]);
+    memcpy(grant, &wake->grant, offsetof(struct grant, charges) + charges);
     free(wake);
     return true;
 }

@@ -2,6 +2,7 @@
 #include "cli/assembly.h"
 
 #include "base/json.h"
+#include "base/log.h"
 #include "cli/fitting.h"
 #include "cli/motion.h"
 
@@ -164,7 +165,23 @@ static struct handover *hear(struct estate *estate, size_t workers, struct ringe
 
 /* ---- other instances ---- */
 
-/* NULL: not even what is in force fits any more; then it stays as it is. */
+/* What is in force can be read no more: a file of a time zone is away, say, while tzdata is
+ * replaced. */
+static void say_stuck(struct estate *estate, const struct findings *findings)
+{
+    struct buffer why = {0};
+    findings_print_errors(findings, TEXT_NONE, &why);
+    if (!estate->stuck)
+        log_error(
+            "keys and budgets made or deleted at other instances are not in force here, until "
+            "this is mended: %.*s",
+            TEXT_ARG(text_trim(buffer_text(&why))));
+    estate->stuck = true;
+    buffer_close(&why);
+}
+
+/* NULL: not even what is in force fits any more; it stays as it is, and the next look tries again.
+ */
 static struct handover *take_over(struct estate *estate, size_t workers)
 {
     const struct council *council = estate->council;
@@ -176,6 +193,10 @@ static struct handover *take_over(struct estate *estate, size_t workers)
     if (fresh != NULL) {
         handover = reload_amended(estate, fresh, workers, NULL, TEXT_NONE);
         reload_enact(estate, held, &findings);
+        estate->stuck = false;
+    } else {
+        say_stuck(estate, &findings);
+        council_look_again(estate->council);
     }
     bylaws_close(held);
     findings_close(&findings);

@@ -47,15 +47,13 @@ static const char manual[] =
     "  list    how the store stands, which instances it knows, and of each account what was\n"
     "          granted and spent, by whom. Without a Redis: what the running purser says of it\n"
     "  leave   lets an instance go that will not come back, so that the others need not wait for\n"
-    "          it. NODE is its label, or the first letters of its id. What it was granted stays\n"
-    "          charged until its budgets' windows end. New instances wait for one that is not "
-    "new:\n"
-    "          if none is left, `leave` those who are gone. `leave unknown` is for those whom "
-    "`list`\n"
-    "          cannot show: new ones wait and nobody else is listed; init --instances said too\n"
-    "          many; a store that recovers has lost one with its data, and who remembers it does "
-    "so\n"
-    "          as an earlier purser did, by number\n"
+    "          it. NODE is its label, or the first 4 or more letters of its id. What it was\n"
+    "          granted stays charged until its budgets' windows end. New instances wait for one\n"
+    "          that is not new: if none is left, `leave` those who are gone. `leave unknown` is "
+    "for\n"
+    "          those whom `list` cannot show: new ones wait and nobody else is listed; init\n"
+    "          --instances said too many; a store that recovers has lost one with its data, and\n"
+    "          who remembers it does so as an earlier purser did, by number\n"
     "          --force: although it was seen in the last 10 seconds; or although the store "
     "recovers\n"
     "          and may have forgotten a part of what that one was granted (unless\n"
@@ -222,13 +220,19 @@ static int reconcile(struct office *office)
 /* NULL, and said why, unless there is exactly one. */
 static const struct registry_member *choose(const struct registry *registry, struct text name)
 {
-    bool several = false;
+    bool several = false, several_left = false;
     const struct registry_member *chosen = registry_find(registry, name, true, &several);
-    if (chosen == NULL)
-        (void)fail(several ? "several instances are called so: name one by the first letters of "
-                             "its id (purser budget list)"
-                           : "no instance is called so (purser budget list)");
-    return chosen;
+    if (chosen != NULL)
+        return chosen;
+    if (several)
+        (void)fail("several instances are called so: name one by the first 4 or more letters of "
+                   "its id (purser budget list)");
+    else if (registry_find(registry, name, false, &several_left) != NULL || several_left)
+        (void)fail("it has left already");
+    else
+        (void)fail("no instance is called so, and no id begins with that, of which 4 letters are "
+                   "needed (purser budget list)");
+    return NULL;
 }
 
 /* What an older copy of the store remembers of it may be too little; and one that has lost it has
@@ -247,6 +251,14 @@ static const char unknown[] =
     "the store does not know what that one was granted: all that it has spent could be spent "
     "again. If none is left that could be started, --force";
 
+/* One that is unknown, let go twice, would be two. */
+static int fail_at_lost_reply(const struct office *office)
+{
+    (void)fail(lessor_trouble(office->lessor));
+    return fail("it may have been done all the same: look at `purser budget list` before you say "
+                "it again");
+}
+
 static int let_go(struct office *office, const struct registry *registry,
                   const struct registry_member *member)
 {
@@ -257,9 +269,14 @@ static int let_go(struct office *office, const struct registry *registry,
     office->request.kind = STORE_LEAVE;
     office->request.epoch = registry->epoch;
     lessor_ask(office->lessor, &office->request, &office->reply);
+    if (office->reply.verdict == STORE_AWAY)
+        return fail_at_lost_reply(office);
     if (office->reply.verdict != STORE_OK)
         return fail_at_verdict(office);
-    printf("it is not waited for any more; what it was granted stays charged\n");
+    puts(may_be_forgotten(office, registry, member)
+             ? "it is not waited for any more; of what it was granted stays charged what the store "
+               "knows"
+             : "it is not waited for any more; what it was granted stays charged");
     return EXIT_SUCCESS;
 }
 

@@ -125,6 +125,17 @@ static void print_account(const struct registry *registry, const struct census_a
             print_share(registry, account, &account->shares[i]);
 }
 
+static void print_crowd(const struct registry *registry)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < registry->count; i++)
+        count += registry->members[i].registered && registry->members[i].stated;
+    if (count > STORE_MEMBERS_MOST)
+        printf("of more than %d instances none is told of the others, and these are %zu: let go "
+               "those that are gone\n",
+               STORE_MEMBERS_MOST, count);
+}
+
 int budget_list(struct lessor *lessor, struct arena *arena, const struct registry *registry)
 {
     struct census census;
@@ -137,8 +148,10 @@ int budget_list(struct lessor *lessor, struct arena *arena, const struct registr
     if (registry->nameless > 0)
         printf(
             "of these nobody has named %lld: they were counted (init --instances), or by a purser "
-            "that kept no names; of one that will not come back: purser budget leave unknown\n",
+            "that kept no names; of one that will not come back: purser budget leave unknown "
+            "--force\n",
             (long long)registry->nameless);
+    print_crowd(registry);
     for (size_t i = 0; i < registry->count; i++)
         print_member(registry, &registry->members[i]);
     if (!census_read(lessor, arena, &census, &fault)) {

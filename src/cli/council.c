@@ -24,6 +24,7 @@ struct council {
     bool known; /* there is a copy, or the store was read */
     enum bylaws_look last;
     bool unsaved; /* what is in force is not what is on disk */
+    bool again;   /* see council_look_again */
 };
 
 static int64_t now_us(void)
@@ -79,6 +80,8 @@ static bool look(struct council *council)
     council->next_us = now_us() + LOOK_US;
     if (changed || first || council->unsaved)
         save(council);
+    changed |= council->again;
+    council->again = false;
     return changed;
 }
 
@@ -93,6 +96,11 @@ int council_wait_ms(const struct council *council)
 bool council_look(struct council *council)
 {
     return council_wait_ms(council) == 0 && look(council);
+}
+
+void council_look_again(struct council *council)
+{
+    council->again = true;
 }
 
 /* ---- opening ---- */

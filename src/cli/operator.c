@@ -25,13 +25,23 @@ struct config *operator_load(const char *path)
     return config;
 }
 
+/* The first lines alone: all of the manual would push them off the screen. */
+static void print_usage(const char *manual)
+{
+    struct text all = text_of(manual);
+    size_t end = text_find(all, TEXT("\n\n"), 0);
+    struct text usage = end == SIZE_MAX ? all : text_slice(all, 0, end + 1);
+    (void)fprintf(stderr, "%.*sthe words after the command are not as above; --help says more\n",
+                  TEXT_ARG(usage));
+}
+
 int operator_command(const struct operator_command *command, int argc, char **argv, void *order)
 {
     const char *path = NULL;
     if (usage_asked(argc, argv, command->manual))
         return EXIT_SUCCESS;
     if (!command->parse(argc, argv, order, &path)) {
-        (void)fprintf(stderr, "%s", command->manual);
+        print_usage(command->manual);
         return 2;
     }
     struct config *config = operator_load(path);

@@ -71,12 +71,14 @@ static bool choose(struct reconciling *it)
     if (it->whose != NULL)
         return true;
     if (several)
-        return fail("several that have left are called so: name one by the first letters of its id "
-                    "(purser budget list)");
+        return fail("several that have left are called so: name one by the first 4 or more "
+                    "letters of its id (purser budget list)");
     if (registry_find(it->registry, name, true, &several) != NULL || several)
         return fail("it has not left: if it will never come back, let it go first (purser budget "
                     "leave)");
-    return fail("no instance is called so (purser budget list)");
+    return fail(
+        "no instance is called so, and no id begins with that, of which 4 letters are needed "
+        "(purser budget list)");
 }
 
 static const struct census_share *share_of(const struct reconciling *it, size_t account)

@@ -28,7 +28,7 @@ static void report(struct reader *reader, const struct check_entry *entry, const
     int line = reader_line(reader, entry->list, entry->at, option);
     /* What was set at run time for an entry of the file has no line. */
     bool added = line == 0 || amend_name(reader, text_of(entry->list), entry->at).at != NULL;
-    bool warning = added || comes_and_goes(reader->config, scope);
+    bool warning = added || scope == SCOPE_SESSION || comes_and_goes(reader->config, scope);
     reader_report(reader, warning ? FINDING_WARNING : FINDING_ERROR, line, "%s[%zu].%s: %s",
                   entry->list, entry->at, option, buffer_string(&message));
     buffer_close(&message);
@@ -174,9 +174,26 @@ static struct text nearest(struct reader *reader, enum scope scope, struct text 
     return suggest.best.size == 0 ? TEXT_NONE : suggest.best;
 }
 
+/* As answers and lists show it. A session may really be called so: no more than a warning. */
+static void warn_of_key(struct reader *reader, const struct check_entry *entry, const char *option,
+                        struct text id)
+{
+    struct text name = id;
+    struct text key = text_split(&name, '/');
+    if (key.size == id.size || name.size == 0 ||
+        table_get(&ids_of(reader)->of[SCOPE_KEY], key) == NULL)
+        return;
+    report(reader, entry, option, SCOPE_SESSION,
+           "names the session \"%.*s\" of every key, for keys do not stand here: did you mean "
+           "\"%.*s\"?",
+           TEXT_ARG(id), TEXT_ARG(name));
+}
+
 bool check_id(struct reader *reader, const struct check_entry *entry, const char *option,
               enum scope scope, struct text id)
 {
+    if (scope == SCOPE_SESSION)
+        warn_of_key(reader, entry, option, id);
     if (is_possible(reader, scope, id))
         return true;
     struct text near = nearest(reader, scope, id);

@@ -67,6 +67,19 @@ static bool could_admit(struct request *request)
            gate_has_room(worker->house->gate, loop_wall_us(worker->loop) / 1000000);
 }
 
+static void refuse_to_admit(struct request *request)
+{
+    struct treasury *treasury = request->worker->house->treasury;
+    struct fault brief;
+    treasury_trouble(treasury, &brief);
+    bool said = brief.message[0] != '\0';
+    refuse(
+        request, REFUSAL_STORE_AWAY, NULL,
+        "No budget can grow, and what is left of its ceilings is used up: %s%s%s%s; see the log.",
+        lease_state_why(treasury_state(treasury)), said ? " (" : "", brief.message,
+        said ? ")" : "");
+}
+
 void endpoint_readyz(struct request *request, struct text rest)
 {
     (void)rest;
@@ -76,9 +89,7 @@ void endpoint_readyz(struct request *request, struct text rest)
     } else if (ledger_failing(house->ledger)) {
         refuse(request, REFUSAL_LEDGER, NULL, "The ledger cannot be written; see the log.");
     } else if (!could_admit(request)) {
-        refuse(request, REFUSAL_STORE_AWAY, NULL,
-               "No budget can grow, and what is left of its ceilings is used up: %s; see the log.",
-               lease_state_why(treasury_state(house->treasury)));
+        refuse_to_admit(request);
     } else if (atomic_load(&house->unread)) {
         refuse(request, REFUSAL_STORE_AWAY, NULL,
                "The keys and budgets that were made at run time are not read yet; see the log.");

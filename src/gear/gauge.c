@@ -3,14 +3,11 @@
 
 #include <stdlib.h>
 
-#define PENDING_MOST 4096 /* bytes of a choice that wait to be counted */
-#define TAIL_MOST                                                                                  \
-    4096 /* bytes without an end to its words, as no model writes: counted in parts                \
-          */
+#define PENDING_MOST 4096               /* bytes of a choice that wait to be counted */
 #define PART_MOST    (64 * 1024 * 1024) /* bytes; what is behind is counted as a part of its own */
 #define CHOICES_MOST 128                /* beyond that they share the first one's place */
-#define WINDOW_US    (250 * 1000)
-#define MOMENT_US    (25 * 1000)
+#define SECOND_US    1000000
+#define WINDOW_US    (GAUGE_WINDOW_MS * 1000)
 
 struct gauge_text {
     struct tokens_stream stream;
@@ -72,8 +69,6 @@ static void count_pending(struct gauge *gauge, struct gauge_text *text)
     gauge->counted += (int64_t)after - (int64_t)before;
     gauge->pending -= (int64_t)text->pending.size;
     buffer_clear(&text->pending);
-    if (text->stream.tail.size > TAIL_MOST)
-        begin_anew(gauge, text);
 }
 
 static void begin_part(struct gauge *gauge, struct gauge_text *text, const struct delta *delta)
@@ -117,23 +112,52 @@ static void add(struct gauge *gauge, const struct delta *delta)
         collect(gauge, text, delta->text);
 }
 
-/* Within a window, but over no less than a moment: events come in clumps. What comes at once counts
- * as generated in a moment: who generates much at once may have generated as much again. What is
- * not counted yet is guessed, at three bytes a token. */
-static void measure(struct gauge *gauge, int64_t now_us)
+static int64_t count(struct gauge *gauge)
 {
-    int64_t tokens = gauge->counted + gauge->pending / 3;
-    if (gauge->window_us == 0)
-        gauge->window_us = now_us;
-    int64_t passed_us = now_us - gauge->window_us;
-    int64_t pace =
-        (tokens - gauge->window_tokens) * 1000000 / (passed_us < WINDOW_US ? WINDOW_US : passed_us);
+    for (size_t i = 0; i < gauge->text_count; i++)
+        count_pending(gauge, &gauge->texts[i]);
+    return gauge->counted;
+}
+
+/* ---- the pace ---- */
+
+static void note_pace(struct gauge *gauge, int64_t tokens, int64_t passed_us)
+{
+    int64_t pace = (tokens * SECOND_US + passed_us - 1) / passed_us;
     if (pace > gauge->per_second)
         gauge->per_second = pace;
-    if (passed_us >= WINDOW_US) {
-        gauge->window_us = now_us;
-        gauge->window_tokens = tokens;
-    }
+}
+
+static bool is_window_over(const struct gauge *gauge, int64_t now_us)
+{
+    return gauge->window_us == 0 || now_us - gauge->window_us >= WINDOW_US;
+}
+
+/* What a window has begun with, and all that came in it, came within WINDOW_US. */
+static int64_t pace_of_window(const struct gauge *gauge)
+{
+    int64_t tokens = gauge->counted + gauge->pending - gauge->window_tokens;
+    return tokens * SECOND_US / WINDOW_US;
+}
+
+static void add_all(struct gauge *gauge)
+{
+    for (size_t i = 0; i < gauge->reader.count; i++)
+        add(gauge, &gauge->reader.at[i]);
+}
+
+/* The event that comes after a window's end begins the next one, so that a clump counts as
+ * generated within a window however long nothing came before it. It counts with the window before,
+ * too, which it may belong to if we were late; later than two windows that changes nothing. */
+static void begin_window(struct gauge *gauge, int64_t now_us)
+{
+    int64_t tokens = count(gauge), passed_us = now_us - gauge->window_us;
+    note_pace(gauge, tokens - gauge->window_tokens, WINDOW_US);
+    add_all(gauge);
+    if (gauge->window_us != 0 && passed_us < 2 * WINDOW_US)
+        note_pace(gauge, count(gauge) - gauge->window_tokens, passed_us);
+    gauge->window_us = now_us;
+    gauge->window_tokens = tokens;
 }
 
 void gauge_read(struct gauge *gauge, struct text data, int64_t now_us)
@@ -142,10 +166,10 @@ void gauge_read(struct gauge *gauge, struct text data, int64_t now_us)
         return;
     delta_read(&gauge->reader, data);
     gauge->opaque = gauge->opaque || gauge->reader.opaque;
-    for (size_t i = 0; i < gauge->reader.count; i++)
-        add(gauge, &gauge->reader.at[i]);
-    if (gauge->reader.count > 0)
-        measure(gauge, now_us);
+    if (gauge->reader.count > 0 && is_window_over(gauge, now_us))
+        begin_window(gauge, now_us);
+    else
+        add_all(gauge);
 }
 
 void gauge_read_rest(struct gauge *gauge, struct text data)
@@ -161,17 +185,24 @@ int64_t gauge_at_most(const struct gauge *gauge)
 
 int64_t gauge_tokens(struct gauge *gauge)
 {
-    for (size_t i = 0; i < gauge->text_count; i++) {
-        struct gauge_text *text = &gauge->texts[i];
-        count_pending(gauge, text);
-        size_t before = text->stream.tokens;
-        gauge->counted += (int64_t)tokens_stream_exact(&text->stream) - (int64_t)before;
-    }
-    return gauge->counted < gauge->most ? gauge->counted : gauge->most;
+    int64_t tokens = count(gauge);
+    return tokens < gauge->most ? tokens : gauge->most;
+}
+
+static int64_t pace_at_most(const struct gauge *gauge)
+{
+    int64_t pace = pace_of_window(gauge);
+    return pace > gauge->per_second ? pace : gauge->per_second;
+}
+
+int64_t gauge_pace(struct gauge *gauge)
+{
+    (void)count(gauge);
+    return pace_at_most(gauge);
 }
 
 int64_t gauge_slack(const struct gauge *gauge)
 {
-    int64_t lag = gauge->per_second * GAUGE_LAG_MS / 1000;
+    int64_t lag = (pace_at_most(gauge) * GAUGE_LAG_MS + 999) / 1000;
     return (lag > GAUGE_LEAST_SLACK ? lag : GAUGE_LEAST_SLACK) + gauge->cut;
 }

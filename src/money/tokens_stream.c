@@ -70,6 +70,13 @@ static size_t count_pieces(enum tokens_encoding encoding, struct text rest, bool
     return done;
 }
 
+/* Not what was begun of a character: that may become one. */
+static void close_tail(struct tokens_stream *stream)
+{
+    (void)count_pieces(stream->encoding, buffer_text(&stream->tail), true, &stream->closed);
+    buffer_clear(&stream->tail);
+}
+
 static size_t recount(struct tokens_stream *stream)
 {
     struct buffer *tail = &stream->tail;
@@ -80,7 +87,8 @@ static size_t recount(struct tokens_stream *stream)
     stream->tokens = stream->closed;
     (void)count_pieces(stream->encoding, buffer_text(tail), true, &stream->tokens);
     tail->size = size;
-    stream->recount = size < TOKENS_LONG_TAIL ? 0 : size + size / 4;
+    if (size >= TOKENS_LONG_TAIL)
+        close_tail(stream);
     return stream->tokens;
 }
 
@@ -89,13 +97,5 @@ size_t tokens_stream_add(struct tokens_stream *stream, struct text addition)
     if (addition.size == 0)
         return stream->tokens;
     append(stream, addition);
-    if (stream->tail.size >= stream->recount)
-        return recount(stream);
-    stream->tokens += addition.size;
-    return stream->tokens;
-}
-
-size_t tokens_stream_exact(struct tokens_stream *stream)
-{
     return recount(stream);
 }

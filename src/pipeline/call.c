@@ -8,6 +8,8 @@
 #include "pipeline/rating.h"
 #include "pipeline/refusal.h"
 
+#define READS_MOST 32 /* of 256 KiB: more than a socket keeps */
+
 /* ---- what the upstream gets ---- */
 
 /* RFC 9110, 5.6.2. What is none might be another header to a lenient upstream: a space before the
@@ -373,6 +375,16 @@ void call_abandon(struct call *call)
         call_desert(call);
 }
 
+/* What has come was generated, however late we are to read it: counted it is a fact, and the slack
+ * is left for what is on its way. */
+static bool is_all_here(struct call *call)
+{
+    for (int i = 0; i < READS_MOST && !call->too_large && transfer_read(call->transfer); i++)
+        forward_take(call);
+    return !call->too_large && transfer_ended(call->transfer) == TRANSFER_COMPLETE &&
+           transfer_body(call->transfer).size == 0;
+}
+
 void call_desert(struct call *call)
 {
     if (draining_is_better(call))
@@ -380,6 +392,7 @@ void call_desert(struct call *call)
     call->cancelled = true;
     call->stop_reason = "client";
     call->status = 499;
+    call->cancelled = !is_all_here(call);
     forward_over(call);
 }
 
@@ -390,8 +403,13 @@ void call_cut(struct call *call, const char *stop_reason)
         call->stop_reason = stop_reason;
         return;
     }
+    const char *before = call->stop_reason;
     call->cancelled = true;
     call->stop_reason = stop_reason;
+    if (is_all_here(call)) { /* then it came to its own end */
+        call->cancelled = false;
+        call->stop_reason = before;
+    }
     forward_over(call);
 }
 

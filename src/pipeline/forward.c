@@ -303,8 +303,9 @@ static void take_answer(struct call *call, struct text bytes)
     buffer_close(&call->answer);
 }
 
-static void take_body(struct call *call)
+void forward_take(struct call *call)
 {
+    take_head(call);
     struct text bytes = transfer_body(call->transfer);
     if (bytes.size == 0 || call->mode == CALL_WAITING)
         return;
@@ -589,8 +590,7 @@ void forward_progress(void *context)
 {
     struct call *call = context;
     bool shared = call->flight != NULL;
-    take_head(call);
-    take_body(call);
+    forward_take(call);
     bool ended = transfer_ended(call->transfer) != TRANSFER_RUNNING;
     bool left = shared && call->flight == NULL;
     if (call->cancelled || (ended && transfer_body(call->transfer).size == 0))

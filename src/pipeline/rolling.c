@@ -228,6 +228,34 @@ void rolling_book_all(struct call *call)
         (void)!extend_to(call, call->held.max_output, &grant);
 }
 
+static bool reach(struct call *call, int64_t output)
+{
+    struct grant grant;
+    int64_t choices = call->choices, per_choice = output / choices + (output % choices != 0);
+    int64_t most = call->held.max_output;
+    return extend_to(call, per_choice < most ? per_choice : most, &grant);
+}
+
+void rolling_cover(struct call *call, int64_t generated, int64_t slack)
+{
+    if (is_full(call) || is_covered(call, generated + slack))
+        return;
+    for (int i = 0; i < TRIES && slack > 0; i++, slack /= 4) {
+        if (is_covered(call, generated + slack) || reach(call, generated + slack))
+            return;
+    }
+    if (!is_covered(call, generated))
+        (void)!reach(call, generated);
+}
+
+void rolling_cover_report(struct call *call, int64_t reported)
+{
+    if (is_full(call) || is_covered(call, reported))
+        return;
+    int64_t seen = gauge_tokens(&call->gauge) + gauge_slack(&call->gauge);
+    rolling_cover(call, reported < seen ? reported : seen, 0);
+}
+
 static bool is_ending(const struct call *call)
 {
     return call->cancelled || call->done || call->usage_final;
@@ -285,8 +313,8 @@ void rolling_learn(struct call *call, bool billed_more)
     if (!call->rolling)
         return;
     struct pace *pace = pace_of(call->worker, call->upstream->name);
-    int64_t slower = pace->per_second - pace->per_second / 8;
-    pace->per_second = call->gauge.per_second > slower ? call->gauge.per_second : slower;
+    int64_t slower = pace->per_second - pace->per_second / 8, seen = gauge_pace(&call->gauge);
+    pace->per_second = seen > slower ? seen : slower;
     if (billed_more)
         pace->full_until_us = loop_steady_us(call->worker->loop) + FULL_US;
 }

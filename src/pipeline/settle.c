@@ -82,13 +82,15 @@ static void take_hold(struct entry *entry, const struct held *held)
     entry->usage_source = USAGE_BOUND;
 }
 
-/* Of what was generated, as far as one knows: what came, and if it was cut the slack, which the
- * hold has room for, and no more than that. What came is a fact, whatever was held. */
+/* Of what was generated, as far as one knows: what came, and if it was cut the slack, as far as the
+ * hold has room for it. What came is a fact, whatever was held. */
 static int64_t output_of(struct call *call, bool cut)
 {
     const struct held *held = &call->held;
-    int64_t counted = gauge_tokens(&call->gauge) + held->bound.extra_output;
-    int64_t output = counted + (cut ? gauge_slack(&call->gauge) : 0);
+    int64_t generated = gauge_tokens(&call->gauge);
+    int64_t slack = cut ? gauge_slack(&call->gauge) : 0;
+    rolling_cover(call, generated, slack);
+    int64_t counted = generated + held->bound.extra_output, output = counted + slack;
     if (held->hold != 0 && output > held->output_tokens)
         output = counted > held->output_tokens ? counted : held->output_tokens;
     return output;
@@ -153,6 +155,7 @@ void settle_decide(struct call *call)
     call->settled = true;
     switch (basis_of(call)) {
     case BASIS_REPORTED:
+        rolling_cover_report(call, call->usage.completion);
         take_usage(entry, &call->usage);
         entry->cost = meter_cost(call);
         break;

@@ -473,6 +473,16 @@ void transfer_hold(struct transfer *transfer, bool held)
     set_reading(transfer);
 }
 
+bool transfer_read(struct transfer *transfer)
+{
+    transfer->held = false;
+    undo_more(transfer);
+    if (transfer->end == TRANSFER_RUNNING && transfer->sent > 0)
+        receive(transfer, true);
+    set_reading(transfer);
+    return transfer->body.size > 0;
+}
+
 enum transfer_end transfer_ended(const struct transfer *transfer)
 {
     return transfer->end;

@@ -154,6 +154,18 @@ class Purser(Server):
         self.more = more
         self.redis = redis
 
+    def wait_until_it_listens(self):
+        """And is ready: until its store has answered, calls in sessions get 503."""
+        super().wait_until_it_listens()
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline and self.process.poll() is None:
+            with contextlib.suppress(OSError):  # so is urllib.error.HTTPError
+                urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=1).close()
+                return
+            time.sleep(0.02)
+        self.stop()
+        raise Failed(f"{self.name} listens on {self.port}, and is not ready")
+
     def command(self):
         config = PURSER_CONFIG.format(port=self.port, directory=self.directory, key=KEY,
                                       upstream=self.provider.port,

@@ -1,8 +1,6 @@
 """Two pursers that share a budget, and a replica takes over that lacks what its master had granted
 and said so: the relay between the two drops it. And back again."""
 
-import concurrent.futures
-import contextlib
 
 import pytest
 from crowd import size
@@ -13,15 +11,6 @@ from redises import Redis
 from relay import Relay
 
 CALLS = size(160, 80)
-
-
-@contextlib.contextmanager
-def storm(fleet, calls=60):
-    """Calls at all times of what happens in the block."""
-    with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        answers = pool.submit(fleet.calls, calls, 20)
-        yield
-        answers.result()
 
 
 def has_all_of(replica, master):
@@ -40,7 +29,7 @@ def is_entered(master):
 def take_over(fleet, door, link, old, new):
     """`new` becomes the master without what `old` grants meanwhile."""
     wait_until(lambda: is_entered(old), 30, "all to have joined")
-    with storm(fleet):
+    with fleet.storm():
         link.deaf = True
         before = sum(old.granted().values())
 
@@ -57,7 +46,7 @@ def take_over(fleet, door, link, old, new):
 
 def go_back_to_it_as_it_was(fleet, door, old, new):
     """It was cut off and comes back: the same run, the same replication id, older grants."""
-    with storm(fleet, 20):
+    with fleet.storm(20):
         door.switch(old.port)
 
 
@@ -97,7 +86,7 @@ def test_two_masters_at_once_grant_no_more_than_one(provider):
         fleet.pursers[1].start()
         wait_until(lambda: has_all_of(other, one), 30, "the replica")
         fleet.until(5)
-        with storm(fleet):
+        with fleet.storm():
             other.do("REPLICAOF", "NO", "ONE")
             other_door.switch(other.port)
         # What it had is used up; its master waits for the one on the other side.

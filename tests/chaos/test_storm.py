@@ -32,6 +32,9 @@ MISHAPS = ["", "", "", "", "status=500", "status=429", "status=503,html=1", "no_
            "usage=with_choices", "usage=every", "events_crlf=1", "big_mb=1",
            "slow_head_ms=20", "cached=3", "reasoning=5"]
 
+# What they say: words, or now and then signs that are a token each.
+TEXTS = ["", "", "dense=1"]
+
 LIMITS = {
     "all": {"scope": "global", "usd": 6 * CLIENTS * CALL_COST},
     "sessions": {"scope": "session", "usd": CLIENTS * CALL_COST},
@@ -59,7 +62,7 @@ WORDS = ["", "", "", "status=500", "status=429", "die_after=2", "half_chunk=1",
 def word_ask(dice):
     output = dice.choice((1, 10, 100, 400))
     words = [f"output={output}", f"delay_ms={dice.choice((0, 5, 50))}",
-             f"gap_ms={dice.choice((2, 5, 10))}", dice.choice(WORDS)]
+             f"gap_ms={dice.choice((2, 5, 10))}", dice.choice(WORDS), dice.choice(TEXTS)]
     body = {"max_tokens": dice.choice((output, 100, 2000))}
     if dice.random() < 0.2:
         body["n"] = 2
@@ -80,7 +83,7 @@ def some_ask(dice):
     output = dice.choice((1, 10, 100, 1000))
     words = [f"output={output}", f"chunks={min(output, 6)}",
              f"delay_ms={dice.choice((0, 0, 5, 50))}", f"gap_ms={dice.choice((0, 1, 10))}",
-             dice.choice(MISHAPS)]
+             dice.choice(MISHAPS), dice.choice(TEXTS)]
     maximum = dice.choice((None, None, output, 100, 2000))
     body = {} if maximum is None else {"max_tokens": maximum}
     if dice.random() < 0.2:

@@ -37,12 +37,27 @@ void answer_words(struct bytes *out, int64_t from, int64_t count)
     }
 }
 
+/* A digit and a comma in turn: each is one token, whatever stands beside it. */
+static void add_dense(struct bytes *out, int64_t from, int64_t count)
+{
+    for (int64_t i = from; i < from + count; i++)
+        bytes_add(out, i % 2 == 0 ? "7" : ",", 1);
+}
+
+void answer_text(struct bytes *out, const struct answer *answer, int64_t from, int64_t count)
+{
+    if (answer->dense)
+        add_dense(out, from, count);
+    else
+        answer_words(out, from, count);
+}
+
 void answer_part(struct bytes *out, const struct answer *answer, int64_t from, int64_t to)
 {
     bool tool = answer->tool[0] != 0;
     if (tool && from == 0 && to > 0)
         bytes_print(out, WORDS_OPEN);
-    answer_words(out, from, to - from);
+    answer_text(out, answer, from, to - from);
     if (tool && to == answer->visible && from < to)
         bytes_print(out, WORDS_CLOSE);
 }

@@ -41,6 +41,7 @@ struct answer {
     int64_t lie;          /* completion tokens to report, or WISH_ABSENT */
     const char *tier;     /* service tier to name; NULL: none */
     int64_t cost;         /* nano-dollars to name, or WISH_ABSENT */
+    bool dense;           /* its text has a token for each byte */
     bool cut;             /* it ended at a maximum */
     bool usage_missing;   /* no usage at all */
     bool usage_event;     /* a chat's stream has an event for usage alone */
@@ -67,6 +68,9 @@ int64_t answer_tokens(const struct answer *answer);
 /* `count` words of the lorem text from word `from` on; each is one token of o200k_base and
  * cl100k_base alike. Plain ASCII, needs no escaping. */
 void answer_words(struct bytes *out, int64_t from, int64_t count);
+
+/* So many tokens of the answer's text: words, or if it is dense tokens of a byte each. */
+void answer_text(struct bytes *out, const struct answer *answer, int64_t from, int64_t count);
 
 /* Around the words when they are the argument of a tool: {"words":"..."} inside a string. */
 #define WORDS_OPEN  "{\\\"words\\\":\\\""

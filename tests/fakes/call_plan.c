@@ -122,6 +122,7 @@ static void plan_answer(struct call *call)
         .lie = wish->lie,
         .cost = wish->cost,
         .tier = tier_of(call),
+        .dense = wish_on(wish->dense),
         .cut = output < wanted,
         .usage_missing = wish->usage == USAGE_MISSING,
         .usage_event = ask->include_usage && wish->usage != USAGE_MISSING && !in_choice,

@@ -71,7 +71,7 @@ static void begin_whole(struct bytes *out, const struct answer *answer)
     } else {
         bytes_print(out, "{\"type\":\"text\",\"text\":\"");
     }
-    answer_words(out, 0, answer->visible);
+    answer_text(out, answer, 0, answer->visible);
 }
 
 static void end_whole(struct bytes *out, const struct answer *answer)

@@ -277,6 +277,13 @@ class Streams(Fake):
         self.assertEqual(len(json.loads(arguments)["words"].split()), 5)
         self.assertEqual(self.bill()["completion_tokens"], 10)
 
+    def test_says_digits_and_commas_of_which_each_is_a_token(self):
+        ask = "[fake dense=1 output=5 chunks=2]"
+        self.assertEqual(self.answer(ask)["choices"][0]["message"]["content"], "7,7,7")
+        said = [part["choices"][0]["delta"].get("content", "") for part in chunks(self.stream(ask))]
+        self.assertEqual("".join(said), "7,7,7")
+        self.assertEqual(self.bill()["completion_tokens"], 10)
+
     def test_gives_usage_together_with_choices(self):
         parts = chunks(self.stream("[fake usage=with_choices output=3]",
                                    stream_options={"include_usage": True}))

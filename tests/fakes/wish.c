@@ -22,7 +22,7 @@ static const struct {
     NUMBER(delay_ms),    NUMBER(gap_ms),      NUMBER(slow_head_ms),   NUMBER(status),
     NUMBER(retry_after), NUMBER(gzip),        NUMBER(die_after),      NUMBER(no_answer),
     NUMBER(html),        NUMBER(half_chunk),  NUMBER(big_mb),         NUMBER(ignore_max),
-    NUMBER(events_crlf), NUMBER(cost),
+    NUMBER(events_crlf), NUMBER(cost),        NUMBER(dense),
 };
 
 static const size_t number_count = sizeof numbers / sizeof numbers[0];

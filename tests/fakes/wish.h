@@ -32,6 +32,7 @@ struct wish {
     int64_t die_after;
     int64_t fail_after;
     int64_t tail;
+    int64_t dense;
     int64_t no_answer;
     int64_t html;
     int64_t half_chunk;

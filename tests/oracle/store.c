@@ -129,6 +129,8 @@ static void make_row(enum store_kind kind, struct store_row *row)
     row->anew = (kind == STORE_SYNC || kind == STORE_MOVE) && once_in(5);
     if (row->anew)
         row->spent = 0;
+    if (row->anew && once_in(2))
+        row->beginning = 1 + (int64_t)any(3);
     if (kind != STORE_MOVE)
         return;
     row->least = once_in(3) ? amount() : 0;

@@ -63,6 +63,14 @@ class Fleet:
         with concurrent.futures.ThreadPoolExecutor(threads) as pool:
             return list(pool.map(self.call, range(count)))
 
+    @contextlib.contextmanager
+    def storm(self, count=60):
+        """Calls at all times of what happens in the block."""
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            answers = pool.submit(self.calls, count, 20)
+            yield
+            answers.result()
+
     def configure(self, **options):
         """Other options, and a restart."""
         for purser in self.pursers:

@@ -69,7 +69,10 @@ def test_instances_are_listed_and_let_go(redis, tmp_path):
     assert done.returncode == 0, done.stderr
     assert redis.pairs("{purser}:meta")["registered"] == "2"
     assert " left " in budget(tmp_path, redis.url, "list").stdout.splitlines()[1]
-    assert budget(tmp_path, redis.url, "leave", "aaaa").returncode == 1
+    done = budget(tmp_path, redis.url, "leave", "aaaa")
+    assert done.returncode == 1 and "has left already" in done.stderr
+    done = budget(tmp_path, redis.url, "leave", "ccc")  # would be one, were it longer
+    assert done.returncode == 1 and "4 letters are needed" in done.stderr
 
 
 def test_one_that_lives_is_not_made_to_leave(redis, tmp_path):
@@ -88,8 +91,20 @@ def test_after_a_loss_the_store_waits_for_as_many_as_the_operator_says(redis, tm
     done = budget(tmp_path, redis.url, "leave", "unknown")
     assert done.returncode == 1 and "could be spent again" in done.stderr
     assert "does not know" in done.stderr and "once more" not in done.stderr
-    assert budget(tmp_path, redis.url, "leave", "unknown", "--force").returncode == 0
+    done = budget(tmp_path, redis.url, "leave", "unknown", "--force")
+    assert done.returncode == 0 and "what the store knows" in done.stdout
     assert "until 1 more" in budget(tmp_path, redis.url, "list").stdout
+
+
+def test_whoever_hears_no_answer_is_told_to_look_first(redis, tmp_path):
+    """One that is unknown, let go twice, would be two."""
+    budget(tmp_path, redis.url, "init", "--instances", "3")
+    budget(tmp_path, redis.url, "leave", "unknown")  # the scripts are loaded
+    redis.do("CLIENT", "PAUSE", 60000, "WRITE")
+    done = budget(tmp_path, redis.url, "leave", "unknown", "--force")
+    assert done.returncode == 1 and "may have been done all the same" in done.stderr, done.stderr
+    redis.do("CLIENT", "UNPAUSE")
+    assert "purser budget list" in done.stderr
 
 
 def test_one_that_the_store_has_lost_is_let_go_by_force_alone(redis, tmp_path):
@@ -115,6 +130,17 @@ def test_what_an_earlier_purser_counted_is_counted_by_names_from_now_on(redis, t
     assert not {"newcomers", "openings"} & set(meta)
 
 
+def test_a_newcomer_that_it_has_let_go_is_waited_for_until_an_operator_takes_it_off(redis, tmp_path):
+    """It is counted still, so who has returned is taken for it: one too many, and never one too few."""
+    budget(tmp_path, redis.url, "init", "--instances", "2")
+    joined(redis, "a" * 32, "web-1", present=int(redis.pairs("{purser}:meta")["epoch"]))
+    redis.do("HSET", "{purser}:meta", "present", 1, "newcomers", 1, "openings", 1)
+    for left in (1, 0):
+        assert budget(tmp_path, redis.url, "leave", "unknown", "--force").returncode == 0
+        listed = budget(tmp_path, redis.url, "list").stdout
+        assert listed.startswith(f"the store recovers: nothing is granted until {left} more"), listed
+
+
 def test_what_is_wrong_is_said(redis, tmp_path):
     done = budget(tmp_path, "", "list")
     assert done.returncode == 1 and "only the admin may ask" in done.stderr
@@ -131,7 +157,9 @@ def test_what_is_wrong_is_said(redis, tmp_path):
     for words in ([], ["list", "x"], ["leave"], ["init", "--instances", "-1"], ["init", "--force"],
                   ["reconcile"], ["reconcile", "x", "--force"], ["leave", "x", "--yes"],
                   ["nonsense"]):
-        assert budget(tmp_path, redis.url, *words).returncode == 2
+        done = budget(tmp_path, redis.url, *words)
+        assert done.returncode == 2 and done.stderr.endswith("--help says more\n")
+        assert len(done.stderr.splitlines()) < 12  # all of it would push the usage off the screen
     redis.do("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
     done = budget(tmp_path, redis.url, "list")
     assert done.returncode == 1 and "noeviction" in done.stderr

@@ -84,6 +84,14 @@ def test_what_is_no_limit_is_told_at_once(shared_provider, start, words):
     assert status == 2 and "usage: purser budget" in err
 
 
+def test_a_session_that_is_named_with_its_key_is_doubted(shared_provider, start):
+    sessions = budget(scope="session", window="total", usd=1)
+    purser = start(shared_provider, budgets=[sessions], keys=KEYS)
+    status, _, err = limits(purser, "one", 2, "--id", f"{KEYS[0]['id']}/run")  # as /budget shows it
+    assert status == 0 and 'did you mean \\"run\\"?' in err
+    assert limits(purser, "one", 2, "--id", "walk")[::2] == (0, "")
+
+
 def test_a_budget_that_is_none_is_told(shared_provider, start):
     purser = start(shared_provider, budgets=[budget(usd=1)])
     status, _, err = limits(purser, "tw/o", 1)

@@ -4,6 +4,9 @@ elsewhere, and never less."""
 
 import http.client
 import json
+import pathlib
+import re
+import signal
 import socket
 import threading
 
@@ -391,6 +394,69 @@ def test_who_leaves_pays_for_what_was_generated(either, shared_provider, path, e
     name = leave(either, "output=3000,gap_ms=5", path, events, max_tokens=3000)
     line, bill = assert_bounded(either, shared_provider, name, "counted", "client")
     assert bill["completion_tokens"] < 300 and line["completion_tokens"] < 600
+
+
+@pytest.mark.parametrize("text", ["", ",dense=1"])
+def test_who_leaves_fast_generated_text_pays_for_twice_what_came_at_once(whole, shared_provider,
+                                                                        text):
+    """However few bytes its tokens have. The provider bills 330 more that it generated meanwhile."""
+    name = leave(whole, f"output=1000,chunks=6,gap_ms=20000,tail=330{text}", "chat/completions", 2,
+                 max_tokens=1000)
+    line, bill = assert_bounded(whole, shared_provider, name, "counted", "client")
+    assert bill["completion_tokens"] > 490 and line["completion_tokens"] < 510
+
+
+def stands_still(pid):
+    states = [stat.read_text().rpartition(")")[2].split()[0]
+              for stat in pathlib.Path(f"/proc/{pid}/task").glob("*/stat")]
+    return set(states) == {"T"}
+
+
+def test_what_came_before_purser_looked_is_counted(whole, shared_provider):
+    """A hundred tokens each 50 ms, while purser gets no time; then it finds that its client left."""
+    body = json.dumps({"model": "gpt-4o-mini", "stream": True, "max_tokens": 10000,
+                       "messages": [{"role": "user", "content": "hi"}]})
+    with socket.create_connection(("127.0.0.1", whole.port), 30) as connection:
+        connection.sendall((f"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\n"
+                            f"Authorization: Bearer {KEY}\r\nContent-Type: application/json\r\n"
+                            f"x-fake: output=10000,chunks=100,gap_ms=50\r\n"
+                            f"Content-Length: {len(body)}\r\n\r\n{body}").encode())
+        got = b""
+        while b'"content":"the' not in got:
+            got += connection.recv(65536)
+        whole.process.signal(signal.SIGSTOP)
+        wait_until(lambda: stands_still(whole.process.child.pid), what="the stop of all threads")
+    name = re.search(rb"x-purser-request-id: (\S+)", got, re.I)[1].decode()
+    try:
+        wait_until(lambda: [call for call in shared_provider.bill()["calls"]
+                            if call["purser_request_id"] == name
+                            and call["completion_tokens"] >= 1500], what="fifteen events")
+    finally:
+        whole.process.signal(signal.SIGCONT)
+    assert_bounded(whole, shared_provider, name, "counted", "client")
+
+
+def test_an_answer_that_was_there_when_its_client_left_is_taken(whole, shared_provider):
+    """Purser gets no time while its client leaves, and while all of a plain answer comes."""
+    body = json.dumps({"model": "gpt-4o-mini", "max_tokens": 10000,
+                       "messages": [{"role": "user", "content": "left, and all is here"}]})
+    before = len(shared_provider.bill()["calls"])
+    with socket.create_connection(("127.0.0.1", whole.port), 30) as connection:
+        connection.sendall((f"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\n"
+                            f"Authorization: Bearer {KEY}\r\nContent-Type: application/json\r\n"
+                            f"x-fake: output=200,delay_ms=4000\r\n"
+                            f"Content-Length: {len(body)}\r\n\r\n{body}").encode())
+        wait_until(lambda: shared_provider.bill(False)["open"] == 1, what="the call")
+        whole.process.signal(signal.SIGSTOP)
+        wait_until(lambda: stands_still(whole.process.child.pid), what="the stop of all threads")
+    try:
+        wait_until(lambda: shared_provider.bill(False)["open"] == 0, what="the answer")
+    finally:
+        whole.process.signal(signal.SIGCONT)
+    call = shared_provider.bill()["calls"][before]
+    line, bill = assert_bounded(whole, shared_provider, call["purser_request_id"], "reported",
+                                "client")
+    assert line["cost_nano_usd"] == bill["cost_nano_usd"]
 
 
 def test_a_tool_call_is_counted_by_its_arguments(either, shared_provider):

@@ -200,11 +200,14 @@ def test_a_ledger_of_two_instances_gives_back_what_neither_has_spent(provider, r
             fleet.call(1)
         lose(fleet)
         key, = redis.granted()
-        had = int(redis.pairs(key)[f"g:{first}"])  # as leases go, less than both have spent
+        had, told = (int(redis.pairs(key)[f"{of}:{first}"]) for of in "gu")
+        # As leases go, `had` is less than both have spent.
         status, out, err = attempt(fleet.pursers[0], "reconcile", first[:12], "--ledger",
                                    lost.folder / "data/ledger", "--yes")
         assert status == 0 and "done" in out, err
-        assert int(redis.pairs(key)[f"g:{first}"]) * 1000 >= min(had * 1000, spent(lost)) >= paid
+        kept = int(redis.pairs(key)[f"g:{first}"])
+        assert kept * 1000 >= min(had * 1000, spent(lost)) >= paid
+        assert kept <= max(-(-spent(lost) // 1000), told)
 
 
 def test_accounts_are_listed_with_what_they_are(provider, redis):

@@ -1,6 +1,5 @@
 """Two pursers that share a budget, and what Redis may do while they spend."""
 
-import concurrent.futures
 import time
 
 import pytest
@@ -57,15 +56,30 @@ def test_nothing_is_overspent_while_redis(provider, fault):
     calls = 120
     with Redis(appendonly="yes") as redis, Fleet(provider, redis, calls=calls) as fleet:
         fleet.until(10)
-        with concurrent.futures.ThreadPoolExecutor(1) as pool:
-            storm = pool.submit(fleet.calls, 60, 20)
+        with fleet.storm():
             fault(redis, fleet)
-            storm.result()
         fleet.check()
         fleet.until_exhausted()
         bill = fleet.check(redis)
         lost = COST * 20 if fault is purser_is_killed else 0
         assert bill >= 0.95 * fleet.limit - lost
+
+
+def test_of_too_many_instances_the_log_and_the_list_say_what_that_means(provider):
+    with Redis() as redis, Fleet(provider, redis, count=1) as fleet:
+        purser, = fleet.pursers
+        fleet.until(1)
+        assert "none is told" not in budget(purser, "list")
+        others = [f"{number:032}" for number in range(256)]
+        redis.do("HSET", "{purser}:meta", *(word for other in others for word in
+                                            (f"q:{other}", "1.1", f"p:{other}", "1")))
+        for field in ("registered", "enrolled"):
+            redis.do("HINCRBY", "{purser}:meta", field, len(others))
+        assert "these are 257: let go those that are gone" in budget(purser, "list")
+        wait_until(lambda: "257 instances share the store" in purser.log(), 30, "the log")
+        budget(purser, "leave", others[0], "--force")
+        assert "none is told" not in budget(purser, "list")
+        fleet.until(1)
 
 
 @pytest.mark.parametrize("comes_back", [True, False])
@@ -81,6 +95,8 @@ def test_one_that_redis_has_forgotten_is_waited_for_by_name(provider, comes_back
             line.split()[1] for line in budget(here, "list").splitlines() if "remember it" in line]
         assert "until 1 more have synced" in shown and len(named) == 1
         wait_until(lambda: f"purser budget leave {named[0]}" in here.log(), 30, "help in the log")
+        assert f" more, of them the instance {named[0]} (" in here.log()
+        assert "no budget grows until all instances have told what they have" in here.log()
         if comes_back:
             away.start()
         else:

@@ -14,7 +14,8 @@
  *     T   T ≤ L_eff + over + drawn
  *
  * I3 and T are of accounts of calendar windows, and of every span of a rolling window (spans.c);
- * all others of each account.
+ * all others of each account. Of sessions (idle.c) T counts since they began anew, and I2 and I3
+ * do not hold: the store forgets one that an instance knows still, and is told of it again.
  */
 #include "sim.h"
 
@@ -64,11 +65,12 @@ bool check_may_forget(const struct world *world, size_t instance)
     return world->instances[instance].life > 1 || world->set_back || world->profile.disk_fails;
 }
 
-static void check_amounts(struct world *world, const struct instance *instance, size_t at,
+static void check_amounts(struct world *world, struct instance *instance, size_t at,
                           const struct account *account)
 {
     const struct journal *journal = &world->journals[instance->journal];
     int64_t over = account->over;
+    idle_note_forgotten(world, instance, at, account);
     if (account->held != instance->held[at])
         world_fail(world, "I6", "%s holds %lld, and its calls %lld", world_name(world, at),
                    (long long)account->held, (long long)instance->held[at]);
@@ -93,7 +95,7 @@ static void check_amounts(struct world *world, const struct instance *instance, 
 }
 
 /* `all`: also sub-buckets that are over, and nobody holds anything on. */
-static void check_accounts(struct world *world, const struct instance *instance, bool all)
+static void check_accounts(struct world *world, struct instance *instance, bool all)
 {
     const struct accounts *accounts = &instance->core->accounts;
     for (size_t lane = 0; lane < accounts->budget_count; lane++) {
@@ -111,7 +113,7 @@ static void check_accounts(struct world *world, const struct instance *instance,
     }
 }
 
-void check_instance(struct world *world, const struct instance *instance)
+void check_instance(struct world *world, struct instance *instance)
 {
     if (instance->up && world->failure[0] == 0)
         check_accounts(world, instance, false);
@@ -122,6 +124,8 @@ static bool must_remember(const struct world *world, const struct instance *inst
 {
     const struct sim_account *account = &world->accounts[at];
     int64_t now_s = instance_wall_s(world, instance);
+    if (idle_is_session(world, at))
+        return now_s <= instance->until_s[at];
     if (account->name.until_s < now_s)
         return false;
     return !span_rolls(world, at) || span_counts(world, at, now_s);
@@ -147,6 +151,8 @@ static void check_remembered(struct world *world, const struct instance *instanc
 static void check_span(struct world *world, const char *invariant, size_t last, __int128 sum,
                        __int128 over)
 {
+    if (invariant[0] != 'T' && idle_lapses(world, last))
+        return;
     if (sum > world->accounts[last].most + over)
         world_fail(world, invariant, "%s: %s %lld > %lld + %lld", world_name(world, last),
                    invariant[0] == 'T' ? "billed" : "granted or used", (long long)sum,
@@ -190,6 +196,8 @@ static void check_grant(struct world *world, size_t account, size_t at, int64_t 
 {
     const struct journal *journal = &world->journals[at];
     int64_t ceiling = journal->ceiling[account];
+    if (idle_is_session(world, account) || idle_is_over(world, at, account))
+        return;
     if (ceiling > 0 && ceiling > granted + journal->over[account] + journal->drawn[account])
         world_fail(world, "I2", "%s: journal %zu has %lld, and was granted %lld",
                    world_name(world, account), at + 1, (long long)ceiling, (long long)granted);
@@ -267,7 +275,7 @@ static void check_spans(struct world *world, int64_t (*of)(const struct world *,
 void check_all(struct world *world)
 {
     for (size_t at = 0; at < world->profile.instances; at++) {
-        const struct instance *instance = &world->instances[at];
+        struct instance *instance = &world->instances[at];
         if (instance->up)
             check_accounts(world, instance, true);
         for (size_t account = 0; instance->up && account < world->account_count; account++)
@@ -302,7 +310,7 @@ void check_overdraft(struct world *world, size_t account, int64_t booked, int64_
 static size_t find_journal(const struct world *world, const char *id)
 {
     size_t at = 0;
-    while (at < world->journal_count && strcmp(world->journals[at].id, id) != 0)
+    while (at < world->journal_count && world->journals[at].id[0] != id[0])
         at++;
     ASSERT(at < world->journal_count);
     return at;
@@ -384,6 +392,14 @@ void check_applied(struct world *world, struct server *server, const struct stor
 
 /* ---- limits that were lowered ---- */
 
+/* Of what a journal has, so much it drew. Where that can be forgotten, what was given back of it
+ * lowers nothing: nobody knows of it then. */
+static int64_t drawn_of(const struct world *world, size_t account, size_t journal, int64_t has)
+{
+    int64_t drawn = world->journals[journal].drawn[account];
+    return world->profile.crowded && drawn > has ? has : drawn;
+}
+
 /* What instances have, may come to have by what is under way, or could have spent; but what they
  * drew is allowed them besides. */
 static int64_t all_that_is_out(const struct world *world, size_t account)
@@ -392,7 +408,8 @@ static int64_t all_that_is_out(const struct world *world, size_t account)
     for (size_t at = 0; at < world->journal_count; at++) {
         int64_t granted = world->profile.shared ? network_granted(world, account, at) : 0;
         int64_t ceiling = world->journals[at].ceiling[account];
-        sum += (granted > ceiling ? granted : ceiling) - world->journals[at].drawn[account];
+        int64_t has = granted > ceiling ? granted : ceiling;
+        sum += has - drawn_of(world, account, at, has);
     }
     return sum;
 }
@@ -401,7 +418,7 @@ static void lower(struct world *world, size_t account)
 {
     int64_t limit = world_limit(world, account, world->version_count - 1);
     int64_t *most = &world->accounts[account].most;
-    if (*most <= limit)
+    if (*most <= limit || idle_is_session(world, account)) /* who forgot it has spent it, too */
         return;
     __int128 out = span_sum(world, account, all_that_is_out);
     if (out < *most)

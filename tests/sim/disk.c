@@ -11,9 +11,12 @@ size_t journal_new(struct world *world, size_t instance)
 {
     ASSERT(world->journal_count < JOURNALS);
     struct journal *journal = &world->journals[world->journal_count];
+    memset(journal, 0, sizeof(*journal));
     journal->instance = instance;
     journal->joined_at = -1;
-    snprintf(journal->id, sizeof(journal->id), "%02zx%030d", world->journal_count + 1, 0);
+    static const char LETTERS[] = "123456789abcdefghijklmnopqrstuvwx";
+    _Static_assert(sizeof(LETTERS) > JOURNALS, "a letter for each journal");
+    snprintf(journal->id, sizeof(journal->id), "%c%031d", LETTERS[world->journal_count], 0);
     return world->journal_count++;
 }
 
@@ -34,6 +37,7 @@ void disk_apply(struct world *world, struct instance *instance)
         journal->has[account] = true;
         journal->ceiling[account] = instance->commit.rows[at].amount;
         journal->overdraft[account] = instance->commit.rows[at].overdraft;
+        journal->until_s[account] = instance->commit.rows[at].until_s;
         world->accounts[account].drawn += instance->commit.rows[at].drawn - journal->drawn[account];
         journal->drawn[account] = instance->commit.rows[at].drawn;
     }
@@ -57,6 +61,7 @@ void disk_note(struct world *world, const struct call *call, enum line_kind kind
     struct line *line = line_new(&world->journals[call->journal]);
     line->kind = kind;
     line->call = call->serial;
+    line->at_s = call->begun_s;
     line->count = call->count;
     for (size_t at = 0; at < call->count; at++) {
         line->parts[at].account = call->accounts[at];
@@ -64,11 +69,16 @@ void disk_note(struct world *world, const struct call *call, enum line_kind kind
     }
 }
 
-void disk_sync(struct world *world, struct instance *instance)
+void disk_sync_now(struct world *world, const struct instance *instance)
 {
     struct journal *journal = &world->journals[instance->journal];
     if (world->now >= instance->fails_until)
         journal->synced = journal->count;
+}
+
+void disk_sync(struct world *world, struct instance *instance)
+{
+    disk_sync_now(world, instance);
     world_at(world, world->now + world->profile.sync_us, EVENT_SYNC,
              (size_t)(instance - world->instances), instance->life);
 }
@@ -87,6 +97,44 @@ static size_t find_open(const struct line *const *open, size_t count, uint64_t c
             return at - 1;
     }
     return SIZE_MAX;
+}
+
+/* As the lines say that were settled: calls that run are looked at for what they were. */
+int64_t disk_until_s(const struct world *world, const struct journal *journal, size_t account)
+{
+    int64_t used_s = 0;
+    for (size_t at = 0; at < journal->count; at++) {
+        const struct line *line = &journal->lines[at];
+        for (size_t part = 0; line->kind == LINE_SETTLE && part < line->count; part++) {
+            if (line->parts[part].account == account && line->at_s > used_s)
+                used_s = line->at_s;
+        }
+    }
+    return idle_until_s(world, account, used_s);
+}
+
+static void forget(struct journal *journal, size_t account)
+{
+    journal->billed[account] = 0;
+    journal->over[account] = 0;
+    for (size_t at = 0; at < journal->count; at++) {
+        struct line *line = &journal->lines[at];
+        for (size_t part = 0; line->kind == LINE_SETTLE && part < line->count; part++)
+            line->parts[part].amount *= line->parts[part].account == account ? 0 : 1;
+    }
+}
+
+void disk_rotate(struct world *world, const struct instance *instance)
+{
+    struct journal *journal = &world->journals[instance->journal];
+    int64_t today = world_wall_s(world) / 86400;
+    if (!world->profile.idle || today == journal->day)
+        return;
+    journal->day = today;
+    for (size_t at = 0; at < world->account_count; at++) {
+        if (idle_is_session(world, at) && disk_until_s(world, journal, at) <= world_wall_s(world))
+            forget(journal, at);
+    }
 }
 
 static void book(const struct line *line, int64_t spent[ACCOUNTS])

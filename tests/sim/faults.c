@@ -72,6 +72,20 @@ static void draw_faults(struct world *world)
     profile->confirms = !profile->lonely && world->seed % 7 == 0;
 }
 
+/* No clock jumps: who has seen another time rightly begins a session anew at another one. */
+static void make_idle(struct world *world)
+{
+    static const int64_t LEAPS[] = {400 * MS, SECOND, 3 * SECOND};
+    struct profile *profile = &world->profile;
+    profile->leap_us = LEAPS[world->seed % 3];
+    profile->rolling = false;
+    profile->jumps = false;
+    profile->faults &= ~(1u << FAULT_CLOCK);
+    profile->faults |= 1u << FAULT_CUT;
+    if (world->seed % 2 == 0 && profile->instances > 3)
+        profile->instances = 3;
+}
+
 void faults_profile(struct world *world)
 {
     static const int64_t ARRIVALS[] = {80 * MS, 160 * MS, 300 * MS, 600 * MS, SECOND};
@@ -99,6 +113,9 @@ void faults_profile(struct world *world)
     profile->fault_us = chance(world, 500) ? 2 * SECOND : 6 * SECOND;
     profile->rolling = lot_below(world, LOT_ROLLING, 1000) < 350;
     profile->open = lot_below(world, LOT_OPEN, 1000) < 300;
+    profile->idle = lot_below(world, LOT_IDLE, 1000) < 333;
+    if (profile->idle)
+        make_idle(world);
     if (profile->flips) {
         profile->fault_us = SECOND;
         profile->instances = INSTANCES;
@@ -149,6 +166,8 @@ static void cut(struct world *world, size_t at)
     world->instances[at].cut = !world->instances[at].cut;
     world_say(world, "instance %zu: the network %s", at,
               world->instances[at].cut ? "is cut" : "is back");
+    if (world->instances[at].cut)
+        idle_note_cut(world, at);
 }
 
 static void break_disk(struct world *world, size_t at)
@@ -177,8 +196,9 @@ static bool would_forget_the_gone(const struct world *world, const struct server
     for (size_t at = 0; at < world->journal_count; at++) {
         const struct journal *journal = &world->journals[at];
         for (size_t account = 0; journal->left && account < world->account_count; account++) {
-            if (network_granted_by(world, copy, account, at) + journal->drawn[account] <
-                journal->ceiling[account])
+            if (!idle_is_over(world, at, account) &&
+                network_granted_by(world, copy, account, at) + journal->drawn[account] <
+                    journal->ceiling[account])
                 return true;
         }
     }
@@ -215,6 +235,7 @@ static void restart(struct world *world)
     struct server *server = &world->servers[world->primary];
     const struct server *from = survivor(world);
     doubt(world);
+    idle_note_lost(world, from);
     world_say(world, "the store restarts");
     if (from != server)
         network_copy(world, server, from);
@@ -225,6 +246,7 @@ static void restart(struct world *world)
 static void promote(struct world *world, const struct server *from)
 {
     doubt(world);
+    idle_note_lost(world, from);
     world->primary = 1 - world->primary;
     world_say(world, "failover to server %zu", world->primary);
     network_copy(world, &world->servers[world->primary], from);
@@ -272,6 +294,7 @@ static void wipe(struct world *world)
 {
     world_say(world, "the store loses everything");
     doubt(world);
+    idle_note_lost(world, NULL);
     network_wipe(world, &world->servers[world->primary]);
     network_copy(world, &world->replica, &world->servers[world->primary]);
     route_all(world);
@@ -346,6 +369,8 @@ void faults_strike(struct world *world)
     enum mishap fault = (enum mishap)below(world, FAULT_KINDS);
     for (int tries = 0; tries < FAULT_KINDS && !has(world, fault); tries++)
         fault = (enum mishap)((fault + 1) % FAULT_KINDS);
+    if (world->profile.idle && chance(world, 200))
+        fault = FAULT_CUT;
     if (has(world, fault))
         strike(world, fault);
     int64_t after = around(world, world->profile.fault_us);
@@ -363,8 +388,9 @@ static bool is_unknown(const struct world *world, size_t at)
 {
     const struct journal *journal = &world->journals[at];
     for (size_t account = 0; account < world->account_count; account++) {
-        if (network_granted(world, account, at) + journal->drawn[account] <
-            journal->ceiling[account])
+        if (!idle_is_over(world, at, account) &&
+            network_granted(world, account, at) + journal->drawn[account] <
+                journal->ceiling[account])
             return true;
     }
     return false;

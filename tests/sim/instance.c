@@ -8,12 +8,17 @@
 
 int64_t instance_wall_s(const struct world *world, const struct instance *instance)
 {
-    return world->wall_s + world->now / SECOND + instance->clock_off_s;
+    return world_wall_s(world) + instance->clock_off_s;
+}
+
+static int64_t steady_us(const struct world *world)
+{
+    return world->now + world->leapt_s * SECOND;
 }
 
 int64_t instance_steady_ms(const struct world *world, const struct instance *instance)
 {
-    return 1000 + (world->now - instance->booted_at) / MS;
+    return 1000 + (steady_us(world) - instance->booted_at) / MS;
 }
 
 void instance_check_clock(const struct world *world, struct instance *instance)
@@ -29,10 +34,13 @@ static size_t index_of(const struct world *world, const struct instance *instanc
 
 /* ---- the start ---- */
 
-static struct charge charge_of(const struct world *world, size_t account, int64_t amount)
+static struct charge charge_of(const struct world *world, const struct instance *instance,
+                               size_t account, int64_t amount)
 {
     struct charge charge = world->accounts[account].name;
     charge.amount = amount;
+    if (idle_is_session(world, account))
+        charge.until_s = instance->until_s[account];
     return charge;
 }
 
@@ -42,15 +50,20 @@ static void forfeit(struct world *world, struct instance *instance, size_t accou
 {
     struct journal *journal = &world->journals[instance->journal];
     int64_t unproven = journal->ceiling[account] - instance->spent[account];
-    if (!instance->booted_anew || unproven == 0)
+    bool over = idle_is_session(world, account) &&
+                instance->until_s[account] < instance_wall_s(world, instance);
+    if (!instance->booted_anew || unproven == 0 || over)
         return;
     if (unproven < 0) {
         /* A line that told less than the hold is lost. */
         world->accounts[account].excess -= unproven;
         return;
     }
-    const struct charge charge = charge_of(world, account, unproven);
-    struct call none = {.journal = instance->journal, .count = 1, .accounts = {account}};
+    const struct charge charge = charge_of(world, instance, account, unproven);
+    struct call none = {.journal = instance->journal,
+                        .count = 1,
+                        .accounts = {account},
+                        .begun_s = idle_used_s(world, account, charge.until_s)};
     int64_t amounts[UNIT_COUNT] = {unproven, unproven, unproven};
     world_say(world, "  forfeited on account %zu: %lld", account, (long long)unproven);
     disk_note(world, &none, LINE_SETTLE, amounts);
@@ -60,18 +73,45 @@ static void forfeit(struct world *world, struct instance *instance, size_t accou
     instance->forfeited[account] += unproven;
 }
 
+/* Of a session that is over nothing counts. */
+static void forget(struct world *world, struct instance *instance, size_t account)
+{
+    struct journal *journal = &world->journals[instance->journal];
+    bool over = instance->until_s[account] < instance_wall_s(world, instance);
+    if (!idle_is_session(world, account) || !over)
+        return;
+    instance->spent[account] = 0;
+    instance->drawn[account] = 0;
+    journal->billed[account] = 0;
+    journal->over[account] = 0;
+    for (size_t at = 0; at < CALLS; at++) {
+        struct call *call = &world->calls[at];
+        call->forgotten = call->forgotten || call->journal == instance->journal;
+    }
+}
+
+/* Of a session, as far as ledger and journal say. */
+static int64_t until_of(const struct world *world, const struct journal *journal, size_t account)
+{
+    int64_t until_s = disk_until_s(world, journal, account);
+    return until_s > journal->until_s[account] ? until_s : journal->until_s[account];
+}
+
 static size_t restore(struct world *world, struct instance *instance, struct charge *rows)
 {
-    const struct journal *journal = &world->journals[instance->journal];
+    struct journal *journal = &world->journals[instance->journal];
     size_t count = 0;
     for (size_t at = 0; at < world->account_count; at++) {
-        struct charge charge = charge_of(world, at, instance->spent[at]);
+        if (idle_is_session(world, at))
+            instance->until_s[at] = until_of(world, journal, at);
+        struct charge charge = charge_of(world, instance, at, instance->spent[at]);
         if (charge.amount > 0)
             core_restore(instance->core, &charge);
         if (!journal->has[at])
             continue;
         forfeit(world, instance, at);
-        rows[count] = charge_of(world, at, journal->ceiling[at]);
+        forget(world, instance, at);
+        rows[count] = charge_of(world, instance, at, journal->ceiling[at]);
         rows[count].overdraft = journal->overdraft[at];
         core_restore_ceiling(instance->core, &rows[count++]);
     }
@@ -87,6 +127,7 @@ static void open_core(struct world *world, struct instance *instance)
     const struct core_options rules = world_rules(world, instance->version, budgets);
     instance->core = core_open(&rules);
     instance_check_clock(world, instance);
+    disk_rotate(world, instance);
     disk_replay(world, journal, instance->spent);
     memcpy(instance->drawn, journal->drawn, sizeof(instance->drawn));
     size_t count = restore(world, instance, rows);
@@ -149,7 +190,7 @@ void instance_die(struct world *world, size_t at, bool power)
     if (power) {
         disk_lose(world, &world->journals[instance->journal]);
         instance->booted_anew = true;
-        instance->booted_at = world->now;
+        instance->booted_at = steady_us(world);
     }
 }
 
@@ -195,6 +236,7 @@ static void begin_commit(struct world *world, struct instance *instance,
         commit->rows[at].amount = action->rows[at].amount;
         commit->rows[at].overdraft = action->rows[at].overdraft;
         commit->rows[at].drawn = drawn_by(world, instance, action, at);
+        commit->rows[at].until_s = action->rows[at].until_s;
         world_say(world, "  instance %zu commits %lld on account %zu%s", index_of(world, instance),
                   (long long)action->rows[at].amount, account,
                   action->overdrawn ? ", which no store has granted" : "");
@@ -226,7 +268,7 @@ static void rest(struct world *world, struct instance *instance, const struct le
     instance->eager = action->eager;
     if (action->until_ms == INT64_MAX)
         return;
-    int64_t until = instance->booted_at + (action->until_ms - 1000) * MS;
+    int64_t until = instance->booted_at + (action->until_ms - 1000) * MS - world->leapt_s * SECOND;
     until = until <= world->now ? world->now + MS : until;
     instance->rest_until = until;
     wake_at(world, instance);

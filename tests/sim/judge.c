@@ -63,8 +63,10 @@ static void judge_instance(struct world *world, const struct instance *instance)
 static void judge_grants(struct world *world, size_t account)
 {
     int64_t step = world_step(world, account);
-    if (world->accounts[account].name.until_s < world->wall_s)
+    if (world->accounts[account].name.until_s < world_wall_s(world))
         return; /* by a clock set back; it is over, and may be forgotten */
+    if (idle_is_session(world, account))
+        return; /* of one that an instance has forgotten it goes when the store does, too */
     for (size_t at = 0; at < world->journal_count; at++) {
         const struct journal *journal = &world->journals[at];
         int64_t idle = network_granted(world, account, at) - journal->ceiling[account];
@@ -114,22 +116,16 @@ static bool counts(const struct world *world, size_t account, const struct accou
     return strcmp(world->accounts[account].name.window, view->window.id) == 0;
 }
 
-/* What was granted of sub-buckets that count and that nobody noted: a process died before it could,
- * and nobody will use them any more. It comes back when they cease to count. */
-static int64_t stranded(const struct world *world, size_t account, int64_t now_s)
+/* In the store's units: what was granted of an account that the world does not know. */
+static int64_t unknown_total(const struct world *world, uint64_t number)
 {
-    const struct store *store = world->servers[world->primary].store;
-    uint64_t last = span_number(world, account, now_s);
-    int64_t sum = 0;
-    for (int64_t back = 0; back < WINDOW_ROLLING_SPAN; back++) {
-        uint64_t number = charge_sibling(last, -back);
-        if (world_account_by_number(world, number) == NOBODY)
-            sum += store_total(store, number) * world_step(world, account);
-    }
-    return sum;
+    if (world_account_by_number(world, number) != NOBODY)
+        return 0;
+    return store_total(world->servers[world->primary].store, number);
 }
 
-/* Likewise of an account that nobody noted, of another window. */
+/* What was granted and nobody noted: a process died before it could, and nobody will use it any
+ * more. Of a rolling window it comes back when its sub-bucket ceases to count. */
 static int64_t unnoted(const struct world *world, const struct instance *instance,
                        const struct account_view *view)
 {
@@ -137,17 +133,33 @@ static int64_t unnoted(const struct world *world, const struct instance *instanc
     struct account_key key = {.unit = view->unit, .id = text_of(view->id), .window = &view->window};
     while (!text_equal(accounts->budgets[key.budget].name, view->budget))
         key.budget++;
+    const struct budget *budget = &accounts->budgets[key.budget];
     uint64_t number = accounts_number(accounts, &key);
-    if (!world->profile.shared || world_account_by_number(world, number) != NOBODY)
-        return 0;
     int64_t step = view->unit == UNIT_USD ? USD_STEP : 1;
-    return store_total(world->servers[world->primary].store, number) * step;
+    if (!world->profile.shared)
+        return 0;
+    if (budget->window != WINDOW_ROLLING)
+        return unknown_total(world, number) * step;
+    uint64_t last = span_number(budget, number, view->window.end_s);
+    int64_t sum = 0;
+    for (int64_t back = 0; back < WINDOW_ROLLING_SPAN; back++)
+        sum += unknown_total(world, charge_sibling(last, -back)) * step;
+    return sum;
 }
 
-/* One of a rolling window's stands for those that the world does not know. */
-static bool is_last(const struct world *world, size_t account)
+/* What instances know, and the store has forgotten since; the one that is asked, also of others. */
+static int64_t spent_of_session(const struct world *world, size_t account,
+                                const struct account_view *view)
 {
-    return span_rolls(world, account) && world->accounts[account].later == NOBODY;
+    bool shared = world->profile.shared;
+    int64_t sum = shared ? network_total(world, account) : 0, known = view->spent + view->elsewhere;
+    for (size_t at = 0; at < world->profile.instances; at++) {
+        const struct instance *instance = &world->instances[at];
+        int64_t granted = shared ? network_granted(world, account, instance->journal) : 0;
+        int64_t untold = instance->spent[account] - granted;
+        sum += (untold > 0 ? untold : 0) + world_step(world, account);
+    }
+    return sum > known ? sum : known;
 }
 
 /* One that has gone may have been granted something on an account that no journal names. */
@@ -170,9 +182,10 @@ static int64_t left_on(const struct world *world, const struct instance *instanc
     for (size_t at = 0; at < world->account_count; at++) {
         if (!is_of(world, at, view))
             continue;
-        left -= counts(world, at, view) ? spent_of(world, at) : 0;
-        if (is_last(world, at) && world->profile.shared)
-            left -= stranded(world, at, view->window.end_s);
+        if (idle_is_session(world, at))
+            left -= spent_of_session(world, at, view);
+        else if (counts(world, at, view))
+            left -= spent_of(world, at);
     }
     left = left > 0 ? left : 0;
     if (view->unit == UNIT_REQUESTS)
@@ -204,6 +217,7 @@ static void probe(struct world *world, size_t at)
     subject.id[SCOPE_TEAM] = text_of(TEAMS[below(world, 2)]);
     subject.id[SCOPE_KEY] = TEXT("k1");
     subject.id[SCOPE_MODEL] = TEXT("small");
+    subject.id[SCOPE_SESSION] = TEXT("k1/a");
     int64_t left = left_of(world, instance, &subject);
     world_say(world, "instance %zu: left is %lld", at, (long long)left);
     if (left > 0 && left < INT64_C(1000000000000) && !world->profile.crowded)

@@ -1,10 +1,11 @@
 /*
  * The simulator: runs worlds, one for each seed, and says which failed.
  *
- *     simulator SEEDS [FIRST]      so many, from FIRST (1)
- *     simulator --seed N           one, with a trace of all that happens
- *     simulator --list FILE        those that a file lists, a number a line
- *     simulator --mutant SEEDS     up to the first that an invariant catches
+ *     simulator SEEDS [FIRST]         so many, from FIRST (1)
+ *     simulator --seed N              one, with a trace of all that happens
+ *     simulator --list FILE           those that a file lists, a number a line
+ *     simulator --mutant SEEDS FILE   so many, and then those that the file lists, up to the first
+ *                                     that an invariant catches
  */
 #include "sim.h"
 
@@ -111,25 +112,45 @@ static size_t run_list(const char *path, size_t *count)
     return failed;
 }
 
+/* What became of a mutant so far. */
+struct trial {
+    uint64_t asserted_at;
+    bool caught;
+};
+
 /* Assertions of the mutated code do not count. */
-static int run_mutant(uint64_t count)
+static void try_mutant(struct trial *trial, uint64_t seed)
 {
-    uint64_t asserted_at = 0;
-    for (uint64_t seed = 1; seed <= count; seed++) {
-        struct run now;
-        enum outcome outcome = run(seed, false, &now);
-        if (outcome == OUTCOME_ASSERTED && asserted_at == 0)
-            asserted_at = seed;
-        if (outcome != OUTCOME_FAILED)
-            continue;
-        printf("seed %llu: %s\n", (unsigned long long)seed, now.failure);
-        return 0;
+    struct run now;
+    enum outcome outcome = run(seed, false, &now);
+    if (outcome == OUTCOME_ASSERTED && trial->asserted_at == 0)
+        trial->asserted_at = seed;
+    if (outcome != OUTCOME_FAILED)
+        return;
+    trial->caught = true;
+    printf("seed %llu: %s\n", (unsigned long long)seed, now.failure);
+}
+
+/* By the first `count` seeds, and then by those that are kept. */
+static int run_mutant(uint64_t count, const char *path)
+{
+    struct trial trial = {0};
+    FILE *kept = fopen(path, "r");
+    unsigned long long seed = 0;
+    if (kept == NULL) {
+        perror(path);
+        return 1;
     }
-    if (asserted_at > 0)
-        printf("lives (an assertion fails at seed %llu)\n", (unsigned long long)asserted_at);
-    else
+    while (!trial.caught && seed < count)
+        try_mutant(&trial, ++seed);
+    while (!trial.caught && fscanf(kept, "%llu%*[^\n]", &seed) == 1)
+        try_mutant(&trial, seed);
+    fclose(kept);
+    if (!trial.caught && trial.asserted_at > 0)
+        printf("lives (an assertion fails at seed %llu)\n", (unsigned long long)trial.asserted_at);
+    else if (!trial.caught)
         printf("lives\n");
-    return 1;
+    return !trial.caught;
 }
 
 static uint64_t number(const char *digits)
@@ -143,8 +164,8 @@ int main(int count, char **arguments)
     const char *first = count > 1 ? arguments[1] : "1000";
     if (count > 2 && strcmp(first, "--seed") == 0)
         return run_one(number(arguments[2]));
-    if (count > 2 && strcmp(first, "--mutant") == 0)
-        return run_mutant(number(arguments[2]));
+    if (count > 3 && strcmp(first, "--mutant") == 0)
+        return run_mutant(number(arguments[2]), arguments[3]);
     clock_t begun = clock();
     size_t seeds = 0, failed = 0;
     if (count > 2 && strcmp(first, "--list") == 0) {

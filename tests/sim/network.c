@@ -10,11 +10,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* Its rows and its roster lie behind it, without what is not there of them: there are thousands of
+ * messages in a world. */
 struct message {
     struct store_request request;
     size_t instance, server;
     uint64_t action;
-    struct store_roster roster;
     struct store_row rows[];
 };
 
@@ -50,24 +51,24 @@ void network_close(struct world *world)
 
 /* ---- messages ---- */
 
-static void roster_copy(struct store_roster *to, const struct store_roster *from)
+static size_t roster_size(const struct store_roster *roster)
 {
-    to->count = from == NULL ? 0 : from->count;
-    if (to->count > 0)
-        memcpy(to->at, from->at, to->count * sizeof(to->at[0]));
+    return offsetof(struct store_roster, at) + roster->count * sizeof(roster->at[0]);
 }
 
 static struct message *message_new(const struct store_request *request)
 {
-    size_t size = request->row_count * sizeof(request->rows[0]);
-    struct message *message = memory_new(sizeof(*message) + size);
+    size_t rows = request->row_count * sizeof(request->rows[0]);
+    size_t names = request->roster == NULL ? 0 : roster_size(request->roster);
+    struct message *message = memory_new(sizeof(*message) + rows + names);
     message->request = *request;
     message->request.label = TEXT("sim");
     message->request.rows = message->rows;
-    message->request.roster = &message->roster;
-    roster_copy(&message->roster, request->roster);
-    if (size > 0)
-        memcpy(message->rows, request->rows, size);
+    if (rows > 0)
+        memcpy(message->rows, request->rows, rows);
+    if (names > 0)
+        message->request.roster =
+            memcpy(&message->rows[request->row_count], request->roster, names);
     return message;
 }
 
@@ -142,13 +143,16 @@ static void note_before(struct world *world, const struct server *server,
 
 static void apply(struct world *world, struct server *server, const struct store_request *request)
 {
-    store_set_time(server->store, world->wall_s + world->now / SECOND);
+    store_set_time(server->store, world_wall_s(world));
+    idle_look(world);
     if (request->kind == STORE_SYNC)
         note_before(world, server, request);
+    idle_note_gone(world, server, -1);
     store_apply(server->store, request, &world->reply);
+    idle_note_gone(world, server, 1);
     if (request->kind != STORE_BEAT || world->reply.verdict != STORE_OK)
         world_say(world,
-                  "  server %zu: %s of %.2s, %lld.%lld, epoch %lld: %s (epoch %lld%s, %lld of "
+                  "  server %zu: %s of %.1s, %lld.%lld, epoch %lld: %s (epoch %lld%s, %lld of "
                   "%lld absent)",
                   (size_t)(server - world->servers), KINDS[request->kind], request->journal,
                   (long long)request->incarnation, (long long)request->sequence,
@@ -159,12 +163,7 @@ static void apply(struct world *world, struct server *server, const struct store
     check_applied(world, server, request, &world->reply);
 }
 
-/* Without rows that are not there. */
-struct answer {
-    struct store_roster roster;
-    unsigned char reply[];
-};
-
+/* A reply up to its last row, and behind that its roster. */
 static size_t size_of(const struct store_reply *reply)
 {
     return offsetof(struct store_reply, rows) + reply->row_count * sizeof(reply->rows[0]);
@@ -174,9 +173,10 @@ static void send_reply(struct world *world, const struct message *message)
 {
     if (chance(world, world->profile.lost) || world->instances[message->instance].cut)
         return;
-    struct answer *copy = memory_new(sizeof(*copy) + size_of(&world->reply));
-    roster_copy(&copy->roster, &world->reply.roster);
-    memcpy(copy->reply, &world->reply, size_of(&world->reply));
+    size_t rows = size_of(&world->reply), names = roster_size(&world->reply.roster);
+    unsigned char *copy = memory_new(rows + names);
+    memcpy(copy, &world->reply, rows);
+    memcpy(copy + rows, &world->reply.roster, names);
     world_at(world, world->now + delay(world), EVENT_REPLY, message->instance, message->action)
         ->load = copy;
 }
@@ -249,10 +249,11 @@ void network_request(struct world *world, void *load)
 
 void network_reply(struct world *world, struct instance *instance, void *load)
 {
-    const struct answer *copy = load;
-    const struct store_reply *reply = (const struct store_reply *)copy->reply;
-    memcpy(&world->reply, reply, size_of(reply));
-    roster_copy(&world->reply.roster, &copy->roster);
+    const unsigned char *copy = load;
+    size_t rows = size_of(load);
+    const struct store_roster *roster = (const void *)(copy + rows);
+    memcpy(&world->reply, copy, rows);
+    memcpy(&world->reply.roster, roster, roster_size(roster));
     free(load);
     instance_replied(world, instance, &world->reply);
 }
@@ -322,7 +323,7 @@ void network_reconcile(struct world *world, size_t journal)
 {
     struct server *server = &world->servers[world->primary];
     struct journal *lost = &world->journals[journal];
-    struct store_row rows[ACCOUNTS] = {{0}};
+    struct store_row rows[ACCOUNTS];
     struct store_request look = {.kind = STORE_INIT};
     struct store_request request = {
         .kind = STORE_RECONCILE, .rows = rows, .row_count = world->account_count};
@@ -332,9 +333,9 @@ void network_reconcile(struct world *world, size_t journal)
     request.sequence = last.sequence;
     for (size_t at = 0; at < world->account_count; at++) {
         int64_t step = world_step(world, at);
-        rows[at].account = world->accounts[at].name.account;
-        rows[at].limit = LIMIT_NONE;
-        rows[at].value = (lost->billed[at] + step - 1) / step;
+        rows[at] = (struct store_row){.account = world->accounts[at].name.account,
+                                      .limit = LIMIT_NONE,
+                                      .value = (lost->billed[at] + step - 1) / step};
         /* What else it had on its disk is of no use to anybody. */
         if (lost->gone && !has && lost->ceiling[at] > lost->billed[at])
             lost->ceiling[at] = lost->billed[at];
@@ -381,11 +382,15 @@ int64_t network_granted(const struct world *world, size_t account, size_t journa
     return network_granted_by(world, &world->servers[world->primary], account, journal);
 }
 
+int64_t network_gone_by(const struct world *world, const struct server *server, size_t account)
+{
+    return in_units(world, account,
+                    store_gone(server->store, world->accounts[account].name.account));
+}
+
 int64_t network_gone(const struct world *world, size_t account)
 {
-    return in_units(
-        world, account,
-        store_gone(world->servers[world->primary].store, world->accounts[account].name.account));
+    return network_gone_by(world, &world->servers[world->primary], account);
 }
 
 int64_t network_total(const struct world *world, size_t account)

@@ -11,6 +11,7 @@
  *     network.c   requests to the store and replies; its servers
  *     faults.c    what goes wrong, and when it is mended
  *     spans.c     what must fit under one limit together
+ *     idle.c      hours that pass at once, and what is over by then
  *     checks.c    the invariants
  *     judge.c     what must be true once all is well again
  *
@@ -67,12 +68,12 @@ enum event_kind {
     EVENT_FAULT,
     EVENT_HEAL,
     EVENT_JUDGE,
+    EVENT_LEAP, /* hours pass at once */
     EVENT_KIND_COUNT
 };
 
 struct event {
     int64_t at;
-    uint64_t order;
     enum event_kind kind;
     size_t who;    /* an instance or a call */
     uint64_t what; /* its life or serial at the time: a later one is not meant */
@@ -86,6 +87,7 @@ enum line_kind { LINE_RESERVE, LINE_EXTEND, LINE_SETTLE };
 struct line {
     enum line_kind kind;
     uint64_t call; /* its serial; 0: none */
+    int64_t at_s;  /* when that was held first */
     size_t count;
     struct {
         size_t account;
@@ -108,8 +110,11 @@ struct journal {
     int64_t drawn[ACCOUNTS];     /* of the ceiling: what no store has granted */
     struct line *lines;
     size_t count, room, synced;
-    int64_t billed[ACCOUNTS]; /* by upstreams, for calls of its processes, dead ones too */
-    int64_t over[ACCOUNTS];   /* of that: lies */
+    int64_t day;               /* of the ledger's file */
+    int64_t until_s[ACCOUNTS]; /* the ceiling is of use until then */
+    int64_t billed[ACCOUNTS];  /* by upstreams, for calls of its processes, dead ones too */
+    int64_t over[ACCOUNTS];    /* of that: lies */
+    unsigned begun[ACCOUNTS];  /* of a session: the account's when it used that last */
 };
 
 /* ---- the rest of the world ---- */
@@ -120,7 +125,7 @@ struct commit {
     size_t count;
     struct {
         size_t account;
-        int64_t amount, overdraft, drawn;
+        int64_t amount, overdraft, drawn, until_s;
     } rows[ACCOUNTS];
 };
 
@@ -147,6 +152,7 @@ struct instance {
     int64_t forfeited[ACCOUNTS];   /* of `spent`: as the core was told at its start */
     int64_t drawn[ACCOUNTS];       /* of its ceilings: what no store has granted */
     int64_t fails_until;           /* its disk fails until then */
+    int64_t until_s[ACCOUNTS];     /* of sessions: its core remembers it until then */
 };
 
 struct call {
@@ -162,6 +168,9 @@ struct call {
     int64_t need[UNIT_COUNT]; /* held */
     size_t count;
     size_t accounts[STAKES];
+    int64_t begun_s; /* when it held something first */
+    bool sent;
+    bool forgotten;        /* its journal does not know any more which sessions it used */
     int64_t input, output; /* used so far */
     int64_t billed[UNIT_COUNT], lied[UNIT_COUNT];
     int steps; /* before its end */
@@ -178,6 +187,9 @@ struct sim_account {
     int64_t lies;          /* so many */
     int64_t excess; /* booked after losses of power or of the store, and cannot have been spent */
     int64_t drawn;  /* what no store has granted, on disk of all journals */
+    size_t open;    /* so many calls use it now; */
+    int64_t used_s; /* or one did, the last time */
+    unsigned begun; /* counts how often it began anew: of a session T is what was billed since */
 };
 
 /* What a server knows, and what was applied there. */
@@ -210,6 +222,8 @@ struct profile {
     bool open;    /* some budgets let instances go on without a store */
     bool disk_fails;
     bool jumps;      /* clocks do: so an account may be forgotten before its time */
+    bool idle;       /* some budget is of sessions, and hours pass */
+    int64_t leap_us; /* between two leaps, in the mean */
     unsigned faults; /* a bit for each kind */
     int64_t fault_us;
     bool flips; /* of all that befalls a store, failovers and back alone, and some close together */
@@ -220,11 +234,14 @@ struct world {
     bool trace;
     int64_t now;
     uint64_t order, serial;
-    struct event *queue;
+    uint64_t *queue; /* what world.c says of each event, */
+    struct event *events;
+    size_t *places; /* and where those are that are not queued, from `queued` on */
     size_t queued, queue_room;
     struct profile profile;
     struct zone *zone;
-    int64_t wall_s; /* at the beginning */
+    int64_t wall_s;  /* at the beginning, and */
+    int64_t leapt_s; /* the hours that have passed at once since then */
     struct price prices[PRICES];
     int64_t tokens; /* of input and of output a request has up to so many */
     struct budget budgets[BUDGETS];
@@ -233,12 +250,13 @@ struct world {
     int64_t version_at; /* when the newest one came */
     struct core_options rules;
     struct instance instances[INSTANCES];
-    struct journal journals[JOURNALS];
     size_t journal_count;
     struct sim_account accounts[ACCOUNTS];
     size_t account_count;
-    uint32_t slots[SLOTS]; /* by number: an account's index + 1 */
-    struct call calls[CALLS];
+    struct {
+        uint64_t number;
+        size_t account; /* its index + 1; 0: free */
+    } slots[SLOTS];
     size_t free_calls[CALLS], free_count;
     struct server servers[SERVERS];
     struct server replica;
@@ -251,12 +269,19 @@ struct world {
     bool stuck;          /* it cannot be mended without an operator who knows what was spent */
     bool healed;
     size_t probes, admitted; /* of the judge */
+    size_t lone;             /* nobody else uses sessions */
+    int64_t lone_until;
     struct grant grant;
     struct store_reply reply;
     int64_t before[ACCOUNTS]; /* g of a SYNC's rows, before it was applied */
     int64_t totals[ACCOUNTS]; /* what check_all adds up */
     char failure[300];        /* empty: none so far */
     uint64_t digest;          /* of all that happened: equal seeds must have equal ones */
+
+    /* Large, and few are used: a journal is cleared when it is made, and a call, but for the serial
+     * of all, when it begins. */
+    struct journal journals[JOURNALS];
+    struct call calls[CALLS];
 };
 
 /* ---- world.c ---- */
@@ -268,7 +293,7 @@ bool world_run(struct world *world);
 
 int64_t below(struct world *world, int64_t bound); /* 0 to bound - 1 */
 /* Likewise, but of the seed alone: nothing else that is drawn depends on it. */
-enum { LOT_ROLLING, LOT_OPEN, LOT_BUDGETS, LOT_FLIPS = 1000 };
+enum { LOT_ROLLING, LOT_OPEN, LOT_BUDGETS, LOT_FLIPS = 1000, LOT_IDLE, LOT_SESSIONS };
 int64_t lot_below(const struct world *world, int lot, int64_t bound);
 bool chance(struct world *world, int thousandths);
 /* About `mean`, at least 1. */
@@ -297,6 +322,8 @@ void traffic_time_up(struct world *world, size_t call);
 void traffic_send(struct world *world, size_t call);
 void traffic_step(struct world *world, size_t call);
 void traffic_rely(struct world *world, size_t call);
+/* A call ends now, whatever it is about. */
+void traffic_finish(struct world *world, size_t call);
 /* Those who waited and are decided. */
 void traffic_wakes(struct world *world, struct instance *instance);
 /* One request for so much on all accounts of a subject, which is used up when it is granted. */
@@ -328,12 +355,17 @@ void journal_close(struct journal *journal);
 void disk_note(struct world *world, const struct call *call, enum line_kind kind,
                const int64_t amounts[UNIT_COUNT]);
 void disk_sync(struct world *world, struct instance *instance);
+void disk_sync_now(struct world *world, const struct instance *instance);
 /* The rows of the commit under way are on disk. */
 void disk_apply(struct world *world, struct instance *instance);
 /* What was not synced is lost, or a part of it. */
 void disk_lose(struct world *world, struct journal *journal);
 /* What the ledger says was spent, holds of the dead booked in full (and noted so). */
 void disk_replay(struct world *world, struct journal *journal, int64_t spent[ACCOUNTS]);
+/* The ledger's word on until when a session counts that it says was spent on. */
+int64_t disk_until_s(const struct world *world, const struct journal *journal, size_t account);
+/* With each day the ledger begins a new file, and takes over only what counts still. */
+void disk_rotate(struct world *world, const struct instance *instance);
 
 /* ---- network.c ---- */
 
@@ -360,6 +392,7 @@ void network_rename(struct world *world, struct server *server, bool restarted);
 void network_wipe(struct world *world, struct server *server);
 /* The journal is in its registry. */
 bool network_has(const struct world *world, const struct server *server, size_t journal);
+int64_t network_gone_by(const struct world *world, const struct server *server, size_t account);
 int64_t network_granted_by(const struct world *world, const struct server *server, size_t account,
                            size_t journal);
 /* What is granted of an account to a journal, what was and is gone, and what is in all, in the
@@ -394,14 +427,50 @@ __int128 span_sum(const struct world *world, size_t last,
                   int64_t (*of)(const struct world *world, size_t account));
 /* Spans that the account lies in end with it, and with each that this tells; NOBODY: no more. */
 size_t span_next(const struct world *world, size_t account, size_t last);
-/* The number that its sub-bucket of that moment has, or would have. */
-uint64_t span_number(const struct world *world, size_t account, int64_t now_s);
+/* The number that the sub-bucket of that moment has, or would have, in the rolling window of one of
+ * that number. */
+uint64_t span_number(const struct budget *budget, uint64_t number, int64_t now_s);
 /* It lies in the span that ends with the sub-bucket of that moment. */
 bool span_counts(const struct world *world, size_t account, int64_t now_s);
 
+/* ---- idle.c ---- */
+
+int64_t world_wall_s(const struct world *world);
+/* Hours pass. No call lasts for longer than one: so some end before. An `extra` leap is a long one,
+ * which is followed by no other. */
+void idle_leap(struct world *world, bool extra);
+/* An instance was just cut off: perhaps it is for long, and the only one that uses sessions
+ * meanwhile, so that the store forgets what it still spends. */
+void idle_note_cut(struct world *world, size_t instance);
+bool idle_is_session(const struct world *world, size_t account);
+/* The store may have forgotten it: it is a session, or a window that ended hours ago. */
+bool idle_lapses(const struct world *world, size_t account);
+/* Until when a session is remembered that was used then; and the other way round. */
+int64_t idle_until_s(const struct world *world, size_t account, int64_t used_s);
+int64_t idle_used_s(const struct world *world, size_t account, int64_t until_s);
+/* Used now, and from now on, or until now, by a call. */
+void idle_open(struct world *world, const struct call *call, size_t account);
+void idle_close(struct world *world, size_t account);
+/* A process holds or books something on it, and remembers it for so long. */
+void idle_note_use(struct world *world, struct instance *instance, size_t account);
+/* Its core has rightly forgotten what was spent there. */
+void idle_note_forgotten(struct world *world, struct instance *instance, size_t account,
+                         const struct account *now);
+/* Sessions that nobody has used for so long, and that the store does not know any more, begin anew.
+ */
+void idle_look(struct world *world);
+/* What an instance has spent on a session and forgotten, because others use that for longer, is
+ * only known to the store. What a store knows that is `to` be followed by one that knows less
+ * (NULL: nothing) is spent again; so is what one that was left behind hears: called with -1 before
+ * it does something, and with 1 after that. */
+void idle_note_lost(struct world *world, const struct server *to);
+void idle_note_gone(struct world *world, const struct server *server, int sign);
+/* What a journal has of it counts no more. */
+bool idle_is_over(const struct world *world, size_t journal, size_t account);
+
 /* ---- checks.c ---- */
 
-void check_instance(struct world *world, const struct instance *instance);
+void check_instance(struct world *world, struct instance *instance);
 void check_account(struct world *world, size_t account);
 void check_applied(struct world *world, struct server *server, const struct store_request *request,
                    const struct store_reply *reply);

@@ -22,17 +22,17 @@ bool span_rolls(const struct world *world, size_t account)
     return world->budgets[world->accounts[account].budget].window == WINDOW_ROLLING;
 }
 
-uint64_t span_number(const struct world *world, size_t at, int64_t now_s)
+uint64_t span_number(const struct budget *budget, uint64_t number, int64_t now_s)
 {
-    const struct sim_account *account = &world->accounts[at];
-    int64_t length_s = world->budgets[account->budget].rolling_s;
-    int64_t bucket_s = (length_s + WINDOW_ROLLING_BUCKETS - 1) / WINDOW_ROLLING_BUCKETS;
-    return charge_sibling(account->name.account & ~(CHARGE_BUCKETS - 1), now_s / bucket_s);
+    int64_t bucket_s = (budget->rolling_s + WINDOW_ROLLING_BUCKETS - 1) / WINDOW_ROLLING_BUCKETS;
+    return charge_sibling(number & ~(CHARGE_BUCKETS - 1), now_s / bucket_s);
 }
 
 bool span_counts(const struct world *world, size_t at, int64_t now_s)
 {
-    int64_t back = rolled(world->accounts[at].name.account, span_number(world, at, now_s));
+    const struct sim_account *account = &world->accounts[at];
+    uint64_t number = account->name.account;
+    int64_t back = rolled(number, span_number(&world->budgets[account->budget], number, now_s));
     return back >= 0 && back < WINDOW_ROLLING_SPAN;
 }
 

@@ -26,6 +26,8 @@ static size_t index_of(const struct world *world, const struct call *call)
 
 static void call_free(struct world *world, struct call *call)
 {
+    for (size_t at = 0; at < call->count; at++)
+        idle_close(world, call->accounts[at]);
     call->serial = 0;
     world->free_calls[world->free_count++] = index_of(world, call);
 }
@@ -39,6 +41,12 @@ static bool is_alive(const struct world *world, const struct call *call)
 static void next(struct world *world, struct call *call, enum event_kind kind, int64_t after)
 {
     world_at(world, world->now + after, kind, index_of(world, call), call->serial);
+}
+
+/* None so long any more that it runs still when all is judged. */
+static int64_t step_us(struct world *world)
+{
+    return world->now < QUIET_AT ? around(world, 400 * MS) : 1 + below(world, 400 * MS);
 }
 
 /* ---- money, once more ---- */
@@ -81,6 +89,8 @@ static void bill_account(struct world *world, const struct call *call, size_t at
     account->billed += more;
     account->over += lied;
     account->lies += lied > 0 ? 1 : 0;
+    if (idle_is_session(world, at) && call->forgotten)
+        more = lied = 0;
     journal->billed[at] += more;
     journal->over[at] += lied;
     check_account(world, at);
@@ -151,20 +161,34 @@ static void check_window(struct world *world, struct instance *instance,
     memcpy(last, charge->window, sizeof(charge->window));
 }
 
+static void take_account(struct world *world, const struct call *call, size_t at)
+{
+    struct instance *instance = &world->instances[call->instance];
+    if (idle_is_session(world, at)) {
+        const struct account *now = check_find(instance->core, world->accounts[at].name.account);
+        idle_note_forgotten(world, instance, at, now);
+        idle_note_use(world, instance, at);
+    }
+    idle_open(world, call, at);
+}
+
 /* Takes over what the grant says is held now. */
 static void take_charges(struct world *world, struct call *call, const struct grant *grant)
 {
     struct instance *instance = &world->instances[call->instance];
     ASSERT(grant->charge_count <= STAKES);
-    for (size_t at = 0; at < call->count; at++)
+    for (size_t at = 0; at < call->count; at++) {
         instance->held[call->accounts[at]] -=
             call->need[world->accounts[call->accounts[at]].name.unit];
+        idle_close(world, call->accounts[at]);
+    }
     call->count = grant->charge_count;
     for (size_t at = 0; at < grant->charge_count; at++) {
         const struct charge *charge = &grant->charges[at];
         call->accounts[at] = world_account(world, charge);
         call->need[charge->unit] = charge->amount;
         instance->held[call->accounts[at]] += charge->amount;
+        take_account(world, call, call->accounts[at]);
     }
     call->max_output = grant->max_output;
     call->held_output = grant->held_output;
@@ -176,6 +200,7 @@ static void granted(struct world *world, struct call *call)
     const struct grant *grant = &world->grant;
     call->waiter = 0;
     call->hold = grant->hold;
+    call->begun_s = world_wall_s(world);
     take_charges(world, call, grant);
     world_say(world, "  call %llu is granted: output %lld of %lld",
               (unsigned long long)call->serial, (long long)grant->held_output,
@@ -193,8 +218,12 @@ static void decided(struct world *world, struct call *call)
         granted(world, call);
         return;
     }
+    const struct account_view *blocking = &world->grant.blocking;
     world_say(world, "  call %llu is refused: %d", (unsigned long long)call->serial,
               (int)world->grant.verdict);
+    if (world->grant.verdict == VERDICT_EXHAUSTED)
+        world_say(world, "    %s/%s: %lld spent, %lld elsewhere", scope_name(blocking->scope),
+                  blocking->id, (long long)blocking->spent, (long long)blocking->elsewhere);
     call_free(world, call);
 }
 
@@ -205,7 +234,18 @@ static struct text pick(struct world *world, const char *const *names, int64_t c
     return text_of(names[below(world, count)]);
 }
 
-static void random_subject(struct world *world, struct subject *subject)
+/* One instance after the other has to do with it, more often than others. */
+static struct text pick_session(struct world *world, size_t instance)
+{
+    static const char *const SESSIONS[] = {"k1/a", "k2/b"};
+    size_t usual = instance + (size_t)(world->now / (8 * SECOND));
+    bool others = world->now < world->lone_until && world->lone != instance;
+    if (chance(world, 300) || others)
+        return TEXT_NONE;
+    return text_of(SESSIONS[chance(world, 700) ? usual % 2 : (size_t)below(world, 2)]);
+}
+
+static void random_subject(struct world *world, size_t instance, struct subject *subject)
 {
     static const char *const KEYS[IDS] = {"k1", "k2", "k3", "k4",  "k5",  "k6",
                                           "k7", "k8", "k9", "k10", "k11", "k12"};
@@ -216,6 +256,8 @@ static void random_subject(struct world *world, struct subject *subject)
     subject->id[SCOPE_TEAM] = pick(world, TEAMS, 2);
     subject->id[SCOPE_KEY] = pick(world, KEYS, world->profile.crowded ? IDS : 2);
     subject->id[SCOPE_MODEL] = pick(world, MODELS, 2);
+    if (world->profile.idle)
+        subject->id[SCOPE_SESSION] = pick_session(world, instance);
 }
 
 static void reserve(struct world *world, struct call *call, struct ask *ask)
@@ -255,7 +297,7 @@ static void ask_at_random(struct world *world, size_t at)
     struct call *call = call_new(world);
     if (call == NULL)
         return;
-    random_subject(world, &subject);
+    random_subject(world, at, &subject);
     struct ask ask = {.subject = &subject,
                       .price = &world->prices[below(world, PRICES)],
                       .bound = {.input_tokens = 1 + below(world, world->tokens),
@@ -343,6 +385,7 @@ static void settle(struct world *world, struct call *call, const struct spend *u
         enum unit unit = world->accounts[account].name.unit;
         instance->held[account] -= call->need[unit];
         instance->spent[account] += used->amount[unit];
+        idle_note_use(world, instance, account);
     }
     disk_note(world, call, LINE_SETTLE, used->amount);
     core_settle(instance->core, call->hold, used, NULL);
@@ -364,9 +407,10 @@ void traffic_send(struct world *world, size_t at)
     }
     disk_note(world, call, LINE_RESERVE, call->need);
     call->relied_output = call->held_output;
+    call->sent = true;
     if (chance(world, 500) || call->probe)
         use_more(world, call);
-    next(world, call, EVENT_STEP, around(world, 400 * MS));
+    next(world, call, EVENT_STEP, step_us(world));
 }
 
 static void end(struct world *world, struct call *call)
@@ -411,7 +455,7 @@ void traffic_step(struct world *world, size_t at)
         return;
     }
     use_more(world, call);
-    next(world, call, EVENT_STEP, around(world, 400 * MS));
+    next(world, call, EVENT_STEP, step_us(world));
 }
 
 void traffic_rely(struct world *world, size_t at)
@@ -422,5 +466,17 @@ void traffic_rely(struct world *world, size_t at)
         call->relied_output = call->held_output;
     }
     use_more(world, call);
-    next(world, call, EVENT_STEP, around(world, 400 * MS));
+    next(world, call, EVENT_STEP, step_us(world));
+}
+
+void traffic_finish(struct world *world, size_t at)
+{
+    struct call *call = &world->calls[at];
+    uint64_t serial = call->serial;
+    if (call->waiter != 0)
+        traffic_time_up(world, at);
+    if (call->serial == serial && !call->sent)
+        traffic_send(world, at);
+    if (call->serial == serial)
+        end(world, call);
 }

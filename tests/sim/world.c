@@ -43,53 +43,60 @@ int64_t around(struct world *world, int64_t mean)
 
 /* ---- the queue: a heap, the earliest first; of one moment in the order of their making ---- */
 
-static bool is_before(const struct event *a, const struct event *b)
+/* In one number, so that it is compared and moved at once: when (26 bits), which in the order of
+ * making (24), and where the event is (14). */
+enum { PLACE_BITS = 14, ORDER_BITS = 24 };
+_Static_assert(END_AT < INT64_C(1) << (64 - PLACE_BITS - ORDER_BITS), "nothing happens later");
+
+static size_t place_of(uint64_t entry)
 {
-    return a->at != b->at ? a->at < b->at : a->order < b->order;
+    return (size_t)(entry & ((UINT64_C(1) << PLACE_BITS) - 1));
 }
 
-static void swap(struct event *a, struct event *b)
+static void queue_grow(struct world *world)
 {
-    struct event kept = *a;
-    *a = *b;
-    *b = kept;
+    size_t room = world->queue_room == 0 ? 1024 : 2 * world->queue_room;
+    ASSERT(room <= (size_t)1 << PLACE_BITS);
+    world->queue = memory_resize(world->queue, room * sizeof(world->queue[0]));
+    world->events = memory_resize(world->events, room * sizeof(world->events[0]));
+    world->places = memory_resize(world->places, room * sizeof(world->places[0]));
+    for (size_t at = world->queue_room; at < room; at++)
+        world->places[at] = at;
+    world->queue_room = room;
 }
 
 struct event *world_at(struct world *world, int64_t at, enum event_kind kind, size_t who,
                        uint64_t what)
 {
-    if (world->queued == world->queue_room) {
-        world->queue_room = world->queue_room == 0 ? 1024 : 2 * world->queue_room;
-        world->queue = realloc(world->queue, world->queue_room * sizeof(world->queue[0]));
-        ASSERT(world->queue != NULL);
-    }
-    size_t place = world->queued++;
-    world->queue[place] =
-        (struct event){.at = at, .order = ++world->order, .kind = kind, .who = who, .what = what};
-    while (place > 0 && is_before(&world->queue[place], &world->queue[(place - 1) / 2])) {
-        swap(&world->queue[place], &world->queue[(place - 1) / 2]);
-        place = (place - 1) / 2;
-    }
-    return &world->queue[place];
+    if (world->queued == world->queue_room)
+        queue_grow(world);
+    uint64_t when = (uint64_t)(at < END_AT ? at : END_AT), order = ++world->order;
+    size_t place = world->places[world->queued], hole = world->queued++;
+    ASSERT(order < UINT64_C(1) << ORDER_BITS);
+    uint64_t entry = (when << ORDER_BITS | order) << PLACE_BITS | place;
+    uint64_t *queue = world->queue;
+    for (; hole > 0 && entry < queue[(hole - 1) / 2]; hole = (hole - 1) / 2)
+        queue[hole] = queue[(hole - 1) / 2];
+    queue[hole] = entry;
+    world->events[place] = (struct event){.at = at, .kind = kind, .who = who, .what = what};
+    return &world->events[place];
 }
 
 static struct event take_event(struct world *world)
 {
-    struct event first = world->queue[0];
-    struct event *queue = world->queue;
-    size_t count = --world->queued;
-    queue[0] = queue[count];
-    for (size_t at = 0;;) {
-        size_t child = 2 * at + 1;
-        if (child >= count)
+    uint64_t *queue = world->queue;
+    size_t place = place_of(queue[0]), count = --world->queued, hole = 0;
+    uint64_t last = queue[count];
+    for (size_t child = 1; child < count; child = 2 * hole + 1) {
+        child += child + 1 < count && queue[child + 1] < queue[child] ? 1 : 0;
+        if (last < queue[child])
             break;
-        child += child + 1 < count && is_before(&queue[child + 1], &queue[child]) ? 1 : 0;
-        if (is_before(&queue[at], &queue[child]))
-            break;
-        swap(&queue[at], &queue[child]);
-        at = child;
+        queue[hole] = queue[child];
+        hole = child;
     }
-    return first;
+    queue[hole] = last;
+    world->places[count] = place;
+    return world->events[place];
 }
 
 /* ---- what it says ---- */
@@ -127,15 +134,16 @@ static const enum scope SCOPES[BUDGETS] = {SCOPE_GLOBAL, SCOPE_TEAM, SCOPE_KEY, 
 /* Where an account's number stands in `slots`, or should: an open table that is never full. */
 static size_t slot_of(const struct world *world, uint64_t number)
 {
-    size_t at = (size_t)(number % SLOTS);
-    while (world->slots[at] != 0 && world->accounts[world->slots[at] - 1].name.account != number)
+    /* The last bits of most numbers are those of few sub-buckets. */
+    size_t at = (size_t)((number * UINT64_C(0x9e3779b97f4a7c15)) >> 32) % SLOTS;
+    while (world->slots[at].account != 0 && world->slots[at].number != number)
         at = (at + 1) % SLOTS;
     return at;
 }
 
 size_t world_account_by_number(const struct world *world, uint64_t number)
 {
-    return (size_t)world->slots[slot_of(world, number)] - 1; /* SIZE_MAX if it is 0 */
+    return world->slots[slot_of(world, number)].account - 1; /* SIZE_MAX if it is 0 */
 }
 
 int64_t world_step(const struct world *world, size_t account)
@@ -189,14 +197,15 @@ size_t world_account(struct world *world, const struct charge *charge)
     ASSERT(world->account_count < ACCOUNTS);
     size_t slot = slot_of(world, charge->account);
     at = world->account_count++;
-    world->slots[slot] = (uint32_t)world->account_count;
+    world->slots[slot].number = charge->account;
+    world->slots[slot].account = world->account_count;
     struct sim_account *account = &world->accounts[at];
     account->name = *charge;
     ASSERT(charge->id.size <= SUBJECT_MAX_ID);
     memcpy(account->id, charge->id.at, charge->id.size);
     account->name.id = text_make(account->id, charge->id.size);
     account->name.budget = TEXT_NONE;
-    while (account->budget < BUDGETS - 1 && SCOPES[account->budget] != charge->scope)
+    while (account->budget < BUDGETS - 1 && world->budgets[account->budget].scope != charge->scope)
         account->budget++;
     span_join(world, at);
     account->most = first_most(world, at);
@@ -313,6 +322,14 @@ static void make_open(struct world *world, size_t budget)
     world->limits[0][budget][UNIT_REQUESTS] = LIMIT_NONE;
 }
 
+/* So many times a limit; none if there is none. */
+static int64_t most_of(int64_t limit, int64_t times)
+{
+    if (limit == LIMIT_NONE)
+        return LIMIT_NONE;
+    return limit < MONEY_MOST.nano / times ? times * limit : MONEY_MOST.nano;
+}
+
 /* Of one unit: there are many sub-buckets. */
 static void make_rolling(struct world *world, size_t budget)
 {
@@ -326,6 +343,37 @@ static void make_rolling(struct world *world, size_t budget)
         limit[unit] = unit == kept ? limit[unit] : LIMIT_NONE;
 }
 
+/* The last budget is of sessions, and ends often; the others do not end first. */
+static void make_sessions(struct world *world)
+{
+    static const int64_t CALLS_WORTH[] = {3, 6, 12, 20};
+    static const int64_t IDLE_S[] = {60, 600, 3600};
+    struct budget *sessions = &world->budgets[BUDGETS - 1];
+    int64_t usual[UNIT_COUNT], *limit = world->limits[0][BUDGETS - 1];
+    usual_call(world, usual);
+    bool open = lot_below(world, LOT_SESSIONS + 4, 1000) < 600;
+    for (size_t at = 0; at < BUDGETS - 1; at++) {
+        if (open) {
+            world->budgets[at].away_open = 50 * usual[UNIT_USD];
+            world->limits[0][at][UNIT_TOKENS] = LIMIT_NONE;
+            world->limits[0][at][UNIT_REQUESTS] = LIMIT_NONE;
+        }
+        if (world->budgets[at].window == WINDOW_HOUR)
+            world->budgets[at].window = WINDOW_DAY;
+        for (int unit = 0; unit < UNIT_COUNT; unit++)
+            world->limits[0][at][unit] = most_of(world->limits[0][at][unit], 8);
+    }
+    sessions->name = TEXT("sessions");
+    sessions->scope = SCOPE_SESSION;
+    sessions->window = WINDOW_TOTAL;
+    sessions->away_open = 0;
+    sessions->idle_s = IDLE_S[lot_below(world, LOT_SESSIONS, 3)];
+    limit[UNIT_USD] = limit[UNIT_TOKENS] = limit[UNIT_REQUESTS] = LIMIT_NONE;
+    int kept = lot_below(world, LOT_SESSIONS + 1, 1000) < 800 ? UNIT_USD : UNIT_TOKENS;
+    int64_t worth = CALLS_WORTH[lot_below(world, LOT_SESSIONS + 2, 4)];
+    limit[kept] = usual[kept] * worth + lot_below(world, LOT_SESSIONS + 3, usual[kept]);
+}
+
 static void make_special(struct world *world)
 {
     for (size_t at = 0; at < BUDGETS; at++) {
@@ -336,6 +384,8 @@ static void make_special(struct world *world)
             make_open(world, at);
         }
     }
+    if (world->profile.idle)
+        make_sessions(world);
 }
 
 static size_t most_accounts(const struct world *world)
@@ -369,7 +419,8 @@ static int64_t first_moment(struct world *world)
 
 struct world *world_open(uint64_t seed, bool trace)
 {
-    struct world *world = memory_new(sizeof(*world));
+    struct world *world = memory_resize(NULL, sizeof(*world));
+    memset(world, 0, offsetof(struct world, journals));
     world->seed = seed;
     world->random = seed * UINT64_C(0xd1342543de82ef95) + 1;
     world->trace = trace;
@@ -380,8 +431,10 @@ struct world *world_open(uint64_t seed, bool trace)
     make_budgets(world);
     make_special(world);
     make_rules(world);
-    for (size_t at = CALLS; at > 0; at--)
+    for (size_t at = CALLS; at > 0; at--) {
+        world->calls[at - 1].serial = 0;
         world->free_calls[world->free_count++] = at - 1;
+    }
     network_open(world);
     for (size_t at = 0; at < world->profile.instances; at++) {
         world->instances[at].journal = journal_new(world, at);
@@ -392,6 +445,8 @@ struct world *world_open(uint64_t seed, bool trace)
     world_at(world, around(world, world->profile.fault_us), EVENT_FAULT, 0, 0);
     world_at(world, HEAL_AT, EVENT_HEAL, 0, 0);
     world_at(world, JUDGE_AT, EVENT_JUDGE, 0, 0);
+    if (world->profile.idle)
+        world_at(world, 2 * SECOND, EVENT_LEAP, 0, 0);
     return world;
 }
 
@@ -404,9 +459,11 @@ void world_close(struct world *world)
     for (size_t at = 0; at < world->journal_count; at++)
         journal_close(&world->journals[at]);
     for (size_t at = 0; at < world->queued; at++)
-        network_drop(world->queue[at].load);
+        network_drop(world->events[place_of(world->queue[at])].load);
     network_close(world);
     free(world->queue);
+    free(world->events);
+    free(world->places);
     zone_close(world->zone);
     free(world);
 }
@@ -416,6 +473,7 @@ void world_close(struct world *world)
 static void tick(struct world *world)
 {
     network_replicate(world);
+    idle_look(world);
     for (size_t at = 0; at < world->journal_count; at++) {
         if (world->healed || chance(world, 50))
             faults_let_go(world, at);
@@ -497,6 +555,9 @@ static void happen(struct world *world, const struct event *event)
     case EVENT_FAULT:
         faults_strike(world);
         return;
+    case EVENT_LEAP:
+        idle_leap(world, event->what == 1);
+        return;
     case EVENT_HEAL:
         faults_heal(world);
         return;
@@ -518,8 +579,12 @@ bool world_run(struct world *world)
     world_say(world, "seed %llu: %zu instances%s; %s", (unsigned long long)world->seed,
               world->profile.instances, world->profile.shared ? "" : " (embedded)",
               faults_list(world, faults));
-    while (world->failure[0] == 0 && world->queue[0].at < END_AT) {
+    while (world->failure[0] == 0) {
         struct event event = take_event(world);
+        if (event.at >= END_AT) {
+            network_drop(event.load);
+            break;
+        }
         ASSERT(event.at >= world->now);
         world->now = event.at;
         if (is_of_now(world, &event)) {

@@ -125,6 +125,28 @@ START_TEST(walks_all_and_may_remove_what_it_meets)
 }
 END_TEST
 
+START_TEST(passes_no_more_places_than_it_is_told)
+{
+    struct table table = {0};
+    char room[16];
+    for (size_t n = 0; n < UNIT_COUNT(things); n++)
+        table_put(&table, nth_key(n, room), &things[n]);
+    for (size_t n = 1; n < UNIT_COUNT(things); n++)
+        table_remove(&table, nth_key(n, room));
+    size_t at = 0, met = 0, before = 0;
+    void *value;
+    while (table_next_within(&table, &at, 4, NULL, &value)) {
+        ck_assert_uint_gt(at, before);
+        ck_assert_uint_le(at - before, 4);
+        before = at;
+        met += value != NULL ? 1 : 0;
+    }
+    ck_assert_uint_eq(met, 1);
+    table_close(&table);
+}
+END_TEST
+
 UNIT_MAIN(an_empty_table_has_nothing, replaces_and_removes, copies_its_keys,
           agrees_with_a_plain_array_through_a_long_life, a_grave_may_be_lived_in_again,
-          does_not_grow_when_entries_come_and_go, walks_all_and_may_remove_what_it_meets)
+          does_not_grow_when_entries_come_and_go, walks_all_and_may_remove_what_it_meets,
+          passes_no_more_places_than_it_is_told)

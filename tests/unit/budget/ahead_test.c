@@ -1,6 +1,8 @@
 /* The ceilings of the window that comes next: when they are asked for, and for whom. */
 #include "growth.h"
 
+#include <stdio.h>
+
 #define MIDNIGHT_S (NOON_S + DAY_S / 2)
 
 /* Somebody calls at that moment; then the core is told the time. */
@@ -81,6 +83,48 @@ START_TEST(what_nobody_uses_of_the_next_window_goes_back)
 }
 END_TEST
 
+/* Of another budget, all of them used after it. */
+static void use_after_it(struct fixture *f, int count)
+{
+    char name[16];
+    for (int at = 0; at < count; at++) {
+        (void)snprintf(name, sizeof(name), "u%d", at);
+        f->subject.id[SCOPE_USER] = text_of(name);
+        grow_to(f, 100);
+        fixture_settle(f, fixture_hold(f, 20), 5);
+        refuse_growths(f);
+    }
+}
+
+static size_t coming_after(int others)
+{
+    struct fixture f = leased_fixture();
+    f.options.max_accounts = 10000;
+    fixture_budget(&f, "each", SCOPE_KEY, UNIT_USD, 1000);
+    fixture_budget(&f, "users", SCOPE_USER, UNIT_USD, 1000)->window = WINDOW_TOTAL;
+    fixture_start(&f);
+    f.now_s = MIDNIGHT_S - 2;
+    f.subject.id[SCOPE_USER] = TEXT_NONE;
+    grow_to(&f, 100);
+    fixture_settle(&f, fixture_hold(&f, 20), 5);
+    refuse_growths(&f);
+    f.subject.id[SCOPE_KEY] = TEXT_NONE;
+    use_after_it(&f, others);
+    size_t before = f.core->accounts.count;
+    core_turn(f.core, MIDNIGHT_S - 2);
+    size_t coming = f.core->accounts.count - before;
+    fixture_end(&f);
+    return coming;
+}
+
+START_TEST(not_more_than_some_thousand_accounts_are_looked_at_for_it)
+{
+    ck_assert_uint_eq(coming_after(3000), 1);
+    ck_assert_uint_eq(coming_after(5000), 0);
+}
+END_TEST
+
 UNIT_MAIN(the_ceiling_of_the_next_window_is_there_before_it_begins,
           one_that_was_not_used_of_late_does_not_hide_those_that_were,
-          what_nobody_uses_of_the_next_window_goes_back)
+          what_nobody_uses_of_the_next_window_goes_back,
+          not_more_than_some_thousand_accounts_are_looked_at_for_it)

@@ -295,13 +295,69 @@ START_TEST(who_was_told_that_others_have_the_rest_does_not_wait_for_the_lessor)
     struct growth growth = only_growth(&f);
     ck_assert(core_waits_for_lessor(f.core, waiter));
     headroom_answer(f.core, growth.account,
-                    &(struct growth_answer){.elsewhere_granted = 900, .heard = true});
+                    &(struct growth_answer){.elsewhere_granted = 995, .heard = true});
     ck_assert_uint_eq(fixture_wake(&f), 0);
     ck_assert(!core_waits_for_lessor(f.core, waiter));
     ck_assert(core_time_is_up(f.core, waiter, f.now_s, &f.grant));
     ck_assert_int_eq(f.grant.verdict, VERDICT_CONTENTION);
     ck_assert(!core_waits_for_lessor(f.core, waiter));
     fixture_end(&f);
+}
+END_TEST
+
+START_TEST(who_may_be_clamped_waits_for_the_lessor_though_others_hold_too_much_for_all_of_it)
+{
+    struct fixture f;
+    start_with(&f, 1000);
+    grow_to(&f, 600);
+    fixture_hold(&f, 300);
+    uint64_t waiter = fixture_wait(&f, 300, 1);
+    ck_assert(core_waits_for_lessor(f.core, waiter));
+    struct growth growth = only_growth(&f);
+    answer(&f, &growth, 400);
+    ck_assert_uint_eq(fixture_wake(&f), 0);
+    ck_assert(!core_waits_for_lessor(f.core, waiter));
+    ck_assert(core_time_is_up(f.core, waiter, f.now_s, &f.grant));
+    ck_assert_int_eq(f.grant.verdict, VERDICT_GRANTED);
+    ck_assert_int_eq(f.grant.max_output, 200);
+    fixture_end(&f);
+}
+END_TEST
+
+START_TEST(who_may_be_clamped_to_what_only_the_lessor_has_is_told_that_it_is_away)
+{
+    struct fixture f;
+    start_with(&f, 1000);
+    grow_to(&f, 300);
+    fixture_hold(&f, 150);
+    uint64_t waiter = fixture_wait(&f, 450, 1); /* 700 may be had beside what is held */
+    ck_assert(core_waits_for_lessor(f.core, waiter));
+    struct growth growth = only_growth(&f);
+    headroom_answer(f.core, growth.account, &(struct growth_answer){.away = true});
+    ck_assert_uint_eq(fixture_wake(&f), 0); /* what is held may come free */
+    ck_assert(!core_waits_for_lessor(f.core, waiter));
+    ck_assert(core_time_is_up(f.core, waiter, f.now_s, &f.grant));
+    ck_assert_int_eq(f.grant.verdict, VERDICT_AWAY);
+    fixture_end(&f);
+}
+END_TEST
+
+START_TEST(who_cannot_be_clamped_to_what_the_lessor_has_does_not_wait_for_it)
+{
+    for (int way = 0; way < 3; way++) {
+        struct fixture f = leased_fixture();
+        fixture_budget(&f, "org", SCOPE_GLOBAL, UNIT_USD, 1000);
+        f.options.clamp = way == 0 ? CLAMP_NEVER : CLAMP_ALWAYS;
+        f.options.min_output_tokens = way == 1 ? 201 : 10;
+        fixture_start(&f);
+        grow_to(&f, way == 2 ? 1000 : 600); /* then there is all that the lessor has */
+        fixture_hold(&f, 300);
+        uint64_t waiter = fixture_wait(&f, 300, 1);
+        ck_assert(!core_waits_for_lessor(f.core, waiter));
+        ck_assert(core_time_is_up(f.core, waiter, f.now_s, &f.grant));
+        ck_assert_int_eq(f.grant.verdict, way == 2 ? VERDICT_GRANTED : VERDICT_CONTENTION);
+        fixture_end(&f);
+    }
 }
 END_TEST
 
@@ -500,6 +556,9 @@ UNIT_MAIN(no_number_of_accounts_with_something_to_tell_is_walked_at_once,
           a_refused_extension_is_what_is_asked_for_next,
           an_extension_that_no_lessor_can_grant_is_not_growing,
           who_was_told_that_others_have_the_rest_does_not_wait_for_the_lessor,
+          who_may_be_clamped_waits_for_the_lessor_though_others_hold_too_much_for_all_of_it,
+          who_may_be_clamped_to_what_only_the_lessor_has_is_told_that_it_is_away,
+          who_cannot_be_clamped_to_what_the_lessor_has_does_not_wait_for_it,
           a_budget_that_was_removed_is_charged_and_grows_no_more,
           idle_headroom_goes_back_after_a_while_and_only_what_is_not_held,
           in_the_stores_micro_dollars_limits_round_down_growths_up_and_gifts_down,

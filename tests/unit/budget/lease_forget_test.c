@@ -2,7 +2,7 @@
  * An instance forgets a session that was silent for long, and the store does not, because others
  * use it: with the store itself.
  */
-#include "budget/account.h"
+#include "budget/core_state.h"
 #include "tenant.h"
 
 #define ME     "0123456789abcdef0123456789abcdef"
@@ -67,11 +67,16 @@ static void end(struct tenant *t)
     store_close(store);
 }
 
-static void spend(struct tenant *t, int64_t micro)
+static void take(struct tenant *t, int64_t micro)
 {
     wait_for(t, micro);
     serve(t);
     ck_assert_int_eq(wake(t), VERDICT_GRANTED);
+}
+
+static void spend(struct tenant *t, int64_t micro)
+{
+    take(t, micro);
     fixture_settle(&t->f, t->f.grant.hold, micro * MICRO);
 }
 
@@ -79,6 +84,13 @@ static void fall_silent(struct tenant *t, int64_t seconds)
 {
     pass_ms(t, seconds * 1000);
     serve(t);
+}
+
+/* What it does not need goes back first. */
+static void forget(struct tenant *t)
+{
+    fall_silent(t, 7);
+    fall_silent(t, LONG_S);
 }
 
 START_TEST(what_it_spent_before_it_forgot_stays_spent)
@@ -98,6 +110,28 @@ START_TEST(what_it_spent_before_it_forgot_stays_spent)
     spend(&t, 10);
     ck_assert_int_eq(store_total(store, account), 100);
     ck_assert_int_eq(store_gone(store, account), 90);
+    end(&t);
+}
+END_TEST
+
+/* Found by the simulator. */
+START_TEST(what_it_could_not_tell_before_it_forgot_stays_spent)
+{
+    struct tenant t;
+    begin(&t, 200 * MICRO);
+    spend(&t, 60);
+    for (int64_t silent_s = 0; silent_s < LONG_S; silent_s += 4) {
+        pass_ms(&t, 4000);
+        serve_away(&t);
+    }
+    ck_assert_int_eq(fixture_reserve(&t.f, 30), VERDICT_AWAY);
+    fall_silent(&t, 1);
+    fall_silent(&t, 1);
+    spend(&t, 30);
+    fall_silent(&t, 7);
+    ck_assert_int_ge(store_gone(store, account), 60); /* and what it could not give back */
+    ck_assert_int_eq(store_total(store, account), store_gone(store, account) + 30);
+    ck_assert_int_eq(store_granted(store, account, ME), 30);
     end(&t);
 }
 END_TEST
@@ -123,8 +157,7 @@ START_TEST(a_lost_answer_is_asked_for_in_the_same_words)
     struct tenant t;
     begin(&t, 100 * MICRO);
     spend(&t, 60);
-    fall_silent(&t, 7);
-    fall_silent(&t, LONG_S);
+    forget(&t);
     for (int applied = 0; applied < 2; applied++) {
         fixture_wait(&t.f, 30, 1);
         ck_assert_int_eq(next(&t), LEASE_ASK);
@@ -151,13 +184,20 @@ static void book_fact(struct tenant *t, int64_t micro)
     core_settle(t->f.core, t->f.grant.hold, &used, NULL);
 }
 
+/* It is charged, and what was granted besides goes back. */
+static void book_and_tell(struct tenant *t, int64_t micro)
+{
+    book_fact(t, micro);
+    fall_silent(t, 1);
+    fall_silent(t, 7);
+}
+
 START_TEST(a_cost_from_elsewhere_does_not_free_what_was_spent_before_it_forgot)
 {
     struct tenant t;
     begin(&t, 100 * MICRO);
     spend(&t, 60);
-    fall_silent(&t, 7);
-    fall_silent(&t, LONG_S);
+    forget(&t);
     book_fact(&t, 5);
     ck_assert_int_eq(next(&t), LEASE_ASK);
     ck_assert(t.action.request->rows[0].anew);
@@ -168,9 +208,7 @@ START_TEST(a_cost_from_elsewhere_does_not_free_what_was_spent_before_it_forgot)
     ck_assert_int_eq(store_total(store, account), 65);
     ck_assert_int_eq(store_gone(store, account), 60);
     ck_assert_int_eq(store_granted(store, account, ME), 5);
-    book_fact(&t, 10);
-    fall_silent(&t, 1);
-    fall_silent(&t, 7);
+    book_and_tell(&t, 10);
     ck_assert_int_eq(store_total(store, account), 75);
     ck_assert_int_eq(store_gone(store, account), 60);
     end(&t);
@@ -183,15 +221,11 @@ START_TEST(a_cost_after_it_forgot_is_told_before_it_forgets_again)
     struct tenant t;
     begin(&t, 65 * MICRO);
     spend(&t, 60);
-    fall_silent(&t, 7);
-    fall_silent(&t, LONG_S);
+    forget(&t);
     book_fact(&t, 5);
     fall_silent(&t, 1);
-    fall_silent(&t, 7);
-    fall_silent(&t, LONG_S);
-    book_fact(&t, 10);
-    fall_silent(&t, 1);
-    fall_silent(&t, 7);
+    forget(&t);
+    book_and_tell(&t, 10);
     ck_assert_int_eq(store_total(store, account), 75);
     ck_assert_int_eq(store_gone(store, account), 65);
     end(&t);
@@ -203,9 +237,7 @@ START_TEST(what_was_used_while_a_question_was_under_way_is_told)
 {
     struct tenant t;
     begin(&t, 60 * MICRO);
-    wait_for(&t, 60);
-    serve(&t);
-    ck_assert_int_eq(wake(&t), VERDICT_GRANTED);
+    take(&t, 60);
     pass_ms(&t, 250);
     ck_assert_int_eq(next(&t), LEASE_ASK);
     fixture_settle(&t.f, t.f.grant.hold, 60 * MICRO);
@@ -235,16 +267,49 @@ START_TEST(what_was_told_of_an_overdraft_is_not_told_as_new_after_an_outage)
     fall_silent(&t, 1);
     fall_silent(&t, 1);
     ck_assert_int_eq(store_granted(store, account, ME), 30);
+    uint64_t hold = fixture_hold(&t.f, 10);
     for (int64_t silent_s = 0; silent_s < LONG_S; silent_s += 4) {
-        fixture_settle(&t.f, fixture_hold(&t.f, 10), 0);
         pass_ms(&t, 4000);
         serve_away(&t);
     }
-    fixture_settle(&t.f, fixture_hold(&t.f, 10), 0);
+    fixture_settle(&t.f, hold, 0);
     fall_silent(&t, 1);
     fall_silent(&t, 1);
     ck_assert_int_eq(store_total(store, account), 30);
     ck_assert_int_eq(store_gone(store, account), 0);
+    end(&t);
+}
+END_TEST
+
+static void sweep_all(struct tenant *t)
+{
+    for (size_t at = 0; at < t->f.core->accounts.chain_count; at++)
+        accounts_sweep(&t->f.core->accounts, t->f.now_s);
+}
+
+/* It comes back, and goes on without the store again. */
+START_TEST(an_overdraft_does_not_free_what_it_could_not_tell)
+{
+    struct tenant t;
+    begin_with(&t, 100 * MICRO, 50 * MICRO);
+    spend(&t, 60);
+    for (int64_t silent_s = 0; silent_s < LONG_S; silent_s += 4) {
+        pass_ms(&t, 4000);
+        serve_away(&t);
+    }
+    sweep_all(&t);
+    fall_silent(&t, 1);
+    fall_silent(&t, 1);
+    pass_ms(&t, 250);
+    serve_away(&t);
+    wait_for(&t, 50);
+    serve_away(&t);
+    ck_assert_int_eq(wake(&t), VERDICT_GRANTED);
+    fixture_settle(&t.f, t.f.grant.hold, 50 * MICRO);
+    fall_silent(&t, 1);
+    fall_silent(&t, 1);
+    ck_assert_int_ge(store_gone(store, account), 60);
+    ck_assert_int_eq(store_total(store, account), store_gone(store, account) + 50);
     end(&t);
 }
 END_TEST
@@ -254,15 +319,13 @@ START_TEST(what_was_in_use_through_a_long_outage_is_stated_after_it)
 {
     struct tenant t;
     begin(&t, 100 * MICRO);
-    wait_for(&t, 60);
-    serve(&t);
-    ck_assert_int_eq(wake(&t), VERDICT_GRANTED);
+    take(&t, 60);
     fixture_settle(&t.f, t.f.grant.hold, 20 * MICRO);
     pass_ms(&t, 250);
     ck_assert_int_eq(next(&t), LEASE_ASK);
     fail_with(&t, STORE_OLD_FENCE);
+    (void)fixture_hold(&t.f, 10);
     for (int64_t silent_s = 0; silent_s < LONG_S; silent_s += 4) {
-        fixture_settle(&t.f, fixture_hold(&t.f, 10), 0);
         pass_ms(&t, 4000);
         serve_away(&t);
     }
@@ -292,7 +355,10 @@ START_TEST(a_session_that_is_used_again_in_time_is_not_forgotten)
 }
 END_TEST
 
-UNIT_MAIN(what_it_spent_before_it_forgot_stays_spent, what_was_used_up_to_the_last_is_told_as_well,
+UNIT_MAIN(what_it_spent_before_it_forgot_stays_spent,
+          an_overdraft_does_not_free_what_it_could_not_tell,
+          what_it_could_not_tell_before_it_forgot_stays_spent,
+          what_was_used_up_to_the_last_is_told_as_well,
           a_lost_answer_is_asked_for_in_the_same_words,
           a_cost_from_elsewhere_does_not_free_what_was_spent_before_it_forgot,
           a_cost_after_it_forgot_is_told_before_it_forgets_again,

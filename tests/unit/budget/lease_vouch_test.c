@@ -160,6 +160,42 @@ START_TEST(says_whom_it_remembers_before_it_states_its_rows)
 }
 END_TEST
 
+START_TEST(who_was_missing_is_not_when_another_way_led_in)
+{
+    struct tenant t = {0};
+    tenant_begin(&t, 1000 * MICRO, true);
+    t.mark = (struct store_mark){
+        .epoch = 7, .fence = "a-fence", .instances = 2, .roster = {2, {{"a", 1, 2}, {"b", 3, 4}}}};
+    tenant_lease(&t, true, NULL, 0);
+    must_say(&t, STORE_JOIN);
+    const struct store_request *request = must_ask(&t, STORE_EPOCH);
+    ck_assert(store_roster_equal(request->roster, &t.mark.roster));
+    ck_assert_int_eq(request->instances, 0);
+    t.reply.recovering = true;
+    answer(&t, 0, 0);
+    request = must_ask(&t, STORE_SYNC);
+    ck_assert(request->complete);
+    ck_assert(store_roster_equal(request->roster, &t.mark.roster));
+    answer(&t, 0, 0);
+    must_ask(&t, STORE_READY);
+    t.reply.roster = (struct store_roster){1, {{"b", 3, 4}}};
+    answer(&t, 0, 0);
+    ck_assert_str_eq(lease_news(t.lease).missing, "b");
+    pass_ms(&t, 250);
+    must_ask(&t, STORE_READY);
+    fail_with(&t, STORE_OLD_FENCE);
+    t.reply.recovering = false;
+    t.reply.roster = (struct store_roster){0};
+    must_say(&t, STORE_JOIN);
+    must_say(&t, STORE_EPOCH);
+    must_ask(&t, STORE_SYNC);
+    answer(&t, 0, 0);
+    ck_assert_int_eq(lease_state(t.lease), LEASE_OPEN);
+    ck_assert_str_eq(lease_news(t.lease).missing, "");
+    tenant_close(&t);
+}
+END_TEST
+
 /* Else the store, which is open, would not be told whom it does not know. */
 START_TEST(asks_once_more_where_another_epoch_has_begun_and_is_open)
 {
@@ -226,6 +262,7 @@ UNIT_MAIN(who_is_new_does_not_grow_before_somebody_vouches_for_it,
           vouches_for_those_of_whom_the_journal_knows, what_it_heard_elsewhere_it_does_not_vouch_by,
           where_no_other_server_can_be_it_waits_a_second_for_others,
           what_all_servers_have_needs_nobody_to_vouch,
-          says_whom_it_remembers_before_it_states_its_rows, who_remembers_a_number_alone_says_that,
+          says_whom_it_remembers_before_it_states_its_rows,
+          who_was_missing_is_not_when_another_way_led_in, who_remembers_a_number_alone_says_that,
           vouches_on_while_nobody_comes_or_goes,
           asks_once_more_where_another_epoch_has_begun_and_is_open)

@@ -226,6 +226,7 @@ START_TEST(a_wrong_password_is_said_without_it)
     BEGIN("%redis://:secret@127.0.0.1:%d", 0, lines);
     ck_assert_int_eq(ask(), STORE_AWAY);
     expect_trouble("WRONGPASS");
+    ck_assert_ptr_eq(strstr(lessor_brief(fake.lessor), "WRONGPASS"), lessor_brief(fake.lessor));
     ck_assert_ptr_null(strstr(lessor_trouble(fake.lessor), "secret"));
     end();
 }
@@ -296,6 +297,7 @@ START_TEST(sentinels_tell_the_master)
     fake.lessor = lessor_open(&options);
     ck_assert_int_eq(ask(), STORE_AWAY);
     expect_trouble("does not know a master called mymaster");
+    ck_assert_str_eq(lessor_brief(fake.lessor), "");
     ck_assert_int_eq(ask(), STORE_OK);
     end();
 }
@@ -355,6 +357,8 @@ START_TEST(who_joins_is_in_when_all_replicas_know)
     ck_assert(!lessor_waits(fake.lessor));
     ck_assert_int_eq(ask(), STORE_AWAY);
     expect_trouble("1 of 4 replicas");
+    ck_assert_ptr_nonnull(strstr(lessor_brief(fake.lessor), "replicas"));
+    ck_assert_ptr_null(strstr(lessor_brief(fake.lessor), "10.0.0.7"));
     expect_trouble("(silent: 10.0.0.7:6379, ::1:6380, 10.0.0.9:)");
     ck_assert(lessor_waits(fake.lessor));
     end();

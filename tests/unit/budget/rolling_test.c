@@ -425,7 +425,82 @@ START_TEST(what_was_heard_of_others_holds_until_more_is_heard)
 }
 END_TEST
 
-UNIT_MAIN(what_was_heard_of_others_holds_until_more_is_heard,
+/* Whatever was asked for and whose reply was lost is stated, and what the store has of it lowered.
+ */
+static void state_what_nobody_heard_of(struct tenant *t, uint64_t lost)
+{
+    const struct store_request *sync = must_ask(t, STORE_SYNC);
+    size_t at = 0;
+    while (at < sync->row_count && sync->rows[at].account != lost)
+        at++;
+    ck_assert_uint_lt(at, sync->row_count);
+    ck_assert_int_eq(sync->rows[at].value, 0);
+    answer(t, 0, 0);
+}
+
+START_TEST(what_was_granted_to_a_sub_bucket_and_got_lost_goes_back_when_that_is_past)
+{
+    struct tenant t;
+    rolling_tenant(&t, 1000 * MICRO, true);
+    enter(&t);
+    wait_for(&t, 900);
+    uint64_t lost = must_ask(&t, STORE_MOVE)->rows[0].account;
+    fail_with(&t, STORE_AWAY); /* it was granted */
+    ck_assert_int_eq(wake(&t), VERDICT_AWAY);
+    pass_ms(&t, 1000 * BUCKET_S);
+    core_turn(t.f.core, t.f.now_s);
+    state_what_nobody_heard_of(&t, lost);
+    tenant_close(&t);
+}
+END_TEST
+
+START_TEST(also_when_the_store_is_back_only_sub_buckets_later)
+{
+    struct tenant t;
+    rolling_tenant(&t, 1000 * MICRO, true);
+    enter(&t);
+    wait_for(&t, 900);
+    uint64_t lost = must_ask(&t, STORE_MOVE)->rows[0].account;
+    fail_with(&t, STORE_AWAY);
+    ck_assert_int_eq(wake(&t), VERDICT_AWAY);
+    for (int bucket = 0; bucket < 20; bucket++) {
+        pass_ms(&t, 1000 * BUCKET_S);
+        core_turn(t.f.core, t.f.now_s);
+        must_ask(&t, STORE_SYNC);
+        fail_with(&t, STORE_AWAY);
+        fixture_wait(&t.f, 100, 1);
+        must_rest(&t);
+        ck_assert_int_eq(wake(&t), VERDICT_AWAY);
+    }
+    pass_ms(&t, 1000 * BUCKET_S);
+    core_turn(t.f.core, t.f.now_s);
+    state_what_nobody_heard_of(&t, lost);
+    tenant_close(&t);
+}
+END_TEST
+
+START_TEST(and_also_if_it_could_not_be_noted)
+{
+    struct tenant t;
+    rolling_tenant(&t, 1000 * MICRO, true);
+    enter(&t);
+    wait_for(&t, 900);
+    uint64_t lost = must_ask(&t, STORE_MOVE)->rows[0].account;
+    answer(&t, 900, 900);
+    must_commit(&t);
+    commit(&t, false);
+    ck_assert_int_eq(wake(&t), VERDICT_AWAY);
+    pass_ms(&t, 1000 * BUCKET_S);
+    core_turn(t.f.core, t.f.now_s);
+    must_note(&t);
+    state_what_nobody_heard_of(&t, lost);
+    tenant_close(&t);
+}
+END_TEST
+
+UNIT_MAIN(what_was_granted_to_a_sub_bucket_and_got_lost_goes_back_when_that_is_past,
+          and_also_if_it_could_not_be_noted, also_when_the_store_is_back_only_sub_buckets_later,
+          what_was_heard_of_others_holds_until_more_is_heard,
           spend_counts_for_a_whole_window_and_never_longer_than_a_sub_bucket_more,
           what_was_spent_comes_back_as_it_was_spent, a_request_is_booked_where_it_was_admitted,
           a_long_hold_is_not_forgotten_where_it_counts_no_more,

@@ -134,6 +134,41 @@ static inline void must_let_go(struct server *s, const char *journal)
     ck_assert_int_eq(let_go(s, journal), STORE_OK);
 }
 
+/* Likewise, as one of before there were names: it counted so many. */
+static inline void remember_count(struct server *s, const char *journal, int64_t instances)
+{
+    struct store_request request = request_of(s, STORE_SYNC, journal);
+    request.instances = instances;
+    request.complete = true;
+    must_put(s, &request);
+}
+
+static inline void vouch(struct server *s, const char *journal, int64_t heard)
+{
+    struct store_request request = request_of(s, STORE_BEAT, journal);
+    request.vouches = heard;
+    must_put(s, &request);
+}
+
+/* Whether it is when the journal has said READY. */
+static inline bool is_open(struct server *s, const char *journal)
+{
+    must_say(s, STORE_READY, journal);
+    return !s->reply.recovering;
+}
+
+/* All is lost; so many there were, says an operator; A is back. */
+static inline void server_open_wiped(struct server *s, int64_t instances)
+{
+    server_open(s, NULL);
+    store_set_fence(s->store, "f9");
+    struct store_request request = request_of(s, STORE_INIT, "");
+    request.epoch = 50;
+    request.instances = instances;
+    must_put(s, &request);
+    must_say(s, STORE_JOIN, A);
+}
+
 /* An open store of which A and B are. */
 static inline void server_open_for_two(struct server *s)
 {

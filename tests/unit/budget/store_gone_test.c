@@ -58,6 +58,28 @@ START_TEST(of_what_was_never_used_nothing_is_gone)
 }
 END_TEST
 
+/* It may have had no time to tell; and if the answer is lost, it says the same again. */
+START_TEST(of_a_session_all_is_gone_that_was_granted_before_it_begins)
+{
+    struct server s;
+    struct store_row row = {.limit = 100, .least = 30, .most = 30, .anew = true, .beginning = 1};
+    server_open_for_two(&s);
+    grow(&s, A, 100, 60, 60);
+    must_say_row(&s, STORE_MOVE, A, row);
+    ck_assert_int_eq(s.reply.rows[0].granted, 30);
+    ck_assert_int_eq(s.reply.rows[0].elsewhere, 60);
+    row = (struct store_row){.limit = 100, .anew = true, .beginning = 1};
+    must_say_row(&s, STORE_SYNC, A, row);
+    ck_assert_int_eq(s.reply.rows[0].granted, 0);
+    ck_assert_int_eq(s.reply.rows[0].total, 60);
+    grow(&s, A, 100, 10, 10);
+    row.beginning = 2;
+    must_say_row(&s, STORE_SYNC, A, row);
+    ck_assert_int_eq(store_gone(s.store, 7), 70);
+    server_close(&s);
+}
+END_TEST
+
 START_TEST(of_more_than_was_granted_only_that_is_gone)
 {
     struct server s;
@@ -103,5 +125,6 @@ START_TEST(the_sums_hold_through_a_long_life)
 END_TEST
 
 UNIT_MAIN(what_was_spent_by_who_knows_nothing_of_it_stays_charged, what_is_anew_may_be_said_again,
-          of_what_was_never_used_nothing_is_gone, of_more_than_was_granted_only_that_is_gone,
-          the_sums_hold_through_a_long_life)
+          of_what_was_never_used_nothing_is_gone,
+          of_a_session_all_is_gone_that_was_granted_before_it_begins,
+          of_more_than_was_granted_only_that_is_gone, the_sums_hold_through_a_long_life)

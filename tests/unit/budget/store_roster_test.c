@@ -3,12 +3,6 @@
 
 #include "server.h"
 
-static bool is_open(struct server *s, const char *journal)
-{
-    must_say(s, STORE_READY, journal);
-    return !s->reply.recovering;
-}
-
 /* A restart, and whoever asks has begun the epoch. */
 static void begin_epoch(struct server *s, const char *fence, const char *journal)
 {
@@ -153,16 +147,12 @@ START_TEST(members_are_told_until_they_are_known)
     ck_assert_uint_eq(s.reply.roster.count, 2);
     ck_assert_str_eq(s.reply.roster.at[0].journal, A);
     ck_assert_str_eq(s.reply.roster.at[1].journal, B);
-    struct store_request request = request_of(&s, STORE_BEAT, A);
-    request.vouches = s.reply.gseq;
-    must_put(&s, &request);
+    vouch(&s, A, s.reply.gseq);
     ck_assert_uint_eq(s.reply.roster.count, 0);
     int64_t known = s.reply.gseq;
     must_let_go(&s, B);
     ck_assert_uint_eq(s.reply.roster.count, 0);
-    request = request_of(&s, STORE_BEAT, A);
-    request.vouches = known;
-    must_put(&s, &request);
+    vouch(&s, A, known);
     ck_assert_uint_eq(s.reply.roster.count, 1);
     ck_assert_int_gt(s.reply.changed, known);
     server_close(&s);
@@ -189,14 +179,9 @@ START_TEST(waits_for_as_many_as_somebody_has_counted)
 {
     struct server s;
     server_open_for_two(&s);
-    struct store_request request = request_of(&s, STORE_BEAT, A);
-    request.vouches = s.reply.gseq; /* for B */
-    must_put(&s, &request);
+    vouch(&s, A, s.reply.gseq); /* for B */
     begin_epoch(&s, "f2", A);
-    request = request_of(&s, STORE_SYNC, A);
-    request.instances = 3;
-    request.complete = true;
-    must_put(&s, &request);
+    remember_count(&s, A, 3);
     ck_assert_int_eq(s.reply.absent, 2);
     must_let_go(&s, B);
     ck_assert_int_eq(s.reply.absent, 1);
@@ -230,22 +215,16 @@ START_TEST(a_name_that_was_never_said_means_nothing)
 END_TEST
 
 /* All is lost: the server's data, and one data_dir of three. */
-static void set_up_anew_for_three(struct server *s)
+static void begin_wiped(struct server *s)
 {
-    server_open(s, NULL);
-    store_set_fence(s->store, "f9");
-    struct store_request request = request_of(s, STORE_INIT, "");
-    request.epoch = 9;
-    request.instances = 3;
-    must_put(s, &request);
-    must_say(s, STORE_JOIN, A);
+    server_open_wiped(s, 3);
     must_say(s, STORE_JOIN, B);
 }
 
 START_TEST(one_lost_with_the_data_is_counted_and_let_go_by_name)
 {
     struct server s;
-    set_up_anew_for_three(&s);
+    begin_wiped(&s);
     remember(&s, A, C, 1);
     must_let_go(&s, C);
     ck_assert(!is_open(&s, A)); /* it is taken off once */
@@ -255,10 +234,124 @@ START_TEST(one_lost_with_the_data_is_counted_and_let_go_by_name)
 }
 END_TEST
 
+/* C is remembered with two last words, and another one by nobody. */
+START_TEST(one_that_is_let_go_by_name_twice_is_taken_off_once)
+{
+    struct server s;
+    server_open_wiped(&s, 4);
+    must_say(&s, STORE_JOIN, B);
+    remember(&s, A, C, 1);
+    must_let_go(&s, C);
+    remember(&s, B, C, 2);
+    ck_assert_int_eq(s.reply.absent, 1);
+    ck_assert(!is_open(&s, B));
+    ck_assert_str_eq(s.reply.roster.at[0].journal, C);
+    must_let_go(&s, C);
+    ck_assert(!is_open(&s, B));
+    ck_assert_int_eq(s.reply.absent, 1);
+    ck_assert_int_eq(let_go(&s, C), STORE_STRANGER);
+    must_let_go(&s, "");
+    ck_assert(is_open(&s, B));
+    server_close(&s);
+}
+END_TEST
+
+START_TEST(and_once_over_a_restart)
+{
+    struct server s;
+    server_open_wiped(&s, 4);
+    remember(&s, A, C, 1);
+    must_let_go(&s, C);
+    begin_epoch(&s, "f10", A);
+    must_say(&s, STORE_JOIN, B);
+    remember(&s, A, C, 1);
+    remember(&s, B, C, 2);
+    must_let_go(&s, C);
+    ck_assert(!is_open(&s, B));
+    ck_assert_int_eq(s.reply.absent, 1);
+    server_close(&s);
+}
+END_TEST
+
+/* It lived. Nobody names B yet. */
+START_TEST(one_that_was_taken_off_and_comes_back_stands_for_nobody_else)
+{
+    struct server s;
+    server_open_wiped(&s, 3);
+    remember(&s, A, C, 1);
+    must_let_go(&s, C);
+    must_say(&s, STORE_JOIN, C);
+    ck_assert(!is_open(&s, A)); /* it is waited for as anybody */
+    remember(&s, C, A, 1);
+    ck_assert_int_eq(s.reply.absent, 1);
+    ck_assert(!is_open(&s, C));
+    must_say(&s, STORE_JOIN, B);
+    remember(&s, B, A, 1);
+    ck_assert(is_open(&s, B));
+    server_close(&s);
+}
+END_TEST
+
+/* B had returned, and was cut off. C is lost, and nobody names it. */
+START_TEST(nor_does_one_that_was_let_go_after_it_had_returned)
+{
+    struct server s;
+    begin_wiped(&s);
+    remember(&s, B, A, 1);
+    ck_assert_int_eq(s.reply.absent, 2);
+    must_let_go(&s, B);
+    ck_assert_int_eq(s.reply.absent, 2);
+    must_say(&s, STORE_JOIN, B);
+    remember(&s, B, A, 1);
+    ck_assert_int_eq(s.reply.absent, 2);
+    remember(&s, A, B, 1);
+    ck_assert_int_eq(s.reply.absent, 1);
+    ck_assert(!is_open(&s, A));
+    must_let_go(&s, "");
+    ck_assert(is_open(&s, A));
+    server_close(&s);
+}
+END_TEST
+
+START_TEST(one_that_returned_and_is_let_go_for_good_is_not_waited_for)
+{
+    struct server s;
+    begin_wiped(&s);
+    remember(&s, B, A, 1);
+    must_let_go(&s, B);
+    remember(&s, A, "", 1);
+    ck_assert_int_eq(s.reply.absent, 1);
+    begin_epoch(&s, "f10", A);
+    remember(&s, A, "", 1);
+    ck_assert_int_eq(s.reply.absent, 1);
+    must_let_go(&s, "");
+    ck_assert(is_open(&s, A));
+    server_close(&s);
+}
+END_TEST
+
+START_TEST(in_the_next_recovery_it_is_counted_anew)
+{
+    struct server s;
+    server_open_wiped(&s, 2);
+    remember(&s, A, C, 1);
+    must_let_go(&s, C);
+    ck_assert(is_open(&s, A));
+    must_say(&s, STORE_JOIN, C);
+    state_none(&s, C);
+    begin_epoch(&s, "f10", A);
+    remember_count(&s, A, 2);
+    must_say(&s, STORE_JOIN, C);
+    remember(&s, C, A, 1);
+    ck_assert(is_open(&s, C));
+    server_close(&s);
+}
+END_TEST
+
 START_TEST(or_without_a_name_if_nobody_remembers_it)
 {
     struct server s;
-    set_up_anew_for_three(&s);
+    begin_wiped(&s);
     remember(&s, A, "", 1);
     must_let_go(&s, "");
     ck_assert(!is_open(&s, A));
@@ -271,14 +364,10 @@ END_TEST
 START_TEST(nobody_need_vouch_for_who_has_counted)
 {
     struct server s;
-    set_up_anew_for_three(&s);
+    begin_wiped(&s);
     must_let_go(&s, "");
-    for (int at = 0; at < 2; at++) {
-        struct store_request request = request_of(&s, STORE_SYNC, at == 0 ? A : B);
-        request.instances = 2;
-        request.complete = true;
-        must_put(&s, &request);
-    }
+    remember_count(&s, A, 2);
+    remember_count(&s, B, 2);
     ck_assert(is_open(&s, A));
     ck_assert(s.reply.vouched);
     must_say(&s, STORE_BEAT, B);
@@ -287,7 +376,9 @@ START_TEST(nobody_need_vouch_for_who_has_counted)
 }
 END_TEST
 
-UNIT_MAIN(waits_for_whom_a_roster_names, one_that_is_named_and_new_to_the_server_is_one,
+UNIT_MAIN(nor_does_one_that_was_let_go_after_it_had_returned,
+          one_that_returned_and_is_let_go_for_good_is_not_waited_for, waits_for_whom_a_roster_names,
+          one_that_is_named_and_new_to_the_server_is_one,
           a_name_of_before_somebody_was_let_go_is_not_waited_for, a_name_of_after_that_is,
           who_was_let_go_and_comes_back_is_not_vouched_for_by_names_of_before,
           an_open_epoch_that_began_without_one_who_is_named_ends,
@@ -295,4 +386,7 @@ UNIT_MAIN(waits_for_whom_a_roster_names, one_that_is_named_and_new_to_the_server
           members_are_told_until_they_are_known, too_many_are_not_told,
           waits_for_as_many_as_somebody_has_counted, a_name_that_was_never_said_means_nothing,
           one_lost_with_the_data_is_counted_and_let_go_by_name,
-          or_without_a_name_if_nobody_remembers_it, nobody_need_vouch_for_who_has_counted)
+          one_that_is_let_go_by_name_twice_is_taken_off_once, and_once_over_a_restart,
+          one_that_was_taken_off_and_comes_back_stands_for_nobody_else,
+          in_the_next_recovery_it_is_counted_anew, or_without_a_name_if_nobody_remembers_it,
+          nobody_need_vouch_for_who_has_counted)

@@ -147,14 +147,12 @@ START_TEST(another_fence_stops_everything_until_all_have_synced)
     ck_assert(s.reply.recovering && !s.reply.unfenced);
     ck_assert_int_eq(s.reply.absent, 2);
     must_say_row(&s, STORE_SYNC, A, (struct store_row){.value = 70});
-    must_say(&s, STORE_READY, A);
-    ck_assert(s.reply.recovering);
+    ck_assert(!is_open(&s, A));
     ck_assert_int_eq(grow(&s, A, 100, 1, 1), 0);
     ck_assert_int_eq(s.reply.verdict, STORE_RECOVERING);
     must_say_row(&s, STORE_SYNC, B, (struct store_row){.value = 25});
     ck_assert_int_eq(s.reply.absent, 0);
-    must_say(&s, STORE_READY, B);
-    ck_assert(!s.reply.recovering);
+    ck_assert(is_open(&s, B));
     ck_assert_int_eq(grow(&s, A, 100, 50, 50), 5);
     server_close(&s);
 }
@@ -187,13 +185,7 @@ END_TEST
 /* An operator has said of an empty store that there were two; A is back with 90. */
 static void begin_wiped(struct server *s)
 {
-    server_open(s, NULL);
-    store_set_fence(s->store, "f1");
-    struct store_request request = request_of(s, STORE_INIT, "");
-    request.epoch = 50;
-    request.instances = 2;
-    must_put(s, &request);
-    must_say(s, STORE_JOIN, A);
+    server_open_wiped(s, 2);
     remember(s, A, "", 1);
     must_say_row(s, STORE_SYNC, A, (struct store_row){.value = 90});
 }
@@ -202,12 +194,10 @@ START_TEST(after_a_wipe_it_waits_for_so_many_journals)
 {
     struct server s;
     begin_wiped(&s);
-    must_say(&s, STORE_READY, A);
-    ck_assert(s.reply.recovering);
+    ck_assert(!is_open(&s, A));
     must_let_go(&s, B);
     ck_assert_int_eq(let_go(&s, B), STORE_STRANGER);
-    must_say(&s, STORE_READY, A);
-    ck_assert(!s.reply.recovering);
+    ck_assert(is_open(&s, A));
     ck_assert_int_eq(grow(&s, A, 100, 50, 50), 10);
     server_close(&s);
 }
@@ -221,16 +211,14 @@ START_TEST(who_is_new_is_none_of_those_that_are_waited_for)
     must_say(&s, STORE_JOIN, C);
     must_say_row(&s, STORE_SYNC, C, (struct store_row){0});
     ck_assert_int_eq(s.reply.absent, 1);
-    must_say(&s, STORE_READY, C);
-    ck_assert(s.reply.recovering);
+    ck_assert(!is_open(&s, C));
     must_let_go(&s, C);
     ck_assert_int_eq(s.reply.absent, 1);
     must_say(&s, STORE_JOIN, B);
     remember(&s, B, "", 1);
     must_say_row(&s, STORE_SYNC, B, (struct store_row){.value = 10});
     ck_assert_int_eq(s.reply.absent, 0);
-    must_say(&s, STORE_READY, B);
-    ck_assert(!s.reply.recovering);
+    ck_assert(is_open(&s, B));
     ck_assert_int_eq(grow(&s, A, 100, 1, 1), 0);
     server_close(&s);
 }

@@ -30,6 +30,17 @@ START_TEST(wants_a_limit_and_a_window)
 }
 END_TEST
 
+START_TEST(doubts_a_session_that_is_named_with_its_key)
+{
+    WARNS(WITH("scope: session, window: total, usd: 1, overrides: {bob/run: 2}"), 7,
+          "budgets[0].overrides: names the session \"bob/run\" of every key, for keys do not stand "
+          "here: did you mean \"run\"?");
+    WARNS(WITH("scope: global, window: day, usd: 1, match: {session: bob/r*}"), 7,
+          "budgets[0].match: names the session \"bob/r*\" of every key");
+    ACCEPTS(WITH("scope: session, window: total, usd: 1, overrides: {run: 2, r/bob: 3, bob/: 4}"));
+}
+END_TEST
+
 START_TEST(knows_what_goes_on_without_a_store)
 {
     ACCEPTS(WITH("scope: key, window: day, usd: 1, on_store_away: {open: 0.5}"));
@@ -224,10 +235,11 @@ START_TEST(knows_that_a_call_has_one_key)
 }
 END_TEST
 
-UNIT_MAIN(knows_rolling_windows, knows_what_goes_on_without_a_store,
-          says_loudly_that_nothing_is_capped, wants_a_limit_and_a_window,
-          refuses_two_budgets_of_one_name, refuses_two_budgets_that_count_the_same,
-          refuses_ids_that_no_key_has, only_warns_of_ids_that_a_key_made_at_run_time_could_have,
+UNIT_MAIN(doubts_a_session_that_is_named_with_its_key, knows_rolling_windows,
+          knows_what_goes_on_without_a_store, says_loudly_that_nothing_is_capped,
+          wants_a_limit_and_a_window, refuses_two_budgets_of_one_name,
+          refuses_two_budgets_that_count_the_same, refuses_ids_that_no_key_has,
+          only_warns_of_ids_that_a_key_made_at_run_time_could_have,
           refuses_what_no_single_key_can_be, knows_what_callers_may_name_themselves,
           knows_that_who_books_costs_names_their_service,
           does_not_judge_callers_that_it_does_not_know, refuses_overrides_where_there_are_no_ids,

@@ -345,10 +345,125 @@ START_TEST(the_slack_of_a_fast_upstream_is_larger_from_the_beginning)
 }
 END_TEST
 
+/* 200 tokens come in one event. */
+static void take_a_clump(struct river *river)
+{
+    struct buffer event = {0};
+    buffer_put(&event, TEXT("{\"choices\":[{\"index\":0,\"delta\":{\"content\":\""));
+    for (int i = 0; i < 200; i++)
+        buffer_put(&event, TEXT(" word"));
+    buffer_put(&event, TEXT("\"}}]}"));
+    gauge_read(&river->call.gauge, buffer_text(&event), river->clock.steady_us);
+    buffer_close(&event);
+}
+
+/* Before anybody looks at it the client has left. */
+static void leave_behind_a_clump(struct river *river)
+{
+    take_a_clump(river);
+    river->call.cancelled = true;
+    settle_decide(&river->call);
+}
+
+START_TEST(what_comes_at_once_before_a_client_leaves_is_held_before_it_is_booked)
+{
+    struct river river;
+    river_open(&river, 100000);
+    river_flow(&river);
+    leave_behind_a_clump(&river);
+    ck_assert_int_eq(river.call.entry.completion_tokens, 201 + 400);
+    ck_assert_int_eq(river.call.held.held_output, 601);
+    ck_assert_int_eq(river.call.entry.cost.nano, river.call.held.amount.nano);
+    river_close(&river);
+}
+END_TEST
+
+/* So much room is left of the budget that the hold can grow to so many tokens of output. */
+static void leave_behind_a_clump_with_room(int64_t most, int64_t held)
+{
+    struct river river;
+    river_open(&river, 10 + 2 * 1000);
+    river_flow(&river);
+    struct ask other = fixture_ask(&river.budgets, 1980 - 2 * most, 10);
+    struct grant grant;
+    gate_reserve(river.house.gate, &other, NULL, 0, &grant);
+    ck_assert_int_eq(grant.verdict, VERDICT_GRANTED);
+    leave_behind_a_clump(&river);
+    ck_assert_int_eq(river.call.held.held_output, held);
+    ck_assert_int_eq(river.call.entry.completion_tokens, held);
+    const struct spend used = {{0}};
+    struct money over;
+    gate_settle(river.house.gate, grant.hold, &used, &over);
+    river_close(&river);
+}
+
+START_TEST(where_the_slack_has_no_room_what_came_is_held_all_the_same)
+{
+    leave_behind_a_clump_with_room(203, 201);
+}
+END_TEST
+
+START_TEST(where_not_all_of_the_slack_has_room_a_part_is_held)
+{
+    leave_behind_a_clump_with_room(450, 301);
+    leave_behind_a_clump_with_room(300, 226);
+    leave_behind_a_clump_with_room(214, 207);
+}
+END_TEST
+
+/* With what came at once the upstream reports its tokens, and ends. */
+static void end_with_a_clump(struct river *river, int64_t reported)
+{
+    river_open(river, 100000);
+    river_flow(river);
+    ck_assert_int_lt(river->call.held.held_output, 1000);
+    take_a_clump(river);
+    river->transfer.end = TRANSFER_COMPLETE;
+    river->call.done = true;
+    river->call.usage_result = USAGE_FOUND;
+    river->call.usage_final = true;
+    river->call.usage = (struct usage){.prompt = 10, .completion = reported};
+    settle_call(&river->call);
+}
+
+/* Its call is settled. */
+static void river_dry(struct river *river)
+{
+    river->call.held.hold = 0;
+    river_close(river);
+}
+
+START_TEST(a_report_that_comes_with_all_it_tells_is_no_overrun)
+{
+    struct river river;
+    end_with_a_clump(&river, 590);
+    ck_assert_int_eq(river.call.held.held_output, 590);
+    ck_assert_int_eq(river.call.entry.completion_tokens, 590);
+    ck_assert_int_eq(river.call.entry.cost.nano, river.call.held.amount.nano);
+    ck_assert_int_gt(slice_of(river.request), 0);
+    river_dry(&river);
+}
+END_TEST
+
+START_TEST(a_report_of_more_than_could_be_seen_is)
+{
+    struct river river;
+    end_with_a_clump(&river, 900);
+    ck_assert_int_lt(river.call.held.held_output, 900);
+    ck_assert_int_eq(river.call.entry.completion_tokens, 900);
+    ck_assert_int_eq(slice_of(river.request), 0);
+    river_dry(&river);
+}
+END_TEST
+
 UNIT_MAIN(who_bills_more_than_was_held_gets_full_holds,
           the_slack_of_a_fast_upstream_is_larger_from_the_beginning,
-          only_streams_that_can_be_stopped_hold_slices, a_hold_is_always_ahead_of_what_is_generated,
-          a_stream_is_stopped_when_its_hold_is_used_up,
+          what_comes_at_once_before_a_client_leaves_is_held_before_it_is_booked,
+          where_the_slack_has_no_room_what_came_is_held_all_the_same,
+          where_not_all_of_the_slack_has_room_a_part_is_held,
+          a_report_that_comes_with_all_it_tells_is_no_overrun,
+          a_report_of_more_than_could_be_seen_is, only_streams_that_can_be_stopped_hold_slices,
+          a_hold_is_always_ahead_of_what_is_generated, a_stream_is_stopped_when_its_hold_is_used_up,
           what_comes_at_once_is_covered_if_there_is_enough,
           what_only_waits_for_the_lessor_is_not_stopped,
           where_no_lessor_answers_a_slow_client_ends_its_stream,

@@ -261,6 +261,7 @@ static void see(struct till *till)
     gauge_read(&till->call.gauge,
                TEXT("{\"choices\":[{\"delta\":{\"content\":\"one two one two one two one\"}}]}"),
                1);
+    ck_assert_int_eq(gauge_tokens(&till->call.gauge), 8);
 }
 
 static void check_counted(struct till *till, int64_t output)

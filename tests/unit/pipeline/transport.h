@@ -98,6 +98,12 @@ void transfer_hold(struct transfer *transfer, bool held)
     (void)held;
 }
 
+bool transfer_read(struct transfer *transfer)
+{
+    (void)transfer;
+    return false;
+}
+
 enum transfer_end transfer_ended(const struct transfer *transfer)
 {
     return transfer->end;

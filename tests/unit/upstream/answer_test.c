@@ -220,6 +220,42 @@ START_TEST(a_compressed_answer_that_is_damaged_or_short_is_cut)
 }
 END_TEST
 
+static void hold_it(struct scene *scene)
+{
+    transfer_hold(scene->transfer, true);
+}
+
+/* What has come of it is undone in pieces. */
+START_TEST(a_compressed_answer_that_is_held_can_be_read_to_its_end)
+{
+    enum { SIZE = 1024 * 1024 };
+    struct scene scene;
+    scene_open(&scene);
+    char *zeros = memory_new(SIZE);
+    struct buffer packed = squeeze(text_make(zeros, SIZE), 31);
+    struct buffer answer = coded_answer("gzip", &packed, packed.size);
+    scene.then = hold_it;
+    scene_start(&scene);
+    int fd = scene_serve(&scene);
+    scene_say(&scene, fd, buffer_text(&answer));
+    SCENE_UNTIL(&scene, scene.body.size > 0);
+    ck_assert_int_eq(transfer_ended(scene.transfer), TRANSFER_RUNNING);
+    ck_assert_uint_eq(transfer_body(scene.transfer).size, 0);
+    while (transfer_read(scene.transfer)) {
+        buffer_put(&scene.body, transfer_body(scene.transfer));
+        transfer_taken(scene.transfer);
+    }
+    ck_assert_int_eq(transfer_ended(scene.transfer), TRANSFER_COMPLETE);
+    ck_assert_uint_eq(scene.body.size, SIZE);
+    scene_end(&scene);
+    free(zeros);
+    buffer_close(&packed);
+    buffer_close(&answer);
+    close(fd);
+    scene_close(&scene);
+}
+END_TEST
+
 #define BOMB (64 * 1024 * 1024)
 
 static size_t taken;
@@ -387,12 +423,64 @@ START_TEST(an_upstream_that_hangs_up_while_held_is_noticed_later_and_costs_no_tu
 }
 END_TEST
 
-UNIT_MAIN(reads_bodies_of_every_framing, refuses_broken_answers, a_huge_head_is_refused,
-          tells_all_headers_once_the_head_is_whole, compressed_answers_are_handed_out_plain,
+START_TEST(what_has_come_can_be_read_at_once_though_it_is_held)
+{
+    struct scene scene;
+    scene_open(&scene);
+    scene_start(&scene);
+    int fd = scene_serve(&scene);
+    scene_say(&scene, fd, TEXT("HTTP/1.1 200 OK\r\nContent-Length: 300004\r\n\r\none"));
+    SCENE_UNTIL(&scene, scene.body.size == 3);
+    transfer_hold(scene.transfer, true);
+    int progress = scene.progress;
+    struct buffer more = {0}, got = {0};
+    for (int i = 0; i < 300000; i++)
+        buffer_put_byte(&more, 'x');
+    struct text rest = buffer_text(&more);
+    while (got.size < more.size) {
+        ssize_t size = send(fd, rest.at, rest.size, MSG_NOSIGNAL | MSG_DONTWAIT);
+        rest = text_from(rest, size > 0 ? (size_t)size : 0);
+        if (transfer_read(scene.transfer))
+            buffer_put(&got, transfer_body(scene.transfer));
+        transfer_taken(scene.transfer);
+    }
+    ck_assert_int_eq(scene.progress, progress);
+    ck_assert_uint_eq(got.size, more.size);
+    ck_assert(!transfer_read(scene.transfer));
+    ck_assert_int_eq(transfer_ended(scene.transfer), TRANSFER_RUNNING);
+    scene_say(&scene, fd, TEXT("y"));
+    scene_expect(&scene, TRANSFER_COMPLETE);
+    ck_assert(!transfer_read(scene.transfer));
+    scene_end(&scene);
+    buffer_close(&more);
+    buffer_close(&got);
+    close(fd);
+    scene_close(&scene);
+}
+END_TEST
+
+START_TEST(nothing_has_come_before_there_is_a_connection)
+{
+    struct scene scene;
+    scene_open(&scene);
+    scene_start(&scene);
+    ck_assert(!transfer_read(scene.transfer));
+    ck_assert_int_eq(transfer_ended(scene.transfer), TRANSFER_RUNNING);
+    ck_assert_uint_eq(transfer_body(scene.transfer).size, 0);
+    scene_end(&scene);
+    scene_close(&scene);
+}
+END_TEST
+
+UNIT_MAIN(a_compressed_answer_that_is_held_can_be_read_to_its_end, reads_bodies_of_every_framing,
+          refuses_broken_answers, a_huge_head_is_refused, tells_all_headers_once_the_head_is_whole,
+          compressed_answers_are_handed_out_plain,
           the_head_alone_tells_that_the_body_will_be_undone,
           a_compressed_answer_without_a_body_is_whole,
           a_compressed_answer_that_is_damaged_or_short_is_cut,
           a_small_answer_that_unfolds_to_much_comes_in_small_parts,
           a_body_that_nobody_takes_pauses_the_upstream, a_transfer_that_is_held_pauses_the_upstream,
           idle_time_begins_anew_after_a_hold,
-          an_upstream_that_hangs_up_while_held_is_noticed_later_and_costs_no_turns)
+          an_upstream_that_hangs_up_while_held_is_noticed_later_and_costs_no_turns,
+          what_has_come_can_be_read_at_once_though_it_is_held,
+          nothing_has_come_before_there_is_a_connection)
