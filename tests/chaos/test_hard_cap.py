@@ -5,8 +5,8 @@ that the budget can be a whole number of calls.
 """
 
 import pytest
-from crowd import (Ask, all_at_once, billed_by_id, books_agree_to_the_nano_dollar, count,
-                   grow_ceilings, lines_of, no_hold_is_left, size, spent)
+from crowd import (Ask, all_at_once, billed_by_id, booked_sum, books_agree_to_the_nano_dollar,
+                   count, grow_ceilings, lines_of, no_hold_is_left, size, spent)
 from harness import ADMIN, KEY
 
 BOB = "sk-test-bob-0123456789abcdef"
@@ -148,20 +148,38 @@ def test_open_ended_calls_are_clamped_to_the_cap(provider, start, mix, clamp):
             assert int(outcome.headers["x-purser-clamped-max-tokens"]) >= 16
 
 
-def test_named_maxima_are_clamped_to_what_is_left(provider, start):
-    """Each client names more than the whole budget pays; the provider would give it."""
+def ask_for_more_than_there_is(provider, start, fake, **more):
+    """Each client names more than the whole budget pays, and the provider would give it. Returns
+    what the provider billed, the budget, and purser."""
     limit = AFFORDABLE * COST
-    purser = start(admission={"clamp": "always", "wait_ms": 200, "min_output_tokens": 16},
+    purser = start(admission={"clamp": "always", "wait_ms": 200, "min_output_tokens": 16, **more},
                    budgets=[total("cap", "global", usd=usd_text(limit))])
     grow_ceilings(purser)
-    asks = [Ask(i % 2 == 0, fake="output=16384,chunks=4", body={"max_tokens": 10000})
-            for i in range(CLIENTS)]
-    outcomes = all_at_once(purser, asks)
-    print(f"{dict(count(outcomes))}; bill / budget: "
-          f"{provider.settled_bill()['cost_nano_usd'] / limit:.4f}")
+    outcomes = all_at_once(purser, [Ask(i % 2 == 0, fake=fake, body={"max_tokens": 10000})
+                                    for i in range(CLIENTS)])
+    bill = provider.settled_bill()
+    print(f"{dict(count(outcomes))}; bill / budget: {bill['cost_nano_usd'] / limit:.4f}")
     assert count(outcomes)["ok"] > 0
     assert set(count(outcomes)) <= {"ok", "budget_exceeded"}
+    return bill, limit, purser
+
+
+def test_named_maxima_are_clamped_to_what_is_left(provider, start):
+    """All holds are in full, so the provider may be faster than any."""
+    _, limit, purser = ask_for_more_than_there_is(provider, start, "output=16384,chunks=4",
+                                                  slice_tokens=0)
     assert books_agree_to_the_nano_dollar(purser, provider) <= limit
+
+
+def test_streams_past_named_maxima_are_stopped_at_what_is_left(provider, start):
+    """Streams hold a slice each, and may: the provider makes 1,900 tokens a second. Those that are
+    stopped are booked with the slack, so no less than the bill."""
+    bill, limit, purser = ask_for_more_than_there_is(provider, start,
+                                                     "output=16384,chunks=400,gap_ms=5")
+    no_hold_is_left(purser)
+    settled = purser.settled()
+    assert all(cost <= settled[name] for name, cost in billed_by_id(bill).items())
+    assert sum(settled.values()) == booked_sum(purser) == spent(purser, "cap")["all"][0] <= limit
 
 
 def test_short_answers_under_large_holds_do_not_lock_the_budget(provider, start):
