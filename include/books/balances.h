@@ -18,7 +18,8 @@ void balances_close(struct balances *balances);
  * add their charges to the accounts. Without a call they need no hold. REFUND takes back a FORFEIT
  * of its name (forfeits.h; false: there is none, or it was refunded), or a part of it: nothing of
  * it is forfeited any more, as the rest is known to be used. DISOWN adds its charges, which are
- * negative. Others do nothing. */
+ * negative. Others do nothing. Of a session that began anew (struct charge's since_s) only what was
+ * spent since counts; what comes late from before is added to it, but never taken off. */
 bool balances_apply(struct balances *balances, const struct entry *entry);
 
 /* Forgets accounts whose until_s passed. */

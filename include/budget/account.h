@@ -86,6 +86,7 @@ struct account {
         elsewhere_granted;   /* to other instances, and what they have spent of it, as the lessor */
     int64_t elsewhere_spent; /* said it last; 0 if there are none */
     int64_t idle_s;          /* its budget's, of sessions; else 0 */
+    int64_t since_s;         /* struct charge's */
     int64_t used_s;          /* when somebody last came, or something was settled there */
     int64_t held_s;       /* when it appeared, or something was last held or settled there: who is
                              refused does not keep it */
@@ -296,7 +297,7 @@ void accounts_sweep(struct accounts *accounts, int64_t now_s);
 struct restored {
     int64_t amount;
     int64_t ceiling, overdraft, forfeited;
-    int64_t until_s;
+    int64_t until_s, since_s;
     size_t budget; /* ACCOUNT_GONE: of none of the budgets, or the charge did not name its id */
     enum scope scope;
     enum unit unit;

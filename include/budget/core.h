@@ -283,7 +283,9 @@ void core_settle(struct core *core, uint64_t hold, const struct spend *used, str
 
 /* What is known now of a forfeit on one account. */
 struct refund {
-    uint64_t account;  /* its number (struct charge) */
+    uint64_t account;  /* its number, */
+    int64_t since_s;   /* and which of a session's beginnings (struct charge): nothing goes back to
+                          one that began anew since */
     int64_t given;     /* so much was not used after all: it is spent no more; 0 or more */
     int64_t forfeited; /* so much is forfeited no more: all of it, as the rest was used */
 };

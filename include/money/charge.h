@@ -28,6 +28,8 @@ struct charge {
                           hold, or what came of it, at most its amount. Else 0 */
     int64_t until_s;   /* UTC seconds until which the account must be remembered;
                           WINDOW_FOREVER: always */
+    int64_t since_s;   /* when it began, of a session that idles: what was spent before that
+                          counts no more. 0: no such account, or nobody knows */
     enum unit unit;
     enum scope scope;
     struct text budget; /* its name; the gate keeps it, or the ledger that tells the charge */

@@ -83,6 +83,16 @@ static int64_t add_within_range(int64_t a, int64_t b)
     return b > 0 ? INT64_MAX : INT64_MIN;
 }
 
+/* A line of a session that began later: what was spent before counts no more. What was disowned is
+ * still asked for where another instance's spend is stated. */
+static void begin_anew(struct balance *balance, int64_t since_s)
+{
+    balance->charge.since_s = since_s;
+    balance->charge.amount = 0;
+    balance->forfeited = 0;
+}
+
+/* What comes from before the session began is added, but not taken off: that is counted no more. */
 static struct balance *balances_add(struct balances *balances, const struct charge *charge)
 {
     struct balance *balance = table_get(&balances->accounts, key_of(&charge->account));
@@ -91,7 +101,10 @@ static struct balance *balances_add(struct balances *balances, const struct char
         table_put(&balances->accounts, key_of(&charge->account), balance);
         return balance;
     }
-    balance->charge.amount = add_within_range(balance->charge.amount, charge->amount);
+    if (charge->amount >= 0 && charge->since_s > balance->charge.since_s)
+        begin_anew(balance, charge->since_s);
+    if (charge->amount > 0 || charge->since_s == balance->charge.since_s)
+        balance->charge.amount = add_within_range(balance->charge.amount, charge->amount);
     if (balance->charge.until_s < charge->until_s)
         balance->charge.until_s = charge->until_s;
     return balance;
@@ -122,7 +135,7 @@ static void clear_up(struct balances *balances, const struct entry *forfeit)
     for (size_t i = 0; i < forfeit->charge_count; i++) {
         const struct charge *charge = &forfeit->charges[i];
         struct balance *balance = table_get(&balances->accounts, key_of(&charge->account));
-        if (balance == NULL || charge->amount <= 0)
+        if (balance == NULL || charge->amount <= 0 || charge->since_s < balance->charge.since_s)
             continue;
         bool more = balance->forfeited > charge->amount;
         balance->forfeited = more ? balance->forfeited - charge->amount : 0;

@@ -156,6 +156,8 @@ void entry_put_charge(struct buffer *out, const struct charge *charge)
     int64_t overdraft = charge->overdraft < charge->amount ? charge->overdraft : charge->amount;
     if (overdraft > 0)
         put_number(out, TEXT(",\"overdraft\":"), overdraft);
+    if (charge->since_s > 0)
+        put_number(out, TEXT(",\"since\":"), charge->since_s);
     if (charge->until_s == WINDOW_FOREVER)
         buffer_put(out, TEXT(",\"until\":null"));
     else

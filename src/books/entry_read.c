@@ -182,6 +182,9 @@ static bool read_charge_rest(struct json_value object, struct arena *arena, stru
     if (json_member(object, TEXT("overdraft"), &value) &&
         (!json_int(value, &charge->overdraft) || charge->overdraft < 0))
         return false;
+    if (json_member(object, TEXT("since"), &value) &&
+        (!json_int(value, &charge->since_s) || charge->since_s < 0))
+        return false;
     if (!json_member(object, TEXT("until"), &value))
         return false;
     charge->until_s = WINDOW_FOREVER;

@@ -197,6 +197,7 @@ static struct charge charge_of(const struct account *account)
     struct charge charge = {.account = account->number,
                             .amount = account->spent,
                             .until_s = account_until_s(account),
+                            .since_s = account->since_s,
                             .unit = account->unit,
                             .scope = account->scope,
                             .id = account->id};
@@ -235,6 +236,7 @@ static struct restored *remember(struct accounts *accounts, const struct charge 
         restored->budget = budget;
         restored->scope = charge->scope;
         restored->unit = charge->unit;
+        restored->since_s = charge->since_s;
         restored->id = memory_copy(charge->id);
         memcpy(restored->window, charge->window, sizeof(restored->window));
         table_put(&accounts->restored, number_key(&charge->account), restored);
@@ -318,6 +320,7 @@ static void adopt_restored(struct accounts *accounts, struct account *account, i
         if (accounts->leased)
             account->ceiling = restored->ceiling;
         account->overdraft = restored->overdraft;
+        account->since_s = restored->since_s;
         account->growing.era = 0;
         if (account->idle_s > 0)
             hold_before(accounts, account, restored, now_s);
@@ -379,6 +382,7 @@ static struct account *account_new(struct accounts *accounts, const struct accou
     account->held_s = now_s;
     account->growing.era = accounts->era;
     enrol(accounts, account, key->budget, limit);
+    account->since_s = account->idle_s > 0 ? now_s : 0;
     return account;
 }
 
@@ -414,13 +418,10 @@ enum account_use accounts_use_hashed(struct accounts *accounts, const struct acc
     if (account != NULL && is_over(accounts, account, now_s, false)) {
         ASSERT(account->group == NULL || !account->counted);
         account->held_s = now_s;
-        account->spent = 0;
-        account->over = 0;
-        account->forfeited = 0;
-        account->overdraft = 0;
-        account->elsewhere_granted = account->elsewhere_spent = 0;
+        account->since_s = account->idle_s > 0 ? now_s : 0;
+        account->spent = account->over = account->forfeited = account->overdraft = 0;
+        account->elsewhere_granted = account->elsewhere_spent = account->growing.told = 0;
         account->growing.fresh = true;
-        account->growing.told = 0;
         account->growing.shut = false;
         account->growing.era = accounts->era;
         if (accounts->leased)
@@ -532,8 +533,7 @@ static void move_lane(struct accounts *accounts, struct lane *old, const struct 
         next = account->next;
         move(accounts, account, heirs->of[account->unit]);
     }
-    old->first = NULL;
-    old->last = NULL;
+    old->first = old->last = NULL;
 }
 
 /* Few: only what was in flight; of a rolling window only what had open holds. */

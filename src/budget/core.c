@@ -164,6 +164,7 @@ void charge_fill(const struct stake *stake, struct charge *charge)
     charge->amount = stake->amount;
     charge->overdraft = overdrawn(account, stake->amount);
     charge->until_s = account_until_s(account);
+    charge->since_s = account->since_s;
     charge->unit = account->unit;
     charge->scope = account->scope;
     charge->budget = stake->budget;

@@ -52,8 +52,13 @@ static void owe(struct refunds *refunds, const struct refund *refund)
     ASSERT(refund->forfeited >= 0);
     if (owed == NULL) {
         owed = memory_new(sizeof(*owed));
+        owed->since_s = refund->since_s;
         table_put(&refunds->owed, key_of(&refund->account), owed);
     }
+    if (owed->since_s < refund->since_s)
+        *owed = (struct refund){.since_s = refund->since_s};
+    if (owed->since_s > refund->since_s)
+        return;
     owed->given = account_add(owed->given, refund->given, ACCOUNT_MOST);
     owed->forfeited = account_add(owed->forfeited, refund->forfeited, ACCOUNT_MOST);
 }
@@ -78,11 +83,12 @@ void refunds_close(struct refunds *refunds)
     free(refunds);
 }
 
-/* What is owed to that account, once. */
-static struct refund take_owed(struct refunds *refunds, uint64_t number)
+/* What is owed to that account, once; nothing if it began anew. */
+static struct refund take_owed(struct refunds *refunds, uint64_t number, int64_t since_s)
 {
     struct refund *owed = table_remove(&refunds->owed, key_of(&number));
-    struct refund refund = owed == NULL ? (struct refund){0} : *owed;
+    bool same = owed != NULL && owed->since_s == since_s;
+    struct refund refund = same ? *owed : (struct refund){0};
     free(owed);
     return refund;
 }
@@ -92,14 +98,14 @@ static void refund_restored(struct core *core, struct refunds *refunds, uint64_t
     struct restored *restored = table_get(&core->accounts.restored, key_of(&number));
     if (restored == NULL)
         return;
-    struct refund refund = take_owed(refunds, number);
+    struct refund refund = take_owed(refunds, number, restored->since_s);
     (void)lower(&restored->amount, refund.given);
     (void)lower(&restored->forfeited, refund.forfeited);
 }
 
 static void refund_owed(struct core *core, struct account *account, void *context)
 {
-    struct refund refund = take_owed(context, account->number);
+    struct refund refund = take_owed(context, account->number, account->since_s);
     if (refund.forfeited > 0 || refund.given > 0)
         refund_account(core, account, &refund);
 }

@@ -114,6 +114,7 @@ static void give_room(struct gate *gate, const struct ledger_refunds *refunds)
         for (size_t at = 0; at < whole->charge_count; at++) {
             if (whole->charges[at].amount > 0)
                 rooms[count++] = (struct refund){.account = whole->charges[at].account,
+                                                 .since_s = whole->charges[at].since_s,
                                                  .given = given->charges[at].amount,
                                                  .forfeited = whole->charges[at].amount};
         }

@@ -1,6 +1,8 @@
 """What budgets are after a kill, a power loss, a lost or damaged file, and while a disk is full:
 the provider's bill is never above what is booked, nor that above a limit."""
 
+import hashlib
+import re
 import resource
 import shutil
 import sqlite3
@@ -228,3 +230,51 @@ def test_the_last_dollars_are_granted_to_the_nano_dollar(provider, start):
 def test_the_store_is_told(purser):
     answer = purser.client.get("/budget", headers={"Authorization": f"Bearer {ADMIN}"})
     assert answer.json()["store"] == "embedded"
+
+
+def set_back(purser, seconds):
+    """As if all that ledger and ceilings say of sessions had been so much earlier."""
+    before = None
+    for path in sorted((purser.folder / "data/ledger").glob("*.jsonl")):
+        lines = []
+        for line in path.read_text().splitlines():
+            sealed, said = line.rsplit(',"hash":"', 1)
+            before = before or re.search('"chained_to":"(.*?)"', line).group(1)
+            sealed = re.sub('"(since|until)":(\\d+)',
+                            lambda found: f'"{found[1]}":{int(found[2]) - seconds}', sealed)
+            sealed = re.sub('"chained_to":".*?"', f'"chained_to":"{before}"', sealed)
+            before = hashlib.sha256((before + sealed).encode()).hexdigest()
+            assert len(said) == len(before) + 2
+            lines.append(f'{sealed},"hash":"{before}"}}\n')
+        path.write_text("".join(lines))
+    alter(purser, f"UPDATE ceiling SET until_s = until_s - {seconds}")
+
+
+@pytest.mark.parametrize("by_kill", [False, True])
+def test_a_session_that_began_anew_does_not_get_its_old_spend_back(provider, start, by_kill):
+    purser = start(provider, budgets=[{"name": "session", "scope": "session", "window": "total",
+                                       "usd": 1, "requests": 3, "idle": "1s"}])
+    session = {"headers": {"x-purser-session": "s"}}
+
+    def call():
+        return purser.booked(purser.chat(fake="prompt=100,output=400", max_tokens=500, **session))
+
+    def restart():
+        purser.process.kill() if by_kill else purser.end()
+        purser.start()
+
+    def spent(unit):
+        return purser.budgets()[("session", "alice/s", unit)]["spent"]
+
+    call(), call()
+    purser.end()
+    set_back(purser, 2 * 3600 + 60)  # a session is remembered for two hours more than `idle`
+    purser.start()
+    cost = call()["cost_nano_usd"]
+    for _ in range(2):
+        restart()
+        assert (usd(spent("usd")), spent("requests")) == (cost, 1)
+    call(), call()
+    restart()
+    assert (usd(spent("usd")), spent("requests")) == (3 * cost, 3)
+    error_of(purser.chat(**session), 429, "budget_exceeded")

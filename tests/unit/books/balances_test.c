@@ -408,6 +408,57 @@ START_TEST(what_is_disowned_is_taken_off_and_ends_no_hold)
 }
 END_TEST
 
+static struct charge charge_since(int64_t since_s, int64_t amount)
+{
+    struct charge charge = sample_charge(1, amount);
+    charge.since_s = since_s;
+    return charge;
+}
+
+START_TEST(a_session_that_begins_anew_has_its_new_spend_only)
+{
+    struct balances *balances = balances_open(), *again = balances_open();
+    struct charge first = charge_since(100, 50), second = charge_since(9000, 7);
+    ck_assert(apply(balances, ENTRY_FORFEIT, "", &first));
+    ck_assert(apply(balances, ENTRY_SETTLE, "", &first));
+    ck_assert_int_eq(spent_on(balances, 1), 100);
+    struct buffer text = text_of_balances(balances);
+    struct json_value value;
+    ck_assert_int_eq(json_parse(buffer_text(&text), &value, NULL), JSON_OK);
+    ck_assert(balances_read(again, value, NULL));
+    ck_assert(apply(again, ENTRY_RESERVE, "a", &second));
+    ck_assert_int_eq(spent_on(again, 1), 100); /* nothing is spent yet */
+    ck_assert(apply(again, ENTRY_SETTLE, "a", &second));
+    ck_assert(apply(again, ENTRY_SETTLE, "", &second));
+    ck_assert_int_eq(spent_on(again, 1), 14);
+    ck_assert_int_eq(forfeited_on(again, 1), -1);
+    buffer_close(&text);
+    balances_close(again);
+    balances_close(balances);
+}
+END_TEST
+
+/* In doubt more is counted: a hold of before is booked on what goes on, and what is given back of
+ * before is nothing to it. */
+START_TEST(what_comes_late_from_a_session_of_before_only_adds)
+{
+    struct balances *balances = balances_open();
+    struct charge before = charge_since(100, 50), now = charge_since(9000, 7);
+    ck_assert(apply(balances, ENTRY_RESERVE, "late", &before));
+    ck_assert(apply(balances, ENTRY_RESERVE, "lost", &before));
+    ck_assert(apply(balances, ENTRY_FORFEIT, "lost", &before));
+    ck_assert(apply(balances, ENTRY_FORFEIT, "", &now));
+    ck_assert_int_eq(spent_on(balances, 1), 7);
+    ck_assert(apply(balances, ENTRY_SETTLE, "late", &before));
+    ck_assert_int_eq(spent_on(balances, 1), 57);
+    before.amount = -50;
+    ck_assert(apply(balances, ENTRY_REFUND, "lost", &before));
+    ck_assert_int_eq(spent_on(balances, 1), 57);
+    ck_assert_int_eq(forfeited_on(balances, 1), 7);
+    balances_close(balances);
+}
+END_TEST
+
 START_TEST(an_open_line_says_all_of_them)
 {
     struct balances *balances = balances_open();
@@ -467,4 +518,6 @@ UNIT_MAIN(of_what_is_refunded_in_part_the_rest_is_known_to_be_used,
           an_extension_needs_an_open_hold, what_is_disowned_is_taken_off_and_ends_no_hold,
           other_lines_change_nothing, many_holds_come_and_go, sums_stop_at_the_end_of_their_range,
           forgets_accounts_whose_time_is_over, what_is_forfeited_is_spent_and_remembered_apart,
-          an_open_line_says_all_of_them, a_bad_open_line_changes_nothing)
+          a_session_that_begins_anew_has_its_new_spend_only,
+          what_comes_late_from_a_session_of_before_only_adds, an_open_line_says_all_of_them,
+          a_bad_open_line_changes_nothing)

@@ -213,6 +213,8 @@ START_TEST(refuses_what_is_no_line_of_ours)
         {"\"amount\":1234567,", ""},
         {"\"amount\":1234567,", "\"amount\":1234567,\"overdraft\":-1,"},
         {"\"amount\":1234567,", "\"amount\":1234567,\"overdraft\":\"1\","},
+        {"\"amount\":1234567,", "\"amount\":1234567,\"since\":-1,"},
+        {"\"amount\":1234567,", "\"amount\":1234567,\"since\":null,"},
         {"\"key\":\"alice\"", "\"key\":\"ali"},
         {"\"cache\":\"miss\"", "\"cache\":true"},
         {"\"cache\":\"miss\"", "\"cache\":\"miss\",\"cache\":\"miss\""},

@@ -251,6 +251,41 @@ START_TEST(who_is_refused_does_not_keep_a_session)
 }
 END_TEST
 
+/* Of what the last hold is charged with. */
+static int64_t since_when(const struct fixture *f)
+{
+    return f->grant.charges[0].since_s;
+}
+
+START_TEST(charges_say_since_when_a_session_counts)
+{
+    struct fixture f = fixture_new();
+    struct budget *budget = fixture_budget(&f, "session", SCOPE_SESSION, UNIT_USD, 100);
+    budget->window = WINDOW_TOTAL;
+    budget->idle_s = 3600;
+    f.subject.id[SCOPE_SESSION] = TEXT("alice/1");
+    fixture_start(&f);
+    int64_t begun_s = f.now_s;
+    for (int i = 0; i < 3; i++, f.now_s += 3600) {
+        fixture_settle(&f, fixture_hold(&f, 10), 20);
+        ck_assert_int_eq(since_when(&f), begun_s);
+    }
+    struct charge restored = f.grant.charges[0];
+    restored.id = TEXT("alice/1");
+    restored.amount = 60;
+    core_close(f.core);
+    fixture_start(&f);
+    core_restore(f.core, &restored);
+    fixture_settle(&f, fixture_hold(&f, 10), 20);
+    ck_assert_int_eq(since_when(&f), begun_s);
+    f.now_s += 3600 + 7200 + 1; /* nobody swept it */
+    fixture_settle(&f, fixture_hold(&f, 10), 20);
+    ck_assert_int_eq(since_when(&f), f.now_s);
+    ck_assert_int_eq(fixture_view(&f, 0).spent, 20);
+    fixture_end(&f);
+}
+END_TEST
+
 START_TEST(an_account_with_an_open_hold_is_never_swept)
 {
     struct fixture f = fixture_new();
@@ -300,4 +335,5 @@ UNIT_MAIN(a_clock_put_forward_is_believed_only_as_far_as_steady_time_went,
           restored_spend_above_the_limit_is_an_overrun_not_a_bug,
           refuses_new_ids_at_the_bound_but_not_known_ones, an_account_without_spend_makes_room,
           idle_sessions_are_forgotten_and_others_swept, each_of_many_sessions_goes_at_its_own_time,
-          who_is_refused_does_not_keep_a_session, an_account_with_an_open_hold_is_never_swept)
+          who_is_refused_does_not_keep_a_session, charges_say_since_when_a_session_counts,
+          an_account_with_an_open_hold_is_never_swept)

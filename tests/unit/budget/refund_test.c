@@ -16,8 +16,10 @@ static struct charge charge_of(const struct fixture *f, int64_t amount)
 /* All of a forfeit. */
 static struct refund refund_of(const struct charge *charge)
 {
-    return (struct refund){
-        .account = charge->account, .given = charge->amount, .forfeited = charge->amount};
+    return (struct refund){.account = charge->account,
+                           .since_s = charge->since_s,
+                           .given = charge->amount,
+                           .forfeited = charge->amount};
 }
 
 static void give_back(struct fixture *f, const struct charge *charge)
@@ -207,8 +209,33 @@ START_TEST(none_is_missed_when_the_budgets_change_meanwhile)
 }
 END_TEST
 
-UNIT_MAIN(many_are_given_back_in_portions, none_is_missed_when_the_budgets_change_meanwhile,
-          a_refund_makes_room_for_those_who_wait, no_more_than_was_spent_is_given_back,
+START_TEST(a_session_that_began_anew_gets_nothing_back_of_before)
+{
+    struct fixture f = fixture_new();
+    struct budget *budget = fixture_budget(&f, "session", SCOPE_SESSION, UNIT_USD, 100);
+    budget->idle_s = 60;
+    budget->window = WINDOW_TOTAL;
+    fixture_start(&f);
+    fixture_settle(&f, fixture_hold(&f, 10), 30);
+    struct charge before = charge_of(&f, 30);
+    f.now_s += 60 + 7200 + 1;
+    fixture_settle(&f, fixture_hold(&f, 10), 40);
+    struct charge now = charge_of(&f, 10);
+    give_back(&f, &before);
+    ck_assert_int_eq(fixture_view(&f, 0).spent, 40);
+    struct refund both[] = {refund_of(&before), refund_of(&now), refund_of(&before)};
+    struct refunds *refunds = refunds_open(both, 3);
+    while (core_refund_some(f.core, refunds, SIZE_MAX))
+        continue;
+    refunds_close(refunds);
+    ck_assert_int_eq(fixture_view(&f, 0).spent, 30);
+    fixture_end(&f);
+}
+END_TEST
+
+UNIT_MAIN(a_session_that_began_anew_gets_nothing_back_of_before, many_are_given_back_in_portions,
+          none_is_missed_when_the_budgets_change_meanwhile, a_refund_makes_room_for_those_who_wait,
+          no_more_than_was_spent_is_given_back,
           what_was_restored_is_given_back_before_anybody_calls,
           of_what_is_given_back_in_part_the_rest_is_forfeited_no_more,
           an_overrun_that_was_none_is_not_charged,
