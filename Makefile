@@ -26,6 +26,8 @@ FLAGS_fuzz    := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitiz
 CFLAGS  += -std=gnu11 -pthread $(WARN) $(FLAGS_$(BUILD))
 CPPFLAGS += -Iinclude -D_GNU_SOURCE -DPURSER_VERSION='"$(VERSION)"' $(LIB_CFLAGS)
 LDLIBS  := $(LIB_LIBS) -lm
+# What is built by other flags is built again: $(OUT)/flags says by which.
+ALL_FLAGS := $(strip $(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(LDLIBS))
 
 MODULES := $(filter-out src/main.c,$(sort $(wildcard src/*/*.c)))
 OBJECTS := $(MODULES:%.c=$(OUT)/%.o)
@@ -34,6 +36,10 @@ FUZZERS := $(patsubst %.c,$(OUT)/%,$(sort $(wildcard tests/fuzz/*_fuzz.c)))
 SIM     := $(patsubst %.c,$(OUT)/%.o,$(sort $(wildcard tests/sim/*.c)))
 TLS_OBJECTS = $(patsubst %.c,$(OUT)/tls/%.o,$(shell grep -lE 'hiredis/|HIREDIS_SSL' $(MODULES)))
 FAKES   := $(patsubst %.c,$(OUT)/%.o,$(sort $(wildcard tests/fakes/*.c)))
+
+ifneq ($(file <$(OUT)/flags),$(ALL_FLAGS))
+.PHONY: $(OUT)/flags
+endif
 
 .DEFAULT_GOAL := all
 .SECONDARY:
@@ -112,6 +118,10 @@ build/packages.mk: tests/packages Makefile
 	echo "LIB_CFLAGS := $$(pkg-config --cflags $$libs | sed 's/-I/-isystem /g') $$tls" >$@; \
 	echo "LIB_LIBS := $$(pkg-config --libs $$libs)" >>$@
 
+$(OUT)/flags:
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(subst ','\'',$(ALL_FLAGS))' >$@
+
 $(OUT)/purser: $(OUT)/src/main.o $(OUT)/libpurser.a
 	@echo "  ld $@"; $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
@@ -119,7 +129,7 @@ $(OUT)/purser: $(OUT)/src/main.o $(OUT)/libpurser.a
 $(OUT)/tls/purser: $(OUT)/src/main.o $(TLS_OBJECTS) $(OUT)/libpurser.a build/hiredis/libhiredis.a
 	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(filter-out -lhiredis%,$(LDLIBS)) -lssl -lcrypto
 
-$(OUT)/tls/%.o: %.c build/hiredis/libhiredis.a
+$(OUT)/tls/%.o: %.c $(OUT)/flags build/hiredis/libhiredis.a
 	@mkdir -p $(@D)
 	@$(CC) -isystem build/hiredis/include -DHAVE_HIREDIS_SSL $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
@@ -145,7 +155,7 @@ $(OUT)/tests/oracle/encode $(OUT)/tests/oracle/windows $(OUT)/tests/oracle/store
 $(OUT)/tests/bench/load: $(OUT)/tests/bench/load.o
 	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
 
-$(OUT)/%.o: %.c
+$(OUT)/%.o: %.c $(OUT)/flags
 	@mkdir -p $(@D)
 	@echo "  cc $<"; $(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
