@@ -6,6 +6,13 @@
 
 #include <stdio.h>
 
+/* With a limit of 1000. */
+static void start_grown(struct fixture *f, int64_t ceiling)
+{
+    start_with(f, 1000);
+    grow_to(f, ceiling);
+}
+
 START_TEST(the_first_request_waits_for_its_ceiling_to_grow_by_what_it_lacks)
 {
     struct fixture f;
@@ -30,8 +37,7 @@ END_TEST
 START_TEST(with_headroom_nobody_waits)
 {
     struct fixture f;
-    start_with(&f, 1000);
-    grow_to(&f, 600);
+    start_grown(&f, 600);
     fixture_hold(&f, 100);
     fixture_hold(&f, 200);
     ck_assert_int_eq(fixture_view(&f, 0).held, 600);
@@ -77,8 +83,7 @@ END_TEST
 START_TEST(never_more_is_asked_than_the_limit_leaves)
 {
     struct fixture f;
-    start_with(&f, 1000);
-    grow_to(&f, 900);
+    start_grown(&f, 900);
     fixture_hold(&f, 440);
     ck_assert_int_eq(fixture_reserve(&f, 60), VERDICT_WAIT); /* 880 + 120 fit exactly */
     struct growth growth = only_growth(&f);
@@ -116,8 +121,7 @@ END_TEST
 START_TEST(a_bill_above_its_hold_is_charged_whatever_the_limit)
 {
     struct fixture f;
-    start_with(&f, 1000);
-    grow_to(&f, 1000);
+    start_grown(&f, 1000);
     uint64_t hold = fixture_hold(&f, 500);
     fixture_settle(&f, hold, 1300);
     struct growth growth = only_growth(&f);
@@ -134,8 +138,7 @@ END_TEST
 START_TEST(an_overrun_that_nobody_answered_for_is_told_again)
 {
     struct fixture f;
-    start_with(&f, 1000);
-    grow_to(&f, 1000);
+    start_grown(&f, 1000);
     uint64_t hold = fixture_hold(&f, 500);
     fixture_settle(&f, hold, 1300);
     struct growth growth = only_growth(&f);
@@ -155,8 +158,7 @@ END_TEST
 START_TEST(with_the_lessor_away_one_is_served_from_what_is_there_and_then_told_so)
 {
     struct fixture f;
-    start_with(&f, 1000);
-    grow_to(&f, 100);
+    start_grown(&f, 100);
     fixture_wait(&f, 200, 1); /* 400: clamped to the 100 that are there */
     struct growth growth = only_growth(&f);
     headroom_answer(f.core, growth.account, &(struct growth_answer){.away = true});
@@ -215,8 +217,7 @@ END_TEST
 START_TEST(a_refused_extension_is_what_is_asked_for_next)
 {
     struct fixture f;
-    start_with(&f, 1000);
-    grow_to(&f, 100);
+    start_grown(&f, 100);
     struct ask ask = fixture_ask(&f, 0, 300);
     ask.slice_tokens = 50;
     ck_assert_int_eq(fixture_reserve_ask(&f, &ask), VERDICT_GRANTED);
@@ -308,8 +309,7 @@ END_TEST
 START_TEST(who_may_be_clamped_waits_for_the_lessor_though_others_hold_too_much_for_all_of_it)
 {
     struct fixture f;
-    start_with(&f, 1000);
-    grow_to(&f, 600);
+    start_grown(&f, 600);
     fixture_hold(&f, 300);
     uint64_t waiter = fixture_wait(&f, 300, 1);
     ck_assert(core_waits_for_lessor(f.core, waiter));
@@ -327,8 +327,7 @@ END_TEST
 START_TEST(who_may_be_clamped_to_what_only_the_lessor_has_is_told_that_it_is_away)
 {
     struct fixture f;
-    start_with(&f, 1000);
-    grow_to(&f, 300);
+    start_grown(&f, 300);
     fixture_hold(&f, 150);
     uint64_t waiter = fixture_wait(&f, 450, 1); /* 700 may be had beside what is held */
     ck_assert(core_waits_for_lessor(f.core, waiter));
@@ -365,8 +364,7 @@ START_TEST(a_budget_that_was_removed_is_charged_and_grows_no_more)
 {
     struct fixture f;
     struct growth growth = {.most = 1};
-    start_with(&f, 1000);
-    grow_to(&f, 200);
+    start_grown(&f, 200);
     fixture_settle(&f, fixture_hold(&f, 50), 250);
     fixture_wait(&f, 150, 1);
     f.options.budgets = f.budgets;
@@ -385,8 +383,7 @@ END_TEST
 START_TEST(idle_headroom_goes_back_after_a_while_and_only_what_is_not_held)
 {
     struct fixture f;
-    start_with(&f, 1000);
-    grow_to(&f, 600);
+    start_grown(&f, 600);
     fixture_hold(&f, 100);
     struct gift gifts[4];
     ck_assert_uint_eq(headroom_yield(f.core, f.now_s + HEADROOM_IDLE_S - 1, false, gifts, 4), 0);
@@ -512,8 +509,7 @@ END_TEST
 START_TEST(a_budget_that_goes_and_comes_back_keeps_its_ceiling)
 {
     struct fixture f;
-    start_with(&f, 1000);
-    grow_to(&f, 600);
+    start_grown(&f, 600);
     struct core_options none = f.options;
     none.budget_count = 0;
     core_redefine(f.core, &none);
@@ -527,8 +523,7 @@ END_TEST
 START_TEST(a_lowered_limit_binds_at_once_though_the_ceiling_is_above_it)
 {
     struct fixture f;
-    start_with(&f, 1000);
-    grow_to(&f, 600);
+    start_grown(&f, 600);
     fixture_hold(&f, 100);
     f.budgets[0].limit[UNIT_USD] = 300;
     core_redefine(f.core, &f.options);

@@ -121,13 +121,18 @@ static void take_all(struct tenant *t, int64_t micro)
     ck_assert_int_eq(store_total(store, account), LIMIT);
 }
 
+static void begin_spent(struct tenant *t, int64_t micro)
+{
+    begin(t, 0);
+    take_all(t, micro);
+}
+
 /* ---- how long headroom is of use ---- */
 
 START_TEST(half_an_hour_without_the_store_a_session_goes_on_and_then_no_more)
 {
     struct tenant t;
-    begin(&t, 0);
-    take_all(&t, 20);
+    begin_spent(&t, 20);
     be_cut_off(&t, 1700);
     fixture_settle(&t.f, fixture_hold(&t.f, 10), 0);
     be_cut_off(&t, 200);
@@ -146,8 +151,7 @@ END_TEST
 START_TEST(one_answer_between_two_outages_is_not_enough)
 {
     struct tenant t;
-    begin(&t, 0);
-    take_all(&t, 20);
+    begin_spent(&t, 20);
     be_cut_off(&t, 400);
     pass_ms(&t, 1000);
     ck_assert_int_eq(next(&t), LEASE_ASK);
@@ -164,8 +168,7 @@ END_TEST
 START_TEST(the_wall_clock_alone_ends_it_too)
 {
     struct tenant t;
-    begin(&t, 0);
-    take_all(&t, 20);
+    begin_spent(&t, 20);
     t.f.now_s += LONG_S;
     ck_assert_int_eq(fixture_reserve(&t.f, 10), VERDICT_AWAY);
     store_set_time(store, t.f.now_s);
@@ -181,8 +184,7 @@ END_TEST
 START_TEST(a_clock_that_is_put_back_does_not_prolong_it)
 {
     struct tenant t;
-    begin(&t, 0);
-    take_all(&t, 20);
+    begin_spent(&t, 20);
     t.f.now_s -= DAY_S;
     be_cut_off(&t, 1900);
     ck_assert_int_eq(fixture_reserve(&t.f, 10), VERDICT_AWAY);
@@ -193,8 +195,7 @@ END_TEST
 START_TEST(what_needs_nothing_and_what_is_no_session_goes_on)
 {
     struct tenant t;
-    begin(&t, 0);
-    take_all(&t, 20);
+    begin_spent(&t, 20);
     be_cut_off(&t, 1900);
     ck_assert_int_eq(fixture_reserve(&t.f, 0), VERDICT_GRANTED);
     end(&t);
@@ -214,8 +215,7 @@ END_TEST
 START_TEST(a_stream_that_runs_goes_on)
 {
     struct tenant t;
-    begin(&t, 0);
-    take_all(&t, 20);
+    begin_spent(&t, 20);
     struct ask slice = fixture_ask(&t.f, 0, 60);
     slice.slice_tokens = 10;
     ck_assert_int_eq(fixture_reserve_ask(&t.f, &slice), VERDICT_GRANTED);
@@ -231,8 +231,7 @@ END_TEST
 START_TEST(who_waits_is_told)
 {
     struct tenant t;
-    begin(&t, 0);
-    take_all(&t, 0);
+    begin_spent(&t, 0);
     fixture_hold(&t.f, 90);
     be_cut_off(&t, 1700);
     fixture_wait(&t.f, 50, 1);
@@ -247,8 +246,7 @@ END_TEST
 START_TEST(who_waited_while_the_machine_stood_still_is_granted_nothing)
 {
     struct tenant t;
-    begin(&t, 0);
-    take_all(&t, 0);
+    begin_spent(&t, 0);
     uint64_t hold = fixture_hold(&t.f, 90);
     uint64_t first = fixture_wait(&t.f, 50, 1);
     fixture_wait(&t.f, 60, 2);
@@ -344,8 +342,7 @@ static void restart(struct tenant *t)
 START_TEST(what_the_journal_has_of_a_session_is_not_used_before_the_store_was_heard)
 {
     struct tenant t;
-    begin(&t, 0);
-    take_all(&t, 0);
+    begin_spent(&t, 0);
     restart(&t);
     serve_away(&t);
     ck_assert_int_eq(fixture_reserve(&t.f, 10), VERDICT_AWAY);
@@ -359,8 +356,7 @@ END_TEST
 START_TEST(what_the_journal_has_of_a_session_goes_back_when_it_is_used)
 {
     struct tenant t;
-    begin(&t, 0);
-    take_all(&t, 0);
+    begin_spent(&t, 0);
     restart(&t);
     serve(&t);
     ck_assert_int_eq(store_granted(store, account, ME), LIMIT);
@@ -382,8 +378,7 @@ START_TEST(what_is_held_again_at_a_start_is_not_given_back)
 {
     struct tenant t;
     const struct spend held = {{60 * MICRO, 0, 0}};
-    begin(&t, 0);
-    take_all(&t, 0);
+    begin_spent(&t, 0);
     restart(&t);
     core_rehold(t.f.core, &t.f.subject, &held, t.f.now_s, &t.f.grant);
     serve(&t);
@@ -409,8 +404,7 @@ static void rows_of_a_recovery(struct tenant *t, int64_t clock_s)
 START_TEST(a_session_that_is_long_over_is_not_stated_in_a_recovery)
 {
     struct tenant t;
-    begin(&t, 0);
-    take_all(&t, 60);
+    begin_spent(&t, 60);
     rows_of_a_recovery(&t, LONG_S);
     ck_assert_uint_eq(t.action.request->row_count, 0);
     ck_assert(t.action.request->complete);
@@ -425,8 +419,7 @@ END_TEST
 START_TEST(one_that_is_not_over_is_stated)
 {
     struct tenant t;
-    begin(&t, 0);
-    take_all(&t, 60);
+    begin_spent(&t, 60);
     rows_of_a_recovery(&t, IDLE_S);
     ck_assert_uint_eq(t.action.request->row_count, 1);
     end(&t);
@@ -437,8 +430,7 @@ END_TEST
 START_TEST(what_was_not_stated_by_mistake_is_not_used_and_what_was_spent_is_charged)
 {
     struct tenant t;
-    begin(&t, 0);
-    take_all(&t, 60);
+    begin_spent(&t, 60);
     uint64_t session = account;
     rows_of_a_recovery(&t, DAY_S);
     ck_assert_uint_eq(t.action.request->row_count, 0);
@@ -554,8 +546,7 @@ END_TEST
 START_TEST(what_is_idle_goes_back_however_busy_others_are)
 {
     struct tenant t;
-    begin(&t, 0);
-    take_all(&t, 20);
+    begin_spent(&t, 20);
     uint64_t idle = account;
     t.f.subject.id[SCOPE_SESSION] = TEXT("busy");
     t.f.options.lease_s = 0; /* each request asks */

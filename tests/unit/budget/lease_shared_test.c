@@ -401,14 +401,20 @@ START_TEST(what_the_journal_has_and_nobody_uses_goes_back)
 }
 END_TEST
 
+/* The store has 120 of the 300. */
+static void begin_where_less_is_known(struct tenant *t)
+{
+    begin_with_journal(t, 300);
+    arrive(t);
+    must_ask(t, STORE_SYNC);
+    answer(t, 0, 120);
+    note_mark(t);
+}
+
 START_TEST(what_an_open_store_has_not_is_charged)
 {
     struct tenant t;
-    begin_with_journal(&t, 300);
-    arrive(&t);
-    must_ask(&t, STORE_SYNC);
-    answer(&t, 0, 120);
-    note_mark(&t);
+    begin_where_less_is_known(&t);
     const struct store_request *move = must_ask(&t, STORE_MOVE);
     ck_assert_int_eq(move->rows[0].charge, 180);
     t.reply.rows[1] = (struct store_answer){.granted = 300, .total = 300}; /* a look */
@@ -422,11 +428,7 @@ END_TEST
 START_TEST(what_the_store_has_not_is_charged_before_anything_grows)
 {
     struct tenant t;
-    begin_with_journal(&t, 300);
-    arrive(&t);
-    must_ask(&t, STORE_SYNC);
-    answer(&t, 0, 120);
-    note_mark(&t);
+    begin_where_less_is_known(&t);
     wait_for(&t, 400); /* 300 are there */
     const struct store_request *move = must_ask(&t, STORE_MOVE);
     ck_assert_uint_eq(move->row_count, 2);

@@ -128,29 +128,34 @@ START_TEST(what_all_servers_have_needs_nobody_to_vouch)
 }
 END_TEST
 
+static void recover_without_b(struct tenant *t)
+{
+    tenant_begin(t, 1000 * MICRO, true);
+    t->mark = (struct store_mark){
+        .epoch = 7, .fence = "a-fence", .instances = 2, .roster = {2, {{"a", 1, 2}, {"b", 3, 4}}}};
+    tenant_lease(t, true, NULL, 0);
+    must_say(t, STORE_JOIN);
+    const struct store_request *request = must_ask(t, STORE_EPOCH);
+    ck_assert(store_roster_equal(request->roster, &t->mark.roster));
+    ck_assert_int_eq(request->instances, 0);
+    t->reply.recovering = true;
+    answer(t, 0, 0);
+    request = must_ask(t, STORE_SYNC);
+    ck_assert(request->complete);
+    ck_assert(store_roster_equal(request->roster, &t->mark.roster));
+    answer(t, 0, 0);
+    must_ask(t, STORE_READY);
+    t->reply.roster = (struct store_roster){1, {{"b", 3, 4}}};
+    answer(t, 0, 0);
+    ck_assert_str_eq(lease_news(t->lease).missing, "b");
+    pass_ms(t, 250);
+    must_ask(t, STORE_READY);
+}
+
 START_TEST(says_whom_it_remembers_before_it_states_its_rows)
 {
     struct tenant t = {0};
-    tenant_begin(&t, 1000 * MICRO, true);
-    t.mark = (struct store_mark){
-        .epoch = 7, .fence = "a-fence", .instances = 2, .roster = {2, {{"a", 1, 2}, {"b", 3, 4}}}};
-    tenant_lease(&t, true, NULL, 0);
-    must_say(&t, STORE_JOIN);
-    const struct store_request *request = must_ask(&t, STORE_EPOCH);
-    ck_assert(store_roster_equal(request->roster, &t.mark.roster));
-    ck_assert_int_eq(request->instances, 0);
-    t.reply.recovering = true;
-    answer(&t, 0, 0);
-    request = must_ask(&t, STORE_SYNC);
-    ck_assert(request->complete);
-    ck_assert(store_roster_equal(request->roster, &t.mark.roster));
-    answer(&t, 0, 0);
-    must_ask(&t, STORE_READY);
-    t.reply.roster = (struct store_roster){1, {{"b", 3, 4}}};
-    answer(&t, 0, 0);
-    ck_assert_str_eq(lease_news(t.lease).missing, "b");
-    pass_ms(&t, 250);
-    must_ask(&t, STORE_READY);
+    recover_without_b(&t);
     t.reply.recovering = false;
     answer(&t, 0, 0); /* who is in it now: the mark follows */
     ck_assert_str_eq(lease_news(t.lease).missing, "");
@@ -163,26 +168,7 @@ END_TEST
 START_TEST(who_was_missing_is_not_when_another_way_led_in)
 {
     struct tenant t = {0};
-    tenant_begin(&t, 1000 * MICRO, true);
-    t.mark = (struct store_mark){
-        .epoch = 7, .fence = "a-fence", .instances = 2, .roster = {2, {{"a", 1, 2}, {"b", 3, 4}}}};
-    tenant_lease(&t, true, NULL, 0);
-    must_say(&t, STORE_JOIN);
-    const struct store_request *request = must_ask(&t, STORE_EPOCH);
-    ck_assert(store_roster_equal(request->roster, &t.mark.roster));
-    ck_assert_int_eq(request->instances, 0);
-    t.reply.recovering = true;
-    answer(&t, 0, 0);
-    request = must_ask(&t, STORE_SYNC);
-    ck_assert(request->complete);
-    ck_assert(store_roster_equal(request->roster, &t.mark.roster));
-    answer(&t, 0, 0);
-    must_ask(&t, STORE_READY);
-    t.reply.roster = (struct store_roster){1, {{"b", 3, 4}}};
-    answer(&t, 0, 0);
-    ck_assert_str_eq(lease_news(t.lease).missing, "b");
-    pass_ms(&t, 250);
-    must_ask(&t, STORE_READY);
+    recover_without_b(&t);
     fail_with(&t, STORE_OLD_FENCE);
     t.reply.recovering = false;
     t.reply.roster = (struct store_roster){0};

@@ -438,17 +438,34 @@ static void state_what_nobody_heard_of(struct tenant *t, uint64_t lost)
     answer(t, 0, 0);
 }
 
+/* The account that is asked for. */
+static uint64_t ask_for_much(struct tenant *t)
+{
+    rolling_tenant(t, 1000 * MICRO, true);
+    enter(t);
+    wait_for(t, 900);
+    return must_ask(t, STORE_MOVE)->rows[0].account;
+}
+
+static uint64_t lose_a_grant(struct tenant *t)
+{
+    uint64_t lost = ask_for_much(t);
+    fail_with(t, STORE_AWAY); /* it was granted */
+    ck_assert_int_eq(wake(t), VERDICT_AWAY);
+    return lost;
+}
+
+static void next_bucket(struct tenant *t)
+{
+    pass_ms(t, 1000 * BUCKET_S);
+    core_turn(t->f.core, t->f.now_s);
+}
+
 START_TEST(what_was_granted_to_a_sub_bucket_and_got_lost_goes_back_when_that_is_past)
 {
     struct tenant t;
-    rolling_tenant(&t, 1000 * MICRO, true);
-    enter(&t);
-    wait_for(&t, 900);
-    uint64_t lost = must_ask(&t, STORE_MOVE)->rows[0].account;
-    fail_with(&t, STORE_AWAY); /* it was granted */
-    ck_assert_int_eq(wake(&t), VERDICT_AWAY);
-    pass_ms(&t, 1000 * BUCKET_S);
-    core_turn(t.f.core, t.f.now_s);
+    uint64_t lost = lose_a_grant(&t);
+    next_bucket(&t);
     state_what_nobody_heard_of(&t, lost);
     tenant_close(&t);
 }
@@ -457,23 +474,16 @@ END_TEST
 START_TEST(also_when_the_store_is_back_only_sub_buckets_later)
 {
     struct tenant t;
-    rolling_tenant(&t, 1000 * MICRO, true);
-    enter(&t);
-    wait_for(&t, 900);
-    uint64_t lost = must_ask(&t, STORE_MOVE)->rows[0].account;
-    fail_with(&t, STORE_AWAY);
-    ck_assert_int_eq(wake(&t), VERDICT_AWAY);
+    uint64_t lost = lose_a_grant(&t);
     for (int bucket = 0; bucket < 20; bucket++) {
-        pass_ms(&t, 1000 * BUCKET_S);
-        core_turn(t.f.core, t.f.now_s);
+        next_bucket(&t);
         must_ask(&t, STORE_SYNC);
         fail_with(&t, STORE_AWAY);
         fixture_wait(&t.f, 100, 1);
         must_rest(&t);
         ck_assert_int_eq(wake(&t), VERDICT_AWAY);
     }
-    pass_ms(&t, 1000 * BUCKET_S);
-    core_turn(t.f.core, t.f.now_s);
+    next_bucket(&t);
     state_what_nobody_heard_of(&t, lost);
     tenant_close(&t);
 }
@@ -482,16 +492,12 @@ END_TEST
 START_TEST(and_also_if_it_could_not_be_noted)
 {
     struct tenant t;
-    rolling_tenant(&t, 1000 * MICRO, true);
-    enter(&t);
-    wait_for(&t, 900);
-    uint64_t lost = must_ask(&t, STORE_MOVE)->rows[0].account;
+    uint64_t lost = ask_for_much(&t);
     answer(&t, 900, 900);
     must_commit(&t);
     commit(&t, false);
     ck_assert_int_eq(wake(&t), VERDICT_AWAY);
-    pass_ms(&t, 1000 * BUCKET_S);
-    core_turn(t.f.core, t.f.now_s);
+    next_bucket(&t);
     must_note(&t);
     state_what_nobody_heard_of(&t, lost);
     tenant_close(&t);

@@ -221,6 +221,14 @@ static void begin_wiped(struct server *s)
     must_say(s, STORE_JOIN, B);
 }
 
+/* C was remembered by A. */
+static void begin_without_c(struct server *s, int64_t instances)
+{
+    server_open_wiped(s, instances);
+    remember(s, A, C, 1);
+    must_let_go(s, C);
+}
+
 START_TEST(one_lost_with_the_data_is_counted_and_let_go_by_name)
 {
     struct server s;
@@ -259,9 +267,7 @@ END_TEST
 START_TEST(and_once_over_a_restart)
 {
     struct server s;
-    server_open_wiped(&s, 4);
-    remember(&s, A, C, 1);
-    must_let_go(&s, C);
+    begin_without_c(&s, 4);
     begin_epoch(&s, "f10", A);
     must_say(&s, STORE_JOIN, B);
     remember(&s, A, C, 1);
@@ -277,9 +283,7 @@ END_TEST
 START_TEST(one_that_was_taken_off_and_comes_back_stands_for_nobody_else)
 {
     struct server s;
-    server_open_wiped(&s, 3);
-    remember(&s, A, C, 1);
-    must_let_go(&s, C);
+    begin_without_c(&s, 3);
     must_say(&s, STORE_JOIN, C);
     ck_assert(!is_open(&s, A)); /* it is waited for as anybody */
     remember(&s, C, A, 1);
@@ -333,9 +337,7 @@ END_TEST
 START_TEST(in_the_next_recovery_it_is_counted_anew)
 {
     struct server s;
-    server_open_wiped(&s, 2);
-    remember(&s, A, C, 1);
-    must_let_go(&s, C);
+    begin_without_c(&s, 2);
     ck_assert(is_open(&s, A));
     must_say(&s, STORE_JOIN, C);
     state_none(&s, C);
