@@ -115,7 +115,7 @@ struct charge;
 /* One account of a MOVE, SYNC, BEAT or RECONCILE. What is not wanted is 0. */
 struct store_row {
     uint64_t account;
-    int64_t limit;   /* L as this instance knows it; SYNC, BEAT: LIMIT_NONE if it does not */
+    int64_t limit; /* L as this instance knows it; where nothing grows: LIMIT_NONE if it does not */
     int64_t until_s; /* the account may be forgotten then; WINDOW_FOREVER: never */
     int64_t least;   /* MOVE: to grow by this, or by what the limit leaves if that is less, */
     int64_t most;    /* and by as much as this if (L − G) / 2N is more than `least` */

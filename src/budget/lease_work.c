@@ -274,8 +274,9 @@ static struct store_row stored_move(struct lease *lease, const struct move *move
     if (move->kind == MOVE_MEND) {
         const struct lease_row *row = lease_rows_find(&lease->rows, move->number);
         if (row == NULL)
-            return (struct store_row){.account = move->number};
+            return (struct store_row){.account = move->number, .limit = LIMIT_NONE};
         return (struct store_row){.account = move->number,
+                                  .limit = row->limit,
                                   .until_s = row->charge.until_s,
                                   .charge = missing(row),
                                   .spent = row->spent};

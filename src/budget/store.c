@@ -304,7 +304,8 @@ static void check_row(enum store_kind kind, const struct store_row *row)
         ASSERT(amounts[i] >= 0);
         ASSERT(amounts[i] <= STORE_MOST);
     }
-    ASSERT(row->limit >= (kind == STORE_MOVE ? 0 : LIMIT_NONE));
+    bool grows = kind == STORE_MOVE && row->least + row->most > 0;
+    ASSERT(row->limit >= (grows ? 0 : LIMIT_NONE));
     ASSERT(row->limit <= STORE_MOST);
     ASSERT(row->until_s >= 0);
     ASSERT(!row->anew || row->spent == 0);

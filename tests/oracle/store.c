@@ -137,6 +137,8 @@ static void make_row(enum store_kind kind, struct store_row *row)
     row->most = once_in(2) ? amount() : 0;
     row->give = once_in(3) ? amount() : 0;
     row->charge = once_in(9) ? amount() : 0;
+    if (row->least + row->most == 0 && once_in(2))
+        row->limit = LIMIT_NONE;
     row->rolling = rolling;
 }
 

@@ -52,6 +52,7 @@ START_TEST(without_a_store_one_goes_on_as_far_as_the_budget_says_and_it_is_charg
     answer(&t, 0, 100);
     const struct store_request *mend = must_ask(&t, STORE_MOVE);
     ck_assert_int_eq(mend->rows[0].charge, 150);
+    ck_assert_int_eq(mend->rows[0].limit, 1000);
     answer(&t, 0, 250);
     ck_assert_int_eq(fixture_view(&t.f, 0).overdraft, 150 * MICRO);
     tenant_close(&t);
@@ -74,25 +75,31 @@ START_TEST(an_overdraft_that_cannot_be_noted_is_none)
 }
 END_TEST
 
-START_TEST(a_restart_does_not_begin_an_overdraft_anew)
+/* An instance that begins with what the journal has of a budget of which nothing was asked yet. */
+static void begin_again_with(struct tenant *t, int64_t overdraft, int64_t away_open)
 {
-    struct tenant t;
-    tenant_begin(&t, 1000 * MICRO, true);
-    fixture_wait(&t.f, 10, 1);
-    struct account *account = t.f.core->accounts.lanes[0].first;
+    tenant_begin(t, 1000 * MICRO, true);
+    fixture_wait(&t->f, 10, 1);
+    struct account *account = t->f.core->accounts.lanes[0].first;
     struct charge row = {.account = account->number,
-                         .amount = 120 * MICRO,
-                         .overdraft = 120 * MICRO,
+                         .amount = overdraft,
+                         .overdraft = overdraft,
                          .until_s = account_until_s(account),
                          .scope = SCOPE_GLOBAL,
                          .budget = TEXT("org"),
                          .id = TEXT("all")};
     memcpy(row.window, account->window.id, sizeof(row.window));
-    core_close(t.f.core);
-    t.f.budgets[0].away_open = 150 * MICRO;
-    fixture_start(&t.f);
-    core_restore_ceiling(t.f.core, &row);
-    tenant_lease(&t, true, &row, 1);
+    core_close(t->f.core);
+    t->f.budgets[0].away_open = away_open;
+    fixture_start(&t->f);
+    core_restore_ceiling(t->f.core, &row);
+    tenant_lease(t, true, &row, 1);
+}
+
+START_TEST(a_restart_does_not_begin_an_overdraft_anew)
+{
+    struct tenant t;
+    begin_again_with(&t, 120 * MICRO, 150 * MICRO);
     must_ask(&t, STORE_JOIN);
     fail_with(&t, STORE_AWAY);
     fixture_hold(&t.f, 120);
@@ -101,6 +108,21 @@ START_TEST(a_restart_does_not_begin_an_overdraft_anew)
     commit(&t, true);
     ck_assert_int_eq(wake(&t), VERDICT_GRANTED);
     ck_assert_int_eq(ceiling(&t), 150 * MICRO);
+    tenant_close(&t);
+}
+END_TEST
+
+START_TEST(what_is_charged_for_an_account_that_nobody_used_yet_says_no_limit_of_it)
+{
+    struct tenant t;
+    begin_again_with(&t, 120 * MICRO, 150 * MICRO);
+    arrive(&t);
+    must_ask(&t, STORE_SYNC);
+    answer(&t, 0, 100);
+    note_mark(&t);
+    const struct store_request *mend = must_ask(&t, STORE_MOVE);
+    ck_assert_int_eq(mend->rows[0].charge, 20);
+    ck_assert_int_eq(mend->rows[0].limit, LIMIT_NONE);
     tenant_close(&t);
 }
 END_TEST
@@ -168,4 +190,5 @@ END_TEST
 UNIT_MAIN(who_knows_that_others_hold_the_rest_goes_on_as_well,
           without_a_store_one_goes_on_as_far_as_the_budget_says_and_it_is_charged,
           an_overdraft_that_cannot_be_noted_is_none, a_restart_does_not_begin_an_overdraft_anew,
-          a_store_that_is_empty_is_not_away)
+          a_store_that_is_empty_is_not_away,
+          what_is_charged_for_an_account_that_nobody_used_yet_says_no_limit_of_it)
