@@ -71,10 +71,10 @@ void ledger_forfeits_close(struct ledger_forfeits *forfeits);
 /* Those of that request id or call; empty: all. To be closed. Any thread, as the next. */
 void ledger_forfeits(struct ledger *ledger, struct text name, struct ledger_forfeits *found);
 
-/* Refunds them, by a line for each: at once, all or none. `part` (NULL: all): so much of each unit,
- * or what it forfeited if that is less; the rest is spent then, and nobody refunds it any more.
- * `refunds` (to be closed) tell those that nobody had refunded before; there may be none. Only
- * behind it may budgets give room for them. */
+/* Refunds them, by a line for each: at once, all or none. `part` (NULL: all): so much of each unit;
+ * the rest is spent then, and nobody refunds it any more. `refunds` (to be closed) tell those that
+ * nobody had refunded before; there may be none. If one of them forfeited less than `part`, none is
+ * given back. Only behind it may budgets give room for them. */
 struct ledger_refunds {
     struct ledger_forfeits whole; /* as they were */
     struct ledger_forfeits given; /* each in its place, with what was given back as its cost and
@@ -83,6 +83,9 @@ struct ledger_refunds {
 void ledger_refunds_close(struct ledger_refunds *refunds);
 MUST_USE bool ledger_refund(struct ledger *ledger, struct text name, const struct spend *part,
                             struct ledger_refunds *refunds, struct fault *fault);
+
+/* The most of each unit that can be given back of each of them. */
+struct spend ledger_refund_most(const struct ledger_forfeits *forfeits);
 
 /* Walks the holds that were kept, as the RESERVE entries they came from; valid until something is
  * appended. */

@@ -115,6 +115,39 @@ static void cut(struct entry *forfeit, const struct spend *part)
         charges[i].amount = least(charges[i].amount, part->amount[charges[i].unit]);
 }
 
+static int64_t refundable(const struct entry *forfeit, enum unit unit)
+{
+    int64_t most = unit == UNIT_USD ? forfeit->cost.nano : 0;
+    for (size_t i = 0; i < forfeit->charge_count; i++)
+        if (forfeit->charges[i].unit == unit && forfeit->charges[i].amount > most)
+            most = forfeit->charges[i].amount;
+    return most;
+}
+
+struct spend ledger_refund_most(const struct ledger_forfeits *forfeits)
+{
+    struct spend most = {{0}};
+    for (int unit = 0; unit < UNIT_COUNT; unit++) {
+        for (size_t i = 0; i < forfeits->count; i++) {
+            int64_t amount = refundable(&forfeits->at[i].entry, (enum unit)unit);
+            most.amount[unit] = i == 0 ? amount : least(amount, most.amount[unit]);
+        }
+    }
+    return most;
+}
+
+/* False: some of them forfeited less. */
+static bool cut_all(struct ledger_forfeits *forfeits, const struct spend *part)
+{
+    struct spend most = ledger_refund_most(forfeits);
+    for (int unit = 0; unit < UNIT_COUNT; unit++)
+        if (part->amount[unit] > most.amount[unit])
+            return false;
+    for (size_t i = 0; i < forfeits->count; i++)
+        cut(&forfeits->at[i].entry, part);
+    return true;
+}
+
 bool ledger_refund(struct ledger *ledger, struct text name, const struct spend *part,
                    struct ledger_refunds *refunds, struct fault *fault)
 {
@@ -122,8 +155,8 @@ bool ledger_refund(struct ledger *ledger, struct text name, const struct spend *
     pthread_mutex_lock(&ledger->lock);
     take_named(ledger, name, &found.whole);
     take_named(ledger, name, &found.given);
-    for (size_t i = 0; part != NULL && i < found.given.count; i++)
-        cut(&found.given.at[i].entry, part);
+    if (part != NULL && !cut_all(&found.given, part))
+        ledger_forfeits_close(&found.given);
     bool good = refund(ledger, &found.given, fault);
     pthread_mutex_unlock(&ledger->lock);
     if (good)

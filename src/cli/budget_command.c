@@ -86,9 +86,8 @@ static const char manual[] =
     "          off the costs, and its budgets have the room again. Do so only for what the\n"
     "          provider did not bill: else that is spent twice. What was refunded is not listed\n"
     "          any more\n"
-    "          --usd N, --tokens N: gives back so much of it alone; the rest is taken as spent, "
-    "and\n"
-    "          cannot be given back later\n"
+    "          --usd N, --tokens N: gives back so much of it alone, no more than was forfeited;\n"
+    "          the rest is taken as spent, and cannot be given back later\n"
     "          --all: everything that is listed; only with --yes\n";
 
 struct order {

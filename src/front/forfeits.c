@@ -123,6 +123,19 @@ static void give_room(struct gate *gate, const struct ledger_refunds *refunds)
     free(rooms);
 }
 
+static void refuse_too_much(struct request *request, const struct ledger_forfeits *whole)
+{
+    struct spend most = ledger_refund_most(whole);
+    char amount[MONEY_STRING_SIZE];
+    struct body_error error = {.status = 400, .code = "invalid_value"};
+    (void)snprintf(error.message, sizeof error.message,
+                   "That is more than was forfeited, %s and %lld tokens: nothing was given back. "
+                   "Ask for no more than that, or for all of it (no amount).",
+                   money_string((struct money){most.amount[UNIT_USD]}, amount),
+                   (long long)most.amount[UNIT_TOKENS]);
+    refuse_body(request, &error);
+}
+
 /* `part`: NULL: all of it. */
 static void refund(struct request *request, struct text name, const struct spend *part)
 {
@@ -132,6 +145,11 @@ static void refund(struct request *request, struct text name, const struct spend
     if (!ledger_refund(house->ledger, name, part, &refunds, &fault)) {
         log_error("%s: nothing was refunded: %s", request->name, fault.message);
         refuse_without_ledger(request);
+        return;
+    }
+    if (refunds.whole.count > refunds.given.count) {
+        refuse_too_much(request, &refunds.whole);
+        ledger_refunds_close(&refunds);
         return;
     }
     if (refunds.given.count == 0 && name.size > 0) {

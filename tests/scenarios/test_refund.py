@@ -92,7 +92,13 @@ def test_a_part_is_given_back_once(purser, provider):
     assert purser.budgets()[("keys", "alice", "tokens")]["spent"] == tokens
     assert command(purser, first, "--usd", "0.000001")[0] == 1  # the rest was spent
     assert command(purser, first)[0] == 1
-    status, out, err = command(purser, second, "--tokens", "3", "--usd", "4")  # no more than it was
+    before, cost = booked(purser), usd(listed(purser)["data"][0]["cost_usd"])
+    written = f"{cost / 10**9:.9f}".rstrip("0")
+    for words in (["--usd", "4"], ["--tokens", "3", "--usd", "4"], ["--tokens", "1000000"]):
+        status, out, err = command(purser, second, *words)
+        assert (status, out) == (1, "") and f"than was forfeited, ${written} and " in err, err
+        assert "nothing was given back" in err and booked(purser) == before
+    status, out, err = command(purser, second, "--tokens", "3", "--usd", written)
     assert status == 0, err
     after = booked(purser)[:2]
     assert after == (spent - 1000 - cost, 0)
