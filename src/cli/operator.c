@@ -61,6 +61,22 @@ static bool fail(const struct operator_question *question, const char *reason)
     return false;
 }
 
+/* A line for people: what quotes a name of somebody's choice must not move a terminal's cursor. */
+static void say(const struct operator_question *question, struct text told)
+{
+    struct buffer line = {0};
+    for (size_t i = 0; i < told.size; i++) {
+        unsigned char byte = (unsigned char)told.at[i];
+        bool second = i > 0 && told.at[i - 1] == '\xc2' && byte < 0xa0; /* U+0080 to U+009F */
+        if (second)
+            line.size--;
+        buffer_put_byte(&line,
+                        second || (byte < 0x20 && byte != '\n') || byte == 0x7f ? '?' : told.at[i]);
+    }
+    (void)fprintf(stderr, "purser %s: %.*s\n", question->command, TEXT_ARG(buffer_text(&line)));
+    buffer_close(&line);
+}
+
 /* The message of an error of purser's, if it is one. */
 static struct text message_of(struct text body, struct arena *arena)
 {
@@ -82,9 +98,8 @@ static bool refused(const struct operator_question *question, const struct clien
         return fail(question, "the running purser has no admin token (auth.admin_token): reload or "
                               "restart it");
     struct arena arena = {0};
-    (void)fprintf(stderr, "purser %s: %.*s: status %d: %.*s\n", question->command,
-                  TEXT_ARG(question->config->listen), answer->status,
-                  TEXT_ARG(message_of(body, &arena)));
+    say(question, arena_printf(&arena, "%.*s: status %d: %.*s", TEXT_ARG(question->config->listen),
+                               answer->status, TEXT_ARG(message_of(body, &arena))));
     arena_close(&arena);
     return false;
 }
@@ -140,6 +155,8 @@ void operator_print_warnings(const struct operator_question *question, struct js
     if (!json_member(answer, TEXT("warnings"), &warnings))
         return;
     struct json_walk walk = json_walk(warnings);
+    struct arena arena = {0};
     while (json_next(&walk, &none, &warning))
-        (void)fprintf(stderr, "purser %s: %.*s\n", question->command, TEXT_ARG(warning.raw));
+        say(question, json_string(&arena, warning));
+    arena_close(&arena);
 }

@@ -54,6 +54,9 @@ def test_of_one_id(shared_provider, start):
     assert limits(purser, "one", "--id", "research", "--requests", 2)[0] == 0
     status, _, err = limits(purser, "one", "--id", 'a "b"/%c', 7)
     assert status == 0 and "matches nothing" in err
+    status, _, err = limits(purser, "one", "--id", "caf\u00e9\u009b\u2028", 7)
+    assert status == 0 and "caf\u00e9?\u2028" in err, err  # but what moves a cursor
+    assert limits(purser, "one", "--id", "caf\u00e9\u009b\u2028", "--reset")[0] == 0
     assert limit_of(purser, "research") == {"usd": 0.5, "requests": 2}  # of the file, and set
     assert limits(purser, "one", "--requests", 4)[0] == 0  # of all: that one keeps its own
     assert limit_of(purser, "research") == {"usd": 0.5, "requests": 2}
@@ -88,7 +91,7 @@ def test_a_session_that_is_named_with_its_key_is_doubted(shared_provider, start)
     sessions = budget(scope="session", window="total", usd=1)
     purser = start(shared_provider, budgets=[sessions], keys=KEYS)
     status, _, err = limits(purser, "one", 2, "--id", f"{KEYS[0]['id']}/run")  # as /budget shows it
-    assert status == 0 and 'did you mean \\"run\\"?' in err
+    assert status == 0 and 'did you mean "run"?' in err  # as people write it, not as JSON
     assert limits(purser, "one", 2, "--id", "walk")[::2] == (0, "")
 
 
