@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "budget/lessor.h"
+#include "budget/redis_errors.h"
 #include "budget/redis_link.h"
 #include "budget/redis_words.h"
 #include "budget/store_wire.h"
@@ -13,6 +14,7 @@
 #define BACKOFF_LEAST_MS 50
 #define BACKOFF_MOST_MS  1000
 #define BY_LINK          "Redis at " /* and host and ": " begin what a link says */
+#define BY_REDIS         "Redis: "   /* likewise what is explained, without addresses */
 #define SILENT_S         3           /* a replica says each second how far it is */
 #define TRIES            4           /* one, another after NOSCRIPT, two after MOVED */
 
@@ -66,7 +68,9 @@ const char *lessor_brief(const struct lessor *lessor)
     const char *why = strstr(trouble, ": ");
     if (lessor->waits)
         return "not all of its replicas confirm that this instance joins";
-    return strncmp(trouble, BY_LINK, sizeof(BY_LINK) - 1) == 0 && why != NULL ? why + 2 : "";
+    bool plain = strncmp(trouble, BY_LINK, sizeof(BY_LINK) - 1) == 0 ||
+                 strncmp(trouble, BY_REDIS, sizeof(BY_REDIS) - 1) == 0;
+    return plain && why != NULL ? why + 2 : "";
 }
 
 static void hang_up(struct lessor *lessor)
@@ -123,7 +127,7 @@ static bool check_server(struct lessor *lessor, struct fault *fault)
     bool good = reply->type == REDIS_REPLY_STRING
                     ? check_info(text_make(reply->str, (size_t)reply->len), fault)
                     : fault_set(fault, "it does not answer INFO: %s",
-                                reply->type == REDIS_REPLY_ERROR ? reply->str : "it is no Redis");
+                                redis_errors_tell(reply, &(struct fault){0}));
     freeReplyObject(reply);
     return good;
 }
@@ -140,7 +144,7 @@ static bool load_script(struct lessor *lessor, struct fault *fault)
         memcpy(lessor->sha, reply->str, STORE_SHA_SIZE);
     else
         fault_set(fault, "it does not take the script: %s",
-                  reply->type == REDIS_REPLY_ERROR ? reply->str : "it is no Redis");
+                  redis_errors_tell(reply, &(struct fault){0}));
     freeReplyObject(reply);
     return good;
 }
@@ -254,7 +258,9 @@ static enum outcome take_error(struct lessor *lessor, const char *error)
         hang_up(lessor);
         return AGAIN;
     }
-    fault_set(fault, "Redis says: %s", error);
+    struct fault told;
+    bool explained = redis_errors_explain(error, &told);
+    fault_set(fault, explained ? BY_REDIS "%s" : "Redis says: %s", told.message);
     return FAILED;
 }
 

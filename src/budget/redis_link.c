@@ -3,6 +3,7 @@
  * (The library's own timeout counts anew with each byte that a slow server sends.)
  */
 #include "budget/redis_link.h"
+#include "budget/redis_errors.h"
 #include "budget/redis_tls.h"
 
 #include <errno.h>
@@ -141,7 +142,7 @@ static bool demand(struct redis_link *link, const char *const *words, size_t cou
         return false;
     bool good = reply->type == REDIS_REPLY_STATUS && strcmp(reply->str, "OK") == 0;
     if (!good)
-        away(link, fault, reply->type == REDIS_REPLY_ERROR ? reply->str : "it is no Redis");
+        away(link, fault, redis_errors_tell(reply, &(struct fault){0}));
     freeReplyObject(reply);
     return good;
 }

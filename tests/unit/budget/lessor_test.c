@@ -226,9 +226,38 @@ START_TEST(a_wrong_password_is_said_without_it)
     BEGIN("%redis://:secret@127.0.0.1:%d", 0, lines);
     ck_assert_int_eq(ask(), STORE_AWAY);
     expect_trouble("WRONGPASS");
-    ck_assert_ptr_eq(strstr(lessor_brief(fake.lessor), "WRONGPASS"), lessor_brief(fake.lessor));
+    ck_assert_str_eq(lessor_brief(fake.lessor),
+                     "it does not take the user and password of store.redis: correct them there "
+                     "(WRONGPASS invalid username-password pair)");
     ck_assert_ptr_null(strstr(lessor_trouble(fake.lessor), "secret"));
     end();
+}
+END_TEST
+
+START_TEST(what_an_operator_can_mend_is_said_with_what_to_do)
+{
+    static const struct {
+        const char *error, *advice;
+    } refusals[] = {
+        {"-NOPERM User purser has no permissions to run the 'hset' command\r\n", "README lists it"},
+        {"-ERR The user executing the script can't run this command or subcommand script: 1\r\n",
+         "README lists it"},
+        {"-ERR ACL failure in script: User purser has no permissions\r\n", "README lists it"},
+        {"-READONLY You can't write against a read only replica.\r\n", "name its master"},
+        {"-NOAUTH Authentication required.\r\n", "redis://user:password@host"},
+        {"-MISCONF Redis is configured to save RDB snapshots\r\n", "see its log"},
+        {"-OOM command not allowed when used memory > 'maxmemory'.\r\n", "maxmemory)"},
+    };
+    for (size_t i = 0; i < UNIT_COUNT(refusals); i++) {
+        const struct line lines[] = {
+            {"INFO", INFO}, {"SCRIPT LOAD", "=" SHA}, {"EVALSHA", refusals[i].error}};
+        memset(&fake, 0, sizeof(fake));
+        begin(PLAIN, 0, lines, UNIT_COUNT(lines));
+        ck_assert_int_eq(ask(), STORE_AWAY);
+        expect_trouble(refusals[i].advice);
+        ck_assert_ptr_nonnull(strstr(lessor_brief(fake.lessor), refusals[i].advice));
+        end();
+    }
 }
 END_TEST
 
@@ -392,7 +421,7 @@ START_TEST(servers_that_cannot_be_trusted_are_not_used)
         {{"INFO", "=redis_version:7.0.0\r\nrole:slave\r\n"}, "it is a replica"},
         {{"INFO", "=redis_version:7.0.0\r\nrole:master\r\nmaxmemory_policy:volatile-lru\r\n"},
          "maxmemory-policy is volatile-lru"},
-        {{"INFO", "-NOPERM this user has no permissions\r\n"}, "NOPERM"},
+        {{"INFO", "-NOPERM this user has no permissions\r\n"}, "forbids this user"},
         {{"INFO", ":1\r\n"}, "it is no Redis"},
         {{"INFO", NULL}, "Server closed the connection"},
         {{"INFO", "HTTP/1.1 400 Bad Request\r\n"}, "Protocol error"},
@@ -528,9 +557,10 @@ START_TEST(nobody_there_is_said)
 }
 END_TEST
 
-UNIT_MAIN(an_operation_is_one_command, says_who_it_is_and_chooses_its_database,
-          a_wrong_password_is_said_without_it, a_script_that_the_server_forgot_is_loaded_again,
-          goes_where_a_cluster_sends_it, is_not_sent_around_for_ever, sentinels_tell_the_master,
+UNIT_MAIN(what_an_operator_can_mend_is_said_with_what_to_do, an_operation_is_one_command,
+          says_who_it_is_and_chooses_its_database, a_wrong_password_is_said_without_it,
+          a_script_that_the_server_forgot_is_loaded_again, goes_where_a_cluster_sends_it,
+          is_not_sent_around_for_ever, sentinels_tell_the_master,
           growth_counts_when_enough_replicas_have_it, who_joins_is_in_when_all_replicas_know,
           who_joins_is_everywhere_when_so_many_replicas_know_as_there_are,
           servers_that_cannot_be_trusted_are_not_used, what_a_store_never_says_is_not_believed,
