@@ -37,11 +37,12 @@ struct growing {
                    granted anything (POST /costs) */
     bool owes;  /* is among those whose overrun could not be told; pinned for it */
 
-    bool wants;   /* is in the queue of those who want to grow; pinned for it */
-    bool asked;   /* has left it, and the answer is to come; pinned likewise */
-    bool refused; /* somebody was refused for that since something was last held there */
-    bool loose;   /* is in the list of those who may have headroom */
-    bool gives;   /* another sub-bucket lacks what it does not use */
+    bool wants;         /* is in the queue of those who want to grow; pinned for it */
+    bool asked;         /* has left it, and the answer is to come; pinned likewise */
+    bool refused;       /* somebody was refused for that since something was last held there */
+    bool refused_alone; /* and that while it could go on without a store, as far as it may */
+    bool loose;         /* is in the list of those who may have headroom */
+    bool gives;         /* another sub-bucket lacks what it does not use */
     bool kept;    /* it got what an extension lacked: an earlier sub-bucket keeps that until it is
                      idle, or nothing is held there */
     bool shut;    /* its ceiling was lowered, and neither journal nor lessor were told */

@@ -123,7 +123,7 @@ void headroom_note_coming(struct accounts *accounts, struct account *account, in
 /* Somebody waits for room on it; or, `lack` above 0, was refused so much at once. */
 void headroom_note_lack(struct accounts *accounts, struct account *account, int64_t lack);
 /* Somebody who lacked room on it was refused, because nobody answers. */
-void headroom_note_refusal(struct account *account);
+void headroom_note_refusal(const struct core *core, struct account *account);
 /* It may have an overrun that the lessor was not told of. */
 void headroom_note_over(struct accounts *accounts, struct account *account);
 /* It may have headroom, and was used just now. */

@@ -187,9 +187,10 @@ void headroom_note_lack(struct accounts *accounts, struct account *account, int6
         want(accounts, account);
 }
 
-void headroom_note_refusal(struct account *account)
+void headroom_note_refusal(const struct core *core, struct account *account)
 {
     account->growing.refused = true;
+    account->growing.refused_alone = core->alone;
 }
 
 void headroom_note_over(struct accounts *accounts, struct account *account)

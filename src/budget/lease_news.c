@@ -10,7 +10,7 @@ const char *lease_state_name(enum lease_state state)
     return names[state];
 }
 
-const char *lease_state_why(enum lease_state state)
+const char *lease_state_why(enum lease_state state, bool grants)
 {
     static const char *const reasons[] = {
         [LEASE_EMBEDDED] = "ceilings.db cannot be written",
@@ -21,6 +21,9 @@ const char *lease_state_why(enum lease_state state)
         [LEASE_EMPTY] = "the store of budgets is empty (purser budget init sets it up)",
         [LEASE_GONE] = "the store of budgets does not answer",
     };
+    if (state == LEASE_OPEN && grants)
+        return "the store of budgets was not heard for half an hour, by a clock that was put "
+               "forward or a machine that stood still, and is asked anew";
     return reasons[state];
 }
 

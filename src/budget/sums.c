@@ -3,6 +3,7 @@
  * admitted while nobody lets ceilings grow.
  */
 #include "budget/core_state.h"
+#include "budget/headroom.h"
 
 #include <stdlib.h>
 
@@ -139,6 +140,7 @@ static bool concerns_all(const struct budget *budget)
 struct room_need {
     struct window window;
     bool of[UNIT_COUNT];
+    bool seen[UNIT_COUNT]; /* it has an account in that window */
 };
 
 static void begin_room(struct core *core, void *context)
@@ -165,16 +167,46 @@ static void note_found(struct room_look *room, size_t budget, enum unit unit)
     room->missing--;
 }
 
+/* Without a store, as far as its budget lets it; unless that was too little for who asked last. */
+static bool goes_on_alone(const struct core *core, const struct account *account)
+{
+    const struct growing *growing = &account->growing;
+    return headroom_overdraws(core, account) && !(growing->refused && growing->refused_alone);
+}
+
 static void look_at_account(struct core *core, struct account *account, void *context)
 {
     struct room_look *room = context;
-    const struct room_need *need = &room->needs[account->budget];
+    struct room_need *need = &room->needs[account->budget];
     bool old = account->growing.era != core->accounts.era || room->now_s >= core->apart_s;
-    if (account->idle_s > 0 && old)
+    bool shut = account->idle_s > 0 && old;
+    if (!need->of[account->unit] || account->window.start_s != need->window.start_s)
         return;
-    if (need->of[account->unit] && account->window.start_s == need->window.start_s &&
-        account_free(account) > 0 && !account->growing.refused)
+    need->seen[account->unit] = true;
+    if ((!shut && account_free(account) > 0 && !account->growing.refused) ||
+        goes_on_alone(core, account))
         note_found(room, account->budget, account->unit);
+}
+
+/* What an account that is to appear may have without a store, of which so much was used before. */
+static bool may_begin_alone(const struct core *core, const struct room_look *room, size_t at,
+                            int64_t used)
+{
+    const struct budget *budget = &core->options.budgets[at];
+    bool apart = budget->scope == SCOPE_SESSION && room->now_s >= core->apart_s;
+    return core->alone && budget->window != WINDOW_ROLLING && !apart &&
+           budget->away_open - used >= core->options.usd_step;
+}
+
+/* There is always another session; another key mostly not. */
+static void look_at_unseen(const struct core *core, struct room_look *room)
+{
+    for (size_t at = 0; at < core->options.budget_count; at++) {
+        const struct room_need *need = &room->needs[at];
+        bool another = core->options.budgets[at].scope == SCOPE_SESSION || !need->seen[UNIT_USD];
+        if (need->of[UNIT_USD] && another && may_begin_alone(core, room, at, 0))
+            note_found(room, at, UNIT_USD);
+    }
 }
 
 /* What the journal has of a session is given back before the session is used. */
@@ -193,8 +225,11 @@ static void look_at_restored(struct core *core, uint64_t number, struct restored
     (void)number;
     if (budget >= core->options.budget_count || !room->needs[budget].of[restored->unit])
         return;
-    if (restored->ceiling > restored->amount && !is_of_before(core, budget) &&
-        is_of(restored, budget, &room->needs[budget].window, core_believes_s(core, room->now_s)))
+    if (!is_of(restored, budget, &room->needs[budget].window, core_believes_s(core, room->now_s)))
+        return;
+    room->needs[budget].seen[restored->unit] = true;
+    if ((restored->ceiling > restored->amount && !is_of_before(core, budget)) ||
+        (restored->unit == UNIT_USD && may_begin_alone(core, room, budget, restored->overdraft)))
         note_found(room, budget, restored->unit);
 }
 
@@ -208,6 +243,8 @@ bool core_look_for_room(struct core *core, struct room_look *room, size_t portio
         room->missing > 0)
         return true;
     tour_end(core, &room->tour);
+    if (room->needs != NULL)
+        look_at_unseen(core, room);
     free(room->needs);
     room->needs = NULL;
     room->has = room->missing == 0;

@@ -288,7 +288,7 @@ enum lease_state treasury_state(const struct treasury *treasury)
 
 bool treasury_grants(const struct treasury *treasury)
 {
-    return atomic_load_explicit(&treasury->grants, memory_order_relaxed);
+    return treasury == NULL || atomic_load_explicit(&treasury->grants, memory_order_relaxed);
 }
 
 void treasury_trouble(struct treasury *treasury, struct fault *brief)

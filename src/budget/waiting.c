@@ -206,7 +206,7 @@ static void refuse_away(struct core *core, struct waiter *waiter, struct grant *
     for (size_t at = 0; at < waiter->places.count; at++) {
         struct account *account = waiter->places.accounts[at];
         if (account_lacks(account, waiter->demand.need[account->unit]))
-            headroom_note_refusal(account);
+            headroom_note_refusal(core, account);
     }
     refuse_waiter(core, waiter, VERDICT_AWAY, grant);
 }

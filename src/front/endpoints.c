@@ -75,9 +75,10 @@ static void refuse_to_admit(struct request *request)
     bool said = brief.message[0] != '\0';
     refuse(
         request, REFUSAL_STORE_AWAY, NULL,
-        "No budget can grow, and what is left of its ceilings is used up: %s%s%s%s; see the log.",
-        lease_state_why(treasury_state(treasury)), said ? " (" : "", brief.message,
-        said ? ")" : "");
+        "A budget that each call needs cannot grow, and what it had is used up: %s%s%s%s; see the "
+        "log.",
+        lease_state_why(treasury_state(treasury), treasury_grants(treasury)), said ? " (" : "",
+        brief.message, said ? ")" : "");
 }
 
 void endpoint_readyz(struct request *request, struct text rest)

@@ -274,13 +274,13 @@ static void say_contention(struct buffer *out, const struct account_view *view, 
 static void say_away(struct buffer *out, const struct account_view *view,
                      const struct request *request, bool hide)
 {
-    enum lease_state state = treasury_state(request->worker->house->treasury);
+    const struct treasury *treasury = request->worker->house->treasury;
     buffer_put(out, TEXT("Nobody can say at the moment whether budget "));
     put_budget_name(out, view);
     buffer_put(out, TEXT(" has room for this call"));
     put_figures(out, view, hide);
     buffer_printf(out, "%s %s. Nothing was spent. Try again in a few seconds.", hide ? ":" : ";",
-                  lease_state_why(state));
+                  lease_state_why(treasury_state(treasury), treasury_grants(treasury)));
 }
 
 /* Where no maximum of output helps. */

@@ -5,7 +5,7 @@ import pytest
 from fleet import COST, Fleet
 from harness import NANO, wait_until
 from redises import Redis
-from test_honest import told
+from test_honest import readiness, told
 from test_metrics import metrics
 
 OPEN = 7 * COST  # for each instance
@@ -58,8 +58,10 @@ def test_it_goes_on_for_so_much_also_over_a_restart_and_the_store_is_told(provid
         purser.process.kill()
         purser.start()
         wait_until(lambda: told(purser)[0] == "away", 10, "the store to be missed")
+        assert readiness(purser)[0] == 200  # it can admit what it was told to go on with
         spend_without_store(fleet)
         assert fleet.call(0) == (503, "budget_store_unavailable")
+        assert readiness(purser)[0] == 503 and "cannot grow" in readiness(purser)[1]
         assert OPEN - 2000 <= overdraft(purser) <= OPEN
         assert settled(fleet)[0] <= before + OPEN
         # A call is held for somewhat more than it costs: the last ones may not fit any more.

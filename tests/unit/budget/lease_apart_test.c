@@ -171,6 +171,8 @@ START_TEST(the_wall_clock_alone_ends_it_too)
     begin_spent(&t, 20);
     t.f.now_s += LONG_S;
     ck_assert_int_eq(fixture_reserve(&t.f, 10), VERDICT_AWAY);
+    const char *why = lease_state_why(lease_state(t.lease), lease_grants(t.lease));
+    ck_assert_ptr_nonnull(strstr(why, "a clock that was put forward"));
     store_set_time(store, t.f.now_s);
     serve(&t);
     t.now_ms += 250;

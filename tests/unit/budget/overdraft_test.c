@@ -102,12 +102,62 @@ START_TEST(a_restart_does_not_begin_an_overdraft_anew)
     begin_again_with(&t, 120 * MICRO, 150 * MICRO);
     must_ask(&t, STORE_JOIN);
     fail_with(&t, STORE_AWAY);
+    must_rest(&t);
+    ck_assert(core_has_room(t.f.core, t.f.now_s));
     fixture_hold(&t.f, 120);
     wait_for(&t, 100);
     ck_assert_int_eq(must_commit(&t)->overdraft, 150 * MICRO);
     commit(&t, true);
     ck_assert_int_eq(wake(&t), VERDICT_GRANTED);
     ck_assert_int_eq(ceiling(&t), 150 * MICRO);
+    tenant_close(&t);
+}
+END_TEST
+
+START_TEST(what_a_budget_may_have_without_a_store_is_room_until_it_is_used_up)
+{
+    struct tenant t;
+    open_with_overdraft(&t, 1000 * MICRO, 150 * MICRO);
+    ck_assert(!core_has_room(t.f.core, t.f.now_s));
+    must_ask(&t, STORE_JOIN);
+    fail_with(&t, STORE_AWAY);
+    must_rest(&t);
+    ck_assert(core_has_room(t.f.core, t.f.now_s)); /* nobody has come yet */
+    wait_for(&t, 100);
+    must_note(&t);
+    ck_assert_int_eq(wake(&t), VERDICT_GRANTED);
+    must_rest(&t);
+    ck_assert(core_has_room(t.f.core, t.f.now_s));
+    wait_for(&t, 100); /* clamped to 50 */
+    must_note(&t);
+    ck_assert_int_eq(wake(&t), VERDICT_GRANTED);
+    must_rest(&t);
+    ck_assert(!core_has_room(t.f.core, t.f.now_s));
+    tenant_close(&t);
+}
+END_TEST
+
+START_TEST(who_was_refused_before_the_store_was_missed_does_not_say_that_there_is_no_room)
+{
+    struct tenant t;
+    open_with_overdraft(&t, 1000 * MICRO, 150 * MICRO);
+    enter(&t);
+    grow_shared(&t, 100);
+    wait_for(&t, 100);
+    must_ask(&t, STORE_MOVE);
+    ck_assert(!core_has_room(t.f.core, t.f.now_s));
+    fail_with(&t, STORE_AWAY);
+    ck_assert_int_eq(wake(&t), VERDICT_AWAY);
+    must_rest(&t);
+    ck_assert(core_has_room(t.f.core, t.f.now_s));
+    struct ask ask = fixture_ask(&t.f, 120, 10);
+    ask.bound.input_tokens = 1000; /* more than it may have */
+    ck_assert_int_eq(fixture_reserve_ask(&t.f, &ask), VERDICT_WAIT);
+    if (next(&t) == LEASE_COMMIT)
+        commit(&t, true);
+    must_rest(&t);
+    ck_assert_int_eq(wake(&t), VERDICT_AWAY);
+    ck_assert(!core_has_room(t.f.core, t.f.now_s));
     tenant_close(&t);
 }
 END_TEST
@@ -191,4 +241,6 @@ UNIT_MAIN(who_knows_that_others_hold_the_rest_goes_on_as_well,
           without_a_store_one_goes_on_as_far_as_the_budget_says_and_it_is_charged,
           an_overdraft_that_cannot_be_noted_is_none, a_restart_does_not_begin_an_overdraft_anew,
           a_store_that_is_empty_is_not_away,
+          what_a_budget_may_have_without_a_store_is_room_until_it_is_used_up,
+          who_was_refused_before_the_store_was_missed_does_not_say_that_there_is_no_room,
           what_is_charged_for_an_account_that_nobody_used_yet_says_no_limit_of_it)
