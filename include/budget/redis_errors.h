@@ -6,12 +6,10 @@
 
 #include "base/fault.h"
 
-struct redisReply; /* hiredis's */
-
-/* True if it is one of those for which there is advice. */
+/* True if it is one of those for which there is advice; else its own words alone. */
 bool redis_errors_explain(const char *error, struct fault *told);
 
-/* Of a reply that is not what was asked for, whether it is an error or not; points into `told`. */
-const char *redis_errors_tell(const struct redisReply *reply, struct fault *told);
+/* The same of a reply that should be another one; NULL: it is no error. Points into `told`. */
+const char *redis_errors_tell(const char *error, struct fault *told);
 
 #endif

@@ -122,12 +122,14 @@ static bool check_server(struct lessor *lessor, struct fault *fault)
 {
     const char *const words[] = {"INFO"};
     redisReply *reply = redis_link_ask(lessor->link, words, 1, fault);
+    struct fault told;
     if (reply == NULL)
         return false;
     bool good = reply->type == REDIS_REPLY_STRING
                     ? check_info(text_make(reply->str, (size_t)reply->len), fault)
                     : fault_set(fault, "it does not answer INFO: %s",
-                                redis_errors_tell(reply, &(struct fault){0}));
+                                redis_errors_tell(
+                                    reply->type == REDIS_REPLY_ERROR ? reply->str : NULL, &told));
     freeReplyObject(reply);
     return good;
 }
@@ -136,6 +138,7 @@ static bool load_script(struct lessor *lessor, struct fault *fault)
 {
     const char *const words[] = {"SCRIPT", "LOAD", lessor->script.at};
     redisReply *reply = redis_link_ask(lessor->link, words, 3, fault);
+    struct fault told;
     if (reply == NULL)
         return false;
     bool good = reply->type == REDIS_REPLY_STRING && reply->len == STORE_SHA_SIZE - 1 &&
@@ -144,7 +147,7 @@ static bool load_script(struct lessor *lessor, struct fault *fault)
         memcpy(lessor->sha, reply->str, STORE_SHA_SIZE);
     else
         fault_set(fault, "it does not take the script: %s",
-                  redis_errors_tell(reply, &(struct fault){0}));
+                  redis_errors_tell(reply->type == REDIS_REPLY_ERROR ? reply->str : NULL, &told));
     freeReplyObject(reply);
     return good;
 }

@@ -1,6 +1,6 @@
+/* A Redis's errors, by the words that all its versions have in them. */
 #include "budget/redis_errors.h"
 
-#include <hiredis/hiredis.h>
 #include <string.h>
 
 #define BY_ACL                                                                                     \
@@ -34,11 +34,11 @@ bool redis_errors_explain(const char *error, struct fault *told)
     return false;
 }
 
-const char *redis_errors_tell(const struct redisReply *reply, struct fault *told)
+const char *redis_errors_tell(const char *error, struct fault *told)
 {
-    if (reply->type == REDIS_REPLY_ERROR)
-        (void)redis_errors_explain(reply->str, told);
-    else
+    if (error == NULL)
         (void)fault_set(told, "it is no Redis");
+    else
+        (void)redis_errors_explain(error, told);
     return told->message;
 }

@@ -138,11 +138,13 @@ static bool demand(struct redis_link *link, const char *const *words, size_t cou
                    struct fault *fault)
 {
     redisReply *reply = redis_link_ask(link, words, count, fault);
+    struct fault told;
     if (reply == NULL)
         return false;
     bool good = reply->type == REDIS_REPLY_STATUS && strcmp(reply->str, "OK") == 0;
     if (!good)
-        away(link, fault, redis_errors_tell(reply, &(struct fault){0}));
+        away(link, fault,
+             redis_errors_tell(reply->type == REDIS_REPLY_ERROR ? reply->str : NULL, &told));
     freeReplyObject(reply);
     return good;
 }
