@@ -17,6 +17,8 @@ And of purser alone, what the cache costs and saves:
                                                pays whose bytes do not fit its budgets, and no other
   admission                                    a hold on three budgets that have headroom, and what
                                                100,000 live sessions cost
+  CPU per request in one of many sessions      1 KB: 100,000 live sessions beside 100; what they commit
+                                               to ceilings.db is in it
   CPU per request with a Redis                 1 KB, beside the same without one: budgets and rate
                                                limits are leased ahead
   latency of a round trip                      p50 where nothing is leased ahead: each request asks
@@ -44,7 +46,7 @@ import sys
 import tempfile
 import time
 
-from servers import (EAGER, HERE, KEY, LIMITS, ROOT, SHARED, Failed, Nginx, Provider, Purser, Redis)
+from servers import (EAGER, HERE, KEY, LIMITS, ROOM, ROOT, SHARED, Failed, Nginx, Provider, Purser, Redis)
 
 PATH = "/v1/chat/completions"
 EVENT_GAP_MS = 20
@@ -53,6 +55,8 @@ EVENT_GAP_MS = 20
 FULL = {
     "request_1k": {"requests": 20000, "connections": 16, "body-size": 1024},
     "request_100k": {"requests": 3000, "connections": 8, "body-size": 102400},
+    "few_sessions": {"requests": 20000, "connections": 16, "sessions": 100},
+    "many_sessions": {"requests": 20000, "connections": 16, "sessions": 100000},
     "stream_100": {"streams": 100, "chunks": 400},
     "stream_1000": {"streams": 1000, "chunks": 250},
     "hit_1k": {"requests": 40000, "connections": 16},
@@ -64,6 +68,8 @@ FULL = {
 QUICK = {
     "request_1k": {"requests": 2000, "connections": 16, "body-size": 1024},
     "request_100k": {"requests": 300, "connections": 8, "body-size": 102400},
+    "few_sessions": {"requests": 2000, "connections": 16, "sessions": 100},
+    "many_sessions": {"requests": 2000, "connections": 16, "sessions": 2000},
     "stream_100": {"streams": 100, "chunks": 50},
     "stream_1000": {"streams": 200, "chunks": 50},
     "hit_1k": {"requests": 4000, "connections": 16},
@@ -132,11 +138,13 @@ class Bench:
         proxies = {"nginx": lambda: Nginx(self.provider, directory),
                    "purser": lambda: Purser(build / "purser", self.provider, directory)}
         self.proxies = [proxies[name]() for name in options.only or proxies]
+        self.ours = "purser" in [server.name for server in self.proxies]
         self.redis = Redis(directory)
-        self.alone, self.shared, self.eager = (
+        self.alone, self.shared, self.eager, self.crowded = (
             Purser(build / "purser", self.provider, directory, name, more, redis)
             for name, more, redis in (("alone", LIMITS, None), ("shared", LIMITS + SHARED, self.redis),
-                                      ("eager", EAGER, self.redis)))
+                                      ("eager", EAGER, self.redis),
+                                      ("crowded", ROOM, None)))
         self.pair = [self.alone, self.shared]
         self.directory = directory
         self.figures = {}
@@ -225,6 +233,17 @@ class Bench:
             self.keep(server, f"idle_{kind}_mb", idle[kind] / 1024)
             self.keep(server, f"stream_{kind}_kb", (busy[kind] - idle[kind]) / open_streams)
 
+    def measure_sessions(self, server):
+        """In each session there was a request before, so all are live. Once: opening takes long."""
+        server.restart()
+        self.warm_up(server)
+        for name in ("few_sessions", "many_sessions"):
+            plan = self.plans[name]
+            self.load(server, {**plan, "requests": plan["sessions"]})
+            report = self.load(server, plan)
+            self.keep(server, name, report["cpu_us"] / report["requests"])
+        server.stop()
+
     def measure_shared(self, server):
         """CPU per request, of purser alone: with a Redis or without."""
         server.restart()
@@ -246,8 +265,6 @@ class Bench:
         self.keep(self.eager, "commit", commit_us(self.directory))
 
     def measure_store(self):
-        if "purser" not in [server.name for server in self.proxies]:
-            return
         self.redis.restart()
         for server in self.pair:
             self.measure_shared(server)
@@ -276,7 +293,8 @@ class Bench:
             self.measure_latency(server)
         for server in self.proxies:
             self.measure_memory(server)
-        self.measure_store()
+        if self.ours:
+            self.measure_store()
 
     def run(self):
         try:
@@ -285,8 +303,11 @@ class Bench:
                 print(f"run {number + 1} of {self.runs}", file=sys.stderr, flush=True)
                 self.run_once()
                 self.proxies.reverse()  # who goes first takes turns, too
+            if self.ours:
+                self.measure_sessions(self.crowded)
         finally:
-            for server in [*self.proxies, *self.pair, self.eager, self.redis, self.provider]:
+            for server in [*self.proxies, *self.pair, self.eager, self.crowded, self.redis,
+                           self.provider]:
                 server.stop()
 
     def added(self, name):
@@ -376,7 +397,7 @@ def count_table(bench):
 
 
 def admission_table(bench):
-    """Likewise: the median of a hundred thousand admissions."""
+    """Likewise: the median of a hundred thousand admissions; and what sessions are for a request."""
     done = subprocess.run([bench.admission_binary, "100", "100000"],
                           capture_output=True, text=True, check=True)
     few, many = ([float(field) for field in line.split()] for line in done.stdout.splitlines())
@@ -389,7 +410,16 @@ def admission_table(bench):
             ("memory of 100,000 live sessions", "MB", many[2] / 1024, ("at most", 60))):
         said, verdict = judge(goal, value, None)
         lines.append(f"| {title} | {unit} | {value:.2f} | {said} | {verdict} |")
-    return lines
+    return lines + session_rows(bench)
+
+
+def session_rows(bench):
+    few, many = bench.median("crowded", "few_sessions"), bench.median("crowded", "many_sessions")
+    if few is None:
+        return []
+    return [f"| CPU per request, 1 KB, 100 live sessions | µs | {few:.1f} |  |  |",
+            f"| the same among {bench.plans['many_sessions']['sessions']:,} | µs | {many:.1f} |  |  |",
+            f"| ratio | | {many / few:.2f} |  |  |"]
 
 
 def store_table(bench):

@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #include "answer.h"
+#include "body.h"
 #include "process.h"
 
 static const char usage[] =
@@ -40,11 +41,12 @@ static const char usage[] =
     "  --body-size BYTES     a chat request of this size (1024)\n"
     "  --fake 'k=v k=v'      with these directives to the fake provider in it\n"
     "  --header 'Name: v'    may repeat\n"
+    "  --sessions N          each request in another one of N sessions\n"
     "  --hang-up-after MS    closes each connection so long after its request was sent\n"
     "  --pid PID             reports this process's CPU time and memory, its children's included\n"
     "  --limit-seconds S     gives up (300)\n";
 
-enum { EVENTS_MAX = 256, READ_MAX = 256 * 1024 };
+enum { EVENTS_MAX = 256, READ_MAX = 256 * 1024, SESSION_DIGITS = 8 };
 static const int64_t ns_per_ms = 1000000;
 static const int64_t ns_per_s = 1000000000;
 
@@ -63,6 +65,7 @@ struct options {
     int64_t rate;
     int64_t seconds;
     int64_t streams;
+    int64_t sessions; /* 0: none */
     int64_t ramp_ms;
     int64_t hang_up_after_ms; /* 0: never */
     int64_t limit_seconds;
@@ -87,6 +90,7 @@ struct load {
     int epoll;
     char *request;
     size_t request_size;
+    char *session; /* its digits in the request */
     struct connection *connections;
     struct connection *free;
     struct connection *hang_up_first; /* in order of time */
@@ -109,14 +113,6 @@ static int64_t now_ns(void)
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (int64_t)now.tv_sec * ns_per_s + now.tv_nsec;
-}
-
-static void *must_have(void *memory)
-{
-    if (memory != NULL)
-        return memory;
-    fputs("load: out of memory\n", stderr);
-    exit(1);
 }
 
 /* ---- the life of a request */
@@ -174,8 +170,18 @@ static void remember_to_hang_up(struct load *load, struct connection *connection
     load->hang_up_last = connection;
 }
 
+/* The stride is a prime: neighbours in time are none in memory, and all have their turn. */
+static void name_session(struct load *load)
+{
+    int64_t number = load->started * 7919 % load->options->sessions;
+    for (char *at = load->session + SESSION_DIGITS; at-- > load->session; number /= 10)
+        *at = (char)('0' + number % 10);
+}
+
 static void send_request(struct load *load, struct connection *connection)
 {
+    if (load->session != NULL && connection->sent == 0)
+        name_session(load);
     while (connection->sent < load->request_size) {
         ssize_t size = send(connection->fd, load->request + connection->sent,
                             load->request_size - connection->sent, MSG_NOSIGNAL);
@@ -337,45 +343,14 @@ static void run(struct load *load)
 
 /* ---- setting up */
 
-static char *read_file(const char *path, size_t *size)
-{
-    FILE *file = fopen(path, "rb");
-    long end = file == NULL || fseek(file, 0, SEEK_END) != 0 ? -1 : ftell(file);
-    char *text = end < 0 ? NULL : must_have(malloc((size_t)end + 1));
-    if (text != NULL) {
-        rewind(file);
-        *size = fread(text, 1, (size_t)end, file);
-    }
-    if (file != NULL)
-        fclose(file);
-    return text;
-}
-
-/* A chat request of the size asked for, or as small as it can be. */
-static char *make_body(const struct options *options, size_t *size)
-{
-    static const char filler[] = "What does it cost to answer this question? ";
-    size_t room = (size_t)options->body_size + 1024;
-    char *body = must_have(malloc(room));
-    int head = snprintf(body, room,
-                        "{\"model\":\"gpt-4o-mini\",%s\"max_tokens\":%d,\"messages\":[{\"role\":"
-                        "\"user\",\"content\":\"[fake %.600s] ",
-                        options->mode == MODE_STREAMS ? "\"stream\":true," : "",
-                        options->mode == MODE_STREAMS ? 16384 : 16, options->fake);
-    size_t at = (size_t)head;
-    for (size_t i = 0; at + 4 < (size_t)options->body_size; i++)
-        body[at++] = filler[i % (sizeof filler - 1)];
-    memcpy(body + at, "\"}]}", 4);
-    *size = at + 4;
-    return body;
-}
-
 static bool make_request(struct load *load)
 {
     const struct options *options = load->options;
     size_t size = 0;
-    char *body = options->body_file == NULL ? make_body(options, &size)
-                                            : read_file(options->body_file, &size);
+    bool stream = options->mode == MODE_STREAMS;
+    char *body = options->body_file != NULL
+                     ? body_read(options->body_file, &size)
+                     : body_make(options->body_size, options->fake, stream, &size);
     if (body == NULL)
         return false;
     size_t room = size + sizeof options->headers + strlen(options->path) + 256;
@@ -385,6 +360,8 @@ static bool make_request(struct load *load)
                         "content-length: %zu\r\n%s\r\n",
                         options->path, size, options->headers);
     memcpy(load->request + head, body, size);
+    if (options->sessions > 0)
+        load->session = load->request + head - 4 - SESSION_DIGITS;
     load->request_size = (size_t)head + size;
     free(body);
     return true;
@@ -502,6 +479,7 @@ static const struct {
     {"rate", offsetof(struct options, rate)},
     {"seconds", offsetof(struct options, seconds)},
     {"streams", offsetof(struct options, streams)},
+    {"sessions", offsetof(struct options, sessions)},
     {"ramp-ms", offsetof(struct options, ramp_ms)},
     {"body-size", offsetof(struct options, body_size)},
     {"hang-up-after", offsetof(struct options, hang_up_after_ms)},
@@ -541,6 +519,8 @@ static bool read_command(struct options *options, int count, char **words)
             return false;
     if (options->mode == MODE_STREAMS)
         options->connections = options->streams;
+    if (options->sessions > 0 && !add_header(options, "x-purser-session: s00000000"))
+        return false;
     return options->path != NULL && options->connections > 0 && options->rate > 0 &&
            options->streams > 0 && options->requests > 0;
 }

@@ -37,6 +37,7 @@ budgets:
 # What is configured beside that: the same with and without a Redis; and nothing ahead of requests.
 LIMITS = "rate_limits: [{{scope: key, requests_per_minute: 100000000, parallel: 10000}}]\n"
 SHARED = 'store: {{redis: "redis://127.0.0.1:{redis}"}}\n'
+ROOM = "limits: {{accounts: 200000}}\n"
 EAGER = 'store: {{redis: "redis://127.0.0.1:{redis}", lease_seconds: 0}}\n'
 
 
