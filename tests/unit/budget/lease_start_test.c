@@ -1,0 +1,180 @@
+/* Sessions after a start: what the journal has of them, and who calls before the store answers. */
+#include "apart.h"
+
+START_TEST(what_the_journal_has_of_a_session_is_not_used_before_the_store_was_heard)
+{
+    struct tenant t;
+    begin_spent(&t, 0);
+    restart(&t);
+    serve_away(&t);
+    ck_assert_int_eq(fixture_reserve(&t.f, 10), VERDICT_AWAY);
+    ck_assert(!core_has_room(t.f.core, t.f.now_s));
+    come_back(&t);
+    ck_assert_int_eq(ask(&t, 10), VERDICT_GRANTED);
+    end(&t);
+}
+END_TEST
+
+START_TEST(what_the_journal_has_of_a_session_goes_back_when_it_is_used)
+{
+    struct tenant t;
+    begin_spent(&t, 0);
+    restart(&t);
+    serve(&t);
+    ck_assert_int_eq(store_granted(store, account, ME), LIMIT);
+    fixture_wait(&t.f, 10, 1);
+    ck_assert_int_eq(must_commit(&t)->amount, 0);
+    commit(&t, true);
+    ck_assert_int_eq(next(&t), LEASE_ASK);
+    ck_assert_int_eq(t.action.request->rows[0].give, LIMIT);
+    answer_one(&t, false);
+    serve(&t);
+    ck_assert_int_eq(wake(&t), VERDICT_GRANTED);
+    ck_assert_int_lt(store_total(store, account), LIMIT);
+    end(&t);
+}
+END_TEST
+
+/* A call that is still to be paid holds what it held, whatever is used of the session meanwhile. */
+START_TEST(what_is_held_again_at_a_start_is_not_given_back)
+{
+    struct tenant t;
+    const struct spend held = {{60 * MICRO, 0, 0}};
+    begin_spent(&t, 0);
+    restart(&t);
+    core_rehold(t.f.core, &t.f.subject, &held, t.f.now_s, &t.f.grant);
+    serve(&t);
+    fixture_wait(&t.f, 10, 1);
+    serve(&t);
+    ck_assert_int_eq(wake(&t), VERDICT_GRANTED);
+    ck_assert_int_le(store_total(store, account), LIMIT);
+    ck_assert_int_ge(store_granted(store, account, ME), 70);
+    end(&t);
+}
+END_TEST
+
+/* Everything was off for a night; the store began a new epoch when it was there again. */
+static void rows_of_a_recovery(struct tenant *t, int64_t clock_s)
+{
+    t->f.now_s += clock_s;
+    store_set_fence(store, "another-fence");
+    restart(t);
+    while (next(t) != LEASE_ASK || t->action.request->kind != STORE_SYNC)
+        answer_one(t, false);
+}
+
+START_TEST(a_session_that_is_long_over_is_not_stated_in_a_recovery)
+{
+    struct tenant t;
+    begin_spent(&t, 60);
+    rows_of_a_recovery(&t, LONG_S);
+    ck_assert_uint_eq(t.action.request->row_count, 0);
+    ck_assert(t.action.request->complete);
+    answer_one(&t, false);
+    serve(&t);
+    store_set_time(store, t.f.now_s);
+    ck_assert_int_eq(ask(&t, LIMIT), VERDICT_GRANTED);
+    end(&t);
+}
+END_TEST
+
+START_TEST(one_that_is_not_over_is_stated)
+{
+    struct tenant t;
+    begin_spent(&t, 60);
+    rows_of_a_recovery(&t, IDLE_S);
+    ck_assert_uint_eq(t.action.request->row_count, 1);
+    end(&t);
+}
+END_TEST
+
+/* The clock was a day ahead when it started. */
+START_TEST(what_was_not_stated_by_mistake_is_not_used_and_what_was_spent_is_charged)
+{
+    struct tenant t;
+    begin_spent(&t, 60);
+    uint64_t session = account;
+    rows_of_a_recovery(&t, DAY_S);
+    ck_assert_uint_eq(t.action.request->row_count, 0);
+    answer_one(&t, false);
+    serve(&t);
+    t.f.now_s -= DAY_S;
+    come_back(&t);
+    ck_assert_int_eq(store_total(store, session), 0);
+    fixture_wait(&t.f, 30, 1);
+    serve(&t);
+    ck_assert_int_eq(wake(&t), VERDICT_GRANTED);
+    ck_assert_int_ge(store_granted(store, session, ME), 90);
+    ck_assert_int_le(store_total(store, session), LIMIT);
+    end(&t);
+}
+END_TEST
+
+#define MANY 3000
+
+/* The core has let go of it already; while rows are renewed others appear with what the journal
+ * has. */
+START_TEST(nor_is_one_of_which_only_its_row_is_left)
+{
+    struct tenant t;
+    begin(&t, 0);
+    t.f.options.max_accounts = MANY;
+    take_all(&t, 60);
+    const struct charge over = journal_of(&t);
+    t.f.subject.id[SCOPE_SESSION] = TEXT("weekly");
+    ck_assert_int_eq(ask(&t, 10), VERDICT_GRANTED);
+    struct charge other = over;
+    other.account = t.f.core->accounts.lanes[0].last->number;
+    other.until_s = INT64_MAX;
+    lease_close(t.lease);
+    core_close(t.f.core);
+    fixture_start(&t.f);
+    core_restore_ceiling(t.f.core, &over);
+    core_restore_ceiling(t.f.core, &other);
+    t.f.now_s += LONG_S;
+    open_lease(&t, ME, 2, &over);
+    pass_ms(&t, 10000);
+    while (next(&t) != LEASE_ASK || t.action.request->kind != STORE_SYNC) {
+        if (t.action.step != LEASE_REST)
+            answer_one(&t, false);
+        else
+            ck_assert_int_eq(fixture_reserve(&t.f, 10), VERDICT_AWAY);
+    }
+    ck_assert_uint_eq(t.f.core->accounts.restored.count, 0);
+    for (size_t at = 0; at < t.action.request->row_count; at++)
+        ck_assert_uint_ne(t.action.request->rows[at].account, over.account);
+    end(&t);
+}
+END_TEST
+
+/* While one looks at accounts, nobody is granted anything. */
+START_TEST(the_rows_of_many_accounts_are_renewed_in_portions)
+{
+    struct tenant t;
+    int portions = 0;
+    begin(&t, 0);
+    t.f.options.max_accounts = MANY;
+    core_redefine(t.f.core, &t.f.options);
+    pass_ms(&t, 10000);
+    while (next(&t) == LEASE_ASK && t.action.request->kind != STORE_JOIN)
+        fail_with(&t, STORE_OLD_FENCE);
+    while (t.action.step != LEASE_ASK || t.action.request->kind != STORE_SYNC) {
+        if (t.action.step == LEASE_REST)
+            ck_assert_int_eq(t.action.until_ms, t.now_ms);
+        portions += t.action.step == LEASE_REST ? 1 : 0;
+        if (t.action.step != LEASE_REST)
+            answer_one(&t, false);
+        (void)next(&t);
+    }
+    ck_assert_int_eq(portions, 3); /* of 4096 chains */
+    end(&t);
+}
+END_TEST
+
+UNIT_MAIN(what_the_journal_has_of_a_session_is_not_used_before_the_store_was_heard,
+          what_the_journal_has_of_a_session_goes_back_when_it_is_used,
+          what_is_held_again_at_a_start_is_not_given_back,
+          a_session_that_is_long_over_is_not_stated_in_a_recovery, one_that_is_not_over_is_stated,
+          what_was_not_stated_by_mistake_is_not_used_and_what_was_spent_is_charged,
+          nor_is_one_of_which_only_its_row_is_left,
+          the_rows_of_many_accounts_are_renewed_in_portions)
