@@ -100,7 +100,7 @@ enum verdict {
                           with the closer bound */
     VERDICT_CROWDED,   /* max_accounts reached by a new id */
     VERDICT_AWAY,      /* there may be room, but nobody can grant it now: to who waited; or at once,
-                          of a session of which the store was not heard for too long */
+                          of a session of which the store was not heard for too long, nor answers */
     VERDICT_AGAIN,     /* only to who waited: the rules have changed (core_redefine); ask anew */
 };
 

@@ -63,11 +63,12 @@ struct core {
     uint64_t redefined; /* counts core_redefine */
     bool tells;         /* the lessor is told what is spent (lease.c) */
     bool alone; /* no store answers, and accounts go on without as far as they may (headroom.h) */
-    int64_t apart_s;   /* from this moment of the wall clock on nothing is reserved on sessions: the
-                          store was not heard for too long (lease_apart.c); INT64_MAX: never */
-    int64_t now_s;     /* as far as it was told and believes it, */
-    int64_t wall_s;    /* and as it was told last, whether it believes it or not */
-    int64_t latest_ms; /* no later moment is believed; 0: any is */
+    int64_t apart_s;    /* from this moment of the wall clock on nothing is granted on sessions: the
+                           store was not heard for too long (lease_apart.c); INT64_MAX: never */
+    bool parted;        /* so it is, and no store answers: who asks for it is told so at once */
+    int64_t now_s;      /* as far as it was told and believes it, */
+    int64_t wall_s;     /* and as it was told last, whether it believes it or not */
+    int64_t latest_ms;  /* no later moment is believed; 0: any is */
     int64_t checked_ms; /* steady time of the last core_check_clock */
     int64_t turns_s; /* the end of the first sub-bucket on which somebody waits; 0: nobody does */
 };
@@ -95,8 +96,10 @@ bool places_gather(struct core *core, const struct subject *subject, struct plac
                    struct account_key *key);
 void places_gather_own(const struct own_limits *own, struct places *places);
 void places_unpin(struct places *places);
-/* A session among them of which something is needed, and that may lapse; NULL: there is none. */
-const struct account *places_session(const struct places *places, const int64_t need[UNIT_COUNT]);
+/* A session among them of which something is needed while nothing is granted on sessions
+ * (core->apart_s); NULL: there is none. */
+const struct account *places_apart(const struct core *core, const struct places *places,
+                                   const int64_t need[UNIT_COUNT]);
 bool places_have_room(const struct places *places, const int64_t need[UNIT_COUNT]);
 /* All that is needed could be granted, as far as is known. */
 bool places_are_in_reach(const struct places *places, const int64_t need[UNIT_COUNT]);
@@ -119,8 +122,12 @@ void waiting_look(struct core *core);
 /* Takes those who wait on rolling windows on to the sub-buckets of now. */
 void waiting_turn(struct core *core);
 bool waiting_concerns(const struct places *places);
-/* Sends all who wait for something on a session away with VERDICT_AWAY. */
+/* Sends all who wait for something on a session away with VERDICT_AWAY: the store was not heard for
+ * too long, and does not answer. */
 void waiting_part(struct core *core);
+/* It was heard: who waited for that goes on, but not with what an era before has left (headroom.h).
+ */
+void waiting_rejoin(struct core *core);
 /* Sends all who wait away with VERDICT_AGAIN. */
 void waiting_dismiss(struct core *core);
 void waiting_close(struct core *core);

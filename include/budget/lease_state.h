@@ -59,6 +59,7 @@ struct lease {
     bool failing;  /* the last commit did; `charges` are to be committed anew */
     bool gone;     /* the last question to the store had no answer, or it is empty */
     bool empty;    /* `gone`, because it is empty */
+    bool unheard;  /* no store has answered since the start */
     bool stumbled; /* it had to start over, and nothing was moved since */
     bool retiring;
     int64_t not_before_ms; /* nothing is ordered before */
@@ -78,7 +79,7 @@ struct lease {
     bool vouched;      /* it may grow; until it joins again */
     int64_t heard;     /* gseq of the last reply since then that says whom `mark` has; 0: none */
     int64_t joined_ms; /* the reply to JOIN */
-    bool apart;        /* nothing is reserved on sessions */
+    bool apart;        /* nothing is granted on sessions */
     int64_t asked_ms, asked_s; /* when the question under way was asked, steady and by the wall, */
     int64_t stated_ms, stated_s; /* when the rows began to be stated, */
     int64_t heard_ms, heard_s;   /* and when the last one was asked that an open store answered */
@@ -109,8 +110,11 @@ void vouch_state(struct lease *lease);
 
 /* ---- lease_apart.c ---- */
 
-/* From now on nothing is reserved on sessions, and what they have is of an era before. */
+/* From now on nothing is granted on sessions, and what they have is of an era before. */
 void apart_begin(struct lease *lease);
+/* Whether who waits for growth is told that nobody grants it: so is who waits for a session then.
+ */
+void apart_tell(struct lease *lease, bool refused);
 /* It is time for that and to enter the store anew: the store was not heard for too long. */
 bool apart_is_due(const struct lease *lease);
 /* The store was not heard for a round's time, in which all sessions are looked at once

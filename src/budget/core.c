@@ -339,12 +339,12 @@ static void shut_sessions(struct core *core, const struct places *places, int64_
         headroom_shut(&core->accounts, places->accounts[at]);
 }
 
-/* The store was not heard for so long that it may have forgotten these sessions. */
-static bool refuse_apart(struct core *core, const struct ask *ask, const struct places *places,
-                         const struct demand *demand, struct grant *grant)
+/* The store was not heard for so long that it may have forgotten these sessions, and waiting for it
+ * is of no use. */
+static bool refuse_parted(const struct core *core, const struct places *places,
+                          const struct demand *demand, struct grant *grant)
 {
-    const struct account *account =
-        ask->now_s < core->apart_s ? NULL : places_session(places, demand->need);
+    const struct account *account = core->parted ? places_apart(core, places, demand->need) : NULL;
     if (account == NULL)
         return false;
     grant_clear(grant, VERDICT_AWAY);
@@ -356,13 +356,15 @@ static bool refuse_apart(struct core *core, const struct ask *ask, const struct 
 static void reserve_among_others(struct core *core, const struct ask *ask, struct places *places,
                                  const struct demand *demand, struct grant *grant)
 {
-    if (places_have_room(places, demand->need) && !waiting_has_claim(places, demand->need)) {
+    bool apart = places_apart(core, places, demand->need) != NULL;
+    bool room = !apart && places_have_room(places, demand->need);
+    if (room && !waiting_has_claim(places, demand->need)) {
         core_grant(core, ask, places, demand, grant);
         if (waiting_concerns(places))
             waiting_look(core);
         return;
     }
-    bool growing = may_grow(core, places, demand->need);
+    bool growing = apart || may_grow(core, places, demand->need);
     if (growing)
         want_maximum(core, places, ask, demand, (const int64_t[UNIT_COUNT]){0});
     if (core->waiters.count >= core->options.max_waiting && !growing) {
@@ -407,7 +409,7 @@ void core_reserve(struct core *core, const struct ask *ask, struct grant *grant)
         return;
     }
     bool granted = demand.verdict == VERDICT_GRANTED;
-    if (granted && !refuse_apart(core, ask, &places, &demand, grant)) {
+    if (granted && !refuse_parted(core, &places, &demand, grant)) {
         reserve_among_others(core, ask, &places, &demand, grant);
         return;
     }

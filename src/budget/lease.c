@@ -30,6 +30,7 @@ struct lease *lease_open(const struct lease_options *options, const struct charg
     lease->mark = lease->noted_mark = options->mark;
     lease->options.core->tells = options->shared;
     lease->vouched = !options->shared;
+    lease->unheard = options->shared;
     if (options->shared)
         apart_begin(lease);
     for (size_t at = 0; options->shared && at < count; at++)
@@ -75,10 +76,11 @@ bool lease_grants(const struct lease *lease)
     return !lease->failing && !lease->gone && may_grow(lease);
 }
 
-/* Who wants growth is told that nobody grants it, instead of waiting. */
+/* Who wants growth is told that nobody grants it, instead of waiting. A store that was never heard
+ * may be about to start, too. */
 static bool refuses(const struct lease *lease)
 {
-    if (lease->failing || lease->gone)
+    if (lease->failing || (lease->gone && !lease->unheard))
         return true;
     return !may_grow(lease) && lease->now_ms - lease->since_ms > PATIENCE_MS;
 }
@@ -319,6 +321,7 @@ void lease_next(struct lease *lease, int64_t now_ms, int64_t now_s, struct lease
         enter(lease, PHASE_JOIN);
     bool refused = refuses(lease);
     lease->options.core->alone = refused && may_overdraw(lease);
+    apart_tell(lease, refused || lease->retiring);
     if ((refused || lease->retiring) && lease->move_count == 0) {
         if (refused && may_overdraw(lease))
             headroom_remind_open(lease->options.core);
@@ -580,6 +583,7 @@ void lease_replied(struct lease *lease, int64_t now_ms, const struct store_reply
     ASSERT(lease->order == ORDER_ASK);
     lease->order = ORDER_NONE;
     lease->now_ms = now_ms;
+    lease->unheard = lease->unheard && reply->verdict == STORE_AWAY;
     if (reply->verdict == STORE_OK || reply->verdict == STORE_RECOVERING)
         take_applied(lease, reply);
     else if (reply->verdict == STORE_AWAY)

@@ -27,7 +27,15 @@ void apart_begin(struct lease *lease)
     lease->apart = true;
     core->apart_s = INT64_MIN;
     core->accounts.era++;
-    waiting_part(core);
+}
+
+void apart_tell(struct lease *lease, bool refused)
+{
+    struct core *core = lease->options.core;
+    bool news = lease->apart && refused && !core->parted;
+    core->parted = lease->apart && refused;
+    if (news)
+        waiting_part(core);
 }
 
 static bool is_past(const struct lease *lease)
@@ -73,8 +81,11 @@ void apart_note_heard(struct lease *lease)
 /* A recovery may have lasted for long since the rows were stated: then it enters once more. */
 void apart_note_opened(struct lease *lease)
 {
+    bool was_apart = lease->apart;
     lease->heard_ms = lease->stated_ms;
     lease->heard_s = lease->stated_s;
-    lease->apart = lease->apart && is_past(lease);
+    lease->apart = was_apart && is_past(lease);
     show(lease);
+    if (was_apart && !lease->apart)
+        waiting_rejoin(lease->options.core);
 }

@@ -195,9 +195,10 @@ bool places_have_room(const struct places *places, const int64_t need[UNIT_COUNT
     return true;
 }
 
-const struct account *places_session(const struct places *places, const int64_t need[UNIT_COUNT])
+const struct account *places_apart(const struct core *core, const struct places *places,
+                                   const int64_t need[UNIT_COUNT])
 {
-    for (size_t at = 0; at < places->count; at++) {
+    for (size_t at = 0; core->wall_s >= core->apart_s && at < places->count; at++) {
         const struct account *account = places->accounts[at];
         if (account->idle_s > 0 && need[account->unit] > 0)
             return account;

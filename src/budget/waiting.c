@@ -75,12 +75,14 @@ static void ask_lessor(struct core *core, const struct waiter *waiter)
     }
 }
 
-static void claim(struct waiter *waiter, uint64_t look)
+static void claim(const struct core *core, struct waiter *waiter, uint64_t look)
 {
+    const struct account *apart = places_apart(core, &waiter->places, waiter->demand.need);
     for (size_t at = 0; at < waiter->places.count; at++) {
         struct account *account = waiter->places.accounts[at];
         int64_t need = waiter->demand.need[account->unit];
-        bool waits = need > 0 && (account->line->claimed == look || need > account_free(account));
+        bool waits = need > 0 && (account == apart || account->line->claimed == look ||
+                                  need > account_free(account));
         set_claim(waiter, at, waits);
         if (waits)
             account->line->claimed = look;
@@ -136,7 +138,7 @@ uint64_t waiting_add(struct core *core, const struct ask *ask, const struct plac
         account->line->waiters++;
         note_turn(core, account);
     }
-    claim(waiter, look);
+    claim(core, waiter, look);
     queue_append(core, waiter);
     ask_lessor(core, waiter);
     ASSERT(waiter->waits != 0);
@@ -255,8 +257,7 @@ static bool is_away(const struct waiter *waiter)
 /* The store was not heard for so long that it may have forgotten its session. */
 static bool is_apart(const struct core *core, const struct waiter *waiter)
 {
-    return core->wall_s >= core->apart_s &&
-           places_session(&waiter->places, waiter->demand.need) != NULL;
+    return places_apart(core, &waiter->places, waiter->demand.need) != NULL;
 }
 
 /* What it lacks, or the output that it may be clamped to, only the lessor can give. */
@@ -276,10 +277,8 @@ static enum decided decide_first_in_line(struct core *core, struct waiter *waite
         refuse_waiter(core, waiter, verdict, wake_add(core, waiter->ask.cookie));
         return REFUSED;
     }
-    if (is_apart(core, waiter)) {
-        refuse_away(core, waiter, wake_add(core, waiter->ask.cookie));
-        return REFUSED;
-    }
+    if (is_apart(core, waiter))
+        return STAYS;
     bool room = places_have_room(&waiter->places, waiter->demand.need);
     if (!room && is_away(waiter) && lacks_growth(waiter)) {
         room = demand_shrink(&waiter->ask, &waiter->places, &waiter->demand);
@@ -307,7 +306,7 @@ static bool walk(struct core *core)
         if (decided == GRANTED)
             return true;
         if (decided == STAYS)
-            claim(waiter, look);
+            claim(core, waiter, look);
     }
     return false;
 }
@@ -329,8 +328,17 @@ void waiting_part(struct core *core)
     struct waiter *next = NULL;
     for (struct waiter *waiter = core->first; waiter != NULL; waiter = next) {
         next = waiter->next;
-        if (places_session(&waiter->places, waiter->demand.need) != NULL)
+        if (is_apart(core, waiter))
             refuse_away(core, waiter, wake_add(core, waiter->ask.cookie));
+    }
+    waiting_look(core);
+}
+
+void waiting_rejoin(struct core *core)
+{
+    for (struct waiter *waiter = core->first; waiter != NULL; waiter = waiter->next) {
+        for (size_t at = 0; at < waiter->places.count; at++)
+            headroom_shut(&core->accounts, waiter->places.accounts[at]);
     }
     waiting_look(core);
 }
@@ -345,7 +353,7 @@ static bool is_behind_another(struct core *core, struct waiter *waiter)
 {
     uint64_t look = ++core->look;
     for (struct waiter *other = core->first; other != waiter; other = other->next)
-        claim(other, look);
+        claim(core, other, look);
     return is_claimed(waiter, look);
 }
 
@@ -403,7 +411,8 @@ bool core_waits_for_lessor(const struct core *core, uint64_t id)
     const struct waiter *waiter = roster_find(&core->waiters, id);
     if (waiter == NULL)
         return false;
-    return awaits_overdraft(core, waiter) || (lacks_lessor(waiter) && !is_away(waiter));
+    return is_apart(core, waiter) || awaits_overdraft(core, waiter) ||
+           (lacks_lessor(waiter) && !is_away(waiter));
 }
 
 bool core_time_is_up(struct core *core, uint64_t id, int64_t now_s, struct grant *grant)

@@ -11,7 +11,7 @@
 
 #define INPUT_MOST     1000000000000000 /* tokens; what money/price.h counts at the most */
 #define LONG_CONTEXT   1000000          /* tokens: Anthropic's beta "context-1m" */
-#define GROWTH_MS      2000             /* for the lessor of ceilings, however short `wait_ms` is */
+#define GROWTH_MS      2500             /* for the lessor's word, however short `wait_ms` is */
 #define GROWTH_LOOK_MS 50               /* whether it can still help */
 
 static bool is_long_context(struct text name, struct text value)

@@ -1,12 +1,22 @@
 /* Sessions after a start: what the journal has of them, and who calls before the store answers. */
 #include "apart.h"
 
+/* For as long as anybody waits for it. */
+static void be_silent(struct tenant *t)
+{
+    for (int beat = 0; beat < 10; beat++) {
+        serve_away(t);
+        pass_ms(t, 250);
+    }
+    serve_away(t);
+}
+
 START_TEST(what_the_journal_has_of_a_session_is_not_used_before_the_store_was_heard)
 {
     struct tenant t;
     begin_spent(&t, 0);
     restart(&t);
-    serve_away(&t);
+    be_silent(&t);
     ck_assert_int_eq(fixture_reserve(&t.f, 10), VERDICT_AWAY);
     ck_assert(!core_has_room(t.f.core, t.f.now_s));
     come_back(&t);
@@ -138,7 +148,7 @@ START_TEST(nor_is_one_of_which_only_its_row_is_left)
         if (t.action.step != LEASE_REST)
             answer_one(&t, false);
         else
-            ck_assert_int_eq(fixture_reserve(&t.f, 10), VERDICT_AWAY);
+            fixture_wait(&t.f, 10, 1);
     }
     ck_assert_uint_eq(t.f.core->accounts.restored.count, 0);
     for (size_t at = 0; at < t.action.request->row_count; at++)
@@ -171,10 +181,170 @@ START_TEST(the_rows_of_many_accounts_are_renewed_in_portions)
 }
 END_TEST
 
+/* ---- who calls before the store answers ---- */
+
+START_TEST(who_calls_at_once_waits_until_the_store_answers)
+{
+    struct tenant t;
+    store = store_open();
+    store_init(store, "a-fence");
+    begin_as(&t, ME, 0);
+    fixture_wait(&t.f, 10, 1);
+    ck_assert(t.f.grant.growing);
+    ck_assert(core_waits_for_lessor(t.f.core, t.f.grant.waiter));
+    serve(&t);
+    ck_assert_int_eq(wake(&t), VERDICT_GRANTED);
+    ck_assert_int_ge(store_granted(store, account, ME), 10);
+    end(&t);
+}
+END_TEST
+
+/* Others may have begun the session anew: what is left of before goes back, and is asked for. */
+START_TEST(who_waits_on_what_the_journal_has_is_granted_only_what_the_store_grants)
+{
+    struct tenant t;
+    begin(&t, 0);
+    take_all(&t, 20);
+    restart(&t);
+    fixture_wait(&t.f, 10, 1);
+    while (lease_state(t.lease) != LEASE_OPEN) {
+        ck_assert(!core_any_wake(t.f.core));
+        ck_assert_int_ne(next(&t), LEASE_REST);
+        answer_one(&t, false);
+    }
+    note_mark(&t);
+    ck_assert(!core_any_wake(t.f.core));
+    ck_assert_int_eq(must_commit(&t)->amount, 20 * MICRO);
+    commit(&t, true);
+    ck_assert_int_eq(next(&t), LEASE_ASK);
+    ck_assert_int_eq(t.action.request->rows[0].give, LIMIT - 20);
+    ck_assert(!core_any_wake(t.f.core));
+    answer_one(&t, false);
+    serve(&t);
+    ck_assert_int_eq(wake(&t), VERDICT_GRANTED);
+    end(&t);
+}
+END_TEST
+
+/* The first who comes waits for the store; nobody overtakes, and nobody is granted by a release. */
+START_TEST(what_is_paid_meanwhile_lets_nobody_begin)
+{
+    struct tenant t;
+    const struct spend held = {{60 * MICRO, 0, 0}};
+    begin(&t, 0);
+    take_all(&t, 0);
+    restart(&t);
+    core_rehold(t.f.core, &t.f.subject, &held, t.f.now_s, &t.f.grant);
+    uint64_t hold = t.f.grant.hold;
+    fixture_wait(&t.f, 10, 1);
+    fixture_wait(&t.f, 5, 2);
+    fixture_settle(&t.f, hold, 0);
+    ck_assert(!core_any_wake(t.f.core));
+    ck_assert_uint_eq(core_waiting(t.f.core), 2);
+    serve(&t);
+    ck_assert_int_eq(wake(&t), VERDICT_GRANTED);
+    ck_assert_int_eq(wake(&t), VERDICT_GRANTED);
+    end(&t);
+}
+END_TEST
+
+/* It does not answer the first questions. */
+START_TEST(a_store_that_comes_a_second_later_is_waited_for)
+{
+    struct tenant t;
+    begin(&t, 0);
+    take_all(&t, 20);
+    restart(&t);
+    serve_away(&t);
+    fixture_wait(&t.f, 10, 1);
+    pass_ms(&t, 1000);
+    serve_away(&t);
+    ck_assert(!core_any_wake(t.f.core));
+    ck_assert(core_waits_for_lessor(t.f.core, t.f.grant.waiter));
+    pass_ms(&t, 500);
+    serve(&t);
+    ck_assert_int_eq(wake(&t), VERDICT_GRANTED);
+    end(&t);
+}
+END_TEST
+
+START_TEST(who_waits_for_a_store_that_does_not_come_is_told_and_then_who_comes_at_once)
+{
+    struct tenant t;
+    begin(&t, 0);
+    take_all(&t, 20);
+    restart(&t);
+    serve_away(&t);
+    fixture_wait(&t.f, 10, 1);
+    be_silent(&t);
+    ck_assert_int_eq(wake(&t), VERDICT_AWAY);
+    ck_assert_int_eq(fixture_reserve(&t.f, 10), VERDICT_AWAY);
+    ck_assert_uint_eq(core_waiting(t.f.core), 0);
+    ck_assert_uint_eq(core_open_holds(t.f.core), 0);
+    end(&t);
+}
+END_TEST
+
+START_TEST(who_waits_longer_than_it_may_is_told)
+{
+    struct tenant t;
+    begin(&t, 0);
+    take_all(&t, 20);
+    restart(&t);
+    fixture_wait(&t.f, 10, 1);
+    ck_assert(core_time_is_up(t.f.core, t.f.grant.waiter, t.f.now_s, &t.f.grant));
+    ck_assert_int_eq(t.f.grant.verdict, VERDICT_AWAY);
+    ck_assert(text_equal(t.f.grant.blocking.budget, TEXT("org")));
+    end(&t);
+}
+END_TEST
+
+/* An operator must look: that is no matter of seconds. */
+START_TEST(nobody_waits_for_a_store_that_is_empty)
+{
+    struct tenant t;
+    store = store_open();
+    begin_as(&t, ME, 0);
+    fixture_wait(&t.f, 10, 1);
+    serve(&t);
+    ck_assert_int_eq(wake(&t), VERDICT_AWAY);
+    ck_assert_int_eq(fixture_reserve(&t.f, 10), VERDICT_AWAY);
+    end(&t);
+}
+END_TEST
+
+/* Of no session; and nothing is overdrawn as long as it may come. */
+START_TEST(who_calls_at_once_on_another_budget_waits_too)
+{
+    struct tenant t;
+    store = store_open();
+    store_init(store, "a-fence");
+    tenant_begin(&t, LIMIT * MICRO, true);
+    core_close(t.f.core);
+    t.f.budgets[0].away_open = 50 * MICRO;
+    fixture_start(&t.f);
+    open_lease(&t, ME, 1, NULL);
+    fixture_wait(&t.f, 10, 1);
+    serve_away(&t);
+    ck_assert(!core_any_wake(t.f.core));
+    pass_ms(&t, 1000);
+    serve(&t);
+    ck_assert_int_eq(wake(&t), VERDICT_GRANTED);
+    ck_assert_int_eq(t.f.grant.charges[0].overdraft, 0);
+    end(&t);
+}
+END_TEST
+
 UNIT_MAIN(what_the_journal_has_of_a_session_is_not_used_before_the_store_was_heard,
           what_the_journal_has_of_a_session_goes_back_when_it_is_used,
           what_is_held_again_at_a_start_is_not_given_back,
           a_session_that_is_long_over_is_not_stated_in_a_recovery, one_that_is_not_over_is_stated,
           what_was_not_stated_by_mistake_is_not_used_and_what_was_spent_is_charged,
           nor_is_one_of_which_only_its_row_is_left,
-          the_rows_of_many_accounts_are_renewed_in_portions)
+          the_rows_of_many_accounts_are_renewed_in_portions,
+          who_calls_at_once_waits_until_the_store_answers,
+          who_waits_on_what_the_journal_has_is_granted_only_what_the_store_grants,
+          what_is_paid_meanwhile_lets_nobody_begin, a_store_that_comes_a_second_later_is_waited_for,
+          who_waits_for_a_store_that_does_not_come_is_told_and_then_who_comes_at_once,
+          who_waits_longer_than_it_may_is_told, nobody_waits_for_a_store_that_is_empty,
+          who_calls_at_once_on_another_budget_waits_too)
