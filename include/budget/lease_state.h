@@ -63,7 +63,7 @@ struct lease {
     bool stumbled; /* it had to start over, and nothing was moved since */
     bool retiring;
     int64_t not_before_ms; /* nothing is ordered before */
-    int64_t since_ms;      /* not PHASE_OPEN since */
+    int64_t since_ms;      /* not PHASE_OPEN since, or since it answers again */
     int64_t beat_ms;       /* the next sign of life and look for idle headroom, */
     int64_t looked_ms;     /* and the last one */
 

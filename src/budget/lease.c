@@ -561,6 +561,8 @@ static void take_applied(struct lease *lease, const struct store_reply *reply)
         [STORE_JOIN] = joined,     [STORE_MOVE] = moved,    [STORE_SYNC] = synced,
         [STORE_EPOCH] = epoch_set, [STORE_READY] = readied, [STORE_BEAT] = beaten,
     };
+    if (lease->gone && lease->phase != PHASE_OPEN)
+        lease->since_ms = lease->now_ms; /* who comes now waits for the rest of the way */
     lease->gone = false;
     if (!is_later(lease, reply)) {
         lease->lost = true;

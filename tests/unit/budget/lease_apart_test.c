@@ -192,6 +192,50 @@ START_TEST(what_was_left_is_not_used_after_others_began_the_session_anew)
 }
 END_TEST
 
+/* That takes a moment, and nothing is overdrawn in it. */
+START_TEST(who_comes_while_all_is_stated_after_an_outage_waits)
+{
+    struct tenant t;
+    begin(&t, 50 * MICRO);
+    ck_assert_int_eq(ask(&t, 10), VERDICT_GRANTED);
+    be_cut_off(&t, 600);
+    pass_ms(&t, 1000);
+    ck_assert_int_eq(next(&t), LEASE_ASK);
+    ck_assert_int_eq(t.action.request->kind, STORE_JOIN);
+    answer_one(&t, false);
+    fixture_wait(&t.f, 60, 1);
+    while (lease_state(t.lease) != LEASE_OPEN) {
+        ck_assert_int_ne(next(&t), LEASE_REST);
+        ck_assert(!core_any_wake(t.f.core));
+        answer_one(&t, false);
+    }
+    serve(&t);
+    ck_assert_int_eq(wake(&t), VERDICT_GRANTED);
+    ck_assert_int_eq(t.f.grant.max_output, 60);
+    ck_assert_int_eq(t.f.grant.charges[0].overdraft, 0);
+    end(&t);
+}
+END_TEST
+
+START_TEST(who_comes_while_all_is_stated_does_not_wait_for_ever)
+{
+    struct tenant t;
+    begin(&t, 0);
+    ck_assert_int_eq(ask(&t, 10), VERDICT_GRANTED);
+    be_cut_off(&t, 600);
+    pass_ms(&t, 1000);
+    (void)next(&t);
+    answer_one(&t, false);
+    fixture_wait(&t.f, 60, 1);
+    (void)next(&t);
+    answer_one(&t, true);
+    ck_assert_int_eq(next(&t), LEASE_REST);
+    ck_assert_int_eq(wake(&t), VERDICT_GRANTED); /* what is there */
+    ck_assert_int_lt(t.f.grant.max_output, 60);
+    end(&t);
+}
+END_TEST
+
 /* ---- being told ---- */
 
 #define SESSIONS 100
@@ -253,6 +297,8 @@ UNIT_MAIN(half_an_hour_without_the_store_a_session_goes_on_and_then_no_more,
           what_needs_nothing_and_what_is_no_session_goes_on, a_stream_that_runs_goes_on,
           who_waits_is_told, who_waited_while_the_machine_stood_still_is_granted_nothing,
           nothing_is_overdrawn_on_a_session_of_which_the_store_was_not_heard_for_long,
+          who_comes_while_all_is_stated_after_an_outage_waits,
+          who_comes_while_all_is_stated_does_not_wait_for_ever,
           what_was_left_is_not_used_after_others_began_the_session_anew,
           a_session_in_steady_use_is_told_of_for_as_long_as_it_lasts,
           what_is_idle_goes_back_however_busy_others_are)
