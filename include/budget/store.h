@@ -250,6 +250,8 @@ void store_close(struct store *store);
 void store_set_fence(struct store *store, const char *fence);
 /* Whether the server has a replica, or had one under this fence; at first it has none. */
 void store_set_replicas(struct store *store, bool has);
+/* Whether it still tells that it was promoted; at first it does not. */
+void store_set_promoted(struct store *store, bool was);
 /* store_set_fence, and what `purser budget init` does: epoch 1, open, nobody registered. */
 void store_init(struct store *store, const char *fence);
 /* The server's clock; 0 at first. Accounts whose time is up by it are forgotten. */

@@ -50,6 +50,7 @@ struct store {
     int64_t returned;            /* and so many were */
     int64_t vouched;             /* for all members with a number up to this */
     bool replicas;               /* the server has some */
+    bool promoted;               /* it knows of another one that was the master before it */
     bool replicated;             /* a server that had this data has had some */
     int64_t now_s;
     struct member *members;

@@ -38,6 +38,11 @@ void store_set_replicas(struct store *store, bool has)
     store->replicas = has;
 }
 
+void store_set_promoted(struct store *store, bool was)
+{
+    store->promoted = was;
+}
+
 void store_init(struct store *store, const char *fence)
 {
     struct store_request request = {.kind = STORE_INIT, .epoch = 1};

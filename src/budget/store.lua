@@ -50,15 +50,17 @@ local function number(value)
 end
 
 -- Both change by a restart, one by a promotion: acknowledged writes may be lost then. The backlog
--- is made for the first replica, under a new master_replid, and goes with that.
+-- is made for the first replica, under a new master_replid, and goes with that. A server that was
+-- promoted has a master_replid2, too; it goes with the backlog, an hour after the last replica.
 local function server_fence()
     local run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
     local replication = redis.call('INFO', 'replication')
     return run .. '.' .. string.match(replication, 'master_replid:(%x+)'),
-           string.match(replication, 'repl_backlog_active:(%d)') ~= '0'
+           string.match(replication, 'repl_backlog_active:(%d)') ~= '0',
+           not string.find(replication, 'master_replid2:0+%s')
 end
 
-local server, has_replicas = server_fence()
+local server, has_replicas, was_promoted = server_fence()
 local read = redis.call('HMGET', meta, 'fence', 'epoch', 'recovering', 'gseq', 'registered',
                         'present', 'awaited', 'enrolled', 'changed', 'returned', 'vouched',
                         'replicated', 'q:' .. journal, 'p:' .. journal, 'v:' .. journal,
@@ -172,7 +174,7 @@ end
 -- The epoch began here, and no failover has led away since, or away and back. The first replica of
 -- all gives the server another replication id, too.
 local function is_where_it_began()
-    if store.replicated then
+    if store.replicated or was_promoted then
         return store.fence == server
     end
     return string.match(store.fence, '^[^.]*') == string.match(server, '^[^.]*')

@@ -71,7 +71,9 @@ static bool is_same_run(const struct store *store)
  * all gives the server another replication id, too. */
 static bool is_where_it_began(const struct store *store)
 {
-    return store->replicated ? strcmp(store->fence, store->server) == 0 : is_same_run(store);
+    if (store->replicated || store->promoted)
+        return strcmp(store->fence, store->server) == 0;
+    return is_same_run(store);
 }
 
 void members_vouch(struct store *store, size_t at, const struct store_request *request)

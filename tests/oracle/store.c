@@ -65,12 +65,14 @@ static void read_fence(void)
     const char *script = "local replication = redis.call('INFO', 'replication') "
                          "return {string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') .. "
                          "'.' .. string.match(replication, 'master_replid:(%x+)'), "
-                         "tonumber(string.match(replication, 'repl_backlog_active:(%d)'))}";
+                         "tonumber(string.match(replication, 'repl_backlog_active:(%d)')), "
+                         "string.match(replication, 'second_repl_offset:(-?%d+)')}";
     redisReply *reply = redisCommand(server->link, "EVAL %s 0", script);
-    if (reply == NULL || reply->type != REDIS_REPLY_ARRAY || reply->elements != 2)
+    if (reply == NULL || reply->type != REDIS_REPLY_ARRAY || reply->elements != 3)
         oracle_give_up("no fence");
     store_set_fence(store, reply->element[0]->str);
     store_set_replicas(store, reply->element[1]->integer == 1);
+    store_set_promoted(store, strcmp(reply->element[2]->str, "-1") != 0);
     freeReplyObject(reply);
 }
 

@@ -1,5 +1,6 @@
 """Two Redis that both take writes after a failover, and an instance that is new."""
 
+import pytest
 from fleet import Fleet, budget
 from harness import Purser, wait_until
 from redises import Redis, is_linked
@@ -51,3 +52,25 @@ def test_who_is_new_goes_on_when_an_operator_has_let_the_others_go(provider):
                 budget(new, "leave", "node-0", "--force")
                 wait_until(lambda: store(new) == "redis", 10, "the operator's word to hold")
                 assert fleet.ask(new, 1).status_code == 200
+
+
+@pytest.mark.parametrize("left_and_back", [False, True])
+def test_who_is_first_after_the_first_replica_came(provider, left_and_back):
+    budgets = [{"name": "all", "scope": "global", "window": "total", "usd": 1}]
+    with Redis() as first, Redis() as other, \
+            Purser(provider, budgets=budgets, store={"redis": first.url}, start=False) as new:
+        budget(new, "init")
+        other.do("REPLICAOF", "127.0.0.1", first.port)
+        wait_until(lambda: is_linked(other), 20, "the first replica")
+        if left_and_back:  # somebody may have begun at the other one meanwhile, and goes on there
+            other.do("REPLICAOF", "NO", "ONE")
+            first.do("REPLICAOF", "127.0.0.1", other.port)
+            wait_until(lambda: is_linked(first), 20, "the failover")
+            first.do("REPLICAOF", "NO", "ONE")
+        new.start()
+        if left_and_back:
+            wait_until(lambda: store(new) == "newcomer", 10, "it to wait")
+            assert new.chat().status_code == 503
+            budget(new, "leave", "unknown", "--force")
+        wait_until(lambda: store(new) == "redis", 10, "it to be let in")
+        assert new.chat().status_code == 200

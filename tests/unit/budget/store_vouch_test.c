@@ -99,6 +99,31 @@ START_TEST(at_a_server_that_was_left_and_came_back_nobody_is_the_first)
 }
 END_TEST
 
+START_TEST(nor_where_that_happened_before_a_replica_was_seen)
+{
+    struct server s;
+    server_open(&s, "run1.x");
+    store_set_fence(s.store, "run1.z");
+    store_set_promoted(s.store, true);
+    enter(&s, A);
+    ck_assert(is_open(&s, A));
+    ck_assert(!is_vouched(&s, A));
+    server_close(&s);
+}
+END_TEST
+
+/* That was before. */
+START_TEST(one_that_was_promoted_before_the_epoch_began_has_a_first)
+{
+    struct server s = {.store = store_open()};
+    store_set_promoted(s.store, true);
+    store_init(s.store, "run1.x");
+    enter(&s, A);
+    ck_assert(is_open(&s, A) && s.reply.vouched);
+    server_close(&s);
+}
+END_TEST
+
 START_TEST(who_takes_part_in_a_recovery_was_vouched_for_before_or_was_not)
 {
     struct server s;
@@ -182,6 +207,8 @@ UNIT_MAIN(nobody_need_vouch_for_the_first_and_somebody_for_all_others,
           who_vouches_was_vouched_for_or_need_not_be,
           at_a_server_that_was_promoted_nobody_is_the_first,
           at_a_server_that_was_left_and_came_back_nobody_is_the_first,
+          nor_where_that_happened_before_a_replica_was_seen,
+          one_that_was_promoted_before_the_epoch_began_has_a_first,
           who_takes_part_in_a_recovery_was_vouched_for_before_or_was_not,
           who_joins_an_open_epoch_is_new_there_whatever_it_was_before,
           if_nobody_is_left_who_could_an_operator_has_vouched_for_all,
