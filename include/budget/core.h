@@ -226,6 +226,10 @@ void core_redefine(struct core *core, const struct core_options *options);
  * then windows are late until the clock is right, and this returns false. Both in milliseconds. */
 bool core_check_clock(struct core *core, int64_t wall_ms, int64_t steady_ms);
 
+/* What the wall clock says now: before anything else, where a lease shares a store, which
+ * may have forgotten sessions meanwhile (lease_apart.c). gate_watch sees to it. */
+void core_note_wall(struct core *core, int64_t now_s);
+
 /* To be called now and then: who waits on a rolling window goes on to the sub-bucket of now, where
  * less may count. Every reservation does so, too. Leased, room is asked for in windows that are
  * about to begin. */

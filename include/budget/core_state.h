@@ -76,6 +76,8 @@ struct core {
 /* ---- core.c ---- */
 
 int64_t core_believes_s(const struct core *core, int64_t now_s);
+/* Whoever asks tells the time, too; but it may have looked at the clock a while ago. */
+void core_see_time(struct core *core, int64_t now_s);
 /* Makes the hold: the pins become its own. Fills the grant. */
 void core_grant(struct core *core, const struct ask *ask, struct places *places,
                 const struct demand *demand, struct grant *grant);

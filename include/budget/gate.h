@@ -59,6 +59,11 @@ size_t gate_open_holds(struct gate *gate);
 
 /* ---- for the treasury (treasury.h) alone ---- */
 
+/* From now on the core is told what this clock says before anybody uses it: whoever is let in first
+ * after hours in which the machine stood still grants nothing that was of use before. The clock
+ * must outlive the gate. */
+void gate_watch(struct gate *gate, const struct clock *clock);
+
 /* The core, which nobody else uses until gate_exit. */
 struct core *gate_enter(struct gate *gate);
 /* Wakes that came of it are posted. */

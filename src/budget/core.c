@@ -103,6 +103,18 @@ bool core_check_clock(struct core *core, int64_t wall_ms, int64_t steady_ms)
     return wall_ms <= core->latest_ms;
 }
 
+void core_note_wall(struct core *core, int64_t now_s)
+{
+    core->wall_s = now_s;
+}
+
+void core_see_time(struct core *core, int64_t now_s)
+{
+    core->now_s = core_believes_s(core, now_s);
+    if (core->wall_s < now_s)
+        core->wall_s = now_s;
+}
+
 void core_turn(struct core *core, int64_t now_s)
 {
     core->wall_s = now_s;
@@ -332,9 +344,10 @@ static bool may_grow(const struct core *core, const struct places *places,
 }
 
 /* What an era before has left on sessions is of no use any more (headroom.h). */
-static void shut_sessions(struct core *core, const struct places *places, int64_t now_s)
+static void shut_sessions(struct core *core, const struct places *places)
 {
-    bool lapses = core->accounts.era != 0 && now_s < core->apart_s; /* else nobody reserves there */
+    bool apart = core->wall_s >= core->apart_s; /* nobody is granted anything there */
+    bool lapses = core->accounts.era != 0 && !apart;
     for (size_t at = 0; lapses && at < places->count; at++)
         headroom_shut(&core->accounts, places->accounts[at]);
 }
@@ -391,8 +404,7 @@ void core_reserve(struct core *core, const struct ask *ask, struct grant *grant)
 {
     struct places places;
     struct account_key key;
-    core->now_s = core_believes_s(core, ask->now_s);
-    core->wall_s = ask->now_s;
+    core_see_time(core, ask->now_s);
     waiting_turn(core);
     if (!places_gather(core, ask->subject, &places, &key)) {
         reserve_crowded(core, &key, grant);
@@ -400,7 +412,7 @@ void core_reserve(struct core *core, const struct ask *ask, struct grant *grant)
         return;
     }
     places_gather_own(ask->own, &places);
-    shut_sessions(core, &places, ask->now_s);
+    shut_sessions(core, &places);
     struct demand demand;
     demand_assess(&core->options, ask, &places, &demand);
     if (ask->may_recount && is_tight(&places, &demand)) {
@@ -425,10 +437,10 @@ void core_prepare(struct core *core, const struct ask *ask)
     struct demand demand;
     if (!core->options.leased)
         return;
-    core->now_s = core_believes_s(core, ask->now_s);
+    core_see_time(core, ask->now_s);
     if (places_gather(core, ask->subject, &places, &key)) {
         places_gather_own(ask->own, &places);
-        shut_sessions(core, &places, ask->now_s);
+        shut_sessions(core, &places);
         demand_assess(&core->options, ask, &places, &demand);
         if (demand.verdict == VERDICT_GRANTED)
             want_room(core, &places, demand.need);

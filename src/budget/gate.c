@@ -20,16 +20,24 @@ struct gate {
     pthread_cond_t wish;  /* the treasury's: the core wants something, or `roused` was set */
     bool dozing;          /* it waits for that */
     bool roused;
-    atomic_size_t queue; /* who waits for the lock */
+    const struct clock *clock; /* NULL: nobody has to know */
+    atomic_size_t queue;       /* who waits for the lock */
 };
 
-static void enter(struct gate *gate)
+static void lock(struct gate *gate)
 {
     if (pthread_mutex_trylock(&gate->lock) == 0)
         return;
     atomic_fetch_add(&gate->queue, 1);
     pthread_mutex_lock(&gate->lock);
     atomic_fetch_sub(&gate->queue, 1);
+}
+
+static void enter(struct gate *gate)
+{
+    lock(gate);
+    if (gate->clock != NULL)
+        core_note_wall(gate->core, clock_wall_us(gate->clock) / 1000000);
 }
 
 struct gate *gate_open(const struct core_options *options)
@@ -309,6 +317,13 @@ size_t gate_open_holds(struct gate *gate)
 }
 
 /* ---- for the treasury ---- */
+
+void gate_watch(struct gate *gate, const struct clock *clock)
+{
+    lock(gate);
+    gate->clock = clock;
+    pthread_mutex_unlock(&gate->lock);
+}
 
 struct core *gate_enter(struct gate *gate)
 {

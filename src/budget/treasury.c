@@ -243,6 +243,8 @@ struct treasury *treasury_open(const struct treasury_options *options, const str
     treasury->options = *options;
     pthread_mutex_init(&treasury->lock, NULL);
     treasury->told = options->lessor == NULL ? LEASE_EMBEDDED : LEASE_GONE;
+    if (options->lessor != NULL)
+        gate_watch(options->gate, options->clock);
     treasury->core = gate_enter(options->gate);
     check_clock(treasury, treasury->core);
     struct lease_options lease = {.core = treasury->core,

@@ -418,8 +418,7 @@ bool core_waits_for_lessor(const struct core *core, uint64_t id)
 bool core_time_is_up(struct core *core, uint64_t id, int64_t now_s, struct grant *grant)
 {
     struct waiter *waiter = roster_find(&core->waiters, id);
-    core->now_s = core_believes_s(core, now_s);
-    core->wall_s = now_s;
+    core_see_time(core, now_s);
     if (waiter == NULL)
         return false;
     assess_again(core, waiter);

@@ -2,6 +2,7 @@
  * The gate: the mail that wakes those who waited, two workers at once, and other budgets meanwhile.
  * Run it under TSan too.
  */
+#include "budget/core_state.h"
 #include "budget/gate.h"
 #include "fixture.h"
 
@@ -398,7 +399,39 @@ START_TEST(budgets_change_while_two_workers_call)
 }
 END_TEST
 
-UNIT_MAIN(other_budgets_send_a_letter_to_ask_again, budgets_change_while_two_workers_call,
+/* The machine stood still, and the lease has not looked at the clock yet; nor had a worker since it
+ * went on. */
+START_TEST(what_is_settled_after_hours_lets_nobody_begin_on_a_session_that_may_be_forgotten)
+{
+    struct fixture f = fixture_new();
+    struct clock_fake clock = clock_fake_at(NOON_S * 1000000);
+    fixture_budget(&f, "org", SCOPE_SESSION, UNIT_USD, 100)->idle_s = 3600;
+    f.options.budgets = f.budgets;
+    struct gate *gate = gate_open(&f.options);
+    struct worker one, other;
+    worker_open(&one, gate, &f);
+    worker_open(&other, gate, &f);
+    gate_watch(gate, &clock.clock);
+    gate_enter(gate)->apart_s = NOON_S + 1800;
+    gate_exit(gate);
+    ck_assert_int_eq(reserve(&one, 0, 40), VERDICT_GRANTED);
+    ck_assert_int_eq(reserve(&other, 3, 30), VERDICT_WAIT);
+    clock_fake_advance(&clock, INT64_C(7200) * 1000000);
+    settle(&one, 0, 0);
+    loop_turn(other.loop, 0);
+    ck_assert_int_eq(other.woken, 0);
+    ck_assert(gate_leave(gate, other.waiters[3]));
+    ck_assert_int_eq(reserve(&one, 0, 30), VERDICT_WAIT);
+    ck_assert(gate_leave(gate, one.waiters[0]));
+    worker_close(&one);
+    worker_close(&other);
+    gate_close(gate);
+    zone_close(f.zone);
+}
+END_TEST
+
+UNIT_MAIN(what_is_settled_after_hours_lets_nobody_begin_on_a_session_that_may_be_forgotten,
+          other_budgets_send_a_letter_to_ask_again, budgets_change_while_two_workers_call,
           a_letter_brings_the_grant_to_who_waited, who_left_or_ran_out_of_time_gets_no_letter,
           many_are_woken_at_once, two_workers_lose_no_wake_and_no_amount,
           two_workers_extend_their_holds_beside_each_other)
