@@ -162,6 +162,31 @@ static void check_accounts(struct reader *reader)
                       most, CHARGE_MOST, SUBJECT_MAX_TAGS);
 }
 
+/* A shared store may forget a session two hours after it heard of it, of which its last calls may
+ * take one (lease_apart.c). */
+#define CALL_MOST_S 3600
+
+static bool is_forgotten(const struct budget *budget)
+{
+    return budget->scope == SCOPE_SESSION && budget->window != WINDOW_ROLLING && budget->idle_s > 0;
+}
+
+static void check_long_calls(struct reader *reader)
+{
+    const struct config *config = reader->config;
+    size_t at = 0;
+    while (at < config->budget_count && !is_forgotten(&config->budgets[at]))
+        at++;
+    if (at == config->budget_count || config->store_redis.size == 0 ||
+        config->request_seconds <= CALL_MOST_S)
+        return;
+    reader_report(reader, FINDING_WARNING, reader_line(reader, "limits", 0, "request_seconds"),
+                  "limits.request_seconds: an instance that is cut off from store.redis while a "
+                  "call runs for more than an hour may find its session forgotten there, and "
+                  "others spend the limit of budgets[%zu] again: write %d or less",
+                  at, CALL_MOST_S);
+}
+
 /* ---- whether it can match ---- */
 
 static void check_matches(struct reader *reader, size_t at)
@@ -200,6 +225,7 @@ void check_budgets(struct reader *reader)
         check_matches(reader, i);
     }
     check_accounts(reader);
+    check_long_calls(reader);
     if (!reader_wrote(reader, "budgets", 0, NULL))
         reader_report(reader, FINDING_WARNING, reader_line(reader, "budgets", 0, NULL), "%s",
                       reader->has_lines

@@ -41,6 +41,19 @@ START_TEST(doubts_a_session_that_is_named_with_its_key)
 }
 END_TEST
 
+START_TEST(doubts_calls_that_outlive_what_a_store_remembers_of_their_session)
+{
+#define SESSIONS   WITH("scope: session, window: total, usd: 1, idle: 1m")
+#define SECONDS(n) "limits: {request_seconds: " n "}\n"
+#define REDIS      "store: {redis: \"redis://127.0.0.1\"}\n"
+    WARNS(SESSIONS SECONDS("3601") REDIS, 8, "limits.request_seconds: an instance that is cut off");
+    ACCEPTS(SESSIONS SECONDS("3600") REDIS);
+    ACCEPTS(SESSIONS SECONDS("3601"));
+    ACCEPTS(WITH("scope: global, window: total, usd: 1") SECONDS("3601") REDIS);
+    ACCEPTS(WITH("scope: session, window: {rolling: 24h}, usd: 1") SECONDS("3601") REDIS);
+}
+END_TEST
+
 START_TEST(knows_what_goes_on_without_a_store)
 {
     ACCEPTS(WITH("scope: key, window: day, usd: 1, on_store_away: {open: 0.5}"));
@@ -235,7 +248,8 @@ START_TEST(knows_that_a_call_has_one_key)
 }
 END_TEST
 
-UNIT_MAIN(doubts_a_session_that_is_named_with_its_key, knows_rolling_windows,
+UNIT_MAIN(doubts_calls_that_outlive_what_a_store_remembers_of_their_session,
+          doubts_a_session_that_is_named_with_its_key, knows_rolling_windows,
           knows_what_goes_on_without_a_store, says_loudly_that_nothing_is_capped,
           wants_a_limit_and_a_window, refuses_two_budgets_of_one_name,
           refuses_two_budgets_that_count_the_same, refuses_ids_that_no_key_has,
