@@ -189,11 +189,11 @@ static int64_t foreign(const struct recovery *recovery, const struct standing *s
     return vault_identity(recovery->vault)->fresh ? above : least(above, standing->given_up);
 }
 
-static void note_disowned(const struct recovery *recovery, const struct table *standings,
-                          struct ledger_batch *batch)
+static size_t note_disowned(const struct recovery *recovery, const struct table *standings,
+                            struct ledger_batch *batch)
 {
     struct charge charge;
-    size_t at = 0;
+    size_t at = 0, count = 0;
     while (ledger_next_balance(recovery->ledger, &at, &charge)) {
         struct standing *standing = table_get(standings, key_of(&charge));
         int64_t above = foreign(recovery, standing, &charge);
@@ -209,7 +209,21 @@ static void note_disowned(const struct recovery *recovery, const struct table *s
                                     .ttft_ms = -1,
                                     .duration_ms = -1};
         ledger_note(batch, &entry);
+        count++;
     }
+    return count;
+}
+
+/* Nothing here knows the id of the one before: the store does. */
+static void tell_disowned(const struct vault_identity *identity)
+{
+    if (identity->fresh)
+        log_warn("ceilings.db is new here, and the ledger is not: for the store of budgets this is "
+                 "another instance now, %.12s, and what the one before had leased stays charged. "
+                 "`purser budget list` shows that one, by the same name: let it go by `purser "
+                 "budget leave ID`; `purser budget reconcile ID --ledger DIR` gives back what it "
+                 "did not spend",
+                 identity->journal);
 }
 
 static bool forfeit(const struct recovery *recovery, const struct table *standings,
@@ -219,10 +233,11 @@ static bool forfeit(const struct recovery *recovery, const struct table *standin
     struct text budget = bearer(standings, &most);
     struct ledger_batch *batch = ledger_batch_open(recovery->ledger);
     size_t count = note_forfeits(recovery, standings, budget, batch);
-    if (recovery->shared)
-        note_disowned(recovery, standings, batch);
+    size_t disowned = recovery->shared ? note_disowned(recovery, standings, batch) : 0;
     bool good = ledger_commit(batch, fault);
     ledger_batch_close(batch);
+    if (good && disowned > 0)
+        tell_disowned(vault_identity(recovery->vault));
     char amount[MONEY_STRING_SIZE];
     if (good && count > 0)
         log_warn("the machine or the ledger was lost without a clean end: what may have been used "

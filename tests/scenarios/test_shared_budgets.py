@@ -47,8 +47,11 @@ def test_a_lost_folder_stays_charged_and_is_begun_anew(provider, redis):
         listed = budget(fleet.pursers[0], "list")
         listed = [line.split()[0] for line in listed.splitlines() if " seen " in line]
         assert listed.count("node-1") == 2 and listed.count("node-0") == 1
+        told = [line for line in fleet.pursers[1].log().splitlines() if "ceilings.db is new" in line]
+        assert len(told) == 1 and "`purser budget leave ID`" in told[0]
         fleet.pursers[1].end()
         fleet.pursers[1].start()
+        assert fleet.pursers[1].log().count("ceilings.db is new") == 1  # nor of one that is not
         fleet.until_exhausted()
         assert fleet.check(redis) >= fleet.limit * 0.7
 
