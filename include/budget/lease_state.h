@@ -129,8 +129,8 @@ void apart_note_opened(struct lease *lease);
 
 /* ---- lease_work.c: all of these look at, or change, lease->moves ---- */
 
-/* Adds those who want to grow. */
-void work_add_growths(struct lease *lease);
+/* Adds those who want to grow; if it `beats`, some room is left for looks. */
+void work_add_growths(struct lease *lease, bool beats);
 /* Adds what is idle; when retiring, everything. */
 void work_add_gifts(struct lease *lease);
 /* Shared: adds what the store forgot, and a look at some accounts with headroom, or of which it was

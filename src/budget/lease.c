@@ -151,7 +151,7 @@ static void next_alone(struct lease *lease, struct lease_action *action)
         work_add_gifts(lease);
     if (lease->retiring || beats)
         lease->beat_ms = lease->now_ms + IDLE_MS;
-    work_add_growths(lease);
+    work_add_growths(lease, false);
     work_answer_alone(lease);
     work_fill_charges(lease, true);
     if (lease->charge_count > 0) {
@@ -241,7 +241,7 @@ static void next_open(struct lease *lease, struct lease_action *action)
     }
     work_add_mends(lease); /* the store counts what is missing before it grants more */
     if (lease->vouched)
-        work_add_growths(lease);
+        work_add_growths(lease, beats);
     if (beats) {
         work_add_round(lease);
         work_add_looks(lease);
@@ -325,7 +325,7 @@ void lease_next(struct lease *lease, int64_t now_ms, int64_t now_s, struct lease
     if ((refused || lease->retiring) && lease->move_count == 0) {
         if (refused && may_overdraw(lease))
             headroom_remind_open(lease->options.core);
-        work_add_growths(lease);
+        work_add_growths(lease, false);
         if (may_overdraw(lease) && work_overdraw(lease))
             work_fill_charges(lease, false);
         else

@@ -33,12 +33,14 @@ static size_t room_for_moves(const struct lease *lease)
 
 /* ---- gathering ---- */
 
-void work_add_growths(struct lease *lease)
+void work_add_growths(struct lease *lease, bool beats)
 {
     struct growth growths[STORE_ROWS_MOST];
-    if (!headroom_any(lease->options.core))
+    size_t room = room_for_moves(lease);
+    size_t spared = beats ? LOOKS_MOST : 0; /* or nobody is told of who does not grow */
+    if (!headroom_any(lease->options.core) || room <= spared)
         return;
-    size_t count = headroom_take(lease->options.core, growths, room_for_moves(lease));
+    size_t count = headroom_take(lease->options.core, growths, room - spared);
     for (size_t at = 0; at < count; at++)
         move_add(lease, MOVE_GROW, growths[at].account)->growth = growths[at];
 }

@@ -269,6 +269,50 @@ START_TEST(a_session_in_steady_use_is_told_of_for_as_long_as_it_lasts)
 }
 END_TEST
 
+static bool is_told_of(const struct tenant *t, uint64_t number)
+{
+    const struct store_request *request = t->action.request;
+    bool told = false;
+    for (size_t at = 0; t->action.step == LEASE_ASK && at < request->row_count; at++)
+        told = told || request->rows[at].account == number;
+    return told;
+}
+
+#define ROUND_S 300 /* in which each is told of */
+
+/* More of them than one question has room for. */
+START_TEST(a_session_with_a_long_call_is_told_of_however_many_others_grow)
+{
+    static char names[STORE_ROWS_MOST + 8][12];
+    struct tenant t;
+    begin(&t, 0);
+    t.f.options.max_accounts = 2 * UNIT_COUNT(names);
+    t.f.options.max_waiting = 2 * UNIT_COUNT(names);
+    t.f.options.lease_s = 0; /* each request asks */
+    t.f.budgets[0].limit[UNIT_USD] = 10000 * MICRO;
+    core_redefine(t.f.core, &t.f.options);
+    ck_assert_int_eq(ask(&t, 10), VERDICT_GRANTED);
+    uint64_t held = account;
+    size_t told = 0;
+    for (int seconds = 0; seconds < ROUND_S; seconds++) {
+        pass_ms(&t, 1000);
+        for (size_t at = 0; at < UNIT_COUNT(names); at++) {
+            (void)snprintf(names[at], sizeof(names[at]), "s%zu", at);
+            t.f.subject.id[SCOPE_SESSION] = text_of(names[at]);
+            fixture_wait(&t.f, 1, 1);
+        }
+        for (; next(&t) != LEASE_REST; answer_one(&t, false))
+            told += is_told_of(&t, held) ? 1 : 0;
+        for (size_t at = 0; at < UNIT_COUNT(names); at++) {
+            ck_assert_int_eq(wake(&t), VERDICT_GRANTED);
+            fixture_settle(&t.f, t.f.grant.hold, MICRO);
+        }
+    }
+    ck_assert_uint_ge(told, 1);
+    end(&t);
+}
+END_TEST
+
 /* Each question puts off the next sign of life, but not for ever. */
 START_TEST(what_is_idle_goes_back_however_busy_others_are)
 {
@@ -301,4 +345,5 @@ UNIT_MAIN(half_an_hour_without_the_store_a_session_goes_on_and_then_no_more,
           who_comes_while_all_is_stated_does_not_wait_for_ever,
           what_was_left_is_not_used_after_others_began_the_session_anew,
           a_session_in_steady_use_is_told_of_for_as_long_as_it_lasts,
+          a_session_with_a_long_call_is_told_of_however_many_others_grow,
           what_is_idle_goes_back_however_busy_others_are)
