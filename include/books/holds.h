@@ -26,8 +26,8 @@ void holds_clear(struct holds *holds);
 bool holds_add(struct holds *holds, const struct entry *entry);
 /* Gives the hold of the entry's call the entry's hold and charges; false if there is none. */
 bool holds_extend(struct holds *holds, const struct entry *entry);
-/* Ends the hold of a call; false if there is none. */
-bool holds_end(struct holds *holds, struct text call);
+/* Ends the hold of a call, and tells when it was made; false if there is none. */
+bool holds_end(struct holds *holds, struct text call, int64_t *made_us);
 
 /* Start with *at = 0; false at the end. Valid until the next change. */
 bool holds_next(const struct holds *holds, size_t *at, const struct entry **entry);

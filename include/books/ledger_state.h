@@ -24,6 +24,7 @@ struct ledger {
     /* fixed when it is open */
     char *node;
     const struct clock *clock;
+    int64_t begun_us, begun_steady_us; /* what it said when the ledger was opened */
     int64_t fsync_ms;
     int64_t rotate_bytes;
     int lock_fd;               /* journal.lock */
@@ -49,6 +50,10 @@ struct ledger {
 };
 
 /* All of these with the lock held. */
+
+/* Forgets accounts that count no more: by the wall clock, but as if no more time had passed since
+ * the ledger was opened than steady time. So one that is put forward by mistake forgets nothing. */
+void ledger_sweep(struct ledger *ledger);
 
 /* Leaves the file if it is full, of another day or spoiled. */
 MUST_USE bool ledger_rotate_if_due(struct ledger *ledger, struct fault *fault);

@@ -125,8 +125,7 @@ enum lease_state lease_state(const struct lease *lease);
 /* As people are told it: "embedded", "redis", "recovering", "newcomer", "empty", "away". */
 const char *lease_state_name(enum lease_state state);
 /* Why nothing grows in that state, and what helps: the words behind "no budget can grow: ". Who was
- * refused although it `grants` (lease_grants) asked for a session that the store may have forgotten
- * (lease_apart.c). */
+ * refused although it `grants` (lease_grants) waited for longer than it might. */
 const char *lease_state_why(enum lease_state state, bool grants);
 
 /* What else people are told of the store, as it said itself last. */

@@ -117,11 +117,18 @@ static int64_t taken_off(const struct charge *charge)
     return charge->amount < -INT64_MAX ? INT64_MAX : -charge->amount;
 }
 
-static void add_all(struct balances *balances, const struct entry *entry)
+/* A charge says until when a session is remembered as its call was admitted: it was used until that
+ * ended, `ran_s` later. */
+static void add_all(struct balances *balances, const struct entry *entry, int64_t ran_s)
 {
     for (size_t i = 0; i < entry->charge_count; i++) {
         const struct charge *charge = &entry->charges[i];
         struct balance *balance = balances_add(balances, charge);
+        int64_t until_s = charge->until_s;
+        if (charge->since_s > 0 && ran_s > 0 && until_s < WINDOW_FOREVER - ran_s)
+            until_s += ran_s;
+        if (balance->charge.until_s < until_s)
+            balance->charge.until_s = until_s;
         if (entry->kind == ENTRY_FORFEIT)
             balance->forfeited = add_within_range(balance->forfeited, charge->amount);
         if (entry->kind == ENTRY_DISOWN)
@@ -149,7 +156,7 @@ static bool refund(struct balances *balances, const struct entry *entry)
         return false;
     clear_up(balances, forfeit);
     forfeits_forget(&balances->forfeits, entry);
-    add_all(balances, entry);
+    add_all(balances, entry, 0);
     return true;
 }
 
@@ -161,15 +168,16 @@ bool balances_apply(struct balances *balances, const struct entry *entry)
         return holds_extend(&balances->holds, entry);
     if (entry->kind == ENTRY_REFUND)
         return refund(balances, entry);
+    int64_t made_us = entry->wall_us;
     if (entry->kind == ENTRY_DISOWN)
-        add_all(balances, entry);
+        add_all(balances, entry, 0);
     if (entry->kind != ENTRY_SETTLE && entry->kind != ENTRY_FORFEIT)
         return true;
-    if (!holds_end(&balances->holds, entry->call) && entry->call.size > 0)
+    if (!holds_end(&balances->holds, entry->call, &made_us) && entry->call.size > 0)
         return false;
     if (entry->kind == ENTRY_FORFEIT)
         forfeits_add(&balances->forfeits, entry);
-    add_all(balances, entry);
+    add_all(balances, entry, (entry->wall_us - made_us) / 1000000);
     return true;
 }
 

@@ -164,7 +164,7 @@ void *ledger_bookkeeper(void *context)
         if (failing && !ledger->dirty && !ledger->stopping)
             probe(ledger);
         if (steady_ms() >= sweep_at_ms) {
-            balances_sweep(ledger->balances, clock_wall_us(ledger->clock) / 1000000);
+            ledger_sweep(ledger);
             sweep_at_ms = steady_ms() + SWEEP_MS;
         }
         int64_t sync_at_ms = steady_ms() + nap_ms;

@@ -95,7 +95,7 @@ bool holds_extend(struct holds *holds, const struct entry *entry)
     return true;
 }
 
-bool holds_end(struct holds *holds, struct text call)
+bool holds_end(struct holds *holds, struct text call, int64_t *made_us)
 {
     if (holds->count == 0)
         return false;
@@ -103,6 +103,7 @@ bool holds_end(struct holds *holds, struct text call)
     struct open_hold *hold = pop(link);
     if (hold == NULL)
         return false;
+    *made_us = hold->copy.entry.wall_us;
     struct open_hold *last = holds->open[--holds->count];
     holds->open[hold->place] = last;
     last->place = hold->place;

@@ -207,12 +207,20 @@ static void retire(struct ledger *ledger, int fd)
     ledger->retired = retired;
 }
 
+void ledger_sweep(struct ledger *ledger)
+{
+    int64_t passed_us = clock_steady_us(ledger->clock) - ledger->begun_steady_us;
+    int64_t latest_us = ledger->begun_us + passed_us;
+    int64_t now_us = clock_wall_us(ledger->clock);
+    balances_sweep(ledger->balances, (now_us < latest_us ? now_us : latest_us) / 1000000);
+}
+
 static bool rotate(struct ledger *ledger, struct fault *fault)
 {
     struct chain_place before = ledger->chain.place;
     int64_t now_us = clock_wall_us(ledger->clock);
     int old_fd = -1;
-    balances_sweep(ledger->balances, now_us / 1000000);
+    ledger_sweep(ledger);
     buffer_clear(&ledger->out);
     put_open(ledger);
     struct ledger_file next =
@@ -253,6 +261,8 @@ static struct ledger *ledger_new(const struct ledger_options *options)
     ledger->node = memory_copy(options->node);
     ledger->price_version = memory_copy(options->price_version);
     ledger->clock = options->clock;
+    ledger->begun_us = clock_wall_us(ledger->clock);
+    ledger->begun_steady_us = clock_steady_us(ledger->clock);
     ledger->fsync_ms = options->fsync_ms;
     ledger->rotate_bytes = options->rotate_bytes;
     ledger->lock_fd = -1;

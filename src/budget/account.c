@@ -320,7 +320,7 @@ static void adopt_restored(struct accounts *accounts, struct account *account, i
         if (accounts->leased)
             account->ceiling = restored->ceiling;
         account->overdraft = restored->overdraft;
-        account->since_s = restored->since_s;
+        account->since_s = restored->amount > 0 ? restored->since_s : account->since_s;
         account->growing.era = 0;
         if (account->idle_s > 0)
             hold_before(accounts, account, restored, now_s);

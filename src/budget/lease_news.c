@@ -22,8 +22,7 @@ const char *lease_state_why(enum lease_state state, bool grants)
         [LEASE_GONE] = "the store of budgets does not answer",
     };
     if (state == LEASE_OPEN && grants)
-        return "the store of budgets was not heard for half an hour, by a clock that was put "
-               "forward or a machine that stood still, and is asked anew";
+        return "the store of budgets did not answer in time";
     return reasons[state];
 }
 

@@ -75,14 +75,15 @@ static void ask_lessor(struct core *core, const struct waiter *waiter)
     }
 }
 
+/* Until the store is heard who needs a session of it stands in the way of nobody else. */
 static void claim(const struct core *core, struct waiter *waiter, uint64_t look)
 {
-    const struct account *apart = places_apart(core, &waiter->places, waiter->demand.need);
+    bool apart = places_apart(core, &waiter->places, waiter->demand.need) != NULL;
     for (size_t at = 0; at < waiter->places.count; at++) {
         struct account *account = waiter->places.accounts[at];
         int64_t need = waiter->demand.need[account->unit];
-        bool waits = need > 0 && (account == apart || account->line->claimed == look ||
-                                  need > account_free(account));
+        bool lacks = account->line->claimed == look || need > account_free(account);
+        bool waits = need > 0 && (apart ? account->idle_s > 0 : lacks);
         set_claim(waiter, at, waits);
         if (waits)
             account->line->claimed = look;
@@ -339,6 +340,7 @@ void waiting_rejoin(struct core *core)
     for (struct waiter *waiter = core->first; waiter != NULL; waiter = waiter->next) {
         for (size_t at = 0; at < waiter->places.count; at++)
             headroom_shut(&core->accounts, waiter->places.accounts[at]);
+        ask_lessor(core, waiter);
     }
     waiting_look(core);
 }

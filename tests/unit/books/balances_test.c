@@ -509,7 +509,27 @@ START_TEST(a_bad_open_line_changes_nothing)
 }
 END_TEST
 
-UNIT_MAIN(of_what_is_refunded_in_part_the_rest_is_known_to_be_used,
+START_TEST(a_session_is_remembered_by_when_its_call_ended)
+{
+    struct balances *balances = balances_open();
+    struct charge charge = sample_charge(1, 50), found;
+    charge.since_s = SAMPLE_S;
+    char room[48];
+    struct entry entry = sample_entry(ENTRY_RESERVE, sample_call(1, room), &charge);
+    ck_assert(balances_apply(balances, &entry));
+    entry = sample_entry(ENTRY_SETTLE, sample_call(1, room), &charge);
+    entry.wall_us += INT64_C(1800) * 1000000;
+    ck_assert(balances_apply(balances, &entry));
+    balances_sweep(balances, charge.until_s + 1790);
+    size_t at = 0;
+    ck_assert(balances_next(balances, &at, &found));
+    ck_assert_int_eq(found.amount, 50);
+    balances_close(balances);
+}
+END_TEST
+
+UNIT_MAIN(a_session_is_remembered_by_when_its_call_ended,
+          of_what_is_refunded_in_part_the_rest_is_known_to_be_used,
           a_settlement_ends_its_hold_and_adds_up, what_a_line_says_of_overdrafts_is_no_balance,
           a_settlement_without_a_call_needs_no_hold, a_refund_takes_a_forfeit_back_once,
           an_open_line_tells_what_can_be_refunded,

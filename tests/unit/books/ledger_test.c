@@ -451,8 +451,24 @@ START_TEST(threads_commit_while_the_bookkeeper_syncs_and_files_rotate)
 }
 END_TEST
 
-UNIT_MAIN(begins_a_directory_with_an_open_line, files_are_the_owners_alone,
-          commits_a_batch_in_its_order, says_when_a_line_is_in_the_file,
+START_TEST(a_clock_put_forward_and_back_forgets_nothing)
+{
+    struct desk desk = desk_make();
+    desk_open(&desk);
+    desk_call(&desk, 1, 5);
+    desk.clock.wall_us += SAMPLE_DAY_US; /* by mistake; steady time knows better */
+    desk_call(&desk, 2, 6);
+    desk.clock.wall_us -= SAMPLE_DAY_US;
+    desk_call(&desk, 3, 7);
+    desk_close(&desk);
+    desk_open(&desk);
+    ck_assert_int_eq(desk_spent(&desk), 18);
+    desk_close(&desk);
+}
+END_TEST
+
+UNIT_MAIN(a_clock_put_forward_and_back_forgets_nothing, begins_a_directory_with_an_open_line,
+          files_are_the_owners_alone, commits_a_batch_in_its_order, says_when_a_line_is_in_the_file,
           a_second_settlement_changes_nothing, a_withdrawn_reserve_is_never_written,
           a_batch_of_which_all_is_withdrawn_is_empty, a_second_process_is_told_who_was_first,
           a_directory_that_cannot_be_made_is_named, rotates_by_size_and_carries_the_balances,

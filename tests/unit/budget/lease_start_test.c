@@ -335,7 +335,88 @@ START_TEST(who_calls_at_once_on_another_budget_waits_too)
 }
 END_TEST
 
-UNIT_MAIN(what_the_journal_has_of_a_session_is_not_used_before_the_store_was_heard,
+/* In the outage growth was refused; who comes while the store is entered again needs no more than
+ * what was left of before. */
+START_TEST(who_waits_on_what_is_left_is_not_refused_because_growth_was_refused_before)
+{
+    struct tenant t;
+    begin(&t, 0);
+    ck_assert_int_eq(ask(&t, 50), VERDICT_GRANTED);
+    fixture_settle(&t.f, t.f.grant.hold, 20 * MICRO);
+    fixture_wait(&t.f, 70, 1);
+    be_cut_off(&t, 4);
+    ck_assert_int_eq(wake(&t), VERDICT_GRANTED); /* clamped to what is left */
+    fixture_settle(&t.f, t.f.grant.hold, 0);
+    be_cut_off(&t, 1900);
+    ck_assert_int_eq(fixture_reserve(&t.f, 10), VERDICT_AWAY);
+    pass_ms(&t, 1000);
+    ck_assert_int_eq(next(&t), LEASE_ASK);
+    answer_one(&t, false);
+    ck_assert_int_eq(next(&t), LEASE_ASK);
+    fixture_wait(&t.f, 5, 1);
+    answer_one(&t, false);
+    while (lease_state(t.lease) != LEASE_OPEN) {
+        ck_assert_int_ne(next(&t), LEASE_REST);
+        ck_assert(!core_any_wake(t.f.core));
+        answer_one(&t, false);
+    }
+    serve(&t);
+    ck_assert_int_eq(wake(&t), VERDICT_GRANTED);
+    end(&t);
+}
+END_TEST
+
+/* The store is slow: the move is under way for as long as a call may wait. */
+START_TEST(who_waits_for_a_slow_store_is_not_told_of_a_clock_that_was_put_forward)
+{
+    struct tenant t;
+    begin(&t, 0);
+    uint64_t id = fixture_wait(&t.f, 50, 1);
+    ck_assert_int_eq(next(&t), LEASE_ASK);
+    ck_assert_int_eq(t.action.request->kind, STORE_MOVE);
+    ck_assert(core_time_is_up(t.f.core, id, t.f.now_s + 5, &t.f.grant));
+    ck_assert_int_eq(t.f.grant.verdict, VERDICT_AWAY);
+    const char *why = lease_state_why(lease_state(t.lease), lease_grants(t.lease));
+    ck_assert_msg(strstr(why, "half an hour") == NULL, "%s", why);
+    end(&t);
+}
+END_TEST
+
+/* The shared budget has room for a small call, not for one that waits for the store besides. */
+START_TEST(who_has_no_session_does_not_wait_behind_one_who_waits_for_the_store)
+{
+    struct tenant t;
+    store = store_open();
+    store_init(store, "a-fence");
+    tenant_begin(&t, LIMIT * MICRO, true);
+    core_close(t.f.core);
+    struct budget *budget = fixture_budget(&t.f, "session", SCOPE_SESSION, UNIT_USD, LIMIT * MICRO);
+    budget->window = WINDOW_TOTAL;
+    budget->idle_s = IDLE_S;
+    t.f.subject.id[SCOPE_SESSION] = TEXT("alice/1");
+    fixture_start(&t.f);
+    open_lease(&t, ME, 1, NULL);
+    serve(&t);
+    ck_assert_int_eq(ask(&t, 50), VERDICT_GRANTED);
+    fixture_settle(&t.f, t.f.grant.hold, 0);
+    struct charge row = journal_of(&t);
+    lease_close(t.lease);
+    core_close(t.f.core);
+    fixture_start(&t.f);
+    row.id = t.f.subject.id[t.f.budgets[0].scope];
+    core_restore_ceiling(t.f.core, &row);
+    open_lease(&t, ME, 2, &row);
+    fixture_wait(&t.f, 90, 1);
+    t.f.subject.id[SCOPE_SESSION] = (struct text)TEXT_NONE;
+    ck_assert_int_eq(fixture_reserve(&t.f, 10), VERDICT_GRANTED);
+    end(&t);
+}
+END_TEST
+
+UNIT_MAIN(who_has_no_session_does_not_wait_behind_one_who_waits_for_the_store,
+          who_waits_for_a_slow_store_is_not_told_of_a_clock_that_was_put_forward,
+          who_waits_on_what_is_left_is_not_refused_because_growth_was_refused_before,
+          what_the_journal_has_of_a_session_is_not_used_before_the_store_was_heard,
           what_the_journal_has_of_a_session_goes_back_when_it_is_used,
           what_is_held_again_at_a_start_is_not_given_back,
           a_session_that_is_long_over_is_not_stated_in_a_recovery, one_that_is_not_over_is_stated,

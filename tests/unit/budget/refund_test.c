@@ -233,7 +233,36 @@ START_TEST(a_session_that_began_anew_gets_nothing_back_of_before)
 }
 END_TEST
 
-UNIT_MAIN(a_session_that_began_anew_gets_nothing_back_of_before, many_are_given_back_in_portions,
+/* A session that began anew was leased something, spent nothing, and purser was restarted: only its
+ * ceiling is restored. An old forfeit, of a ledger without `since`, is refunded then. */
+START_TEST(old_forfeits_give_nothing_back_to_a_session_of_which_only_the_ceiling_was_restored)
+{
+    struct fixture f = fixture_new();
+    struct budget *budget = fixture_budget(&f, "session", SCOPE_SESSION, UNIT_USD, 100);
+    budget->idle_s = 60;
+    budget->window = WINDOW_TOTAL;
+    f.subject.id[SCOPE_SESSION] = TEXT("alice/1");
+    fixture_start(&f);
+    fixture_hold(&f, 10);
+    struct charge ceiling = f.grant.charges[0];
+    ceiling.id = TEXT("alice/1");
+    ceiling.since_s = 0; /* the vault does not tell it */
+    ceiling.amount = 100;
+    uint64_t number = ceiling.account;
+    core_close(f.core);
+    fixture_start(&f);
+    core_restore_ceiling(f.core, &ceiling);
+    fixture_settle(&f, fixture_hold(&f, 40), 40);
+    ck_assert_int_eq(fixture_view(&f, 0).spent, 40);
+    struct refund old = {.account = number, .since_s = 0, .given = 30, .forfeited = 30};
+    core_refund(f.core, &old);
+    ck_assert_int_eq(fixture_view(&f, 0).spent, 40);
+    fixture_end(&f);
+}
+END_TEST
+
+UNIT_MAIN(old_forfeits_give_nothing_back_to_a_session_of_which_only_the_ceiling_was_restored,
+          a_session_that_began_anew_gets_nothing_back_of_before, many_are_given_back_in_portions,
           none_is_missed_when_the_budgets_change_meanwhile, a_refund_makes_room_for_those_who_wait,
           no_more_than_was_spent_is_given_back,
           what_was_restored_is_given_back_before_anybody_calls,
