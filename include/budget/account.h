@@ -288,8 +288,12 @@ static inline void account_note_use(struct account *account, int64_t now_s)
         account->held_s = now_s;
 }
 
-/* Until when it must be remembered, used now. */
-int64_t account_until_s(const struct account *account);
+/* Until when it must be remembered, if something was held there last at `held_s`; used now. */
+int64_t account_until_if_held_s(const struct account *account, int64_t held_s);
+static inline int64_t account_until_s(const struct account *account)
+{
+    return account_until_if_held_s(account, account->held_s);
+}
 
 /* Looks at a few chains and removes the accounts that nothing can need any more. */
 void accounts_sweep(struct accounts *accounts, int64_t now_s);

@@ -22,8 +22,12 @@ static struct text key_of(const struct charge *charge)
 static struct standing *standing_of(struct table *standings, const struct charge *charge)
 {
     struct standing *standing = table_get(standings, key_of(charge));
-    if (standing != NULL)
+    if (standing != NULL) {
+        /* A session may have been used since its last line that is there. */
+        if (standing->charge.until_s < charge->until_s)
+            standing->charge.until_s = charge->until_s;
         return standing;
+    }
     standing = memory_new(sizeof(*standing));
     standing->charge = *charge;
     standing->charge.amount = 0;

@@ -452,6 +452,18 @@ void faults_reconcile(struct world *world, size_t at)
     network_reconcile(world, at);
 }
 
+/* One that is gone has spent at a server that was left behind: no list names it, and what it spent
+ * only an operator could say. */
+static bool is_any_unlisted(const struct world *world)
+{
+    for (size_t at = 0; at < world->journal_count; at++) {
+        const struct journal *journal = &world->journals[at];
+        if (journal->gone && !journal->left && is_unknown(world, at))
+            return true;
+    }
+    return false;
+}
+
 /* All are new to a server that a failover has led to before there was a first one, or since that
  * one is gone: nobody can tell whether there are others. */
 void faults_let_unknown_go(struct world *world)
@@ -464,6 +476,9 @@ void faults_let_unknown_go(struct world *world)
             world->journals[instance->journal].mark.roster.count > 0)
             return;
     }
+    world->stuck = world->stuck || is_any_unlisted(world);
+    if (world->stuck)
+        return;
     world_say(world, "an operator says that there are no others");
     network_leave_unknown(world);
 }

@@ -355,6 +355,25 @@ START_TEST(a_session_that_is_used_again_in_time_is_not_forgotten)
 }
 END_TEST
 
+/* Found by the simulator: after a loss of power the journal may be all that tells of it. */
+START_TEST(who_grows_for_a_session_is_about_to_use_it)
+{
+    struct tenant t;
+    begin(&t, 100 * MICRO);
+    spend(&t, 60);
+    fall_silent(&t, 7);
+    fall_silent(&t, 3600 + ACCOUNT_LINGER_S - 60);
+    wait_for(&t, 40);
+    while (next(&t) != LEASE_COMMIT)
+        answer_one(&t);
+    ck_assert_int_eq(t.action.rows[0].amount, 100 * MICRO);
+    ck_assert_int_ge(t.action.rows[0].until_s, t.f.now_s + 3600 + ACCOUNT_LINGER_S);
+    commit(&t, true);
+    serve(&t);
+    end(&t);
+}
+END_TEST
+
 UNIT_MAIN(what_it_spent_before_it_forgot_stays_spent,
           an_overdraft_does_not_free_what_it_could_not_tell,
           what_it_could_not_tell_before_it_forgot_stays_spent,
@@ -365,4 +384,5 @@ UNIT_MAIN(what_it_spent_before_it_forgot_stays_spent,
           what_was_used_while_a_question_was_under_way_is_told,
           what_was_told_of_an_overdraft_is_not_told_as_new_after_an_outage,
           what_was_in_use_through_a_long_outage_is_stated_after_it,
-          a_session_that_is_used_again_in_time_is_not_forgotten)
+          a_session_that_is_used_again_in_time_is_not_forgotten,
+          who_grows_for_a_session_is_about_to_use_it)

@@ -39,16 +39,22 @@ static struct place place_make(void)
     return place;
 }
 
-/* With a vault that was granted so much. */
-static struct place place_granted(int64_t ceiling)
+/* With a vault that was granted so much, to be remembered until then. */
+static struct place place_granted_until(int64_t ceiling, int64_t until_s)
 {
     struct place place = place_make();
     struct charge row = sample_charge(1, ceiling);
+    row.until_s = until_s;
     open_vault(&place, "boot-1");
     ck_assert(vault_accept(place.vault, &place.fault));
     ck_assert(vault_note(place.vault, &row, 1, SAMPLE_S, &place.fault));
     close_vault(&place);
     return place;
+}
+
+static struct place place_granted(int64_t ceiling)
+{
+    return place_granted_until(ceiling, SAMPLE_S + 7200);
 }
 
 static void place_end(struct place *place)
@@ -165,6 +171,23 @@ START_TEST(a_new_vault_begins_with_nothing)
 }
 END_TEST
 
+/* Lines of the last use may be lost: then the vault alone knows how long it counts. */
+START_TEST(what_power_may_have_lost_is_remembered_for_as_long_as_the_vault_says)
+{
+    struct place place = place_granted_until(1000 * STEP, SAMPLE_S + 20000);
+    struct charge charge = {0};
+    size_t at = 0;
+    desk_die_after(&place.desk, overrun);
+    start(&place, "boot-2", 1000 * STEP, 1000 * STEP);
+    desk_open(&place.desk);
+    ck_assert(ledger_next_balance(place.desk.ledger, &at, &charge));
+    ck_assert_int_eq(charge.until_s, SAMPLE_S + 20000);
+    desk_close(&place.desk);
+    place_end(&place);
+}
+END_TEST
+
 UNIT_MAIN(an_overrun_is_charged_after_a_kill_and_after_a_loss_of_power,
           a_hold_whose_end_was_lost_is_no_overrun,
-          no_more_is_disowned_than_what_was_given_up_at_this_start, a_new_vault_begins_with_nothing)
+          no_more_is_disowned_than_what_was_given_up_at_this_start, a_new_vault_begins_with_nothing,
+          what_power_may_have_lost_is_remembered_for_as_long_as_the_vault_says)
