@@ -263,12 +263,19 @@ static int64_t missing_to_wait(const struct account *account, int64_t wanted, in
     return more <= 0 || leaves <= 0 ? 0 : least_of(round_up(more, step), leaves);
 }
 
+/* Exactly: what a step has more is not granted. But of sub-buckets each would have such a rest, and
+ * what they leave together would be no whole steps. */
+static int64_t charge_of(const struct account *account, int64_t step)
+{
+    return account->group == NULL ? account->over : round_up(account->over, step);
+}
+
 static struct growth growth_of(const struct core *core, struct account *account)
 {
     struct growing *growing = &account->growing;
     int64_t step = step_of(core, account);
     if (account->budget == ACCOUNT_GONE) /* since it wanted that */
-        return (struct growth){.account = account, .charge = round_up(account->over, step)};
+        return (struct growth){.account = account, .charge = charge_of(account, step)};
     int64_t least = missing_to_wait(account, growing->wait, step);
     int64_t lack = least_of(round_up(growing->lack, step), account_obtainable(account));
     int64_t most =
@@ -280,7 +287,7 @@ static struct growth growth_of(const struct core *core, struct account *account)
     return (struct growth){.account = account,
                            .least = least,
                            .most = most > least ? most : least,
-                           .charge = round_up(account->over, step)};
+                           .charge = charge_of(account, step)};
 }
 
 bool headroom_any(const struct core *core)

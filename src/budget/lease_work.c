@@ -271,6 +271,19 @@ static int64_t surplus(const struct lease_row *row)
     return row->granted > stated ? row->granted - stated : 0;
 }
 
+static int64_t ceiling_when_charged(const struct move *move)
+{
+    return account_add(move->account->ceiling, move->growth.charge, ACCOUNT_MOST);
+}
+
+/* The store counts in steps, and a ceiling is as exact as its overruns. */
+static int64_t charged_for(const struct move *move)
+{
+    const struct account *account = move->account;
+    return store_ceil(account->unit, ceiling_when_charged(move)) -
+           store_ceil(account->unit, account->ceiling);
+}
+
 static struct store_row stored_move(struct lease *lease, const struct move *move)
 {
     if (move->kind == MOVE_MEND) {
@@ -297,7 +310,7 @@ static struct store_row stored_move(struct lease *lease, const struct move *move
         return stored;
     stored.least = store_ceil(unit, move->growth.least);
     stored.most = store_ceil(unit, move->growth.most);
-    stored.charge = store_ceil(unit, move->growth.charge);
+    stored.charge = charged_for(move);
     stored.rolling = move->account->group != NULL && stored.most > 0;
     if (row->granted == 0)
         stored.what = &row->charge; /* the first time, or nearly */
@@ -361,6 +374,17 @@ static bool is_full(const struct store_answer *answer)
     return answer->total >= STORE_MOST;
 }
 
+/* What the store counts of it, and its ceiling has not: out as well, and nobody's to spend. */
+static int64_t rest_of(const struct move *move)
+{
+    if (move->kind != MOVE_GROW)
+        return 0;
+    int64_t ceiling = ceiling_when_charged(move);
+    enum unit unit = move->account->unit;
+    int64_t rest = store_amount(unit, store_ceil(unit, ceiling)) - ceiling;
+    return rest > 0 ? rest : 0;
+}
+
 /* False if the store has less than it granted. */
 static bool take_answer(struct lease *lease, struct move *move, const struct store_row *sent,
                         const struct store_answer *answer, bool grows)
@@ -382,8 +406,8 @@ static bool take_answer(struct lease *lease, struct move *move, const struct sto
         lease_rows_lack(&lease->rows, row, missing(row) > 0 && !is_full(answer));
     move->answer = (struct growth_answer){
         .grown = store_amount(unit, answer->moved),
-        .charged = store_amount(unit, sent->charge),
-        .elsewhere_granted = store_amount(unit, others),
+        .charged = move->growth.charge,
+        .elsewhere_granted = store_amount(unit, others) + rest_of(move),
         .elsewhere_spent = store_amount(unit, elsewhere),
         .heard = is_heard(move, sent, grows),
     };
