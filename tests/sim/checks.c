@@ -27,11 +27,13 @@ static int64_t over_of(const struct world *world, size_t account)
            (known->lies + (known->excess > 0 ? JOURNALS : 0)) * world_step(world, account);
 }
 
-/* Of what is billed; what is booked after a loss is not. */
+/* Of what is billed; what is booked after a loss is not. Only of sub-buckets a step's rest may be
+ * spent. */
 static int64_t billed_over(const struct world *world, size_t account)
 {
     const struct sim_account *known = &world->accounts[account];
-    return known->drawn + known->over + known->lies * world_step(world, account);
+    int64_t rounded = span_rolls(world, account) ? known->lies * world_step(world, account) : 0;
+    return known->drawn + known->over + rounded;
 }
 
 static int64_t billed_of(const struct world *world, size_t account)
@@ -348,6 +350,7 @@ static void note_epoch(struct world *world, struct server *server, const struct 
     if (server != &world->servers[world->primary] && reply->epoch >= world->doubt_epoch &&
         reply->epoch > world->servers[world->primary].epoch) {
         /* All went back to the server that was left: so the other one must not be believed. */
+        idle_note_left(world, server);
         world->doubt = true;
         world->set_back = true;
         world->doubt_epoch = reply->epoch;

@@ -64,6 +64,7 @@ static void begin_anew(struct world *world, size_t at)
     account->over = 0;
     account->lies = 0;
     account->excess = 0;
+    account->left = 0;
     account->begun++;
 }
 
@@ -121,13 +122,42 @@ bool idle_is_over(const struct world *world, size_t journal, size_t at)
     return account->name.until_s <= world_wall_s(world);
 }
 
+/* What of a session only the server knows: its instance has forgotten it, has come back to it since
+ * or not. */
+static int64_t known_only_by(const struct world *world, const struct server *server, size_t at)
+{
+    int64_t known = network_gone_by(world, server, at);
+    for (size_t of = 0; of < world->profile.instances; of++) {
+        const struct instance *instance = &world->instances[of];
+        if (instance_wall_s(world, instance) > instance->until_s[at])
+            known += network_granted_by(world, server, at, instance->journal);
+    }
+    return known;
+}
+
+/* What the primary knows of it, and the other one does not. */
+static int64_t lost_by(const struct world *world, const struct server *to, size_t at)
+{
+    int64_t kept = to == NULL ? 0 : known_only_by(world, to, at);
+    int64_t lost = known_only_by(world, &world->servers[world->primary], at) - kept;
+    return idle_is_session(world, at) && lost > 0 ? lost : 0;
+}
+
 void idle_note_lost(struct world *world, const struct server *to)
 {
     for (size_t at = 0; world->profile.idle && at < world->account_count; at++) {
-        int64_t kept = to == NULL ? 0 : network_gone_by(world, to, at);
-        int64_t lost = network_gone(world, at) - kept;
-        if (idle_is_session(world, at) && lost > 0)
-            world->accounts[at].over += lost;
+        world->accounts[at].over += lost_by(world, to, at);
+        world->accounts[at].left = 0;
+    }
+}
+
+void idle_note_left(struct world *world, const struct server *to)
+{
+    for (size_t at = 0; world->profile.idle && at < world->account_count; at++) {
+        struct sim_account *account = &world->accounts[at];
+        int64_t more = lost_by(world, to, at) - account->left;
+        account->over += more > 0 ? more : 0;
+        account->left += more > 0 ? more : 0;
     }
 }
 

@@ -186,6 +186,7 @@ struct sim_account {
     int64_t over;          /* of that: lies; and for each of them what rounding to steps adds */
     int64_t lies;          /* so many */
     int64_t excess; /* booked after losses of power or of the store, and cannot have been spent */
+    int64_t left;   /* of `over`: idle_note_left */
     int64_t drawn;  /* what no store has granted, on disk of all journals */
     size_t open;    /* so many calls use it now; */
     int64_t used_s; /* or one did, the last time */
@@ -464,6 +465,8 @@ void idle_look(struct world *world);
  * (NULL: nothing) is spent again; so is what one that was left behind hears: called with -1 before
  * it does something, and with 1 after that. */
 void idle_note_lost(struct world *world, const struct server *to);
+/* All go back to the server that was left. Once, however often they do. */
+void idle_note_left(struct world *world, const struct server *to);
 void idle_note_gone(struct world *world, const struct server *server, int sign);
 /* What a journal has of it counts no more. */
 bool idle_is_over(const struct world *world, size_t journal, size_t account);
