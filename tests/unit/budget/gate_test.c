@@ -7,6 +7,7 @@
 #include "fixture.h"
 
 #include <pthread.h>
+#include <sched.h>
 
 enum { WORKERS = 2, CALLS = 20000, SLOTS = 8, REDEFINITIONS = 300 };
 
@@ -292,8 +293,10 @@ static void *work(void *context)
     struct worker *worker = context;
     for (int call = 0; call < CALLS; call++) {
         touch(worker, (size_t)below(worker, SLOTS));
-        if (call % 8 == 0)
+        if (call % 8 == 0) {
             loop_turn(worker->loop, 0);
+            sched_yield(); /* where there is one processor for both they take turns, too */
+        }
     }
     while (settle_all(worker))
         loop_turn(worker->loop, -1);
