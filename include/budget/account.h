@@ -89,8 +89,8 @@ struct account {
     int64_t idle_s;          /* its budget's, of sessions; else 0 */
     int64_t since_s;         /* struct charge's */
     int64_t used_s;          /* when somebody last came, or something was settled there */
-    int64_t held_s;       /* when it appeared, or something was last held or settled there: who is
-                             refused does not keep it */
+    int64_t held_s;       /* when it appeared, or something was last held, settled or granted to be
+                             held there: who is refused does not keep it */
     size_t pins;          /* open holds and waiters: it must stay */
     uint64_t spent_event; /* the last event that changed `spent` */
     struct crowd own_line;
@@ -288,12 +288,8 @@ static inline void account_note_use(struct account *account, int64_t now_s)
         account->held_s = now_s;
 }
 
-/* Until when it must be remembered, if something was held there last at `held_s`; used now. */
-int64_t account_until_if_held_s(const struct account *account, int64_t held_s);
-static inline int64_t account_until_s(const struct account *account)
-{
-    return account_until_if_held_s(account, account->held_s);
-}
+/* Until when it must be remembered, used now. */
+int64_t account_until_s(const struct account *account);
 
 /* Looks at a few chains and removes the accounts that nothing can need any more. */
 void accounts_sweep(struct accounts *accounts, int64_t now_s);

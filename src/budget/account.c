@@ -97,14 +97,14 @@ int64_t accounts_limit(const struct accounts *accounts, size_t budget, enum unit
 
 /* ---- going ---- */
 
-int64_t account_until_if_held_s(const struct account *account, int64_t held_s)
+int64_t account_until_s(const struct account *account)
 {
     int64_t until_s = window_counts_until_s(&account->window);
     if (until_s != WINDOW_FOREVER)
         until_s += ACCOUNT_LINGER_S;
     if (account->idle_s == 0)
         return until_s;
-    int64_t idle_s = held_s + account->idle_s + ACCOUNT_LINGER_S;
+    int64_t idle_s = account->held_s + account->idle_s + ACCOUNT_LINGER_S;
     return idle_s < until_s ? idle_s : until_s;
 }
 

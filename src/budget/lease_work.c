@@ -449,10 +449,10 @@ void work_fill_charges(struct lease *lease, bool gifts)
         int64_t raised = raised_by(move);
         if (raised == 0 && !(gifts && move->kind == MOVE_GIVE))
             continue;
-        struct charge *charge = add_charge(lease, move->account);
         /* It is about to be used: after a loss of power that may be all that tells so. */
         if (raised > 0 && move->account->held_s < lease->now_s)
-            charge->until_s = account_until_if_held_s(move->account, lease->now_s);
+            move->account->held_s = lease->now_s;
+        struct charge *charge = add_charge(lease, move->account);
         charge->amount = account_add(charge->amount, raised, ACCOUNT_MOST);
         if (move->kind == MOVE_GROW)
             charge->overdraft += move->answer.overdrawn;

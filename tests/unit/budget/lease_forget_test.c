@@ -374,6 +374,28 @@ START_TEST(who_grows_for_a_session_is_about_to_use_it)
 }
 END_TEST
 
+/* Else it begins anew while its row does not, and the store is not told that it did. */
+START_TEST(what_grew_is_remembered_by_the_process_as_by_the_journal)
+{
+    struct tenant t;
+    begin(&t, 100 * MICRO);
+    spend(&t, 60);
+    fall_silent(&t, 7);
+    fall_silent(&t, 3600 + ACCOUNT_LINGER_S - 60);
+    wait_for(&t, 40);
+    uint64_t waiter = t.f.grant.waiter;
+    while (next(&t) != LEASE_COMMIT)
+        answer_one(&t);
+    ck_assert(core_leave(t.f.core, waiter));
+    commit(&t, true);
+    fall_silent(&t, 120);
+    spend(&t, 40);
+    ck_assert_int_eq(fixture_view(&t.f, 0).spent, 100 * MICRO);
+    ck_assert_int_eq(store_total(store, account), 100);
+    end(&t);
+}
+END_TEST
+
 UNIT_MAIN(what_it_spent_before_it_forgot_stays_spent,
           an_overdraft_does_not_free_what_it_could_not_tell,
           what_it_could_not_tell_before_it_forgot_stays_spent,
@@ -385,4 +407,5 @@ UNIT_MAIN(what_it_spent_before_it_forgot_stays_spent,
           what_was_told_of_an_overdraft_is_not_told_as_new_after_an_outage,
           what_was_in_use_through_a_long_outage_is_stated_after_it,
           a_session_that_is_used_again_in_time_is_not_forgotten,
-          who_grows_for_a_session_is_about_to_use_it)
+          who_grows_for_a_session_is_about_to_use_it,
+          what_grew_is_remembered_by_the_process_as_by_the_journal)
