@@ -387,6 +387,7 @@ static void settle(struct world *world, struct call *call, const struct spend *u
         instance->spent[account] += used->amount[unit];
         idle_note_use(world, instance, account);
     }
+    call->begun_s = instance->core->now_s; /* for the ledger it was used until then */
     disk_note(world, call, LINE_SETTLE, used->amount);
     core_settle(instance->core, call->hold, used, NULL);
     instance_go_on(world, instance);
