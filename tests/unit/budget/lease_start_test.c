@@ -203,8 +203,7 @@ END_TEST
 START_TEST(who_waits_on_what_the_journal_has_is_granted_only_what_the_store_grants)
 {
     struct tenant t;
-    begin(&t, 0);
-    take_all(&t, 20);
+    begin_spent(&t, 20);
     restart(&t);
     fixture_wait(&t.f, 10, 1);
     while (lease_state(t.lease) != LEASE_OPEN) {
@@ -231,8 +230,7 @@ START_TEST(what_is_paid_meanwhile_lets_nobody_begin)
 {
     struct tenant t;
     const struct spend held = {{60 * MICRO, 0, 0}};
-    begin(&t, 0);
-    take_all(&t, 0);
+    begin_spent(&t, 0);
     restart(&t);
     core_rehold(t.f.core, &t.f.subject, &held, t.f.now_s, &t.f.grant);
     uint64_t hold = t.f.grant.hold;
@@ -252,8 +250,7 @@ END_TEST
 START_TEST(a_store_that_comes_a_second_later_is_waited_for)
 {
     struct tenant t;
-    begin(&t, 0);
-    take_all(&t, 20);
+    begin_spent(&t, 20);
     restart(&t);
     serve_away(&t);
     fixture_wait(&t.f, 10, 1);
@@ -271,8 +268,7 @@ END_TEST
 START_TEST(who_waits_for_a_store_that_does_not_come_is_told_and_then_who_comes_at_once)
 {
     struct tenant t;
-    begin(&t, 0);
-    take_all(&t, 20);
+    begin_spent(&t, 20);
     restart(&t);
     serve_away(&t);
     fixture_wait(&t.f, 10, 1);
@@ -288,8 +284,7 @@ END_TEST
 START_TEST(who_waits_longer_than_it_may_is_told)
 {
     struct tenant t;
-    begin(&t, 0);
-    take_all(&t, 20);
+    begin_spent(&t, 20);
     restart(&t);
     fixture_wait(&t.f, 10, 1);
     ck_assert(core_time_is_up(t.f.core, t.f.grant.waiter, t.f.now_s, &t.f.grant));
