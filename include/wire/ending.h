@@ -78,6 +78,10 @@ void ending_put(const struct ending *ending, const struct ending_facts *facts, s
 
 /* ---- for the dialects: src/wire/ending_<dialect>.c ---- */
 
+/* Keeps a JSON value behind what is kept already. An upstream may break its events into lines,
+ * where JSON has room for white space; the event that repeats the value is one line. */
+void ending_keep(struct buffer *kept, struct text value);
+
 /* `whole` is an object. Of usual events (wire/delta.h) only a dialect of which the end has their
  * text is told. */
 void ending_note_chat(struct ending *ending, struct json_value whole);

@@ -39,6 +39,18 @@ void ending_close(struct ending *ending)
     buffer_close(&ending->text);
 }
 
+void ending_keep(struct buffer *kept, struct text value)
+{
+    size_t begin = kept->size;
+
+    buffer_put(kept, value);
+    for (size_t i = begin; i < kept->size; i++) {
+        if (kept->at[i] == '\n' || kept->at[i] == '\r') {
+            kept->at[i] = ' ';
+        }
+    }
+}
+
 void ending_note(struct ending *ending, struct text data, const struct delta_reader *reader)
 {
     void (*note_text)(struct ending * ending, const struct delta_reader *reader) =

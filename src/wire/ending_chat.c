@@ -9,7 +9,7 @@ static void note_member(struct buffer *kept, struct json_value whole, struct tex
 
     if (kept->size == 0 && json_member(whole, name, &value) && value.kind != JSON_NULL &&
         value.raw.size <= MEMBER_MOST) {
-        buffer_put(kept, value.raw);
+        ending_keep(kept, value.raw);
     }
 }
 

@@ -41,10 +41,12 @@ static void note_created(struct ending *ending, struct json_value whole)
     set(&ending->id, text_member(response, TEXT("id")));
     set(&ending->model, text_member(response, TEXT("model")));
     if (json_member(response, TEXT("created_at"), &created)) {
-        set(&ending->created, created.raw);
+        buffer_clear(&ending->created);
+        ending_keep(&ending->created, created.raw);
     }
     if (response.raw.size <= ENDING_MOST_RESPONSE) {
-        set(&ending->response, response.raw);
+        buffer_clear(&ending->response);
+        ending_keep(&ending->response, response.raw);
     }
 }
 
@@ -89,7 +91,7 @@ static void note_item_end(struct ending *ending, struct json_value whole)
     buffer_clear(&ending->text);
     if (json_member(whole, TEXT("item"), &item) && make_room(ending, item.raw.size)) {
         put_comma(&ending->items);
-        buffer_put(&ending->items, item.raw);
+        ending_keep(&ending->items, item.raw);
     }
 }
 
@@ -114,7 +116,7 @@ static void note_part_end(struct ending *ending, struct json_value whole)
     buffer_clear(&ending->text);
     if (json_member(whole, TEXT("part"), &part) && make_room(ending, part.raw.size)) {
         put_comma(&ending->parts);
-        buffer_put(&ending->parts, part.raw);
+        ending_keep(&ending->parts, part.raw);
     }
 }
 

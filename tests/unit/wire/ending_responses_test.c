@@ -46,6 +46,7 @@ static void read_events(double number)
         rest = strstr(line, "\n\n");
         ck_assert_ptr_nonnull(rest);
         *rest++ = '\0';
+        ck_assert_msg(strpbrk(line, "\r\n") == NULL, "%s", line);
         cJSON *event = events[event_count++] = cJSON_Parse(line + 6);
         ck_assert_msg(event != NULL, "%s", line);
         const char *type = cJSON_GetObjectItem(event, "type")->valuestring;
@@ -272,7 +273,23 @@ START_TEST(what_is_too_much_to_remember_is_left_out)
 }
 END_TEST
 
-UNIT_MAIN(usual_events_count_and_say_what_they_said, an_open_message_is_ended_with_what_it_said,
+/* Its data was of several lines. */
+START_TEST(an_event_that_was_broken_into_lines_is_told_again_in_one)
+{
+    static const char *const passed[] = {
+        "{\"type\":\"response.created\",\n\"response\":{\"id\":\n\"resp_1\",\r\n\"store\":true}}",
+        ITEM("message"),
+        "{\"type\":\"response.content_part.done\",\"part\":{\n\"type\":\"output_text\"\r}}",
+        "{\"type\":\"response.output_item.done\",\"item\":{\"id\":\r\"it_1\"\n}}", NULL};
+    end(passed, &length);
+    ck_assert_uint_eq(event_count, 1);
+    ck_assert_str_eq(value_at(0, "response.store"), "true");
+    ck_assert_str_eq(value_at(0, "response.output.0.id"), "\"it_1\"");
+}
+END_TEST
+
+UNIT_MAIN(an_event_that_was_broken_into_lines_is_told_again_in_one,
+          usual_events_count_and_say_what_they_said, an_open_message_is_ended_with_what_it_said,
           parts_and_items_that_ended_are_told_again, a_refusal_is_ended_as_one,
           half_a_call_is_left_out, what_no_event_named_comes_from_the_facts,
           after_its_own_end_nothing_follows, an_error_says_why,
