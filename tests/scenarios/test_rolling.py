@@ -66,7 +66,7 @@ def roll(provider, pursers):
         assert sum(status == 200 for status, _ in answers) in (CALLS // 2, CALLS // 2 - 1), answers
         refused = next(answer for status, answer in answers[::-1] if status == 429)
         told = refused.json()["error"]["budget"]
-        assert LENGTH - 5 < seconds_until(told["resets_at"]) <= LENGTH + 1, told
+        assert LENGTH / 2 < seconds_until(told["resets_at"]) <= LENGTH + 1, told
         # Nobody forgets, killed or ended.
         pursers[0].process.kill()
         pursers[0].start()
